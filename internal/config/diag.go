@@ -1,0 +1,63 @@
+package config
+
+import "fmt"
+
+// Severity orders diagnostics from harmless to fatal.
+type Severity uint8
+
+// The severities.
+const (
+	Info    Severity = iota // stated for the reader, changes no exit code (a keyword that is not active yet is a Warning)
+	Warning                 // accepted, but keepalived complains or something is not as written
+	Error                   // the file is not accepted
+)
+
+func (s Severity) String() string { return [...]string{"info", "warning", "error"}[s] }
+
+// Pos is a place in a configuration file; Line and Column count from 1.
+type Pos struct {
+	File         string
+	Line, Column int
+}
+
+func (p Pos) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
+
+// Class is the class keepalived files a complaint under; its exit codes
+// under -t follow from the highest class seen.
+type Class uint8
+
+// The classes, in the order of keepalived's severity.
+const (
+	ClassNone Class = iota
+	ClassFileNotFound
+	ClassBadInterface
+	ClassFatal
+	ClassMultipleFiles
+	ClassUnknownKeyword
+	ClassBraces
+	ClassUnmatchedQuote
+	ClassMissingParameter
+	ClassInvalidNumber
+	ClassGeneral
+	ClassWarning
+	ClassDeprecated
+	ClassSecurity
+)
+
+// Diagnostic is one finding about a configuration.
+type Diagnostic struct {
+	Pos      Pos
+	Severity Severity
+	Class    Class
+	ID       string // stable name of the finding, kebab-case: unknown-keyword
+	Text     string // lower-case, names the thing
+	Hint     string // "did you mean …"; may be empty
+}
+
+func (d Diagnostic) String() string {
+	s := fmt.Sprintf("%s: %s: %s", d.Pos, d.Severity, d.Text)
+	if d.Hint != "" {
+		s += " (" + d.Hint + ")"
+	}
+	return s
+}

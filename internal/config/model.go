@@ -1,0 +1,379 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is one whole configuration, checked and with every default made
+// explicit. Both languages decode into it; nothing outside internal/ sees it.
+type Config struct {
+	// Files lists every file read, in the order of reading.
+	Files []string
+
+	Global         GlobalDefs
+	Scripts        []VRRPScript
+	SyncGroups     []SyncGroup
+	Instances      []VRRPInstance
+	VirtualServers []VirtualServer
+}
+
+// Language says which of the two configuration languages a file is in.
+type Language uint8
+
+// The languages.
+const (
+	Keepalived Language = iota // keepalived.conf
+	TOML
+)
+
+// FollowVRRP says when the IPVS table is installed (lvs_follow_vrrp).
+type FollowVRRP uint8
+
+// The values of lvs_follow_vrrp. keepalived.conf defaults to FollowNever, as
+// keepalived does; TOML defaults to FollowAuto.
+const (
+	// FollowNever installs every service always.
+	FollowNever FollowVRRP = iota
+	// FollowAuto installs a service while a virtual router that holds its
+	// address is master; always when there is no such router or a sync
+	// daemon is configured.
+	FollowAuto
+	// FollowAlways is FollowAuto without the exception for the sync daemon.
+	FollowAlways
+)
+
+// Command is a program with its arguments and the user it runs as, as
+// written after script-like keywords.
+type Command struct {
+	Args []string // program and arguments; empty: not set
+	// Shell is set when the text is not an executable by itself and is run
+	// with /bin/sh -c; Args is then the one text.
+	Shell bool
+	User  string // empty: the default script user
+	Group string // empty: the user's
+}
+
+// Set reports whether the command was given.
+func (c Command) Set() bool { return len(c.Args) > 0 }
+
+// GlobalDefs holds global_defs.
+type GlobalDefs struct {
+	RouterID              string        // router_id; default: host name
+	NotificationEmail     []string      // notification_email
+	NotificationEmailFrom string        // notification_email_from
+	SMTPServer            string        // smtp_server HOST
+	SMTPPort              uint16        // smtp_server port, default 25
+	SMTPConnectTimeout    time.Duration // smtp_connect_timeout, default 30 s
+	SMTPAlert             *bool         // smtp_alert
+
+	VRRPVersion          uint8         // vrrp_version, default 2
+	VRRPSkipCheckAdvAddr bool          // vrrp_skip_check_adv_addr
+	VRRPStrict           bool          // vrrp_strict
+	VRRPMcastGroup4      netip.Addr    // vrrp_mcast_group4, default 224.0.0.18
+	VRRPStartupDelay     time.Duration // vrrp_startup_delay
+	VRRPCheckUnicastSrc  bool          // vrrp_check_unicast_src
+	GARP                 GARP          // vrrp_garp_*: defaults for instances
+	LowerPrioNoAdvert    bool          // vrrp_lower_prio_no_advert
+	HigherPrioSendAdvert bool          // vrrp_higher_prio_send_advert
+	DynamicInterfaces    bool          // dynamic_interfaces
+	NotifyPriorityChange bool          // notify_priority_changes
+
+	ScriptUser           string // script_user
+	ScriptGroup          string
+	EnableScriptSecurity bool // enable_script_security
+	ReloadCheckConfig    bool // reload_check_config
+	ShutdownScript       Command
+	StartupScript        Command
+
+	NotifyFIFO     FIFO // notify_fifo, notify_fifo_script
+	VRRPNotifyFIFO FIFO // vrrp_notify_fifo, vrrp_notify_fifo_script
+	LVSNotifyFIFO  FIFO // lvs_notify_fifo, lvs_notify_fifo_script
+
+	LVSFollowVRRP  FollowVRRP     // lvs_follow_vrrp (holdfast's own)
+	StandbyChecks  bool           // standby_checks (holdfast's own), default true
+	LVSFlush       bool           // lvs_flush
+	LVSFlushOnStop LVSFlushOnStop // lvs_flush_on_stop [VS]
+	LVSTimeouts    LVSTimeouts    // lvs_timeouts
+	LVSSyncDaemon  *LVSSyncDaemon // lvs_sync_daemon
+}
+
+// LVSFlushOnStop says what is removed from the IPVS table at stop.
+type LVSFlushOnStop uint8
+
+// The values of lvs_flush_on_stop.
+const (
+	FlushOwn      LVSFlushOnStop = iota // remove what we installed (default)
+	FlushAll                            // lvs_flush_on_stop: empty the whole table
+	FlushServices                       // lvs_flush_on_stop VS: services only, the kernel drops their servers
+)
+
+// FIFO is a named pipe that gets notify lines and the program that reads it.
+type FIFO struct {
+	Path   string
+	User   string
+	Group  string
+	Script Command
+}
+
+// LVSTimeouts holds lvs_timeouts; 0 leaves the kernel's value.
+type LVSTimeouts struct {
+	TCP    time.Duration
+	TCPFin time.Duration
+	UDP    time.Duration
+}
+
+// LVSSyncDaemon holds lvs_sync_daemon.
+type LVSSyncDaemon struct {
+	Interface string
+	Instance  string     // vrrp_instance it follows; empty: both roles always
+	ID        int        // 0..255; -1: the instance's VRID, or 0
+	MaxLen    uint16     // 0: kernel default
+	Port      uint16     // 0: kernel default
+	TTL       uint8      // 0: kernel default
+	Group     netip.Addr // invalid: kernel default
+}
+
+// GARP holds the counts and delays of gratuitous ARP.
+type GARP struct {
+	Repeat         int           // garp_master_repeat, default 5
+	Delay          time.Duration // garp_master_delay, default 5 s; 0: no second set
+	Refresh        time.Duration // garp_master_refresh, default 0 (off)
+	RefreshRepeat  int           // garp_master_refresh_repeat, default 1
+	LowerPrioDelay time.Duration // garp_lower_prio_delay, default = Delay
+	LowerPrioRep   int           // garp_lower_prio_repeat, default = Repeat
+}
+
+// Family is an address family: 4 or 6.
+type Family uint8
+
+// VRRPScript holds one vrrp_script.
+type VRRPScript struct {
+	Name     string
+	Command  Command
+	Interval time.Duration // default 1 s
+	Timeout  time.Duration // default Interval
+	Weight   int           // -253..253, 0: failure means FAULT
+	Reverse  bool
+	Rise     int // default 1
+	Fall     int // default 1
+	InitFail bool
+}
+
+// Track is a reference to a tracked thing with the weight in force there.
+type Track struct {
+	Name    string
+	Weight  int
+	Reverse bool
+}
+
+// NotifySet holds the notify_* commands of an instance or a group.
+type NotifySet struct {
+	Master        Command
+	Backup        Command
+	Fault         Command
+	Stop          Command
+	Deleted       Command
+	MasterRxLower Command // notify_master_rx_lower_pri
+	Any           Command // notify
+	NotifyDeleted bool    // notify_deleted without argument: FIFO says DELETED
+}
+
+// SyncGroup holds one vrrp_sync_group.
+type SyncGroup struct {
+	Name            string
+	Members         []string // names of vrrp_instances
+	TrackScripts    []Track
+	TrackInterfaces []Track
+	TrackingWeight  bool // sync_group_tracking_weight
+	Notify          NotifySet
+	SMTPAlert       *bool
+}
+
+// AuthType is RFC 2338's authentication type.
+type AuthType uint8
+
+// The authentication types.
+const (
+	AuthNone AuthType = 0
+	AuthPass AuthType = 1
+	AuthAH   AuthType = 2
+)
+
+// VRRPInstance holds one vrrp_instance.
+type VRRPInstance struct {
+	Name            string
+	StateMaster     bool // state MASTER
+	Interface       string
+	VirtualRouterID uint8
+	Priority        uint8 // base, 1..255
+	Version         uint8 // 2 or 3
+	Family          Family
+	AdvertInt       time.Duration
+	NoPreempt       bool
+	PreemptDelay    time.Duration
+
+	VirtualIPAddress         []VIP
+	VirtualIPAddressExcluded []VIP
+
+	AuthType AuthType
+	AuthPass []byte // at most 8 bytes
+
+	UnicastSrcIP    netip.Addr
+	UnicastPeer     []UnicastPeer // empty: multicast
+	McastSrcIP      netip.Addr
+	CheckUnicastSrc bool
+
+	TrackInterfaces  []Track
+	TrackScripts     []Track
+	DontTrackPrimary bool
+
+	Accept               bool // false: no_accept or strict
+	StrictMode           bool
+	SkipCheckAdvAddr     bool
+	GARP                 GARP
+	LowerPrioNoAdvert    bool
+	HigherPrioSendAdvert bool
+	DownTimerAdverts     int // down_timer_adverts, default 3
+
+	Notify    NotifySet
+	SMTPAlert *bool
+}
+
+// UnicastPeer is one line of unicast_peer.
+type UnicastPeer struct {
+	Addr           netip.Addr
+	MinTTL, MaxTTL int // -1: not given
+}
+
+// VIP is one line of virtual_ipaddress.
+type VIP struct {
+	Prefix    netip.Prefix
+	Dev       string // empty: the instance's interface
+	Label     string
+	Scope     uint8      // RT_SCOPE_*, default 0 (global)
+	Broadcast netip.Addr // brd; invalid: none
+	NoTrack   bool
+}
+
+// VirtualServer holds one virtual_server.
+type VirtualServer struct {
+	Addr     netip.Addr // invalid when FWMark != 0
+	Port     uint16
+	FWMark   uint32
+	Family   Family // of a fwmark service; else Addr's
+	Protocol uint8  // IPPROTO_TCP 6, UDP 17, SCTP 132
+
+	LBAlgo                 string // scheduler
+	SchedFlags             uint32 // IP_VS_SVC_F_SCHED1..3
+	OnePacket              bool   // ops
+	Forward                Forward
+	PersistenceTimeout     time.Duration // 0: off
+	PersistenceGranularity int           // prefix length; default 32 or 128
+	PersistenceEngine      string
+
+	DelayLoop    time.Duration
+	SorryServer  *SorryServer
+	VirtualHost  string
+	Alpha, Omega bool
+	HASuspend    bool
+	Quorum       int
+	Hysteresis   int
+	QuorumUp     Command
+	QuorumDown   Command
+	SMTPAlert    *bool
+
+	RealServers []RealServer
+}
+
+// Method is an IPVS forwarding method.
+type Method uint8
+
+// The methods of lb_kind.
+const (
+	NAT Method = iota
+	DR
+	TUN
+)
+
+// Forward is lb_kind with its tunnel options.
+type Forward struct {
+	Method  Method
+	TunType uint8 // 0 ipip, 1 gue, 2 gre
+	TunPort uint16
+	TunCsum uint16 // 0 nocsum, 1 csum, 2 remcsum
+}
+
+// SorryServer holds sorry_server.
+type SorryServer struct {
+	Addr    netip.Addr
+	Port    uint16
+	Forward Forward // default: the virtual server's
+	Inhibit bool    // sorry_server_inhibit
+}
+
+// RealServer holds one real_server.
+type RealServer struct {
+	Addr             netip.Addr
+	Port             uint16
+	Weight           int
+	Forward          Forward // default: the virtual server's
+	InhibitOnFailure bool
+	UpperThreshold   uint32 // uthreshold
+	LowerThreshold   uint32 // lthreshold
+	NotifyUp         Command
+	NotifyDown       Command
+	SMTPAlert        *bool
+	VirtualHost      string
+	Checkers         []Checker
+}
+
+// CheckKind names a checker keyword.
+type CheckKind string
+
+// The checkers.
+const (
+	TCPCheck  CheckKind = "TCP_CHECK"
+	HTTPGet   CheckKind = "HTTP_GET"
+	SSLGet    CheckKind = "SSL_GET"
+	MiscCheck CheckKind = "MISC_CHECK"
+)
+
+// Checker holds one checker block with its inherited defaults resolved.
+type Checker struct {
+	Kind             CheckKind
+	ConnectIP        netip.Addr
+	ConnectPort      uint16
+	BindTo           netip.Addr
+	BindPort         uint16
+	FWMark           uint32
+	ConnectTimeout   time.Duration
+	DelayLoop        time.Duration
+	Warmup           time.Duration
+	Retry            int
+	DelayBeforeRetry time.Duration
+	Alpha            bool
+
+	// HTTP_GET and SSL_GET
+	URLs         []URL
+	HTTPProtocol string // "1.0", "1.0C", "1.1"
+	FastRecovery bool
+	EnableSNI    bool
+	VerifyTLS    bool // TOML default true, keepalived.conf false
+
+	// MISC_CHECK
+	MiscPath    Command
+	MiscTimeout time.Duration // 0: DelayLoop
+	MiscDynamic bool
+}
+
+// URL is one url block of HTTP_GET.
+type URL struct {
+	Path        string
+	Digest      string // 32 hex digits of MD5; empty: not compared
+	StatusCodes []StatusRange
+	VirtualHost string // resolved: url > checker > real server > virtual server; empty: ip:port
+}
+
+// StatusRange is an inclusive range of HTTP status codes.
+type StatusRange struct{ Low, High int }

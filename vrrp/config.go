@@ -1,0 +1,67 @@
+package vrrp
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config describes one virtual router. All fields are explicit: the zero
+// value of a field means what its comment says, not a keyword's default.
+type Config struct {
+	Name     string // for status and transcripts; identity is the ID given by Director.Add
+	VRID     uint8  // 1..255
+	Version  uint8  // 2 or 3
+	Priority uint8  // base priority 1..255; 255 is the address owner
+	// StartMaster is keepalived's `state MASTER`: only an owner becomes
+	// master at once, everyone else still waits the master-down interval.
+	StartMaster bool
+
+	AdvertInt        time.Duration // v2: whole seconds 1..255; v3: 10 ms..40.95 s in steps of 10 ms
+	DownTimerAdverts int           // adverts missed before takeover, usually 3
+	NoPreempt        bool
+	PreemptDelay     time.Duration // 0..1000 s
+	StartupDelay     time.Duration // vrrp_startup_delay: adverts ignored and timers held for so long after EventStart
+
+	// Addresses are the advertised addresses in their order on the wire.
+	Addresses        []netip.Addr
+	SkipCheckAdvAddr bool
+	// StrictAddresses drops adverts whose address list differs from ours
+	// (keepalived up to 2.3.2); otherwise the difference is only counted.
+	StrictAddresses bool
+
+	AuthPass   [8]byte // v2 authentication type 1 data, zero padded
+	AuthType   uint8   // 0 or 1
+	Unicast    bool    // adverts come and go by unicast
+	Peers      []netip.Addr
+	CheckPeers bool // check_unicast_src
+
+	GARP                 GARP
+	LowerPrioNoAdvert    bool
+	HigherPrioSendAdvert bool
+
+	Tracks []Track
+	// DontTrackPrimary keeps the router up while its own interface is down.
+	DontTrackPrimary bool
+}
+
+// GARP holds the schedule of gratuitous ARP sets.
+type GARP struct {
+	Repeat         int           // frames per address at promotion
+	Delay          time.Duration // second set so long after the first; 0: none
+	Refresh        time.Duration // further sets every so often; 0: none
+	RefreshRepeat  int
+	LowerPrioRep   int // set on hearing a lower-priority advert as master
+	LowerPrioDelay time.Duration
+}
+
+// Track is one tracked thing and what it does to the priority. Weight 0 makes
+// it a cause of FAULT while down (while up, with Reverse).
+type Track struct {
+	Key     string // unique within the router, for example "script chk_nginx", "interface eth1"
+	Weight  int    // -253..253
+	Reverse bool
+	// Pending is set while no result is known: an unweighted track then
+	// holds the router in a hidden fault (no event is reported for it).
+	Pending bool
+	Up      bool // the state at start when Pending is false
+}

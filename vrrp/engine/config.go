@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"net/netip"
+	"time"
+
+	"holdfast/vrrp"
+	"holdfast/vrrp/link"
+)
+
+// Config is the whole wanted state of the engine.
+type Config struct {
+	Routers []Router
+	Groups  []Group
+}
+
+// Router is one virtual router with its place on this machine.
+type Router struct {
+	vrrp.Config
+	Interface string     // name; may be missing: status WAITING until it appears
+	Group     netip.Addr // multicast group; invalid with Unicast
+	Source    netip.Addr // mcast_src_ip or unicast_src_ip; invalid: the interface's
+	VIPs      []VIP      // advertised and excluded ones, in the order in which they are added
+	// TrackInterfaces are keyed "interface NAME" in vrrp.Config.Tracks; the
+	// engine feeds those tracks itself from the link watcher.
+	// TrackScripts ("script NAME") are fed by Engine.Track.
+
+	// TableGate makes a takeover wait for TableReady, 100 ms at most, between
+	// the advert and the addresses (lvs_follow_vrrp).
+	TableGate bool
+}
+
+// VIP is one address that moves with the router.
+type VIP struct {
+	Prefix    netip.Prefix
+	Dev       string // empty: the router's interface
+	Label     string
+	Scope     uint8
+	Broadcast netip.Addr
+	NoTrack   bool
+	Excluded  bool // not advertised
+}
+
+// Group is one sync group, by names.
+type Group struct {
+	Name    string
+	Members []string
+	Tracks  []vrrp.Track // counted for every member
+}
+
+// Resume is what a predecessor process held when it died.
+type Resume struct {
+	Name       string    // router
+	LastAdvert time.Time // wall clock of the last advert sent
+}
+
+// Change is told for every change of state or event, in order.
+type Change struct {
+	Time     time.Time
+	Group    bool   // Name is a sync group
+	Name     string // instance or group
+	From, To vrrp.State
+	Event    bool // no change of state, see Reason
+	Reason   vrrp.Reason
+	Priority uint8 // effective; 0 for groups
+	Deleted  bool  // removed by reload
+	Peer     netip.Addr
+	// Addresses present when To is master: what the parent must remove if this process dies.
+	Addresses []link.Address
+}
+
+// Observer hears of changes on the engine's thread and must not block.
+type Observer interface {
+	Changed(Change)
+	// Sent tells, at most every quarter of an interval, that adverts of all
+	// masters went out; the parent keeps it for Resume.
+	Sent(now time.Time)
+}

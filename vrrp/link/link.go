@@ -1,0 +1,132 @@
+package link
+
+import (
+	"net"
+	"net/netip"
+	"time"
+)
+
+// Port names one place where adverts come and go: an interface, a family and
+// either a multicast group or (Group invalid) unicast from Source.
+type Port struct {
+	Ifindex int
+	Group   netip.Addr // 224.0.0.18 or ff02::12 or an override; invalid: unicast
+	Source  netip.Addr // unicast: our address; multicast: fixed source (mcast_src_ip) or invalid
+}
+
+// Packet is one received VRRP message. Body is valid until the next Wait.
+type Packet struct {
+	Port     Port
+	Src, Dst netip.Addr
+	TTL      uint8
+	TotalLen int // length of the payload according to the IP header
+	Body     []byte
+	AH       bool // the IP protocol was AH (51); Body then starts with the AH header
+	Arrived  time.Time
+}
+
+// Datagram is one message to send. Err is set by Send.
+type Datagram struct {
+	Port Port
+	Src  netip.Addr // used for the checksum by the caller; the socket's own source address
+	Dst  netip.Addr
+	Body []byte
+	Err  error
+}
+
+// Wire is the engine's one way to the network and to time. All methods but
+// Wake are for the engine's thread only.
+type Wire interface {
+	// Now is the wire's clock: monotonic, and the one Wait's deadline is in.
+	Now() time.Time
+	// Wait returns as soon as there is input, Wake was called or deadline
+	// (zero: none) has passed. Input that has arrived is always read, until
+	// nothing is left, before a due deadline is reported. The slice is the
+	// wire's own and valid until the next Wait.
+	Wait(deadline time.Time) ([]Packet, error)
+	// Send sends all datagrams, in one system call per socket and batch.
+	Send(batch []Datagram)
+	// Wake makes a Wait that runs or the next one return. Any goroutine.
+	Wake()
+	// Open brings the set of ports to the wanted one; the ports that could
+	// not be opened are returned with their errors and are tried again by
+	// the next Open. vrids are the (version, VRID) pairs that a filter lets
+	// through; nil lets everything through.
+	Open(want []Port) map[Port]error
+	// SourceOf is the address that adverts sent on p carry as source.
+	SourceOf(p Port) (netip.Addr, bool)
+	Close() error
+}
+
+// Interface is what the watcher knows of one interface.
+type Interface struct {
+	Index     int
+	Name      string
+	Up        bool // IFF_UP and carrier (operational)
+	MTU       int
+	HWAddr    net.HardwareAddr
+	Addrs     []netip.Prefix // own addresses in the kernel's order, virtual ones included
+	Multicast bool
+}
+
+// Update is one news of the watcher: either the whole set of interfaces
+// (Full) or the addresses that a stranger removed are told by Lost.
+type Update struct {
+	Interfaces []Interface // always the whole present set, ordered by index
+	Lost       []LostAddress
+}
+
+// LostAddress is an address that disappeared from an interface.
+type LostAddress struct {
+	Ifindex int
+	Prefix  netip.Prefix
+}
+
+// Watcher follows the kernel's interfaces and addresses. Events are hints: on
+// any overrun it reads everything anew.
+type Watcher interface {
+	// List reads the present set from the kernel.
+	List() ([]Interface, error)
+	// Watch calls f, from its own goroutine, with every change until stop is closed.
+	Watch(stop <-chan struct{}, f func(Update)) error
+}
+
+// Address is one wanted address.
+type Address struct {
+	Ifindex   int
+	Prefix    netip.Prefix
+	Label     string
+	Scope     uint8
+	Broadcast netip.Addr // invalid: none
+}
+
+// Applied is the applier's only answer: generation Gen of owner's wanted
+// addresses was carried out; Err joins what failed.
+type Applied struct {
+	Owner int // the engine's router ID
+	Gen   uint64
+	Err   error
+}
+
+// Applier brings addresses to what is wanted. Set returns at once; of several
+// Sets of one owner only the newest is carried out. Work of several owners
+// that is waiting together goes to the kernel in one batch.
+type Applier interface {
+	Set(owner int, gen uint64, want []Address)
+	// Sweep removes, synchronously, every address with our protocol mark and
+	// every address of remove that is present (left-overs of a killed
+	// daemon), except those of keep.
+	Sweep(remove, keep []Address) error
+	Close() error
+}
+
+// Announcer sends gratuitous ARP requests (and unsolicited NAs). It is called
+// on the engine's thread and must not block: a full queue drops and counts.
+type Announcer interface {
+	// Announce sends rounds rounds over addrs, round-robin, without gaps.
+	Announce(ifindex int, hw net.HardwareAddr, addrs []netip.Addr, rounds int) error
+	Close() error
+}
+
+// IFAProto is the protocol mark (IFA_PROTO) of addresses installed by holdfast.
+const IFAProto = 0x68
