@@ -1,0 +1,171 @@
+package config
+
+import (
+	"slices"
+	"sync"
+)
+
+// Shape says what follows a keyword.
+type Shape uint8
+
+// The shapes.
+const (
+	// ShapeArgs is a statement on one line: keyword and arguments.
+	ShapeArgs Shape = iota
+	// ShapeBlock is a keyword with statements in braces.
+	ShapeBlock
+	// ShapeLines is a keyword with lines of data in braces: each line is an
+	// entry described by Lines, and its first word is no keyword.
+	ShapeLines
+)
+
+// Status says whether a keyword has an effect.
+type Status uint8
+
+// The states of a keyword.
+const (
+	// Active keywords do what they say.
+	Active Status = iota
+	// ParsedNotActive keywords are read and checked, and have no effect yet.
+	ParsedNotActive
+	// NotYet keywords are known by name only.
+	NotYet
+)
+
+func (s Status) String() string {
+	return [...]string{"active", "read, not active yet", "not yet"}[s]
+}
+
+// Kind is the type of an argument.
+type Kind uint8
+
+// The kinds of arguments.
+const (
+	KindString  Kind = iota
+	KindInt          // decimal whole number
+	KindSeconds      // whole seconds
+	KindTimer        // seconds with up to six decimals
+	KindBool         // true on yes false off no, lower case
+	KindFlag         // a bare word: present or not
+	KindAddr         // IPv4 or IPv6 address
+	KindPrefix       // address with optional prefix length
+	KindCommand      // a command line: one quoted text
+)
+
+// Arg describes one argument of a keyword, or of a line.
+type Arg struct {
+	// Name is the argument's name; TOML uses it as the key of inline tables.
+	Name string
+	// Key is the word that introduces the value ("dev" in "dev eth0"). It is
+	// empty for a positional argument. For KindFlag it is the word itself.
+	Key  string
+	Kind Kind
+	// Optional arguments may be left out.
+	Optional bool
+	// Rest takes all remaining words.
+	Rest bool
+}
+
+// Keyword is one row of the schema: everything that is known about one keyword
+// in one block. It serves keepalived.conf, TOML, the reference and diagnostics.
+type Keyword struct {
+	// Block is the path of the block the keyword lives in: "" for the top
+	// level, "vrrp_instance", "virtual_server/real_server/HTTP_GET/url".
+	Block   string
+	Name    string
+	Aliases []string // other spellings, accepted in both languages
+	Shape   Shape
+	// Args are the arguments on the keyword's own line, in order: positional
+	// ones first, then the ones introduced by a word.
+	Args []Arg
+	// Lines describes an entry of a ShapeLines block.
+	Lines []Arg
+	// Named blocks are written [vrrp_instance.NAME] in TOML: the first
+	// argument is a name.
+	Named bool
+	// Repeat keywords may occur several times in their block (an array of
+	// tables, or an array of values, in TOML).
+	Repeat bool
+
+	Syntax  string // the arguments as text, for the reference
+	Default string // as text; "" for none
+	Since   string // version of keepalived that brought it; "" for old or own
+	Tier    string // core, common, rare, obsolete, own
+	Status  Status
+	Doc     string
+
+	set setter
+}
+
+// Path returns the path of the block that a ShapeBlock keyword opens.
+func (k *Keyword) Path() string {
+	if k.Block == "" {
+		return k.Name
+	}
+	return k.Block + "/" + k.Name
+}
+
+// schemaIndex finds rows by block and name.
+type schemaIndex struct {
+	rows   []*Keyword
+	blocks map[string]map[string]*Keyword
+}
+
+// index builds the tables once, on first use.
+var index = sync.OnceValue(func() *schemaIndex {
+	x := &schemaIndex{blocks: map[string]map[string]*Keyword{}}
+	for _, rows := range schemaTables() {
+		for i := range rows {
+			x.add(&rows[i])
+		}
+	}
+	return x
+})
+
+// add enters one row under its names. A name that is taken keeps its first row.
+func (x *schemaIndex) add(k *Keyword) {
+	m := x.blocks[k.Block]
+	if m == nil {
+		m = map[string]*Keyword{}
+		x.blocks[k.Block] = m
+	}
+	if _, taken := m[k.Name]; taken {
+		return
+	}
+	x.rows = append(x.rows, k)
+	m[k.Name] = k
+	for _, a := range k.Aliases {
+		if _, taken := m[a]; !taken {
+			m[a] = k
+		}
+	}
+}
+
+// Lookup finds the row of a keyword in the block with the given path ("" is
+// the top level). Aliases are found too. It reports false for a keyword that
+// does not exist there.
+func Lookup(block, name string) (*Keyword, bool) {
+	k, ok := index().blocks[block][name]
+	return k, ok
+}
+
+// Keywords returns the rows of a block in the order of declaration.
+func Keywords(block string) []*Keyword {
+	var out []*Keyword
+	for _, k := range index().rows {
+		if k.Block == block {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// Blocks returns the paths of all blocks, sorted; the first one is "".
+func Blocks() []string {
+	var out []string
+	for b := range index().blocks {
+		out = append(out, b)
+	}
+	slices.Sort(out)
+	return out
+}
