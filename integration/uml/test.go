@@ -1,0 +1,90 @@
+package uml
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// envDirect marks a test process that RunTest started outside the guest.
+const envDirect = "HOLDFAST_IPVS_NETNS"
+
+// RunTest makes sure that the rest of the calling test runs where IPVS is.
+// Where it is already it returns false and the test goes on; otherwise it runs
+// this one test again, in the IPVS kernel or (on a kernel that has IPVS) in a
+// network namespace of its own, reports what came of it, and returns true:
+//
+//	func TestKernel(t *testing.T) {
+//		if uml.RunTest(t, uml.Options{}) {
+//			return
+//		}
+//		… // root, IPVS, and a network of its own
+//	}
+//
+// Options.Command is set by RunTest. Where this cannot be done the test is
+// skipped, or fails under HOLDFAST_REQUIRE=1.
+func RunTest(t *testing.T, o Options) bool {
+	t.Helper()
+	if Inside() || os.Getenv(envDirect) != "" {
+		return false
+	}
+	if os.Geteuid() != 0 {
+		need(t, "needs root")
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pattern := "^" + regexp.QuoteMeta(t.Name()) + "$"
+	args := []string{exe, "-test.run=" + strings.ReplaceAll(pattern, "/", "$/^"), "-test.v", "-test.count=1"}
+	if HasIPVS() {
+		sh := "ip link set lo up && exec \"$@\""
+		cmd := exec.Command("unshare", append([]string{"--net", "--mount", "sh", "-c", sh, "sh"}, args...)...)
+		cmd.Env = append(append(os.Environ(), envDirect+"=1"), o.Env...)
+		out, err := cmd.CombinedOutput()
+		report(t, string(out), err == nil)
+		return true
+	}
+	if err := Available(); err != nil {
+		need(t, err.Error())
+	}
+	o.Command = args
+	for _, name := range []string{"HOLDFAST_REQUIRE", "CI"} {
+		if v, ok := os.LookupEnv(name); ok {
+			o.Env = append(o.Env, name+"="+v)
+		}
+	}
+	res, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Exit != 0 && res.Serial != "" {
+		t.Logf("kernel:\n%s", res.Serial)
+	}
+	report(t, res.Output, res.Exit == 0)
+	return true
+}
+
+func report(t *testing.T, out string, ok bool) {
+	t.Helper()
+	switch {
+	case !ok:
+		t.Errorf("in the IPVS kernel:\n%s", out)
+	case !strings.Contains(out, "--- PASS: "+t.Name()) && !strings.Contains(out, "--- SKIP: "+t.Name()):
+		t.Errorf("the test did not run in the IPVS kernel:\n%s", out)
+	case strings.Contains(out, "--- SKIP: "+t.Name()):
+		t.Skipf("in the IPVS kernel:\n%s", out)
+	default:
+		t.Logf("in the IPVS kernel:\n%s", out)
+	}
+}
+
+func need(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("HOLDFAST_REQUIRE") == "1" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}

@@ -1,0 +1,79 @@
+package uml
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestRun boots the kernel once and looks at everything Run promises.
+func TestRun(t *testing.T) {
+	if os.Geteuid() != 0 {
+		need(t, "needs root")
+	}
+	if err := Available(); err != nil {
+		need(t, err.Error())
+	}
+	results := t.TempDir()
+	script := `set -e
+test -e /proc/net/ip_vs
+modprobe ip_vs_sed; grep -q ip_vs_sed /proc/modules
+test "$X" = "a 'b' c"
+echo heard >` + results + `/file
+perl -MSocket -e 'socket(S,PF_UNIX,SOCK_DGRAM,0); send(S,"<30>to syslog",0,sockaddr_un("/dev/log")) or die $!'
+sleep 0.2
+if touch /usr/holdfast-stray 2>/dev/null; then echo the root is writable; exit 9; fi
+echo out; echo err >&2; exit 3`
+	res, err := Run(t.Context(), Options{
+		Command: []string{"/bin/sh", "-c", script}, Env: []string{"X=a 'b' c"}, Results: results, Timeout: time.Minute,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Exit != 3 || res.Output != "out\nerr\n" {
+		t.Errorf("exit %d, output %q\n%s", res.Exit, res.Output, res.Serial)
+	}
+	if !strings.Contains(res.Syslog, "to syslog") {
+		t.Errorf("syslog %q", res.Syslog)
+	}
+	if b, _ := os.ReadFile(filepath.Join(results, "file")); string(b) != "heard\n" {
+		t.Errorf("results file %q", b)
+	}
+}
+
+// TestRunTimeout checks that a command that hangs ends with its kernel.
+func TestRunTimeout(t *testing.T) {
+	if os.Geteuid() != 0 {
+		need(t, "needs root")
+	}
+	if err := Available(); err != nil {
+		need(t, err.Error())
+	}
+	start := time.Now()
+	_, err := Run(t.Context(), Options{Command: []string{"/bin/sleep", "1000"}, Modules: []string{}, Timeout: 6 * time.Second})
+	if err == nil || !strings.Contains(err.Error(), "no end after 6s") {
+		t.Fatalf("error %v", err)
+	}
+	if d := time.Since(start); d > 30*time.Second {
+		t.Errorf("ended after %v", d)
+	}
+}
+
+// TestRunTest checks that a test gets to where IPVS is.
+func TestRunTest(t *testing.T) {
+	if RunTest(t, Options{}) {
+		return
+	}
+	if _, err := os.Stat("/proc/net/ip_vs"); err != nil {
+		t.Error(err)
+	}
+	if _, err := exec.LookPath("ipvsadm"); err != nil {
+		need(t, "ipvsadm is not installed")
+	}
+	if out, err := exec.Command("ipvsadm", "-A", "-t", "192.0.2.10:80", "-s", "rr").CombinedOutput(); err != nil {
+		t.Errorf("ipvsadm: %v: %s", err, out)
+	}
+}
