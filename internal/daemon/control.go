@@ -1,0 +1,101 @@
+package daemon
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"holdfast/internal/daemon/control"
+	"holdfast/internal/daemon/ipc"
+)
+
+// statusLimit is how long a child may take to say its status.
+const statusLimit = 2 * time.Second
+
+// listen opens the control socket, for root only, in place of one that a
+// killed daemon left behind: the pid file's lock says that none is running.
+func (p *Parent) listen() (stop func(), err error) {
+	path := p.opts.Control
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	if st, err := os.Lstat(path); err == nil {
+		if st.Mode().Type() != os.ModeSocket {
+			return nil, fmt.Errorf("control socket: %s exists and is no socket", path)
+		}
+		os.Remove(path)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	go control.Serve(l, p.answer)
+	return func() { l.Close() }, nil
+}
+
+// answer runs on a goroutine of the control socket.
+func (p *Parent) answer(r control.Request) (any, error) {
+	if r.Command != "status" {
+		return nil, fmt.Errorf("unknown command %q", r.Command)
+	}
+	reply := make(chan control.Status, 1)
+	select {
+	case p.events <- func() { p.status(func(s control.Status) { reply <- s }) }:
+	case <-time.After(control.AnswerLimit):
+		return nil, fmt.Errorf("the daemon is stopping or too busy to answer")
+	}
+	select {
+	case s := <-reply:
+		return s, nil
+	case <-time.After(control.AnswerLimit):
+		return nil, fmt.Errorf("the daemon is stopping or too busy to answer")
+	}
+}
+
+// status gathers the status of all processes.
+func (p *Parent) status(done func(control.Status)) {
+	s := control.Status{
+		Version: p.opts.Version, PID: os.Getpid(), Started: p.started,
+		Config: control.Config{
+			Files: p.cfg.Files, Loaded: p.loaded,
+			LastReload: p.reload.last, ReloadFailure: p.reload.failure,
+		},
+	}
+	waiting := 1
+	answered := func() {
+		if waiting--; waiting == 0 {
+			done(s)
+		}
+	}
+	for _, sl := range []*slot{p.vrrp, p.lvs} {
+		if sl.child == nil {
+			if sl.wanted {
+				s.Missing = append(s.Missing, string(sl.role))
+			}
+			continue
+		}
+		s.Processes = append(s.Processes, control.Process{
+			Role: string(sl.role), PID: sl.child.cmd.Process.Pid,
+			Started: sl.child.started, Restarts: sl.restarts,
+		})
+		waiting++
+		p.ask(sl, ipc.Message{Type: ipc.TypeStatus}, nil, statusLimit, func(m ipc.Message, err error) {
+			switch {
+			case err != nil:
+				s.Missing = append(s.Missing, string(sl.role))
+			case sl == p.vrrp:
+				s.VRRP = m.Body
+			default:
+				s.LVS = m.Body
+			}
+			answered()
+		})
+	}
+	answered()
+}

@@ -1,0 +1,87 @@
+// Package control is the local socket on which the daemon answers: one
+// request, one answer, both JSON, and what the answer says.
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+)
+
+// Request is one question. Command is "status".
+type Request struct {
+	Command string `json:"command"`
+}
+
+// Limits of a request, against a client that says too much or nothing.
+const (
+	maxRequest = 64 << 10
+	readLimit  = 5 * time.Second
+	// AnswerLimit is how long the daemon may take for an answer.
+	AnswerLimit = 5 * time.Second
+)
+
+// Serve answers requests on l until it is closed.
+func Serve(l net.Listener, answer func(Request) (any, error)) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			time.Sleep(10 * time.Millisecond) // out of descriptors; try again
+			continue
+		}
+		go serve(c, answer)
+	}
+}
+
+type failure struct {
+	Error string `json:"error"`
+}
+
+func serve(c net.Conn, answer func(Request) (any, error)) {
+	defer c.Close()
+	c.SetReadDeadline(time.Now().Add(readLimit))
+	var r Request
+	var out any
+	err := json.NewDecoder(io.LimitReader(c, maxRequest)).Decode(&r)
+	if err == nil {
+		out, err = answer(r)
+	}
+	if err != nil {
+		out = failure{err.Error()}
+	}
+	c.SetWriteDeadline(time.Now().Add(readLimit))
+	// A client that went away is no concern of the daemon's.
+	_ = json.NewEncoder(c).Encode(out)
+}
+
+// Ask puts one question to the daemon that listens at path and decodes its
+// answer into v.
+func Ask(path string, r Request, v any) error {
+	c, err := net.DialTimeout("unix", path, readLimit)
+	if err != nil {
+		return fmt.Errorf("no daemon answers at %s: %w", path, err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(AnswerLimit + readLimit))
+	if err := json.NewEncoder(c).Encode(r); err != nil {
+		return fmt.Errorf("control socket %s: %w", path, err)
+	}
+	b, err := io.ReadAll(c)
+	if err != nil {
+		return fmt.Errorf("control socket %s: %w", path, err)
+	}
+	var f failure
+	if json.Unmarshal(b, &f) == nil && f.Error != "" {
+		return errors.New(f.Error)
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("control socket %s: %w", path, err)
+	}
+	return nil
+}

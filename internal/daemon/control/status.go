@@ -1,0 +1,39 @@
+package control
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Status is the daemon's answer to "status".
+type Status struct {
+	Version   string    `json:"version"`
+	PID       int       `json:"pid"`
+	Started   time.Time `json:"started"`
+	Config    Config    `json:"config"`
+	Processes []Process `json:"processes"`
+	// VRRP and LVS are what the processes say of themselves; null when they
+	// do not run.
+	VRRP json.RawMessage `json:"vrrp,omitempty"`
+	LVS  json.RawMessage `json:"lvs,omitempty"`
+	// Missing says which process did not answer.
+	Missing []string `json:"missing,omitempty"`
+}
+
+// Config says which configuration is in force.
+type Config struct {
+	Files         []string  `json:"files"`
+	Loaded        time.Time `json:"loaded"`
+	LastReload    time.Time `json:"last_reload,omitzero"`
+	ReloadFailure string    `json:"reload_failure,omitempty"`
+	// NotActive lists keywords in use that have no effect yet.
+	NotActive []string `json:"not_active,omitempty"`
+}
+
+// Process is one of the daemon's processes.
+type Process struct {
+	Role     string    `json:"role"`
+	PID      int       `json:"pid"`
+	Started  time.Time `json:"started"`
+	Restarts int       `json:"restarts"`
+}

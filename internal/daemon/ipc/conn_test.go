@@ -1,0 +1,88 @@
+package ipc
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+)
+
+func pair(t *testing.T) (*Conn, *Conn) {
+	t.Helper()
+	fa, fb, err := Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := FromFile(fa)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := FromFile(fb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close(); b.Close() })
+	return a, b
+}
+
+func TestMessagesArriveInOrderWithTheirFile(t *testing.T) {
+	a, b := pair(t)
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString("hello"); err != nil {
+		t.Fatal(err)
+	}
+	big := strings.Repeat("x", 1<<20)
+	go func() {
+		m, _ := New("big", big)
+		a.Send(m, nil)
+		m, _ = New("file", 7)
+		a.Send(m, f)
+		m, _ = New("last", nil)
+		a.Send(m, nil)
+		a.Close()
+	}()
+	m, err := b.Receive()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s string
+	if err := m.Decode(&s); err != nil || s != big || m.File != nil {
+		t.Fatalf("first message: type %s, %d bytes, file %v, %v", m.Type, len(s), m.File, err)
+	}
+	if m, err = b.Receive(); err != nil || m.Type != "file" || m.File == nil {
+		t.Fatalf("second message: %+v, %v", m, err)
+	}
+	got := make([]byte, 5)
+	if _, err := m.File.ReadAt(got, 0); err != nil || string(got) != "hello" {
+		t.Fatalf("file: %q, %v", got, err)
+	}
+	m.File.Close()
+	if m, err = b.Receive(); err != nil || m.Type != "last" || m.File != nil {
+		t.Fatalf("third message: %+v, %v", m, err)
+	}
+	if _, err = b.Receive(); !errors.Is(err, io.EOF) {
+		t.Fatalf("after close: %v, want EOF", err)
+	}
+}
+
+func TestGarbageIsAnErrorNotAPanic(t *testing.T) {
+	for name, in := range map[string]string{
+		"length beyond the bound": "\xff\xff\xff\xff",
+		"not json":                "\x00\x00\x00\x02{]",
+		"cut short":               "\x00\x00\x00\x09{",
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := pair(t)
+			a.uc.Write([]byte(in))
+			a.Close()
+			if m, err := b.Receive(); err == nil {
+				t.Fatalf("got %+v, want an error", m)
+			}
+		})
+	}
+}

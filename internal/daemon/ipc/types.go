@@ -1,0 +1,61 @@
+package ipc
+
+import (
+	"net/netip"
+	"time"
+
+	"holdfast/vrrp/link"
+)
+
+// The types of messages. In brackets: who sends to whom, and the body.
+const (
+	// TypeReady [child to parent]: set up and running; Err says why not.
+	TypeReady = "ready"
+	// TypeConfig [parent to child, File: the boot record]: take over this
+	// configuration; answered by TypeConfig with the same ID.
+	TypeConfig = "config"
+	// TypePeer [parent to child, File: stream]: the other child was replaced.
+	TypePeer = "peer"
+	// TypeStatus [both ways]: question, and answer with the same ID.
+	TypeStatus = "status"
+	// TypeStop [parent to child]: release everything and exit.
+	TypeStop = "stop"
+	// TypeReleased [vrrp to parent]: adverts and addresses are gone, only
+	// notify scripts are still running.
+	TypeReleased = "released"
+	// TypeHeld [vrrp to parent, Held]: what the parent has to remove should
+	// the vrrp process die and not come back in time.
+	TypeHeld = "held"
+	// TypeRouters [vrrp to lvs, Routers]: states of virtual routers.
+	TypeRouters = "routers"
+	// TypeTable [lvs to vrrp, name of a virtual router]: its services are
+	// in the kernel.
+	TypeTable = "table"
+	// TypeOwned [lvs to parent, JSON of the lvs role]: the services that we
+	// installed, for the state file.
+	TypeOwned = "owned"
+)
+
+// Held says what one virtual router holds.
+type Held struct {
+	Router    string         `json:"router"`
+	Master    bool           `json:"master"`
+	Addresses []link.Address `json:"addresses,omitempty"`
+	// Alive is how long after the death of its process a router may still
+	// be taken for the master: peers wait longer than this.
+	Alive time.Duration `json:"alive"`
+}
+
+// Routers tells states of virtual routers; whole tells all of them at once.
+type Routers struct {
+	States []RouterState `json:"states"`
+}
+
+// RouterState is the state of one virtual router as lvs needs it.
+type RouterState struct {
+	Name   string       `json:"name"`
+	Master bool         `json:"master"`
+	VIPs   []netip.Addr `json:"vips,omitempty"`
+	// Gate asks for a TypeTable answer once its services are in the kernel.
+	Gate bool `json:"gate,omitempty"`
+}

@@ -1,0 +1,55 @@
+package daemon
+
+import (
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+
+	"holdfast/internal/daemon/role"
+)
+
+// spawner starts child processes from one locked OS thread that lives as long
+// as the process: the kernel sends the parent-death signal when the thread
+// that started a child ends, not when the process does.
+type spawner struct {
+	starts chan startRequest
+}
+
+type startRequest struct {
+	cmd  *exec.Cmd
+	done chan error
+}
+
+func newSpawner() *spawner {
+	s := &spawner{starts: make(chan startRequest)}
+	go func() {
+		runtime.LockOSThread()
+		for r := range s.starts {
+			r.done <- r.cmd.Start()
+		}
+	}()
+	return s
+}
+
+// start starts program in the given role with the original command line, so
+// that ps and pidof show it under the name it was called by. files become
+// descriptors 3, 4 and 5 and are closed here.
+func (s *spawner) start(program string, argv []string, r role.Role, files []*os.File) (*exec.Cmd, error) {
+	cmd := &exec.Cmd{
+		Path:        program,
+		Args:        argv,
+		Env:         append(os.Environ(), role.Env+"="+string(r)),
+		Stdout:      os.Stdout,
+		Stderr:      os.Stderr,
+		ExtraFiles:  files,
+		SysProcAttr: &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM},
+	}
+	done := make(chan error)
+	s.starts <- startRequest{cmd, done}
+	err := <-done
+	for _, f := range files {
+		f.Close()
+	}
+	return cmd, err
+}
