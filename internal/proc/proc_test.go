@@ -1,0 +1,465 @@
+package proc
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func sh(text string) Spec { return Spec{Args: []string{"/bin/sh", "-c", text}} }
+
+func TestRunReportsHowAProgramEnded(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		spec Spec
+		want Result
+		text string
+	}{
+		{"success", sh("exit 0"), Result{}, "exit status 0"},
+		{"status", sh("exit 7"), Result{Exit: 7}, "exit status 7"},
+		{"signal", sh("kill -9 $$"), Result{Exit: -1, Signal: 9}, "ended by signal SIGKILL"},
+		{"shell text", Spec{Args: []string{"test 1 = 1 && exit 3"}, Shell: true}, Result{Exit: 3}, "exit status 3"},
+		{"shell text with arguments", Spec{Args: []string{"test", "it's", "=", "it's"}, Shell: true}, Result{}, "exit status 0"},
+		{"from PATH", Spec{Args: []string{"true"}}, Result{}, "exit status 0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := Run(t.Context(), c.spec)
+			if r.Err != nil || r.Exit != c.want.Exit || r.Signal != c.want.Signal || r.TimedOut || r.Stopped {
+				t.Fatalf("got %+v, want %+v", r, c.want)
+			}
+			if r.String() != c.text {
+				t.Errorf("String() = %q, want %q", r, c.text)
+			}
+			if r.OK() != (c.want.Exit == 0) || (r.Error() == nil) != r.OK() {
+				t.Errorf("OK() = %v, Error() = %v", r.OK(), r.Error())
+			}
+		})
+	}
+}
+
+func TestStartNamesWhatCannotBeStarted(t *testing.T) {
+	plain := filepath.Join(t.TempDir(), "plain")
+	if err := os.WriteFile(plain, []byte("#!/bin/sh\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		spec Spec
+		is   error
+		text string
+	}{
+		{"no program", Spec{}, nil, "no program"},
+		{"missing", Spec{Args: []string{"/nonexistent/program"}}, fs.ErrNotExist, "/nonexistent/program"},
+		{"not in PATH", Spec{Args: []string{"holdfast-no-such-program"}}, fs.ErrNotExist, "holdfast-no-such-program"},
+		{"not executable", Spec{Args: []string{plain}}, fs.ErrPermission, plain},
+		{"unknown user", Spec{Args: []string{"true"}, User: "no-such-user"}, nil, `user "no-such-user"`},
+		{"unknown group", Spec{Args: []string{"true"}, Group: "no-such-group"}, nil, `group "no-such-group"`},
+		{"NUL byte", Spec{Args: []string{"true", "a\x00b"}}, nil, "NUL"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Start(c.spec)
+			if err == nil || !strings.Contains(err.Error(), c.text) {
+				t.Fatalf("error %v, want one that names %q", err, c.text)
+			}
+			if c.is != nil && !errors.Is(err, c.is) {
+				t.Errorf("error %v does not wrap %v", err, c.is)
+			}
+		})
+	}
+}
+
+func TestTextFileWithoutInterpreterRunsInTheShell(t *testing.T) {
+	p := filepath.Join(t.TempDir(), "bare")
+	if err := os.WriteFile(p, []byte("exit $1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if r := Run(t.Context(), Spec{Args: []string{p, "5"}}); r.Err != nil || r.Exit != 5 {
+		t.Fatalf("got %+v, want exit 5", r)
+	}
+}
+
+func TestChildGetsACleanPlace(t *testing.T) {
+	t.Setenv("IFS", "x")
+	t.Setenv("LD_PRELOAD", "")
+	t.Setenv("LD_LIBRARY_PATH", "/nonexistent")
+	t.Setenv("HOLDFAST_KEPT", "yes")
+	dir := t.TempDir()
+	s := sh("env; echo pgid=$(cut -d' ' -f5 /proc/$$/stat) pid=$$; readlink /proc/$$/fd/0; echo fds=$(cd /proc/$$/fd && echo *); pwd")
+	s.Capture, s.Env, s.Dir = 16<<10, []string{"EXTRA=1"}, dir
+	r := Run(t.Context(), s)
+	out := string(r.Output)
+	if !r.OK() {
+		t.Fatalf("%+v", r)
+	}
+	for _, bad := range []string{"LD_PRELOAD", "LD_LIBRARY_PATH"} {
+		if strings.Contains(out, bad) {
+			t.Errorf("%s reached the child", bad)
+		}
+	}
+	for _, want := range []string{"HOLDFAST_KEPT=yes\n", "EXTRA=1\n", "/dev/null\n", "fds=0 1 2\n", dir + "\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("output lacks %q:\n%s", want, out)
+		}
+	}
+	if i := strings.Index(out, "pgid="); i >= 0 {
+		f := strings.Fields(out[i:])
+		if strings.TrimPrefix(f[0], "pgid=") != strings.TrimPrefix(f[1], "pid=") {
+			t.Errorf("child does not lead its group: %s %s", f[0], f[1])
+		}
+	} else {
+		t.Error("no pgid in the output")
+	}
+}
+
+func TestTimeoutReachesWholeGroup(t *testing.T) {
+	dir := t.TempDir()
+	pidfile := filepath.Join(dir, "pids")
+	// Leader and child both ignore SIGTERM.
+	s := sh("trap '' TERM; (trap '' TERM; sleep 60 & echo $! >>" + pidfile + "; wait) & echo $! >>" + pidfile + "; wait; sleep 60")
+	s.Timeout, s.KillAfter = 300*time.Millisecond, 300*time.Millisecond
+	p, err := Start(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-p.Expired()
+	select {
+	case <-p.Done():
+		t.Fatal("a program that ignores SIGTERM ended at the timeout")
+	case <-time.After(50 * time.Millisecond):
+	}
+	r := p.Result()
+	if !r.TimedOut || r.Signal != int(syscall.SIGKILL) || r.OK() {
+		t.Fatalf("got %+v", r)
+	}
+	<-p.Gone()
+	b, err := os.ReadFile(pidfile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids := strings.Fields(string(b))
+	if len(pids) != 2 {
+		t.Fatalf("pids %q", pids)
+	}
+	for _, pid := range pids {
+		waitGone(t, pid)
+	}
+}
+
+// A leader that honours SIGTERM must not save a child that does not.
+func TestTimeoutKillsWhatTheLeaderLeftBehind(t *testing.T) {
+	pidfile := filepath.Join(t.TempDir(), "pid")
+	s := sh("(trap '' TERM; echo ok >" + pidfile + ".ready; while :; do sleep 0.05; done) & echo $! >" + pidfile + "; wait")
+	s.Timeout, s.KillAfter = 500*time.Millisecond, 400*time.Millisecond
+	p, err := Start(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := p.Result()
+	if !r.TimedOut || r.Signal != int(syscall.SIGTERM) {
+		t.Fatalf("leader: %+v", r)
+	}
+	<-p.Gone()
+	b, err := os.ReadFile(pidfile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waitGone(t, strings.TrimSpace(string(b)))
+}
+
+func waitGone(t *testing.T, pid string) {
+	t.Helper()
+	n, err := strconv.Atoi(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		b, err := os.ReadFile("/proc/" + pid + "/stat")
+		if err != nil || strings.Contains(string(b), ") Z ") {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	_ = syscall.Kill(n, syscall.SIGKILL)
+	t.Errorf("process %s is still alive", pid)
+}
+
+func TestABackgroundChildOutlivesItsLeader(t *testing.T) {
+	pidfile := filepath.Join(t.TempDir(), "pid")
+	s := sh("sleep 30 & echo $! >" + pidfile)
+	s.Timeout = 5 * time.Second
+	p, err := Start(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := p.Result(); !r.OK() {
+		t.Fatalf("%+v", r)
+	}
+	<-p.Gone()
+	b, _ := os.ReadFile(pidfile)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, 0); err != nil {
+		t.Errorf("the background child is gone: %v", err)
+	}
+	_ = syscall.Kill(pid, syscall.SIGKILL)
+}
+
+func TestOutputIsBounded(t *testing.T) {
+	// yes prints gigabytes a second.
+	s := Spec{Args: []string{"yes", "abcdefg"}, Timeout: 200 * time.Millisecond, Capture: 4096}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r := Run(t.Context(), s)
+	runtime.ReadMemStats(&after)
+	if !r.TimedOut || len(r.Output) != 4096 {
+		t.Fatalf("timed out %v, %d bytes kept", r.TimedOut, len(r.Output))
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {
+		t.Errorf("reading the output allocated %d bytes", n)
+	}
+	s = sh("printf 0123456789; printf abc")
+	s.Capture = 5
+	if r := Run(t.Context(), s); string(r.Output) != "89abc" {
+		t.Errorf("kept %q, want the last five bytes", r.Output)
+	}
+}
+
+func TestOutputDoesNotWaitForDescendants(t *testing.T) {
+	s := sh("echo first; sleep 5 &")
+	s.Capture = 100
+	began := time.Now()
+	r := Run(t.Context(), s)
+	if d := time.Since(began); d > 2*time.Second {
+		t.Errorf("waited %v for a descendant that holds the pipe", d)
+	}
+	if string(r.Output) != "first\n" {
+		t.Errorf("output %q", r.Output)
+	}
+}
+
+func TestContextStopsTheGroup(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	r := Run(ctx, Spec{Args: []string{"sleep", "60"}})
+	if !r.Stopped || r.Signal != int(syscall.SIGTERM) || r.String() != "stopped" {
+		t.Fatalf("got %+v", r)
+	}
+	if r := Run(ctx, Spec{Args: []string{"true"}}); !errors.Is(r.Err, context.DeadlineExceeded) {
+		t.Errorf("an ended context still started the program: %+v", r)
+	}
+}
+
+// The parent-death signal is tied to the starting thread: goroutines that end
+// their threads around the start must not hurt the children.
+func TestChildrenSurviveTheirCallersThread(t *testing.T) {
+	const n = 16
+	var wg sync.WaitGroup
+	procs := make([]*Process, n)
+	for i := range procs {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			runtime.LockOSThread() // never unlocked: the thread ends with us
+			p, err := Start(sh("sleep 0.3; exit 4"))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			procs[i] = p
+		}()
+	}
+	wg.Wait()
+	for _, p := range procs {
+		if p == nil {
+			continue
+		}
+		if r := p.Result(); r.Exit != 4 {
+			t.Errorf("child ended with %+v, want exit 4", r)
+		}
+	}
+	if starter.tid == syscall.Getpid() {
+		t.Log("the starting thread is the main thread")
+	}
+}
+
+// Somebody else's children are left to them.
+func TestOtherChildrenAreNotReaped(t *testing.T) {
+	pid, err := syscall.ForkExec("/bin/sh", []string{"sh", "-c", "exit 9"}, &syscall.ProcAttr{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		if r := Run(t.Context(), Spec{Args: []string{"true"}}); !r.OK() {
+			t.Fatal(r)
+		}
+	}
+	var ws syscall.WaitStatus
+	if _, err := syscall.Wait4(pid, &ws, 0, nil); err != nil || ws.ExitStatus() != 9 {
+		t.Errorf("wait4: %v, status %d; want our own 9", err, ws.ExitStatus())
+	}
+}
+
+func TestNoZombiesNoDescriptorsLeft(t *testing.T) {
+	run := func() {
+		var wg sync.WaitGroup
+		for i := range 24 {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				s := sh("exit 1")
+				if i%3 == 0 {
+					s = Spec{Args: []string{"sleep", "9"}, Timeout: 20 * time.Millisecond}
+				}
+				if i%2 == 0 {
+					s.Capture = 64
+				}
+				if i%8 == 0 {
+					s = Spec{Args: []string{"/nonexistent"}, Capture: 64}
+				}
+				p, err := Start(s)
+				if err == nil {
+					<-p.Gone()
+				}
+			}()
+		}
+		wg.Wait()
+	}
+	run()
+	time.Sleep(50 * time.Millisecond)
+	fds, threads := count(t, "/proc/self/fd"), count(t, "/proc/self/task")
+	for range 4 {
+		run()
+	}
+	time.Sleep(50 * time.Millisecond)
+	if n := count(t, "/proc/self/fd"); n > fds+1 {
+		t.Errorf("%d descriptors open, %d before", n, fds)
+	}
+	if n := count(t, "/proc/self/task"); n > threads+12 {
+		t.Errorf("%d threads, %d before", n, threads)
+	}
+	if z := zombies(t); len(z) > 0 {
+		t.Errorf("zombies: %v", z)
+	}
+}
+
+func count(t *testing.T, dir string) int {
+	t.Helper()
+	e, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(e)
+}
+
+func zombies(t *testing.T) (out []string) {
+	t.Helper()
+	dirs, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range dirs {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			continue
+		}
+		i := strings.LastIndexByte(string(b), ')')
+		w := strings.Fields(string(b[i+1:]))
+		if len(w) > 1 && w[0] == "Z" && w[1] == strconv.Itoa(os.Getpid()) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Many hanging programs hold no thread of ours.
+func TestHangingProgramsHoldNoThread(t *testing.T) {
+	var procs []*Process
+	warm := count(t, "/proc/self/task")
+	for range 100 {
+		p, err := Start(Spec{Args: []string{"sleep", "30"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		procs = append(procs, p)
+	}
+	if n := count(t, "/proc/self/task"); n > warm+20 {
+		t.Errorf("%d threads for 100 waiting programs, %d before", n, warm)
+	}
+	for _, p := range procs {
+		p.Stop()
+	}
+	for _, p := range procs {
+		<-p.Gone()
+	}
+}
+
+func TestLimiter(t *testing.T) {
+	l := NewLimiter(2)
+	var now, most atomic.Int32
+	var wg sync.WaitGroup
+	dir := t.TempDir()
+	for range 6 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			// Each program counts how many are there with it.
+			r := l.Run(t.Context(), Spec{Shell: true, Capture: 10, Args: []string{"f=" + dir + "/$$; : >$f; ls " + dir + " | wc -l; sleep 0.1; rm $f"}})
+			if n, err := strconv.Atoi(strings.TrimSpace(string(r.Output))); err != nil || !r.OK() {
+				t.Errorf("%+v: %v", r, err)
+			} else if int32(n) > most.Load() {
+				most.Store(int32(n))
+			}
+			now.Add(1)
+		}()
+	}
+	wg.Wait()
+	if most.Load() > 2 || now.Load() != 6 {
+		t.Errorf("%d at once, %d ran; want at most 2 and 6", most.Load(), now.Load())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	full := NewLimiter(1)
+	full.slots <- struct{}{}
+	if r := full.Run(ctx, Spec{Args: []string{"true"}}); !errors.Is(r.Err, context.Canceled) {
+		t.Errorf("waiting for a slot outlived its context: %+v", r)
+	}
+}
+
+func TestUserAndGroups(t *testing.T) {
+	if os.Geteuid() != 0 {
+		needsRoot(t)
+	}
+	s := Spec{Args: []string{"id"}, User: "nobody", Capture: 200}
+	r := Run(t.Context(), s)
+	if !r.OK() || !strings.Contains(string(r.Output), "(nobody)") || strings.Contains(string(r.Output), "(root)") {
+		t.Errorf("as nobody: %+v %s", r, r.Output)
+	}
+	s.Group = "daemon"
+	if r = Run(t.Context(), s); !strings.Contains(string(r.Output), "gid=1(daemon)") {
+		t.Errorf("group daemon: %s", r.Output)
+	}
+	s.User, s.Group = "65534", ""
+	if r = Run(t.Context(), s); !strings.Contains(string(r.Output), "uid=65534") {
+		t.Errorf("by number: %s", r.Output)
+	}
+}
+
+func needsRoot(t *testing.T) {
+	t.Helper()
+	if os.Getenv("HOLDFAST_REQUIRE") != "" {
+		t.Fatal("needs root")
+	}
+	t.Skip("needs root")
+}
