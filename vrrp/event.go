@@ -44,6 +44,10 @@ const (
 	EventResume
 	// EventShutdown: release mastership and end in INIT.
 	EventShutdown
+	// EventYield: as master this machine was silent for longer than its peers
+	// wait, and Advert from Src, which passed all receive checks, shows that
+	// another one has taken over: become backup and send nothing.
+	EventYield
 )
 
 // Event is one input to Director.Step. Unused fields are zero.
@@ -114,4 +118,5 @@ const (
 	ReasonShutdown             // stopped or removed from the configuration
 	ReasonResume               // mastership of a replaced process
 	ReasonReload               // changed by a reload
+	ReasonYield                // slept longer than the peers wait, another master was heard
 )
