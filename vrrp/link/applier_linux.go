@@ -1,0 +1,285 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// NetlinkApplier is the Applier of Linux. Its goroutine takes everything that
+// waits and carries it out as one batch of netlink messages: first all that is
+// to be added, then all that is to be removed.
+type NetlinkApplier struct {
+	log    *slog.Logger
+	answer func(Applied)
+
+	mu      sync.Mutex
+	waiting []request // in order of the owners' first Set; one for each owner
+	closed  bool
+	more    chan struct{}
+	done    chan struct{}
+
+	work      sync.Mutex // held while the kernel is talked to; guards the rest
+	conn      *addrConn
+	list      *netlink.Handle
+	installed map[int]map[addrKey]Address // by owner: what we added and did not remove
+}
+
+type request struct {
+	owner int
+	gen   uint64
+	want  []Address
+}
+
+var _ Applier = (*NetlinkApplier)(nil)
+
+// NewApplier opens an applier. It needs CAP_NET_ADMIN. answer is called from
+// the applier's goroutine for every Set that no newer one of its owner has
+// replaced, after the kernel is done; log may be nil.
+func NewApplier(log *slog.Logger, answer func(Applied)) (*NetlinkApplier, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	conn, err := dialAddrs()
+	if err != nil {
+		return nil, err
+	}
+	list, err := newHandle()
+	if err != nil {
+		conn.close()
+		return nil, err
+	}
+	a := &NetlinkApplier{
+		log: log, answer: answer,
+		more: make(chan struct{}, 1), done: make(chan struct{}),
+		conn: conn, list: list, installed: make(map[int]map[addrKey]Address),
+	}
+	go a.run()
+	return a, nil
+}
+
+// Set implements Applier. It keeps want, which must not be changed any more.
+// Every Set asks the kernel for every wanted address, whatever was asked
+// before: that is how an address comes back that a stranger removed.
+func (a *NetlinkApplier) Set(owner int, gen uint64, want []Address) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return
+	}
+	r := request{owner, gen, want}
+	if i := slices.IndexFunc(a.waiting, func(w request) bool { return w.owner == owner }); i >= 0 {
+		a.waiting[i] = r
+	} else {
+		a.waiting = append(a.waiting, r)
+	}
+	select {
+	case a.more <- struct{}{}:
+	default: // it has been told already
+	}
+}
+
+// Close carries out what still waits and ends. Addresses stay: whoever wants
+// them gone sets each owner to nothing first.
+func (a *NetlinkApplier) Close() error {
+	a.mu.Lock()
+	if a.closed {
+		a.mu.Unlock()
+		return ErrClosed
+	}
+	a.closed = true
+	close(a.more)
+	a.mu.Unlock()
+	<-a.done
+	a.list.Close()
+	return a.conn.close()
+}
+
+func (a *NetlinkApplier) run() {
+	defer close(a.done)
+	for range a.more {
+		a.round()
+	}
+	a.round()
+}
+
+// round carries out everything that waits and answers.
+func (a *NetlinkApplier) round() {
+	a.mu.Lock()
+	reqs := a.waiting
+	a.waiting = nil
+	a.mu.Unlock()
+	if len(reqs) == 0 {
+		return
+	}
+	a.work.Lock()
+	errs := a.carryOut(reqs)
+	a.work.Unlock()
+	for i, r := range reqs {
+		a.answer(Applied{Owner: r.owner, Gen: r.gen, Err: errs[i]})
+	}
+}
+
+// carryOut changes the kernel's addresses for reqs; it returns one error for
+// each.
+func (a *NetlinkApplier) carryOut(reqs []request) []error {
+	p := newPlan(a.installed, reqs)
+	errs := make([][]error, len(reqs))
+	stuck := make(map[planned]bool) // what could not be removed
+	note := func(ops []planned, results []error) {
+		for i, err := range results {
+			if err != nil {
+				errs[ops[i].request] = append(errs[ops[i].request], err)
+				stuck[ops[i]] = !ops[i].add
+			}
+		}
+	}
+	if p.risky() {
+		note(p.replaced, a.removeCarefully(p.replaced))
+		note(p.adds, a.apply(p.adds))
+		note(p.removals, a.removeCarefully(p.removals))
+	} else {
+		all := p.all()
+		note(all, a.apply(all))
+	}
+	p.remember(a.installed, stuck)
+
+	joined := make([]error, len(reqs))
+	for i := range reqs {
+		joined[i] = errors.Join(errs[i]...)
+	}
+	return joined
+}
+
+func (a *NetlinkApplier) apply(ops []planned) []error {
+	plain := make([]addrOp, len(ops))
+	for i, o := range ops {
+		plain[i] = o.addrOp
+	}
+	return a.applyOps(plain)
+}
+
+// applyOps opens the socket anew when it failed: an answer that comes late
+// must not be taken for that of a later batch.
+func (a *NetlinkApplier) applyOps(ops []addrOp) []error {
+	if len(ops) == 0 {
+		return nil
+	}
+	errs := a.conn.apply(ops)
+	if !slices.ContainsFunc(errs, isTransport) {
+		return errs
+	}
+	if conn, err := dialAddrs(); err != nil {
+		a.log.Error("cannot open netlink again", "error", err)
+	} else {
+		a.conn.close()
+		a.conn = conn
+	}
+	return errs
+}
+
+// removeCarefully removes addresses of subnets in which others stay. Without
+// promote_secondaries the kernel removes those along with the first address of
+// the subnet, so they are put back.
+func (a *NetlinkApplier) removeCarefully(ops []planned) []error {
+	if len(ops) == 0 {
+		return nil
+	}
+	before, err := listAddrs(a.list)
+	if err != nil {
+		a.log.Error("cannot tell which addresses get lost by removing others", "error", err)
+		return a.apply(ops)
+	}
+	errs := a.apply(ops)
+	after, err := listAddrs(a.list)
+	if err != nil {
+		a.log.Error("cannot tell which addresses got lost by removing others", "error", err)
+		return errs
+	}
+	back := lostSecondaries(before, after, ops)
+	for i, err := range a.applyOps(back) {
+		if err != nil {
+			a.log.Error("an address that was lost with the first one of its subnet cannot be put back", "error", err)
+			continue
+		}
+		a.log.Info("put back an address that was lost with the first one of its subnet",
+			"address", back[i].addr.Prefix, "ifindex", back[i].addr.Ifindex)
+	}
+	return errs
+}
+
+// lostSecondaries are the addresses that were there before, are not there
+// after, were not to be removed, and share a subnet with one that was.
+func lostSecondaries(before, after []kernelAddr, removed []planned) []addrOp {
+	present := make(map[addrKey]bool, len(after))
+	for _, k := range after {
+		present[k.key()] = true
+	}
+	gone := make(map[addrKey]bool, len(removed))
+	for _, o := range removed {
+		gone[o.addr.key()] = true
+	}
+	var back []addrOp
+	for _, k := range before {
+		key := k.key()
+		if present[key] || gone[key] {
+			continue
+		}
+		if slices.ContainsFunc(removed, func(o planned) bool { return shares(o.addr.key(), key) }) {
+			k.Flags &^= unix.IFA_F_SECONDARY | unix.IFA_F_PERMANENT
+			back = append(back, addrOp{add: true, addr: k})
+		}
+	}
+	return back
+}
+
+// Sweep implements Applier. An address of remove with interface 0 is removed
+// from every interface. It must not run beside a Set of the same addresses.
+func (a *NetlinkApplier) Sweep(remove, keep []Address) error {
+	a.work.Lock()
+	defer a.work.Unlock()
+	present, err := listAddrs(a.list)
+	if err != nil {
+		return err
+	}
+	ops := make([]planned, 0, len(remove))
+	for _, k := range leftOvers(present, remove, keep) {
+		a.log.Info("removing a left-over address", "address", k.Prefix, "ifindex", k.Ifindex)
+		ops = append(ops, planned{addrOp: addrOp{addr: k}})
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	if err := errors.Join(a.removeCarefully(ops)...); err != nil {
+		return fmt.Errorf("link: sweep: %w", err)
+	}
+	return nil
+}
+
+// leftOvers picks of present what carries our mark or is listed in remove,
+// without what is listed in keep.
+func leftOvers(present []kernelAddr, remove, keep []Address) []kernelAddr {
+	set := func(list []Address) map[addrKey]bool {
+		m := make(map[addrKey]bool, len(list))
+		for _, x := range list {
+			m[x.key()] = true
+		}
+		return m
+	}
+	listed, kept := set(remove), set(keep)
+	var out []kernelAddr
+	for _, k := range present {
+		anywhere := addrKey{0, k.Prefix}
+		switch {
+		case kept[k.key()] || kept[anywhere]:
+		case k.Proto == IFAProto, listed[k.key()], listed[anywhere]:
+			out = append(out, k)
+		}
+	}
+	return out
+}

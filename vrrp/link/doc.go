@@ -1,0 +1,59 @@
+// Package link is where the VRRP engine touches the machine: packets, time,
+// gratuitous ARP, addresses and the news of interfaces. Each of the four is a
+// narrow interface (Wire, Announcer, Applier, Watcher) with one implementation
+// for Linux and one in memory for tests.
+//
+// # Threads
+//
+// A Wire belongs to one thread, the engine's. Every method but Wake is called
+// there and none of them blocks, but Wait. Announce and Set are called there as
+// well and return at once: what takes longer is done by a goroutine that the
+// Announcer or the Applier owns and that ends with its Close. An Applier
+// answers through the function that it was given, from its own goroutine; a
+// Watcher calls the function given to Watch on the goroutine that called
+// Watch, which blocks until it is stopped. Both make one call at a time and
+// wait for it to return.
+//
+// All sockets are opened in the network namespace of the calling thread,
+// except that a Watcher or an Applier that lost its socket opens the next one
+// from its goroutine: enter a namespace before the process starts its first goroutine.
+//
+// A process whose engine holds one thread needs a second one for the
+// goroutines of this package: on a machine with a single processor run it with
+// GOMAXPROCS of 2 or more, or a thread blocked in Wait keeps them waiting for
+// up to 10 ms.
+//
+// # Wire
+//
+// Wait reads everything that has arrived, up to 4,096 messages, before it lets
+// a due deadline through: it looks at the sockets once more when the deadline
+// passed after it looked. Whoever acts on a deadline therefore acts on what
+// the last Wait returned first.
+//
+// Every port has a socket of its own, which hears what is sent to its group
+// (or, unicast, to its source address) on its interface, and only that. Two
+// ports that differ in nothing but their source hear every message twice, once
+// for each. Ports of IPv6 are refused with ErrIPv6 so far, and so are
+// gratuitous announcements of IPv6 addresses; addresses of both families are
+// installed and watched.
+//
+// Open reads the addresses of the interfaces anew. Without a fixed source the
+// source of a multicast port is the first address of its interface that is
+// neither secondary nor marked as ours; call Open again whenever the Watcher
+// reports other addresses.
+//
+// # Applier
+//
+// An address that is there already counts as added and one that is missing as
+// removed, whoever did it. The Applier remembers what it added for each owner
+// and removes only that, unless another owner still wants it. Removing the
+// first address of an IPv4 subnet makes the kernel remove its other addresses
+// in that subnet; those are put back at once, whether they are ours or not.
+//
+// # Watcher
+//
+// A message of the kernel is a hint that makes the watcher read everything;
+// Lost is the difference between two readings. It therefore holds addresses
+// that the Applier removed on purpose as well: the reader compares Lost with
+// what it wants.
+package link

@@ -1,0 +1,147 @@
+package link
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+const dumpTimeout = 2 * time.Second
+
+// kernelAddr is one address as the kernel has it.
+type kernelAddr struct {
+	Address
+	Peer   netip.Prefix // the other end of a point-to-point address; invalid: none
+	Flags  uint32       // IFA_F_*
+	Proto  uint8        // IFA_PROTO
+	Valid  uint32       // seconds; math.MaxUint32: for ever
+	Prefer uint32
+}
+
+// key is what makes an address one and the same to the kernel.
+type addrKey struct {
+	ifindex int
+	prefix  netip.Prefix
+}
+
+func (a Address) key() addrKey { return addrKey{a.Ifindex, a.Prefix} }
+
+// newHandle opens a netlink socket for reading lists.
+func newHandle() (*netlink.Handle, error) {
+	h, err := netlink.NewHandleWithOptions(netlink.HandleOptions{DisableVFInfoCollection: true, RetryInterrupted: true}, unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, fmt.Errorf("link: open netlink: %w", err)
+	}
+	if err := h.SetSocketTimeout(dumpTimeout); err != nil {
+		h.Close()
+		return nil, fmt.Errorf("link: open netlink: %w", err)
+	}
+	return h, nil
+}
+
+// listAddrs reads all addresses of both families in the kernel's order.
+func listAddrs(h *netlink.Handle) ([]kernelAddr, error) {
+	raw, err := h.AddrList(nil, netlink.FAMILY_ALL)
+	if err != nil {
+		return nil, fmt.Errorf("link: list addresses: %w", err)
+	}
+	list := make([]kernelAddr, 0, len(raw))
+	for _, r := range raw {
+		prefix, ok := prefixOf(r.IPNet)
+		if !ok {
+			continue
+		}
+		a := kernelAddr{
+			Address: Address{Ifindex: r.LinkIndex, Prefix: prefix, Label: r.Label, Scope: uint8(r.Scope)},
+			Flags:   uint32(r.Flags),
+			Proto:   uint8(r.Protocol),
+			Valid:   uint32(r.ValidLft),
+			Prefer:  uint32(r.PreferedLft),
+		}
+		if b, ok := netip.AddrFromSlice(r.Broadcast); ok {
+			a.Broadcast = b.Unmap()
+		}
+		if peer, ok := prefixOf(r.Peer); ok && peer != prefix {
+			a.Peer = peer
+		}
+		list = append(list, a)
+	}
+	return list, nil
+}
+
+func prefixOf(n *net.IPNet) (netip.Prefix, bool) {
+	if n == nil {
+		return netip.Prefix{}, false
+	}
+	addr, ok := netip.AddrFromSlice(n.IP)
+	if !ok {
+		return netip.Prefix{}, false
+	}
+	bits, _ := n.Mask.Size()
+	return netip.PrefixFrom(addr.Unmap(), bits), true
+}
+
+// primarySources picks for each interface the IPv4 address that adverts come
+// from: the first that is neither secondary nor ours, or else the first that
+// is not ours.
+func primarySources(list []kernelAddr) map[int]netip.Addr {
+	sources := make(map[int]netip.Addr)
+	for _, secondary := range []bool{false, true} {
+		for _, a := range list {
+			if !a.Prefix.Addr().Is4() || a.Proto == IFAProto || (a.Flags&unix.IFA_F_SECONDARY != 0) != secondary {
+				continue
+			}
+			if _, ok := sources[a.Ifindex]; !ok {
+				sources[a.Ifindex] = a.Prefix.Addr()
+			}
+		}
+	}
+	return sources
+}
+
+// listInterfaces reads all interfaces with their addresses, ordered by index.
+func listInterfaces(h *netlink.Handle) ([]Interface, error) {
+	links, err := h.LinkList()
+	if err != nil {
+		return nil, fmt.Errorf("link: list interfaces: %w", err)
+	}
+	addrs, err := listAddrs(h)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Interface, 0, len(links))
+	for _, l := range links {
+		at := l.Attrs()
+		list = append(list, Interface{
+			Index:     at.Index,
+			Name:      at.Name,
+			Up:        operational(at.RawFlags, at.OperState),
+			MTU:       at.MTU,
+			HWAddr:    slices.Clone(at.HardwareAddr),
+			Multicast: at.RawFlags&unix.IFF_MULTICAST != 0,
+		})
+	}
+	slices.SortFunc(list, func(a, b Interface) int { return a.Index - b.Index })
+	for _, a := range addrs {
+		i, ok := slices.BinarySearchFunc(list, a.Ifindex, func(x Interface, index int) int { return x.Index - index })
+		if ok {
+			list[i].Addrs = append(list[i].Addrs, a.Prefix)
+		}
+	}
+	return list, nil
+}
+
+// operational says whether an interface carries traffic: switched on, running,
+// and in an operational state that is up or that its driver does not report
+// (RFC 2863 ifOperStatus).
+func operational(flags uint32, state netlink.LinkOperState) bool {
+	if flags&unix.IFF_UP == 0 || flags&unix.IFF_RUNNING == 0 {
+		return false
+	}
+	return state == netlink.OperUp || state == netlink.OperUnknown
+}

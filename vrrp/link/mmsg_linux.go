@@ -1,0 +1,191 @@
+package link
+
+import (
+	"net/netip"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	bufSize   = 2048 // an IPv4 advert of 255 addresses is 1,096 bytes with its header
+	slabSize  = 128  // messages in one slab
+	slabMax   = 32   // slabs at most: 4,096 messages between two Waits
+	txMax     = 256  // datagrams in one sendmmsg
+	msgWanted = unix.MSG_DONTWAIT
+)
+
+// slab is room for slabSize received messages with the headers that recvmmsg
+// wants for them, linked together once.
+type slab struct {
+	hdrs [slabSize]unix.Mmsghdr
+	iovs [slabSize]unix.Iovec
+	data []byte
+}
+
+func newSlab() *slab {
+	s := &slab{data: make([]byte, slabSize*bufSize)}
+	for i := range s.hdrs {
+		s.iovs[i].Base = &s.data[i*bufSize]
+		s.iovs[i].SetLen(bufSize)
+		s.hdrs[i].Hdr.Iov = &s.iovs[i]
+		s.hdrs[i].Hdr.SetIovlen(1)
+	}
+	return s
+}
+
+// receiver keeps the messages of one Wait. Slabs are added when more comes in
+// than ever before and are kept, so that receiving allocates nothing.
+type receiver struct {
+	slabs   []*slab
+	used    int // messages taken since reset
+	packets []Packet
+}
+
+func newReceiver() receiver {
+	return receiver{slabs: []*slab{newSlab()}, packets: make([]Packet, 0, slabSize)}
+}
+
+func (r *receiver) reset() {
+	r.used = 0
+	r.packets = r.packets[:0]
+}
+
+// full says that no further message can be kept.
+func (r *receiver) full() bool { return r.used >= slabSize*slabMax }
+
+// drain reads p until nothing is left or the receiver is full.
+func (r *receiver) drain(p *port, c clock) {
+	for !r.full() {
+		i := r.used / slabSize
+		if i == len(r.slabs) {
+			r.slabs = append(r.slabs, newSlab())
+		}
+		s, off := r.slabs[i], r.used%slabSize
+		room := slabSize - off
+		n, errno := recvmmsg(p.fd, s.hdrs[off:])
+		switch errno {
+		case 0:
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN:
+			return
+		default:
+			// A pending error of the socket; reading it has cleared it.
+			p.stats.RecvErrors++
+			return
+		}
+		r.used += n
+		r.parse(p, s, off, n, c)
+		if n < room {
+			return // recvmmsg stops early only when nothing is left
+		}
+	}
+}
+
+// parse appends the sound ones of n messages from off on.
+func (r *receiver) parse(p *port, s *slab, off, n int, c clock) {
+	arrived := c.now()
+	for i := off; i < off+n; i++ {
+		m := &s.hdrs[i]
+		if m.Hdr.Flags&unix.MSG_TRUNC != 0 {
+			p.stats.Truncated++
+		}
+		start := i * bufSize
+		h, body, ok := parseIPv4(s.data[start : start+min(int(m.Len), bufSize)])
+		if !ok || h.Protocol != protoVRRP {
+			p.stats.Malformed++
+			continue
+		}
+		p.stats.Received++
+		r.packets = append(r.packets, Packet{
+			Port:     p.key,
+			Src:      h.Src,
+			Dst:      h.Dst,
+			TTL:      h.TTL,
+			TotalLen: h.PayloadLen,
+			Body:     body,
+			Arrived:  arrived,
+		})
+	}
+}
+
+// transmitter keeps the headers that sendmmsg wants for one socket's share of
+// a batch.
+type transmitter struct {
+	hdrs  [txMax]unix.Mmsghdr
+	iovs  [txMax]unix.Iovec
+	names [txMax]unix.RawSockaddrInet4
+	index [txMax]int // the datagram's place in the batch
+	n     int
+}
+
+func newTransmitter() *transmitter {
+	t := new(transmitter)
+	for i := range t.hdrs {
+		t.names[i].Family = unix.AF_INET
+		h := &t.hdrs[i].Hdr
+		h.Name = (*byte)(unsafe.Pointer(&t.names[i]))
+		h.Namelen = unix.SizeofSockaddrInet4
+		h.Iov = &t.iovs[i]
+		h.SetIovlen(1)
+	}
+	return t
+}
+
+// add takes one datagram up; it reports false when there is no room.
+func (t *transmitter) add(i int, dst netip.Addr, body []byte) bool {
+	if t.n == txMax {
+		return false
+	}
+	t.names[t.n].Addr = dst.As4()
+	t.iovs[t.n].Base = unsafe.SliceData(body)
+	t.iovs[t.n].SetLen(len(body))
+	t.index[t.n] = i
+	t.n++
+	return true
+}
+
+// flush sends what was taken up through p and tells each datagram its fate.
+func (t *transmitter) flush(p *port, batch []Datagram) {
+	for off := 0; off < t.n; {
+		n, errno := sendmmsg(p.fd, t.hdrs[off:t.n], p.flags|msgWanted)
+		switch errno {
+		case 0:
+			for _, i := range t.index[off : off+n] {
+				batch[i].Err = nil
+			}
+			p.stats.Sent += uint64(n)
+			off += n
+		case unix.EINTR:
+		case unix.EAGAIN:
+			// The send buffer is full, and it will be for the rest as well.
+			for _, i := range t.index[off:t.n] {
+				batch[i].Err = errno
+			}
+			p.stats.SendErrors += uint64(t.n - off)
+			off = t.n
+		default:
+			batch[t.index[off]].Err = errno
+			p.stats.SendErrors++
+			p.broken = p.broken || errno == unix.ENODEV || errno == unix.ENXIO
+			off++
+		}
+	}
+	for i := range t.iovs[:t.n] {
+		t.iovs[i].Base = nil // the body belongs to the caller again
+	}
+	t.n = 0
+}
+
+func recvmmsg(fd int, msgs []unix.Mmsghdr) (int, unix.Errno) {
+	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(msgs))),
+		uintptr(len(msgs)), msgWanted, 0, 0)
+	return int(n), errno
+}
+
+func sendmmsg(fd int, msgs []unix.Mmsghdr, flags uintptr) (int, unix.Errno) {
+	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(msgs))),
+		uintptr(len(msgs)), flags, 0, 0)
+	return int(n), errno
+}

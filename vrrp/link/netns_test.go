@@ -1,0 +1,161 @@
+package link
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	netnsEnv = "HOLDFAST_LINK_NETNS"
+
+	// The addresses of the machines in the recordings of keepalived.
+	macA = "56:7a:dc:cd:e3:7b"
+	macB = "fa:c7:cc:8f:fc:cc"
+)
+
+// unable skips a test that the machine cannot run, or fails it where skipping
+// is not accepted.
+func unable(t testing.TB, reason string) {
+	t.Helper()
+	if os.Getenv("HOLDFAST_REQUIRE") == "1" {
+		t.Fatal(reason)
+	}
+	t.Skip(reason)
+}
+
+// inNetns runs the calling test once more in a process of its own inside a new
+// network namespace. It returns true there and false outside, where the test
+// has nothing left to do.
+func inNetns(t testing.TB) bool {
+	t.Helper()
+	if os.Getenv(netnsEnv) == t.Name() {
+		run(t, "ip", "link", "set", "lo", "up")
+		return true
+	}
+	if os.Geteuid() != 0 {
+		unable(t, "network namespaces need root")
+	}
+	if _, err := exec.LookPath("ip"); err != nil {
+		unable(t, "the command ip is missing (package iproute2)")
+	}
+	name := fmt.Sprintf("hflink-%d-%d", os.Getpid(), time.Now().UnixNano()%1e9)
+	if out, err := exec.Command("ip", "netns", "add", name).CombinedOutput(); err != nil {
+		unable(t, fmt.Sprintf("cannot make a network namespace: %v: %s", err, out))
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("ip", "netns", "del", name).CombinedOutput(); err != nil {
+			t.Errorf("cannot remove the network namespace: %v: %s", err, out)
+		}
+	})
+	args := []string{"netns", "exec", name, os.Args[0], "-test.v", "-test.timeout=60s"}
+	if b, ok := t.(*testing.B); ok {
+		args = append(args, "-test.run=^$", "-test.bench=^"+b.Name()+"$", "-test.benchmem")
+	} else {
+		args = append(args, "-test.run=^"+t.Name()+"$")
+	}
+	cmd := exec.Command("ip", args...)
+	cmd.Env = append(os.Environ(), netnsEnv+"="+t.Name())
+	out, err := cmd.CombinedOutput()
+	t.Logf("in the namespace:\n%s", out)
+	switch {
+	case err != nil:
+		t.Errorf("failed in the namespace: %v", err)
+	case bytes.Contains(out, []byte("--- SKIP")):
+		unable(t, "skipped in the namespace")
+	}
+	return false
+}
+
+// run executes a command that has to succeed.
+func run(t testing.TB, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v: %s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// veth makes the pair va and vb in the namespace of the test, gives each the
+// addresses named, and waits for the carrier. IPv6 is off: its own messages
+// would disturb captures.
+func veth(t testing.TB, addrsA, addrsB []string) (a, b int) {
+	t.Helper()
+	for _, s := range []string{"all/accept_local=1", "all/rp_filter=0", "default/rp_filter=0"} {
+		name, value, _ := strings.Cut(s, "=")
+		if err := os.WriteFile("/proc/sys/net/ipv4/conf/"+name, []byte(value), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = os.WriteFile("/proc/sys/net/ipv6/conf/default/disable_ipv6", []byte("1"), 0o644)
+	run(t, "ip", "link", "add", "name", "va", "address", macA, "type", "veth", "peer", "name", "vb", "address", macB)
+	for name, addrs := range map[string][]string{"va": addrsA, "vb": addrsB} {
+		for _, x := range addrs {
+			run(t, "ip", "addr", "add", x, "dev", name)
+		}
+		run(t, "ip", "link", "set", name, "up")
+	}
+	eventually(t, "carrier", func() bool {
+		out := run(t, "ip", "link", "show", "va") + run(t, "ip", "link", "show", "vb")
+		return strings.Count(out, "state UP") == 2
+	})
+	return index(t, "va"), index(t, "vb")
+}
+
+func index(t testing.TB, name string) int {
+	t.Helper()
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i.Index
+}
+
+// eventually waits for cond for two seconds.
+func eventually(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		if cond() {
+			return
+		}
+	}
+	t.Fatalf("never seen: %s", what)
+}
+
+// capture opens a packet socket on an interface for one EtherType.
+func capture(t testing.TB, ifindex int, etherType uint16) func() []byte {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 8<<20)
+	tv := unix.NsecToTimeval(int64(time.Second))
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: htons(etherType), Ifindex: ifindex}); err != nil {
+		t.Fatal(err)
+	}
+	return func() []byte {
+		b := make([]byte, 4096)
+		n, err := unix.Read(fd, b)
+		if err != nil {
+			return nil
+		}
+		return b[:n]
+	}
+}
+
+func addr(s string) netip.Addr     { return netip.MustParseAddr(s) }
+func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }

@@ -1,0 +1,231 @@
+package link
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/net/ipv4"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	tosControl      = 0xc0 // DSCP CS6, as keepalived sends
+	ttlVRRP         = 255  // RFC 9568 section 5.1.1.3
+	priorityControl = 7    // TC_PRIO_CONTROL of linux/pkt_sched.h
+)
+
+// PortStats counts what happened on one port since it was opened.
+type PortStats struct {
+	Received   uint64 // messages handed to the caller
+	Malformed  uint64 // datagrams without a sound IP header
+	Truncated  uint64 // messages longer than the buffer of 2,048 bytes
+	RecvErrors uint64 // failed receive calls
+	Sent       uint64
+	SendErrors uint64
+	// QueueDrops is what the kernel threw away because the socket's queue was
+	// full (SK_MEMINFO_DROPS).
+	QueueDrops uint32
+}
+
+// port is one open Port: one raw socket that sends and receives.
+type port struct {
+	key    Port
+	file   *os.File // owns fd
+	fd     int
+	flags  uintptr    // for sendmmsg
+	source netip.Addr // of what is sent; invalid while the interface has none
+	broken bool       // its interface is gone: the next Open opens it anew
+	stats  PortStats
+}
+
+// check says what is wrong with a wanted port.
+func (p Port) check() error {
+	a := p.Group
+	if !a.IsValid() {
+		a = p.Source
+	}
+	switch {
+	case !a.IsValid():
+		return fmt.Errorf("link: port on interface %d: neither a group nor a source address", p.Ifindex)
+	case a.Is6():
+		return fmt.Errorf("link: port %v on interface %d: %w", a, p.Ifindex, ErrIPv6)
+	case p.Group.IsValid() && !p.Group.IsMulticast():
+		return fmt.Errorf("link: port on interface %d: %v is not a multicast group", p.Ifindex, p.Group)
+	case p.Source.IsValid() && !p.Source.Is4():
+		return fmt.Errorf("link: port %v on interface %d: source %v is not of its family", a, p.Ifindex, p.Source)
+	case p.Group.IsValid() && p.Ifindex <= 0:
+		return fmt.Errorf("link: port %v: a group needs an interface", a)
+	}
+	return nil
+}
+
+// openPort opens, binds, joins and configures the socket of p. The socket
+// hears nothing until all of that is done: a raw socket receives from the
+// moment it exists, from every interface and to every address.
+func openPort(key Port, rcvbuf int) (_ *port, err error) {
+	if err := key.check(); err != nil {
+		return nil, err
+	}
+	local := key.Group
+	if !local.IsValid() {
+		local = key.Source
+	}
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var serr error
+		if err := c.Control(func(fd uintptr) { serr = prepareSocket(int(fd), key, rcvbuf) }); err != nil {
+			return err
+		}
+		return serr
+	}}
+	pc, err := lc.ListenPacket(context.Background(), fmt.Sprintf("ip4:%d", protoVRRP), local.String())
+	if err != nil {
+		return nil, fmt.Errorf("link: open %v on interface %d: %w", local, key.Ifindex, err)
+	}
+	conn := pc.(*net.IPConn)
+	// The file below is a second descriptor of the same socket; the first one
+	// goes, for Go's own poller would wake up for every packet, too.
+	defer conn.Close()
+	if err := configureSocket(conn, key); err != nil {
+		return nil, fmt.Errorf("link: configure %v on interface %d: %w", local, key.Ifindex, err)
+	}
+	file, err := conn.File()
+	if err != nil {
+		return nil, fmt.Errorf("link: open %v on interface %d: %w", local, key.Ifindex, err)
+	}
+	p := &port{key: key, file: file, fd: int(file.Fd()), source: key.Source}
+	if key.Group.IsValid() {
+		p.flags = unix.MSG_DONTROUTE
+	}
+	if err := p.unmute(); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("link: open %v on interface %d: %w", local, key.Ifindex, err)
+	}
+	return p, nil
+}
+
+// prepareSocket does what has to be done before the socket is bound. Its
+// first step is a filter that lets nothing in.
+func prepareSocket(fd int, key Port, rcvbuf int) error {
+	reject := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0}
+	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &reject}); err != nil {
+		return os.NewSyscallError("setsockopt SO_ATTACH_FILTER", err)
+	}
+	type option struct {
+		name              string
+		level, opt, value int
+	}
+	opts := []option{
+		{"IP_MULTICAST_ALL", unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0},
+		{"IP_MTU_DISCOVER", unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT},
+	}
+	if key.Ifindex > 0 {
+		opts = append(opts, option{"SO_BINDTOIFINDEX", unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, key.Ifindex})
+	}
+	if key.Source.IsValid() {
+		// A configured source need not be an address of this machine, nor be
+		// there yet: keepalived writes whatever it was told into the header.
+		opts = append(opts, option{"IP_TRANSPARENT", unix.IPPROTO_IP, unix.IP_TRANSPARENT, 1})
+	}
+	for _, o := range opts {
+		if err := unix.SetsockoptInt(fd, o.level, o.opt, o.value); err != nil {
+			return os.NewSyscallError("setsockopt "+o.name, err)
+		}
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, rcvbuf); err != nil {
+		// Without CAP_NET_ADMIN the system's limit holds.
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, rcvbuf)
+	}
+	return nil
+}
+
+// configureSocket joins the group and sets what the sent header says.
+func configureSocket(conn *net.IPConn, key Port) error {
+	pc := ipv4.NewPacketConn(conn)
+	if err := pc.SetTOS(tosControl); err != nil {
+		return err
+	}
+	if err := pc.SetTTL(ttlVRRP); err != nil {
+		return err
+	}
+	if key.Group.IsValid() {
+		ifi := &net.Interface{Index: key.Ifindex}
+		if err := pc.SetMulticastTTL(ttlVRRP); err != nil {
+			return err
+		}
+		if err := pc.SetMulticastLoopback(false); err != nil {
+			return err
+		}
+		if err := pc.SetMulticastInterface(ifi); err != nil {
+			return err
+		}
+		if err := pc.JoinGroup(ifi, &net.IPAddr{IP: key.Group.AsSlice()}); err != nil {
+			return err
+		}
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var serr error
+	err = raw.Control(func(fd uintptr) {
+		// After the TOS, which sets a priority of its own.
+		serr = os.NewSyscallError("setsockopt SO_PRIORITY",
+			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PRIORITY, priorityControl))
+	})
+	if err != nil {
+		return err
+	}
+	return serr
+}
+
+// unmute throws away what came in before the filter and takes the filter off.
+func (p *port) unmute() error {
+	var b [1]byte
+	for {
+		_, _, err := unix.Recvfrom(p.fd, b[:], unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+		if err == unix.EAGAIN {
+			break
+		}
+		if err != nil && err != unix.EINTR {
+			return os.NewSyscallError("recvfrom", err)
+		}
+	}
+	return os.NewSyscallError("setsockopt SO_DETACH_FILTER",
+		unix.SetsockoptInt(p.fd, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0))
+}
+
+// setSource makes a the source of what a multicast port sends, so that the
+// kernel does not choose another address than the one our checksum covers.
+func (p *port) setSource(a netip.Addr) error {
+	if a == p.source && !p.key.Source.IsValid() {
+		return nil
+	}
+	mreq := unix.IPMreqn{Ifindex: int32(p.key.Ifindex)}
+	if a.IsValid() {
+		mreq.Address = a.As4()
+	}
+	if err := unix.SetsockoptIPMreqn(p.fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, &mreq); err != nil {
+		return os.NewSyscallError("setsockopt IP_MULTICAST_IF", err)
+	}
+	p.source = a
+	return nil
+}
+
+// queueDrops reads how much the kernel threw away at this socket.
+func (p *port) queueDrops() uint32 {
+	var info [unix.SK_MEMINFO_DROPS + 1]uint32
+	size := uint32(unsafe.Sizeof(info))
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(p.fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
+		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 {
+		return 0
+	}
+	return info[unix.SK_MEMINFO_DROPS]
+}
+
+func (p *port) close() error { return p.file.Close() }

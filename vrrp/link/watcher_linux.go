@@ -1,0 +1,204 @@
+package link
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	mdnetlink "github.com/mdlayher/netlink"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	watchBuffer = 4 << 20
+	// watchPause is the least time between two readings: a batch of 255
+	// addresses makes 255 messages.
+	watchPause = 5 * time.Millisecond
+	watchRetry = 200 * time.Millisecond // after a socket that could not be opened or read
+)
+
+// NetlinkWatcher is the Watcher of Linux.
+type NetlinkWatcher struct {
+	log *slog.Logger
+	mu  sync.Mutex // of nl
+	nl  *netlink.Handle
+}
+
+var _ Watcher = (*NetlinkWatcher)(nil)
+
+// NewWatcher opens a watcher. log may be nil.
+func NewWatcher(log *slog.Logger) (*NetlinkWatcher, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	nl, err := newHandle()
+	if err != nil {
+		return nil, err
+	}
+	return &NetlinkWatcher{log: log, nl: nl}, nil
+}
+
+// List implements Watcher. Any goroutine may call it.
+func (w *NetlinkWatcher) List() ([]Interface, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return listInterfaces(w.nl)
+}
+
+// Watch implements Watcher. It blocks until stop is closed and calls f on the
+// calling goroutine; the first call tells the present set, so that nothing
+// that happened since an earlier List is missed. The error says that the first
+// subscription failed; later failures are logged and mended.
+func (w *NetlinkWatcher) Watch(stop <-chan struct{}, f func(Update)) error {
+	conn, err := subscribe()
+	if err != nil {
+		return err
+	}
+	w.follow(conn, stop, f)
+	return nil
+}
+
+// subscribe opens a socket that is told of interfaces and addresses.
+func subscribe() (*mdnetlink.Conn, error) {
+	conn, err := mdnetlink.Dial(unix.NETLINK_ROUTE, nil)
+	if err != nil {
+		return nil, fmt.Errorf("link: watch: %w", err)
+	}
+	err = conn.SetReadBuffer(watchBuffer)
+	for _, group := range []uint32{unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR} {
+		if err == nil {
+			err = conn.JoinGroup(group)
+		}
+	}
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("link: watch: %w", err)
+	}
+	return conn, nil
+}
+
+// follow reads the present set whenever the socket has news, and once at the
+// start of every subscription.
+func (w *NetlinkWatcher) follow(conn *mdnetlink.Conn, stop <-chan struct{}, f func(Update)) {
+	var last []Interface
+	tell := func() bool {
+		now, err := w.List()
+		if err != nil {
+			w.log.Error("cannot read the interfaces", "error", err)
+			return false
+		}
+		if last == nil || !slices.EqualFunc(last, now, sameInterface) {
+			select {
+			case <-stop:
+				return true
+			default:
+			}
+			f(Update{Interfaces: now, Lost: lostAddresses(last, now)})
+		}
+		last = now
+		return true
+	}
+	for {
+		if conn != nil && tell() {
+			w.read(conn, stop, tell)
+		}
+		if conn != nil {
+			conn.Close()
+		}
+		select {
+		case <-stop:
+			return
+		case <-time.After(watchRetry):
+		}
+		var err error
+		if conn, err = subscribe(); err != nil {
+			w.log.Error("cannot follow the interfaces", "error", err)
+		}
+	}
+}
+
+// read calls tell for every burst of news until stop is closed or the socket
+// fails: news may be lost then, and everything has to begin anew.
+func (w *NetlinkWatcher) read(conn *mdnetlink.Conn, stop <-chan struct{}, tell func() bool) {
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		select {
+		case <-stop:
+			// Ends the Receive below.
+			_ = conn.SetReadDeadline(time.Unix(1, 0))
+		case <-ended:
+		}
+	}()
+	news, failed := make(chan struct{}, 1), make(chan error, 1)
+	go func() {
+		for {
+			if _, err := conn.Receive(); err != nil {
+				failed <- err
+				return
+			}
+			select {
+			case news <- struct{}{}:
+			default: // one that was not seen yet does for both
+			}
+		}
+	}()
+	for {
+		select {
+		case <-news:
+			if !tell() {
+				_ = conn.SetReadDeadline(time.Unix(1, 0))
+				<-failed
+				return
+			}
+			time.Sleep(watchPause)
+		case err := <-failed:
+			select {
+			case <-stop:
+			default:
+				w.log.Warn("news of the interfaces may be lost, reading everything", "error", err)
+			}
+			return
+		}
+	}
+}
+
+// sameInterface says whether nothing that a reader could see has changed.
+func sameInterface(a, b Interface) bool {
+	return a.Index == b.Index && a.Name == b.Name && a.Up == b.Up && a.MTU == b.MTU && a.Multicast == b.Multicast &&
+		slices.Equal(a.HWAddr, b.HWAddr) && slices.Equal(a.Addrs, b.Addrs)
+}
+
+// lostAddresses are the addresses of interfaces that are still there which
+// were in last and are not in now. Those of an interface that is gone went
+// with it.
+func lostAddresses(last, now []Interface) []LostAddress {
+	var lost []LostAddress
+	for _, b := range now {
+		i := slices.IndexFunc(last, func(a Interface) bool { return a.Index == b.Index })
+		if i < 0 {
+			continue
+		}
+		present := make(map[addrKey]bool, len(b.Addrs))
+		for _, p := range b.Addrs {
+			present[addrKey{b.Index, p}] = true
+		}
+		for _, p := range last[i].Addrs {
+			if !present[addrKey{b.Index, p}] {
+				lost = append(lost, LostAddress{Ifindex: b.Index, Prefix: p})
+			}
+		}
+	}
+	return lost
+}
+
+// Close ends the use of List; a Watch ends with its stop.
+func (w *NetlinkWatcher) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.nl.Close()
+	return nil
+}
