@@ -1,0 +1,215 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func cmd(args ...string) Command { return Command{Args: args} }
+
+// recorder is a Runner that notes starts and ends and takes a while.
+type recorder struct {
+	mu    sync.Mutex
+	log   []string
+	now   map[string]int
+	most  int
+	takes func(c Command) time.Duration
+}
+
+func (r *recorder) run(ctx context.Context, c Command) error {
+	r.mu.Lock()
+	if r.now == nil {
+		r.now = map[string]int{}
+	}
+	r.now[c.Args[0]]++
+	r.log = append(r.log, c.String())
+	n := 0
+	for _, v := range r.now {
+		n += v
+	}
+	r.most = max(r.most, n)
+	r.mu.Unlock()
+	var d time.Duration
+	if r.takes != nil {
+		d = r.takes(c)
+	}
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.now[c.Args[0]]--
+	if c.Args[0] == "fail" {
+		return errors.New("exit status 1")
+	}
+	return nil
+}
+
+// A storm of transitions of many targets: each target sees its own in order
+// and one at a time, whatever the single scripts take.
+func TestScriptsOfATargetRunInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{takes: func(c Command) time.Duration {
+			return time.Duration(len(c.Args[1])%7) * 10 * time.Millisecond
+		}}
+		s := NewScripts(t.Context(), ScriptsConfig{Run: r.run, Limit: 1000})
+		const targets, events = 40, 50
+		for i := range events {
+			for j := range targets {
+				s.Queue(fmt.Sprint(j), cmd(fmt.Sprint(j), strings.Repeat("x", i), "specific"), Command{}, cmd(fmt.Sprint(j), strings.Repeat("x", i), "every"))
+			}
+		}
+		if err := s.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		per := map[string][]string{}
+		for _, l := range r.log {
+			f := strings.SplitN(l, " ", 2)
+			per[f[0]] = append(per[f[0]], f[1])
+		}
+		var want []string
+		for i := range events {
+			want = append(want, strings.Repeat("x", i)+" specific", strings.Repeat("x", i)+" every")
+		}
+		for j := range targets {
+			if !slices.Equal(per[fmt.Sprint(j)], want) {
+				t.Fatalf("target %d ran out of order: %q", j, per[fmt.Sprint(j)])
+			}
+		}
+		if r.most < 2 || r.most > targets {
+			t.Errorf("%d scripts at once, want targets side by side and one each", r.most)
+		}
+		if st := s.Stats(); st.Done != 2*targets*events || st.Failed+st.Dropped != 0 || st.Running+st.Waiting != 0 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
+func TestAHangingScriptLosesTheOldest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var logged bytes.Buffer
+		r := &recorder{takes: func(c Command) time.Duration {
+			if c.Args[0] == "hang" {
+				return time.Hour
+			}
+			return 0
+		}}
+		s := NewScripts(t.Context(), ScriptsConfig{Run: r.run, Limit: 3, Log: slog.New(slog.NewTextHandler(&logged, nil))})
+		began := time.Now()
+		s.Queue("a", cmd("hang"))
+		synctest.Wait()
+		for i := range 5 {
+			s.Queue("a", cmd(fmt.Sprint("s", i)))
+		}
+		s.Queue("b", cmd("other"))
+		synctest.Wait()
+		if time.Since(began) != 0 {
+			t.Error("Queue blocked")
+		}
+		if !slices.Contains(r.log, "other") {
+			t.Error("a hanging script held up another target")
+		}
+		if st := s.Stats(); st.Dropped != 2 || st.Waiting != 3 || st.Running != 1 {
+			t.Errorf("%+v, want 2 dropped, 3 waiting, 1 running", st)
+		}
+		for _, name := range []string{"script=s0", "script=s1"} {
+			if !strings.Contains(logged.String(), name) {
+				t.Errorf("the log does not name %s:\n%s", name, &logged)
+			}
+		}
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		if want := []string{"hang", "other", "s2", "s3", "s4"}; !slices.Equal(r.log, want) {
+			t.Errorf("ran %q, want %q", r.log, want)
+		}
+	})
+}
+
+func TestDrainHasALimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		r := &recorder{takes: func(Command) time.Duration { return time.Hour }}
+		s := NewScripts(ctx, ScriptsConfig{Run: r.run})
+		s.Queue("a", cmd("slow", "stop"), cmd("never"))
+		synctest.Wait()
+		began := time.Now()
+		limit, done := context.WithTimeout(t.Context(), time.Second)
+		defer done()
+		err := s.Drain(limit)
+		if err == nil || !strings.Contains(err.Error(), "slow stop (a)") {
+			t.Errorf("Drain: %v, want an error that names the script", err)
+		}
+		if d := time.Since(began); d != time.Second {
+			t.Errorf("Drain took %v", d)
+		}
+		s.Queue("b", cmd("late"))
+		if st := s.Stats(); st.Dropped != 2 {
+			t.Errorf("%+v, want the waiting and the late one dropped", st)
+		}
+		cancel()
+		synctest.Wait()
+		if st := s.Stats(); st.Running != 0 || st.Failed != 1 || slices.Contains(r.log, "never") {
+			t.Errorf("after the end: %+v, ran %q", st, r.log)
+		}
+	})
+}
+
+func TestFailuresAreCountedAndLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var logged bytes.Buffer
+		s := NewScripts(t.Context(), ScriptsConfig{Run: (&recorder{}).run, Log: slog.New(slog.NewTextHandler(&logged, nil))})
+		s.Queue("VI_1", cmd("fail"), cmd("good"))
+		if err := s.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if st := s.Stats(); st.Done != 2 || st.Failed != 1 {
+			t.Errorf("%+v", st)
+		}
+		if !strings.Contains(logged.String(), `target=VI_1 script=fail reason="exit status 1"`) {
+			t.Errorf("log: %s", &logged)
+		}
+	})
+}
+
+func TestParallelBoundsTheTargets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{takes: func(Command) time.Duration { return time.Second }}
+		s := NewScripts(t.Context(), ScriptsConfig{Run: r.run, Parallel: 3})
+		for i := range 10 {
+			s.Queue(fmt.Sprint(i), cmd(fmt.Sprint(i)))
+		}
+		if err := s.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if r.most != 3 || len(r.log) != 10 {
+			t.Errorf("%d at once, %d ran; want 3 and 10", r.most, len(r.log))
+		}
+	})
+}
+
+func TestEndOfContextDropsWhatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		r := &recorder{takes: func(Command) time.Duration { return time.Hour }}
+		s := NewScripts(ctx, ScriptsConfig{Run: r.run, Parallel: 1})
+		s.Queue("a", cmd("1"), cmd("2"))
+		s.Queue("b", cmd("3"))
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		if st := s.Stats(); st.Done != 1 || st.Dropped != 2 || st.Running+st.Waiting != 0 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
