@@ -55,7 +55,7 @@ func wanted(a Address) kernelAddr {
 func (o addrOp) message() (netlink.Message, error) {
 	a := o.addr
 	if !a.Prefix.IsValid() || a.Ifindex <= 0 {
-		return netlink.Message{}, fmt.Errorf("%v: %w", o, unix.EINVAL)
+		return netlink.Message{}, unix.EINVAL
 	}
 	ip := a.Prefix.Addr()
 	family := uint8(unix.AF_INET)
@@ -92,7 +92,7 @@ func (o addrOp) message() (netlink.Message, error) {
 	}
 	attrs, err := ae.Encode()
 	if err != nil {
-		return m, fmt.Errorf("%v: %w", o, err)
+		return m, err
 	}
 	m.Data = append(ifAddrMsg(family, uint8(bits), a.Scope, a.Ifindex), attrs...)
 	return m, nil
@@ -118,14 +118,14 @@ func dialAddrs() (*addrConn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("link: open netlink: %w", err)
 	}
-	// Short error messages, and room for one for every message of a batch.
-	for _, o := range []netlink.ConnOption{netlink.ExtendedAcknowledge, netlink.CapAcknowledge} {
-		if err := c.SetOption(o, true); err != nil {
-			c.Close()
-			return nil, fmt.Errorf("link: open netlink: %w", err)
-		}
+	// The kernel's own words on an error. (Not CapAcknowledge with it: the
+	// library looks for the words behind a copy of the request that is then
+	// missing.)
+	err = c.SetOption(netlink.ExtendedAcknowledge, true)
+	if err == nil {
+		err = c.SetReadBuffer(nlBuffer) // an error for every message of a batch fits
 	}
-	if err := c.SetReadBuffer(nlBuffer); err != nil {
+	if err != nil {
 		c.Close()
 		return nil, fmt.Errorf("link: open netlink: %w", err)
 	}

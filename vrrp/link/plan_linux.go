@@ -92,7 +92,9 @@ func (p *plan) remember(installed map[int]map[addrKey]Address, stuck map[planned
 	for i, r := range p.reqs {
 		now := make(map[addrKey]Address, len(r.want))
 		for _, w := range r.want {
-			now[w.key()] = w
+			if w.Prefix.IsValid() && w.Ifindex > 0 {
+				now[w.key()] = w
+			}
 		}
 		for _, o := range p.removals {
 			if o.request == i && stuck[o] {

@@ -1,0 +1,149 @@
+package link
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+func announcer(t testing.TB) *PacketAnnouncer {
+	t.Helper()
+	a, err := NewAnnouncer(nil)
+	if err != nil {
+		unable(t, err.Error())
+	}
+	t.Cleanup(func() { a.Close() })
+	return a
+}
+
+func mac(t testing.TB, s string) net.HardwareAddr {
+	t.Helper()
+	m, err := net.ParseMAC(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// The frame that keepalived 2.2.7 sent for 10.9.0.54.
+const recordedARP = "ffffffffffff567adccde37b0806" + "0001080006040001567adccde37b0a090036ffffffffffff0a090036"
+
+func TestGratuitousARP(t *testing.T) {
+	got, err := gratuitousARP(mac(t, macA), addr("10.9.0.54"))
+	if want := unhex(t, recordedARP); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("got  %x, %v\nwant %x", got, err, want)
+	}
+	if _, err := gratuitousARP(mac(t, macA), addr("2001:db8::1")); !errors.Is(err, ErrIPv6) {
+		t.Errorf("an IPv6 address: %v", err)
+	}
+	if _, err := gratuitousARP(nil, addr("192.0.2.1")); err == nil {
+		t.Error("announced without a hardware address")
+	}
+	if _, err := gratuitousARP(mac(t, macA), netip.Addr{}); err == nil {
+		t.Error("announced no address")
+	}
+}
+
+func TestAnnounce(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	ifa, ifb := veth(t, nil, nil)
+	next := capture(t, ifb, etherTypeARP)
+	a := announcer(t)
+	addrs := []netip.Addr{addr("10.9.0.54"), addr("2001:db8::1"), addr("10.9.0.154")}
+	if err := a.Announce(ifa, mac(t, macA), addrs, 2); !errors.Is(err, ErrIPv6) {
+		t.Errorf("the error does not tell of the IPv6 address: %v", err)
+	}
+	for i, want := range []string{"10.9.0.54", "10.9.0.154", "10.9.0.54", "10.9.0.154"} {
+		frame, err := gratuitousARP(mac(t, macA), addr(want))
+		if got := next(); err != nil || !bytes.Equal(got, frame) {
+			t.Errorf("frame %d: %x, want %x", i, got, frame)
+		}
+	}
+	if s := a.Stats(); s != (AnnouncerStats{Sent: 4}) {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+// Many addresses do not hold up the caller, and every round comes whole and in
+// order.
+func TestAnnounceMany(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	ifa, ifb := veth(t, nil, nil)
+	next := capture(t, ifb, etherTypeARP)
+	a := announcer(t)
+	var addrs []netip.Addr
+	for i := range 255 {
+		addrs = append(addrs, netip.AddrFrom4([4]byte{10, 9, 1, byte(i)}))
+	}
+	start := time.Now()
+	if err := a.Announce(ifa, mac(t, macA), addrs, 5); err != nil {
+		t.Fatal(err)
+	}
+	returned := time.Since(start)
+	for i := range 5 * 255 {
+		f := next()
+		if f == nil {
+			t.Fatalf("frame %d is missing; %+v", i, a.Stats())
+		}
+		if want := addrs[i%255]; netip.AddrFrom4([4]byte(f[28:32])) != want {
+			t.Fatalf("frame %d announces %v, want %v", i, f[28:32], want)
+		}
+	}
+	t.Logf("Announce of 1,275 frames returned after %v, the last was read after %v", returned, time.Since(start))
+	if s := a.Stats(); s.Sent != 5*255 || s.Dropped+s.Stale+s.Failed != 0 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+func TestAnnounceGoneInterface(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	a := announcer(t)
+	if err := a.Announce(4711, mac(t, macA), []netip.Addr{addr("192.0.2.1"), addr("192.0.2.2")}, 1); err != nil {
+		t.Fatal(err)
+	}
+	if s := a.Stats(); s != (AnnouncerStats{Failed: 2}) {
+		t.Errorf("stats %+v", s)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Announce(1, mac(t, macA), []netip.Addr{addr("192.0.2.1")}, 1); !errors.Is(err, ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+// What waits is bounded, can be called back, and is not sent when it is old.
+func TestAnnouncerQueue(t *testing.T) {
+	one, two := addr("192.0.2.1"), addr("192.0.2.2")
+	now := time.Now()
+	// No goroutine and busy: everything stays in the queue.
+	a := &PacketAnnouncer{fd: -1, busy: true, more: make(chan struct{}, 1)}
+	if err := a.Announce(7, mac(t, macA), []netip.Addr{one, two}, garpQueue); err != nil {
+		t.Fatal(err)
+	}
+	if len(a.queue) != garpQueue || a.stats.Dropped != garpQueue {
+		t.Errorf("%d wait and %d were dropped, want %d each", len(a.queue), a.stats.Dropped, garpQueue)
+	}
+	a.Forget(8, []netip.Addr{one, two})
+	if len(a.queue) != garpQueue {
+		t.Error("Forget took frames of another interface")
+	}
+	a.Forget(7, []netip.Addr{one})
+	if len(a.queue) != garpQueue/2 || a.stats.Stale != garpQueue/2 {
+		t.Errorf("%d wait after Forget, %d stale", len(a.queue), a.stats.Stale)
+	}
+	a.queue = a.queue[:5]
+	a.queue[0].until, a.queue[2].until = now.Add(-time.Second), now.Add(-time.Second)
+	if got := a.take(nil); len(got) != 3 || len(a.queue) != 0 || a.stats.Stale != garpQueue/2+2 {
+		t.Errorf("took %d, %d wait, %d stale", len(got), len(a.queue), a.stats.Stale)
+	}
+}
