@@ -23,29 +23,38 @@ const (
 // NetlinkWatcher is the Watcher of Linux.
 type NetlinkWatcher struct {
 	log *slog.Logger
-	mu  sync.Mutex // of nl
-	nl  *netlink.Handle
+	mu  sync.Mutex      // of nl
+	nl  *netlink.Handle // for lists; nil until the first one and after an error
 }
 
 var _ Watcher = (*NetlinkWatcher)(nil)
 
-// NewWatcher opens a watcher. log may be nil.
-func NewWatcher(log *slog.Logger) (*NetlinkWatcher, error) {
+// NewWatcher returns a watcher, which opens its sockets when they are needed.
+// log may be nil.
+func NewWatcher(log *slog.Logger) *NetlinkWatcher {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	nl, err := newHandle()
-	if err != nil {
-		return nil, err
-	}
-	return &NetlinkWatcher{log: log, nl: nl}, nil
+	return &NetlinkWatcher{log: log}
 }
 
 // List implements Watcher. Any goroutine may call it.
 func (w *NetlinkWatcher) List() ([]Interface, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return listInterfaces(w.nl)
+	if w.nl == nil {
+		nl, err := newHandle()
+		if err != nil {
+			return nil, err
+		}
+		w.nl = nl
+	}
+	list, err := listInterfaces(w.nl)
+	if err != nil {
+		w.nl.Close()
+		w.nl = nil
+	}
+	return list, err
 }
 
 // Watch implements Watcher. It blocks until stop is closed and calls f on the
@@ -195,10 +204,13 @@ func lostAddresses(last, now []Interface) []LostAddress {
 	return lost
 }
 
-// Close ends the use of List; a Watch ends with its stop.
+// Close gives back what List opened; a Watch ends with its stop.
 func (w *NetlinkWatcher) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.nl.Close()
+	if w.nl != nil {
+		w.nl.Close()
+		w.nl = nil
+	}
 	return nil
 }

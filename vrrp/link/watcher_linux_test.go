@@ -17,10 +17,7 @@ import (
 // watch starts a watcher and gives its updates.
 func watch(t testing.TB) chan Update {
 	t.Helper()
-	w, err := NewWatcher(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := NewWatcher(nil)
 	updates, stop, ended := make(chan Update, 256), make(chan struct{}), make(chan error, 1)
 	go func() { ended <- w.Watch(stop, func(u Update) { updates <- u }) }()
 	t.Cleanup(func() {
@@ -117,10 +114,7 @@ func TestWatcherOverrun(t *testing.T) {
 	}
 	va, _ := veth(t, nil, nil)
 	var said bytes.Buffer // written by Watch's goroutine alone, read when that has ended
-	w, err := NewWatcher(slog.New(slog.NewTextHandler(&said, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := NewWatcher(slog.New(slog.NewTextHandler(&said, nil)))
 	defer w.Close()
 	conn, err := subscribe()
 	if err != nil {
@@ -166,10 +160,7 @@ func TestWatcherList(t *testing.T) {
 		return
 	}
 	va, vb := veth(t, []string{"10.9.0.2/24", "10.9.0.3/32"}, nil)
-	w, err := NewWatcher(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := NewWatcher(nil)
 	defer w.Close()
 	list, err := w.List()
 	if err != nil {
