@@ -1,8 +1,294 @@
 package config
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Options says how a tree is decoded.
+type Options struct {
+	Language Language
+
+	// Hostname is the default of router_id.
+	Hostname string
+
+	// Interfaces returns the names of the interfaces that exist. Nil, or a nil
+	// map: their existence is not checked.
+	Interfaces func() map[string]bool
+
+	// UserExists reports whether a user exists; nil: not checked.
+	UserExists func(name string) bool
+
+	// Executable reports whether path names a program that can be run; nil: not
+	// checked, every program is taken to be there.
+	Executable func(path string) bool
+}
+
 // setter puts what one statement says into target, which is the value the
 // enclosing block is decoded into.
 type setter func(d *decoder, target any, n *Node)
 
+// frame is a block that is being decoded.
+type frame struct {
+	path   string
+	key    *Keyword // nil for the top level
+	node   *Node
+	target any
+	lines  func(n *Node) // for ShapeLines: takes one line
+	close  func()
+}
+
 // decoder is the state of decoding one tree.
-type decoder struct{}
+type decoder struct {
+	opts  Options
+	cfg   *Config
+	diags []Diagnostic
+	stack []frame
+	kw    *Keyword // keyword being decoded
+	state *building
+}
+
+// Decode turns a tree into a configuration. Every finding is reported, not
+// only the first; the configuration is usable when none of them is an Error.
+// Findings come in the order of keepalived's log: those of statements in the
+// order of the file, then those about whole instances and services.
+func Decode(root *Node, opts Options) (*Config, []Diagnostic) {
+	d := &decoder{opts: opts, cfg: &Config{}}
+	d.state = newBuilding(d)
+	d.stack = []frame{{}}
+	children := root.Children
+	if opts.Language == TOML {
+		children = tomlOrder(children)
+	}
+	d.statements(children)
+	for len(d.stack) > 1 {
+		d.pop()
+	}
+	d.finish()
+	return d.cfg, d.diags
+}
+
+// tomlOrder puts what others refer to first: in TOML the order of the tables
+// has no meaning.
+func tomlOrder(nodes []*Node) []*Node {
+	rank := map[string]int{"global_defs": 0, "vrrp_script": 1}
+	out := slices.Clone(nodes)
+	slices.SortStableFunc(out, func(a, b *Node) int {
+		ra, ok := rank[a.Keyword()]
+		if !ok {
+			ra = 2
+		}
+		rb, ok := rank[b.Keyword()]
+		if !ok {
+			rb = 2
+		}
+		return ra - rb
+	})
+	return out
+}
+
+func (d *decoder) toml() bool { return d.opts.Language == TOML }
+
+func (d *decoder) top() *frame { return &d.stack[len(d.stack)-1] }
+
+// statements decodes nodes in the block on top of the stack. It follows the
+// braces of the text rather than the shape of the tree, because that is what
+// keepalived does: a block after an unknown keyword is not skipped, its lines
+// belong to the outer block, and its closing brace closes that.
+func (d *decoder) statements(nodes []*Node) {
+	for _, n := range nodes {
+		if d.top().lines != nil {
+			d.line(n)
+			continue
+		}
+		d.statement(n)
+	}
+}
+
+// inner decodes the children of a block that is not expected here.
+func (d *decoder) inner(n *Node) {
+	if d.toml() {
+		return // reported by the caller; nothing in it can be meant for the outer block
+	}
+	d.report(n.Pos, Warning, ClassBraces, "unexpected-brace", "unexpected '{', ignored: what follows belongs to the outer block")
+	d.statements(n.Children)
+	d.closeBrace(n.End)
+}
+
+func (d *decoder) statement(n *Node) {
+	if len(n.Words) == 0 {
+		if n.Block {
+			d.inner(n)
+		}
+		return
+	}
+	path := d.top().path
+	k, ok := Lookup(path, n.Keyword())
+	if !ok {
+		d.unknown(path, n)
+		if n.Block {
+			d.inner(n)
+		}
+		return
+	}
+	d.kw = k
+	switch {
+	case k.Status == NotYet:
+		if k.set != nil {
+			k.set(d, d.top().target, n)
+		} else {
+			d.notActive(n.Pos, k)
+		}
+		if n.Block && k.Shape == ShapeArgs {
+			d.inner(n)
+		}
+	case k.Shape == ShapeArgs:
+		k.set(d, d.top().target, n)
+		if n.Block {
+			d.inner(n)
+		}
+	default:
+		d.block(k, n)
+	}
+}
+
+// block opens a block and decodes it.
+func (d *decoder) block(k *Keyword, n *Node) {
+	d.stack = append(d.stack, frame{path: k.Path(), key: k, node: n, target: d.top().target})
+	k.set(d, d.top().target, n) // replaces target, sets lines and close
+	if !n.Block {
+		d.report(n.Pos, Warning, ClassBraces, "missing-brace", "missing '{' after "+n.Text())
+		if d.toml() {
+			d.pop()
+		}
+		return
+	}
+	d.statements(n.Children)
+	d.closeBrace(n.End)
+}
+
+// line hands a line of data to the block on top of the stack.
+func (d *decoder) line(n *Node) {
+	f := d.top()
+	d.kw = f.key
+	if len(n.Words) > 0 {
+		f.lines(n)
+	}
+	if n.Block {
+		d.inner(n)
+	}
+}
+
+func (d *decoder) closeBrace(pos Pos) {
+	if len(d.stack) > 1 {
+		d.pop()
+		return
+	}
+	d.report(pos, Warning, ClassUnknownKeyword, "unknown-keyword", "unknown keyword '}'")
+}
+
+func (d *decoder) pop() {
+	f := d.stack[len(d.stack)-1]
+	d.stack = d.stack[:len(d.stack)-1]
+	if f.close != nil {
+		d.kw = f.key
+		f.close()
+	}
+}
+
+// within sets what the block just opened is decoded into.
+func (d *decoder) within(target any, closing func()) {
+	f := d.top()
+	f.target, f.close = target, closing
+}
+
+// lines makes the block just opened one of lines.
+func (d *decoder) lines(take func(n *Node)) { d.top().lines = take }
+
+func (d *decoder) report(pos Pos, s Severity, c Class, id, text string) {
+	d.reportHint(pos, s, c, id, text, "")
+}
+
+func (d *decoder) reportHint(pos Pos, s Severity, c Class, id, text, hint string) {
+	if d.toml() && s == Warning && tomlFatal[c] {
+		s = Error
+	}
+	d.diags = append(d.diags, Diagnostic{Pos: pos, Severity: s, Class: c, ID: id, Text: text, Hint: hint})
+}
+
+// tomlFatal holds the classes of mistakes that a TOML file may not have, while
+// keepalived.conf goes on with a fallback.
+var tomlFatal = map[Class]bool{
+	ClassUnknownKeyword: true, ClassBraces: true, ClassUnmatchedQuote: true,
+	ClassInvalidNumber: true, ClassGeneral: true, ClassFatal: true,
+}
+
+// bad reports a value that is not accepted; the fallback names what is used
+// instead.
+func (d *decoder) bad(n *Node, arg int, class Class, format string, args ...any) {
+	d.report(n.ArgPos(arg), Warning, class, "bad-value", d.kw.Name+": "+fmt.Sprintf(format, args...))
+}
+
+// missing reports that a statement lacks an argument: keepalived stops at that.
+func (d *decoder) missing(n *Node, arg int) {
+	what := "a value"
+	if arg < len(d.kw.Args) {
+		what = d.kw.Args[arg].Name
+	}
+	d.report(n.Pos, Error, ClassMissingParameter, "missing-parameter", fmt.Sprintf("%s: %s is missing", n.Keyword(), what))
+}
+
+// notActive reports a known keyword that has no effect yet.
+func (d *decoder) notActive(pos Pos, k *Keyword) {
+	where := ""
+	if k.Block != "" {
+		where = " (" + k.Block + ")"
+	}
+	d.report(pos, Warning, ClassNone, "not-active", k.Name+where+" is not active yet: it is ignored")
+}
+
+func (d *decoder) unknown(path string, n *Node) {
+	name := n.Keyword()
+	where := "at the top level"
+	if path != "" {
+		where = "in " + path
+	}
+	d.reportHint(n.Pos, Warning, ClassUnknownKeyword, "unknown-keyword",
+		fmt.Sprintf("unknown keyword '%s' %s", clip(name), where), d.keywordHint(path, name))
+}
+
+// keywordHint proposes a keyword: one with a similar name in this block, or the
+// place where a keyword of this very name belongs.
+func (d *decoder) keywordHint(path, name string) string {
+	var names []string
+	for n := range index().blocks[path] {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	if h := didYouMean(name, names); h != "" {
+		return h
+	}
+	var places []string
+	for b, m := range index().blocks {
+		if _, ok := m[name]; ok {
+			if b == "" {
+				b = "the top level"
+			}
+			places = append(places, b)
+		}
+	}
+	slices.Sort(places)
+	if len(places) > 0 && len(places) <= 3 {
+		return "it belongs to " + strings.Join(places, " or ")
+	}
+	return ""
+}
+
+// clip shortens text from a file for messages.
+func clip(s string) string {
+	if len(s) > 80 {
+		return s[:77] + "..."
+	}
+	return s
+}

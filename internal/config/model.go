@@ -222,6 +222,7 @@ type VRRPInstance struct {
 	UnicastSrcIP    netip.Addr
 	UnicastPeer     []UnicastPeer // empty: multicast
 	McastSrcIP      netip.Addr
+	McastDstIP      netip.Addr // mcast_dst_ip; default vrrp_mcast_group4
 	CheckUnicastSrc bool
 
 	TrackInterfaces  []Track
@@ -236,8 +237,15 @@ type VRRPInstance struct {
 	HigherPrioSendAdvert bool
 	DownTimerAdverts     int // down_timer_adverts, default 3
 
+	NotifyPriorityChanges bool // notify_priority_changes
+
 	Notify    NotifySet
 	SMTPAlert *bool
+
+	// NotYet names what the instance needs and holdfast cannot do yet ("AH
+	// authentication, use_vmac"). Such an instance must not be run: it would
+	// disturb its peers. Empty for all others.
+	NotYet string
 }
 
 // UnicastPeer is one line of unicast_peer.

@@ -1,5 +1,49 @@
 package config
 
+import (
+	_ "embed"
+	"strings"
+)
+
+// keywordList is every keyword that keepalived 2.4.3 knows, one a line: block,
+// name, arguments, default, version that brought it, tier. Rows of the tables
+// in this package stand before it; what only the list has is not yet active.
+//
+//go:embed keywords.tsv
+var keywordList string
+
 // schemaTables returns the tables that make up the schema, in the order of the
-// reference.
-func schemaTables() [][]Keyword { return nil }
+// reference. The first row of a name wins.
+func schemaTables() [][]Keyword {
+	out := [][]Keyword{rootTable(), globalTable()}
+	out = append(out, vrrpTables()...)
+	out = append(out, lvsTables()...)
+	return append(out, listed())
+}
+
+// listed reads keywordList.
+func listed() []Keyword {
+	var out []Keyword
+	lines := strings.Split(strings.TrimSuffix(keywordList, "\n"), "\n")
+	for _, line := range lines[1:] {
+		f := strings.Split(line, "\t")
+		k := Keyword{Block: f[0], Name: f[1], Syntax: f[2], Default: f[3], Since: f[4], Tier: f[5], Status: NotYet}
+		if strings.Contains(k.Syntax, "{ ") {
+			k.Shape = ShapeBlock
+		} else if k.Syntax != "" {
+			k.Args = []Arg{{Name: "value", Optional: true, Rest: true}}
+		}
+		if strings.HasPrefix(k.Name, "net_namespace") {
+			k.set = notInNamespace
+		}
+		out = append(out, k)
+	}
+	return out
+}
+
+// notInNamespace refuses a configuration that is meant for another network
+// namespace: applied here it would touch the wrong machine's addresses.
+func notInNamespace(d *decoder, _ any, n *Node) {
+	d.report(n.Pos, Error, ClassNone, "not-active",
+		n.Keyword()+" is not active yet: start holdfast inside the namespace (ip netns exec) and remove this line")
+}

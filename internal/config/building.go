@@ -1,0 +1,180 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// building holds what is known while the statements are decoded: values that
+// may still be unset, with the places they came from.
+type building struct {
+	global    globals
+	scripts   map[string]*VRRPScript
+	instances []*instance
+	byName    map[string]*instance
+	groups    []*group
+	groupName map[string]bool
+	services  []*service
+
+	vrrpScripts  bool // a script or notify command of VRRP can be executed
+	checkScripts bool // likewise of virtual and real servers
+	scriptPos    Pos
+	checkPos     Pos
+	mail         bool // "no mail is sent" was said
+}
+
+// globals is global_defs in the making.
+type globals struct {
+	GlobalDefs
+	defaultInterface  string
+	lowerPrioNoAdvert *bool
+	downTimerAdverts  int
+	smtpAlertVRRP     *bool
+	smtpAlertChecker  *bool
+	syncPos           Pos
+	followPos         Pos
+}
+
+// unset marks a count or a delay that was not given.
+const unset = -1
+
+func newBuilding(d *decoder) *building {
+	b := &building{
+		scripts:   map[string]*VRRPScript{},
+		byName:    map[string]*instance{},
+		groupName: map[string]bool{},
+	}
+	b.global = globals{
+		GlobalDefs: GlobalDefs{
+			RouterID:           d.opts.Hostname,
+			SMTPPort:           25,
+			SMTPConnectTimeout: 30 * time.Second,
+			VRRPVersion:        2,
+			VRRPMcastGroup4:    netip.AddrFrom4([4]byte{224, 0, 0, 18}),
+			GARP: GARP{
+				Repeat: 5, Delay: 5 * time.Second, RefreshRepeat: 1,
+				LowerPrioDelay: unset, LowerPrioRep: unset,
+			},
+			StandbyChecks: true,
+		},
+		downTimerAdverts: 3,
+	}
+	if d.toml() {
+		b.global.LVSFollowVRRP = FollowAuto
+	} else {
+		b.global.defaultInterface = "eth0"
+	}
+	return b
+}
+
+// garpUnset fills the values for a lower-priority advert that were not given.
+func garpDefaults(g GARP) GARP {
+	if g.LowerPrioDelay == unset {
+		g.LowerPrioDelay = g.Delay
+	}
+	if g.LowerPrioRep == unset {
+		g.LowerPrioRep = g.Repeat
+	}
+	return g
+}
+
+// instance is a vrrp_instance in the making.
+type instance struct {
+	VRRPInstance
+	pos          Pos
+	interfacePos Pos
+	vridSet      bool
+	priority     int // 0: not given
+	wantMaster   bool
+	strict       *bool
+	lowerPrio    *bool
+	higherPrio   *bool
+	priorityNote *bool
+	unicast      bool
+	unicastPos   Pos
+	faultNoPeer  bool
+	noVIPs       bool
+	priorityPos  Pos
+	notYet       []string
+	vipPos       Pos
+	trackPos     map[string]Pos
+}
+
+// group is a vrrp_sync_group in the making.
+type group struct {
+	SyncGroup
+	pos       Pos
+	memberPos []Pos
+}
+
+// service is a virtual_server in the making.
+type service struct {
+	VirtualServer
+	pos          Pos
+	name         string // as keepalived writes it in its messages
+	group        string
+	protocolSet  bool
+	weight       int
+	methodSet    bool
+	sorryMethod  bool
+	sorryPortSet bool
+	persistent   bool
+	familySet    bool
+	check        checkDefaults
+	inhibit      bool
+	reals        []*realServer
+}
+
+// realServer is a real_server in the making.
+type realServer struct {
+	RealServer
+	pos       Pos
+	portSet   bool
+	methodSet bool
+	check     checkDefaults
+	checkers  []*checker
+	later     []string // checkers that are not active yet
+}
+
+// checkDefaults are the values that a virtual server hands down to its real
+// servers and these to their checkers; unset where not given.
+type checkDefaults struct {
+	delayLoop, warmup, connectTimeout, delayBeforeRetry time.Duration
+	retry                                               int
+	alpha                                               *bool
+}
+
+func noDefaults() checkDefaults {
+	return checkDefaults{delayLoop: unset, warmup: unset, connectTimeout: unset, delayBeforeRetry: unset, retry: unset}
+}
+
+// under returns c with what it leaves open taken from the outer block.
+func (c checkDefaults) under(outer checkDefaults) checkDefaults {
+	pick := func(a, b time.Duration) time.Duration {
+		if a == unset {
+			return b
+		}
+		return a
+	}
+	c.delayLoop = pick(c.delayLoop, outer.delayLoop)
+	c.warmup = pick(c.warmup, outer.warmup)
+	c.connectTimeout = pick(c.connectTimeout, outer.connectTimeout)
+	c.delayBeforeRetry = pick(c.delayBeforeRetry, outer.delayBeforeRetry)
+	if c.retry == unset {
+		c.retry = outer.retry
+	}
+	if c.alpha == nil {
+		c.alpha = outer.alpha
+	}
+	return c
+}
+
+// checker is a checker block in the making.
+type checker struct {
+	Checker
+	pos   Pos
+	check checkDefaults
+	host  string
+}
+
+func ptr[T any](v T) *T { return &v }

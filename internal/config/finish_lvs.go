@@ -1,0 +1,298 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// aboutService reports a finding on a whole virtual server.
+func (d *decoder) aboutService(s *service, sev Severity, c Class, id, format string, args ...any) {
+	d.report(s.pos, sev, c, id, "virtual_server "+s.describe()+": "+fmt.Sprintf(format, args...))
+}
+
+// finishService resolves what depends on several keywords and appends the
+// service, unless it is ignored.
+func (d *decoder) finishService(s *service) {
+	if len(s.reals) == 0 {
+		d.aboutService(s, Warning, ClassGeneral, "no-real-servers", "no real_server: the service is ignored")
+		return
+	}
+	d.serviceDefaults(s)
+	d.persistence(s)
+	if s.SorryServer != nil {
+		d.sorry(s)
+	}
+	seen := map[netip.AddrPort]bool{}
+	for _, r := range s.reals {
+		if !d.finishReal(s, r) {
+			continue
+		}
+		key := netip.AddrPortFrom(r.Addr, r.Port)
+		if seen[key] {
+			d.report(r.pos, Warning, ClassGeneral, "duplicate-server", "real_server "+key.String()+" is given twice: this one is ignored")
+			continue
+		}
+		seen[key] = true
+		s.RealServers = append(s.RealServers, r.RealServer)
+	}
+	if len(s.RealServers) == 0 {
+		d.aboutService(s, Warning, ClassGeneral, "no-real-servers", "no real_server: the service is ignored")
+		return
+	}
+	d.quorum(s)
+	s.SMTPAlert = d.alert(s.SMTPAlert, d.state.global.smtpAlertChecker, false)
+	if s.group != "" {
+		return // reported where it stands
+	}
+	d.cfg.VirtualServers = append(d.cfg.VirtualServers, s.VirtualServer)
+}
+
+// serviceDefaults fills protocol, scheduler, method and delay_loop.
+func (d *decoder) serviceDefaults(s *service) {
+	if s.FWMark != 0 {
+		if s.protocolSet {
+			d.aboutService(s, Warning, ClassGeneral, "protocol", "fwmark: protocol is ignored")
+		}
+		s.Protocol = 0
+		if s.Family == 0 {
+			s.Family = 4
+			if s.reals[0].Addr.Is6() && !s.familySet {
+				s.Family = 6
+			}
+		}
+	} else if s.Protocol == 0 {
+		s.Protocol = protoUDP
+		d.aboutService(s, Warning, ClassGeneral, "protocol", "protocol is missing: UDP is used")
+	}
+	if s.OnePacket && s.FWMark == 0 && s.Protocol != protoUDP {
+		d.aboutService(s, Warning, ClassGeneral, "ops", "ops goes with UDP only: it is ignored")
+		s.OnePacket = false
+	}
+	if s.LBAlgo == "" {
+		s.LBAlgo = "wlc"
+		d.aboutService(s, Warning, ClassGeneral, "scheduler", "lb_algo is missing: wlc is used")
+	}
+	if !s.methodSet {
+		d.aboutService(s, Warning, ClassGeneral, "method", "lb_kind is missing: NAT is used")
+	}
+	s.DelayLoop = s.check.delayLoop
+	if s.DelayLoop == unset {
+		s.DelayLoop = defaultDelayLoop
+	}
+}
+
+const (
+	defaultDelayLoop      = 60 * time.Second
+	defaultConnectTimeout = 5 * time.Second
+	defaultPersistence    = 360 * time.Second
+)
+
+func (d *decoder) persistence(s *service) {
+	if s.persistent && s.PersistenceTimeout == 0 {
+		s.PersistenceTimeout = defaultPersistence
+	}
+	if s.FWMark == 0 && s.Port == 0 && s.group == "" && s.PersistenceTimeout == 0 {
+		d.aboutService(s, Warning, ClassGeneral, "port-0", "port 0 needs persistence: persistence_timeout 360 is used")
+		s.PersistenceTimeout = defaultPersistence
+	}
+	full := 32
+	if s.Family == 6 {
+		full = 128
+	}
+	if s.PersistenceGranularity > full {
+		d.aboutService(s, Warning, ClassInvalidNumber, "granularity", "persistence_granularity %d is longer than an address: %d is used", s.PersistenceGranularity, full)
+		s.PersistenceGranularity = full
+	}
+	if s.PersistenceGranularity == 0 {
+		s.PersistenceGranularity = full
+	}
+	if s.PersistenceEngine != "" && s.PersistenceTimeout == 0 {
+		d.aboutService(s, Warning, ClassGeneral, "persistence", "persistence_engine needs persistence_timeout: %v is used", defaultPersistence)
+		s.PersistenceTimeout = defaultPersistence
+	}
+}
+
+func (d *decoder) sorry(s *service) {
+	r := s.SorryServer
+	if !s.sorryMethod {
+		r.Forward = s.Forward
+	}
+	if s.Family != 0 && s.Family != familyOf(r.Addr) && r.Forward.Method != TUN {
+		d.aboutService(s, Warning, ClassGeneral, "wrong-family", "sorry_server %v is of another family: it is ignored", r.Addr)
+		s.SorryServer = nil
+		return
+	}
+	d.serverPort(s, r.Forward, &r.Port, s.pos, "sorry_server "+r.Addr.String())
+}
+
+// serverPort forces the port of a server that gets packets unchanged.
+func (d *decoder) serverPort(s *service, f Forward, port *uint16, pos Pos, what string) {
+	if s.FWMark != 0 || s.group != "" {
+		return
+	}
+	if *port == 0 {
+		*port = s.Port
+		return
+	}
+	if f.Method != NAT && *port != s.Port {
+		d.report(pos, Warning, ClassGeneral, "port-mismatch", fmt.Sprintf(
+			"virtual_server %s: %s: port %d cannot differ from the service's with %s: %d is used", s.describe(), what, *port, methodName(f.Method), s.Port))
+		*port = s.Port
+	}
+}
+
+func methodName(m Method) string { return [...]string{"NAT", "DR", "TUN"}[m] }
+
+// finishReal completes one real server; false leaves it out.
+func (d *decoder) finishReal(s *service, r *realServer) bool {
+	if !r.methodSet {
+		r.Forward = s.Forward
+	}
+	if s.Family != 0 && s.Family != familyOf(r.Addr) && r.Forward.Method != TUN {
+		d.report(r.pos, Warning, ClassGeneral, "wrong-family", fmt.Sprintf(
+			"virtual_server %s: real_server %v is of another family: it is ignored", s.describe(), r.Addr))
+		return false
+	}
+	d.serverPort(s, r.Forward, &r.Port, r.pos, "real_server "+r.Addr.String())
+	if r.LowerThreshold > r.UpperThreshold && r.UpperThreshold != 0 {
+		d.report(r.pos, Warning, ClassGeneral, "threshold", fmt.Sprintf("real_server %v: lthreshold is above uthreshold", r.Addr))
+	}
+	if r.VirtualHost == "" {
+		r.VirtualHost = s.VirtualHost
+	}
+	r.SMTPAlert = d.alert(r.SMTPAlert, d.state.global.smtpAlertChecker, true)
+	outer := r.check.under(s.check)
+	for _, c := range r.checkers {
+		c.complete(r, outer)
+		r.Checkers = append(r.Checkers, c.Checker)
+	}
+	if len(r.later) > 0 {
+		text := fmt.Sprintf("real_server %v: %s is not active yet", r.Addr, strings.Join(r.later, ", "))
+		if len(r.checkers) == 0 {
+			text += ": the server is in service unchecked"
+		}
+		d.report(r.pos, Warning, ClassNone, "not-active", text)
+	}
+	return true
+}
+
+// complete resolves what a checker inherits.
+func (c *checker) complete(r *realServer, outer checkDefaults) {
+	v := c.check.under(outer)
+	c.DelayLoop = orDefault(v.delayLoop, defaultDelayLoop)
+	c.Warmup = orDefault(v.warmup, c.DelayLoop)
+	c.ConnectTimeout = orDefault(v.connectTimeout, defaultConnectTimeout)
+	retry, between := 1, time.Second
+	switch c.Kind {
+	case HTTPGet, SSLGet:
+		between = 3 * time.Second
+	case MiscCheck:
+		retry = 0
+	}
+	c.DelayBeforeRetry = orDefault(v.delayBeforeRetry, between)
+	c.Retry = v.retry
+	if c.Retry == unset {
+		c.Retry = retry
+	}
+	c.Alpha = v.alpha != nil && *v.alpha
+	if !c.ConnectIP.IsValid() {
+		c.ConnectIP = r.Addr
+	}
+	if c.ConnectPort == 0 {
+		c.ConnectPort = r.Port
+	}
+	host := c.host
+	if host == "" {
+		host = r.VirtualHost
+	}
+	for k := range c.URLs {
+		if c.URLs[k].VirtualHost == "" {
+			c.URLs[k].VirtualHost = host
+		}
+	}
+}
+
+func orDefault(v, fallback time.Duration) time.Duration {
+	if v == unset {
+		return fallback
+	}
+	return v
+}
+
+// quorum bounds quorum and hysteresis by what the servers can reach.
+func (d *decoder) quorum(s *service) {
+	total := 0
+	for _, r := range s.RealServers {
+		total += r.Weight
+	}
+	if total > 0 && s.Quorum > total {
+		d.aboutService(s, Warning, ClassGeneral, "quorum", "quorum %d exceeds the weight of all servers: %d is used", s.Quorum, total)
+		s.Quorum = total
+	}
+	if s.Hysteresis >= s.Quorum {
+		if s.Hysteresis > 0 {
+			d.aboutService(s, Warning, ClassGeneral, "hysteresis", "hysteresis %d is not below quorum: %d is used", s.Hysteresis, s.Quorum-1)
+		}
+		s.Hysteresis = s.Quorum - 1
+	}
+}
+
+// duplicateServices reports services that IPVS cannot tell apart.
+func (d *decoder) duplicateServices() {
+	type key struct {
+		addr     netip.AddrPort
+		protocol uint8
+		mark     uint32
+		family   Family
+	}
+	seen := map[key]bool{}
+	out := d.cfg.VirtualServers[:0]
+	for _, s := range d.cfg.VirtualServers {
+		k := key{netip.AddrPortFrom(s.Addr, s.Port), s.Protocol, s.FWMark, s.Family}
+		if seen[k] {
+			one := service{VirtualServer: s}
+			pos := Pos{}
+			for _, b := range d.state.services {
+				if b.Addr == s.Addr && b.Port == s.Port && b.Protocol == s.Protocol && b.FWMark == s.FWMark {
+					pos = b.pos // the last one with this key
+				}
+			}
+			d.report(pos, Warning, ClassNone, "duplicate-service", "virtual_server "+one.describe()+" is given twice: the first one counts")
+			continue
+		}
+		seen[k] = true
+		out = append(out, s)
+	}
+	d.cfg.VirtualServers = out
+}
+
+// finishSync checks lvs_sync_daemon against instances and lvs_follow_vrrp.
+func (d *decoder) finishSync() {
+	g := &d.cfg.Global
+	s := g.LVSSyncDaemon
+	if s == nil {
+		return
+	}
+	d.interfaceExists(s.Interface, d.state.global.syncPos, "interface of lvs_sync_daemon")
+	if s.Instance != "" {
+		i, ok := d.state.byName[s.Instance]
+		if !ok {
+			d.reportHint(d.state.global.syncPos, Warning, ClassGeneral, "unknown-instance",
+				"lvs_sync_daemon: there is no vrrp_instance "+clip(s.Instance)+": it is ignored", didYouMean(s.Instance, d.instanceNames()))
+			g.LVSSyncDaemon = nil
+			return
+		}
+		if s.ID == unset {
+			s.ID = int(i.VirtualRouterID)
+		}
+	}
+	if s.ID == unset {
+		s.ID = 0
+	}
+	if g.LVSFollowVRRP == FollowAlways {
+		d.report(d.state.global.followPos, Error, ClassGeneral, "follow-with-sync",
+			"lvs_follow_vrrp true does not go with lvs_sync_daemon: a standby without the services drops the connections that it receives (use auto or never)")
+	}
+}

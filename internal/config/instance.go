@@ -1,0 +1,342 @@
+package config
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+)
+
+func openScript(d *decoder, _ any, n *Node) {
+	s := &VRRPScript{Interval: time.Second, Timeout: unset, Rise: 1, Fall: 1}
+	if _, ok := arg1(d, n); !ok {
+		d.within(s, nil)
+		return
+	}
+	s.Name = n.Arg(0)
+	d.within(s, func() {
+		if _, taken := d.state.scripts[s.Name]; taken {
+			d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", "vrrp_script "+s.Name+" is already defined: this one is ignored")
+			return
+		}
+		if !s.Command.Set() {
+			d.report(n.Pos, Warning, ClassGeneral, "no-script", "vrrp_script "+s.Name+" has no script: it is ignored")
+			return
+		}
+		if s.Interval == 0 {
+			s.Interval = time.Second
+		}
+		if s.Timeout <= 0 {
+			s.Timeout = s.Interval
+		}
+		if !d.usable(&s.Command, n) {
+			return
+		}
+		d.state.scripts[s.Name] = s
+		d.cfg.Scripts = append(d.cfg.Scripts, *s)
+	})
+}
+
+// usable checks a command of VRRP against script security: without a user to
+// run it as it is refused.
+func (d *decoder) usable(c *Command, n *Node) bool {
+	return d.secure(c, n, &d.state.vrrpScripts, &d.state.scriptPos)
+}
+
+// usableCheck is usable for the commands of virtual and real servers.
+func (d *decoder) usableCheck(c *Command, n *Node) bool {
+	return d.secure(c, n, &d.state.checkScripts, &d.state.checkPos)
+}
+
+func (d *decoder) secure(c *Command, n *Node, used *bool, pos *Pos) bool {
+	if c.User == "" && d.state.global.ScriptUser == "" && d.state.global.EnableScriptSecurity &&
+		d.opts.UserExists != nil && !d.opts.UserExists("keepalived_script") {
+		d.report(n.Pos, Warning, ClassGeneral, "no-script-user",
+			"enable_script_security needs script_user or a user keepalived_script: "+n.Text()+" is ignored")
+		return false
+	}
+	if !*used && (used == &d.state.checkScripts || c.Shell || d.opts.Executable == nil || d.opts.Executable(c.Args[0])) {
+		*used, *pos = true, n.Pos
+	}
+	return true
+}
+
+func openGroup(d *decoder, _ any, n *Node) {
+	g := &group{pos: n.Pos}
+	if name, ok := arg1(d, n); ok {
+		g.Name = name
+	}
+	d.within(g, func() {
+		if d.state.groupName[g.Name] {
+			d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", "vrrp_sync_group "+g.Name+" is already defined: this one is ignored")
+			return
+		}
+		d.state.groupName[g.Name] = true
+		d.state.groups = append(d.state.groups, g)
+	})
+}
+
+func openInstance(d *decoder, _ any, n *Node) {
+	g := &d.state.global
+	i := &instance{pos: n.Pos}
+	i.Accept = true
+	i.AdvertInt = time.Second
+	i.GARP = g.GARP
+	i.SkipCheckAdvAddr = g.VRRPSkipCheckAdvAddr
+	i.CheckUnicastSrc = g.VRRPCheckUnicastSrc
+	i.DownTimerAdverts = g.downTimerAdverts
+	if name, ok := arg1(d, n); ok {
+		i.Name = name
+	}
+	d.within(i, func() {
+		if _, taken := d.state.byName[i.Name]; taken {
+			d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", "vrrp_instance "+i.Name+" is already defined: this one is ignored")
+			return
+		}
+		d.state.byName[i.Name] = i
+		d.state.instances = append(d.state.instances, i)
+	})
+}
+
+func instanceState(d *decoder, i *instance, n *Node) {
+	s, ok := arg1(d, n)
+	if !ok {
+		return
+	}
+	switch s {
+	case "MASTER":
+		i.wantMaster = true
+	case "BACKUP":
+		i.wantMaster = false
+	default:
+		i.wantMaster = false
+		d.bad(n, 0, ClassGeneral, "'%s' is neither MASTER nor BACKUP: BACKUP is used", clip(s))
+	}
+}
+
+func instanceInterface(d *decoder, i *instance, n *Node) {
+	s, ok := arg1(d, n)
+	if !ok {
+		return
+	}
+	i.Interface, i.interfacePos = s, n.ArgPos(0)
+	if len(s) > maxIfName {
+		d.bad(n, 0, ClassGeneral, "'%s' is longer than %d characters", clip(s), maxIfName)
+	}
+}
+
+// maxIfName is the longest name of an interface (IFNAMSIZ without its zero).
+const maxIfName = 15
+
+func instancePriority(d *decoder, i *instance, n *Node) {
+	s, ok := arg1(d, n)
+	if !ok {
+		return
+	}
+	v, err := parseInt(s, 1, 255)
+	if err != nil {
+		d.bad(n, 0, ClassInvalidNumber, "%v: 100 is used", err)
+		v = 100
+	}
+	i.priority, i.priorityPos = v, n.Pos
+}
+
+func mcastDst(d *decoder, i *instance, a netip.Addr, n *Node) {
+	if !a.IsMulticast() {
+		d.bad(n, 0, ClassGeneral, "%v is not a multicast address, ignored", a)
+		return
+	}
+	if d.family(i, a) {
+		i.McastDstIP = a
+		return
+	}
+	d.wrongFamily(i, n, 0, a)
+}
+
+// family fixes the family of an instance at its first address and reports
+// whether a is of it.
+func (d *decoder) family(i *instance, a netip.Addr) bool {
+	f := familyOf(a)
+	if i.Family == 0 {
+		i.Family = f
+	}
+	return i.Family == f
+}
+
+func familyOf(a netip.Addr) Family {
+	if a.Is4() {
+		return 4
+	}
+	return 6
+}
+
+func (d *decoder) wrongFamily(i *instance, n *Node, arg int, a netip.Addr) {
+	d.report(n.ArgPos(arg), Warning, ClassGeneral, "wrong-family",
+		d.kw.Name+": "+a.String()+" is not of vrrp_instance "+i.Name+"'s family (IPv"+strconv.Itoa(int(i.Family))+"): it is ignored")
+}
+
+func (d *decoder) source(i *instance, a netip.Addr, n *Node, to *netip.Addr) {
+	if !d.family(i, a) {
+		d.wrongFamily(i, n, 0, a)
+		return
+	}
+	*to = a
+}
+
+func (d *decoder) peer(i *instance, n *Node) {
+	w := n.Words[0]
+	a, err := parseAddr(w.Text)
+	if err != nil {
+		d.report(w.Pos, Warning, ClassGeneral, "bad-value", "unicast_peer: '"+clip(w.Text)+"' is not an IP address, ignored")
+		return
+	}
+	if !d.family(i, a) {
+		d.wrongFamily(i, n, -1, a)
+		return
+	}
+	p := UnicastPeer{Addr: a, MinTTL: unset, MaxTTL: unset}
+	for k := 1; k < len(n.Words); k += 2 {
+		var to *int
+		switch n.Words[k].Text {
+		case "min_ttl":
+			to = &p.MinTTL
+		case "max_ttl":
+			to = &p.MaxTTL
+		default:
+			d.report(n.Words[k].Pos, Warning, ClassGeneral, "bad-value", "unicast_peer: unknown option '"+clip(n.Words[k].Text)+"', ignored")
+			k--
+			continue
+		}
+		if k+1 >= len(n.Words) {
+			d.report(n.Words[k].Pos, Error, ClassMissingParameter, "missing-parameter", "unicast_peer: no value for "+n.Words[k].Text)
+			break
+		}
+		v, err := parseInt(n.Words[k+1].Text, 0, 255)
+		if err != nil {
+			d.report(n.Words[k+1].Pos, Warning, ClassInvalidNumber, "bad-value", "unicast_peer: "+n.Words[k].Text+": "+err.Error()+", ignored")
+			continue
+		}
+		*to = v
+		d.report(n.Words[k].Pos, Warning, ClassNone, "not-active", "unicast_peer: "+n.Words[k].Text+" is not active yet: the TTL is not checked, the sender is")
+		i.CheckUnicastSrc = true
+	}
+	i.UnicastPeer = append(i.UnicastPeer, p)
+}
+
+func authType(d *decoder, i *instance, n *Node) {
+	s, ok := arg1(d, n)
+	if !ok {
+		return
+	}
+	switch s {
+	case "PASS", "pass":
+		i.AuthType = AuthPass
+	case "AH", "ah":
+		i.AuthType = AuthAH
+	default:
+		d.bad(n, 0, ClassGeneral, "'%s' is neither PASS nor AH, ignored", clip(s))
+	}
+}
+
+func authPass(d *decoder, i *instance, n *Node) {
+	s, ok := arg1(d, n)
+	if !ok {
+		return
+	}
+	if len(s) > 8 {
+		d.bad(n, 0, ClassGeneral, "longer than 8 bytes: the first 8 are used")
+		s = s[:8]
+	}
+	i.AuthPass = []byte(s)
+}
+
+func instanceSyncDaemon(d *decoder, i *instance, n *Node) {
+	s, ok := arg1(d, n)
+	if !ok {
+		return
+	}
+	d.report(n.Pos, Warning, ClassDeprecated, "deprecated", "lvs_sync_daemon_interface is deprecated: use lvs_sync_daemon in global_defs")
+	g := &d.state.global
+	if g.LVSSyncDaemon != nil {
+		return // the global keyword wins
+	}
+	g.LVSSyncDaemon = &LVSSyncDaemon{Interface: s, Instance: i.Name, ID: unset}
+	g.syncPos = n.Pos
+}
+
+// trackInterface reads one line of track_interface.
+func (d *decoder) trackInterface(to *[]Track, _ string, n *Node) {
+	t, ok := d.track(n, 0, false)
+	if !ok {
+		return
+	}
+	for i, have := range *to {
+		if have.Name == t.Name {
+			d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", "track_interface: "+t.Name+" is already tracked: this line is ignored")
+			_ = i
+			return
+		}
+	}
+	d.interfaceExists(t.Name, n.Pos, "tracked interface")
+	*to = append(*to, t)
+}
+
+// trackScript reads one line of track_script.
+func (d *decoder) trackScript(to *[]Track, owner string, n *Node) {
+	name := n.Words[0].Text
+	s, ok := d.state.scripts[name]
+	if !ok {
+		var names []string
+		for k := range d.state.scripts {
+			names = append(names, k)
+		}
+		d.reportHint(n.Pos, Warning, ClassGeneral, "unknown-script",
+			owner+": track_script "+clip(name)+" is not defined"+map[bool]string{false: " above"}[d.toml()]+": it is ignored", didYouMean(name, names))
+		return
+	}
+	t, ok := d.track(n, s.Weight, s.Reverse)
+	if !ok {
+		return
+	}
+	for _, have := range *to {
+		if have.Name == t.Name {
+			d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", "track_script: "+t.Name+" is already tracked: this line is ignored")
+			return
+		}
+	}
+	*to = append(*to, t)
+}
+
+// track reads "NAME [weight N [reverse|noreverse]]"; weight and reverse are
+// what holds when the line does not say.
+func (d *decoder) track(n *Node, weight int, reverse bool) (Track, bool) {
+	t := Track{Name: n.Words[0].Text, Weight: weight, Reverse: reverse}
+	for k := 1; k < len(n.Words); k++ {
+		w := n.Words[k]
+		switch w.Text {
+		case "weight":
+			if k++; k >= len(n.Words) {
+				d.report(w.Pos, Warning, ClassGeneral, "bad-value", d.kw.Name+" "+t.Name+": no value for weight, ignored")
+				return t, true
+			}
+			v, err := parseInt(n.Words[k].Text, -253, 253)
+			if err != nil {
+				if big, err2 := parseInt(n.Words[k].Text, -254, 254); err2 == nil {
+					v, err = max(-253, min(253, big)), nil
+					d.report(n.Words[k].Pos, Warning, ClassInvalidNumber, "bad-value", d.kw.Name+" "+t.Name+": weight 254 is out of reach: 253 is used")
+				}
+			}
+			if err != nil {
+				d.report(n.Words[k].Pos, Warning, ClassInvalidNumber, "bad-value", d.kw.Name+" "+t.Name+": weight "+err.Error()+": the default is used")
+				continue
+			}
+			t.Weight, t.Reverse = v, false
+		case "reverse":
+			t.Reverse = true
+		case "noreverse":
+			t.Reverse = false
+		default:
+			d.report(w.Pos, Warning, ClassGeneral, "bad-value", d.kw.Name+" "+t.Name+": unknown option '"+clip(w.Text)+"', ignored")
+		}
+	}
+	return t, true
+}

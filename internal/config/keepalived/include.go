@@ -1,0 +1,143 @@
+package keepalived
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"holdfast/internal/config"
+)
+
+// check says which kinds of missing include files are errors.
+type check struct{ read, match, wildcard, brace bool }
+
+var includeAll = check{true, true, true, true}
+
+// includeWords are the spellings of include with their checks.
+var includeWords = map[string]check{
+	"include":  {},
+	"includer": {read: true},
+	"includem": {match: true},
+	"includew": {wildcard: true, match: true},
+	"includeb": {brace: true},
+	"includea": includeAll,
+}
+
+// includeLine handles a line that begins with include; false: it is none.
+func (r *reader) includeLine(text string, pos config.Pos, depth int) bool {
+	if !strings.HasPrefix(text, "include") {
+		return false
+	}
+	keyword, rest, _ := strings.Cut(text, " ")
+	if i := strings.IndexByte(keyword, '\t'); i >= 0 {
+		keyword, rest = text[:i], text[i+1:]
+	}
+	check, ok := includeWords[strings.TrimRight(keyword, blanks)]
+	if !ok {
+		return false
+	}
+	pattern := strings.Trim(rest, blanks)
+	if len(pattern) > 1 && pattern[0] == '"' && pattern[len(pattern)-1] == '"' {
+		pattern = pattern[1 : len(pattern)-1]
+	}
+	if pattern == "" {
+		r.report(pos, config.Error, config.ClassMissingParameter, "missing-parameter", "%s: the file is missing", keyword)
+		return true
+	}
+	r.include(pattern, directory(pos.File), pos, depth+1, check)
+	return true
+}
+
+// include reads every file that matches a pattern; relative ones start at dir.
+func (r *reader) include(pattern, dir string, pos config.Pos, depth int, check check) {
+	if depth > maxDepth {
+		r.once("depth", pos, config.Error, config.ClassGeneral, "include-depth",
+			"includes go deeper than %d files: does %s include itself?", maxDepth, pos.File)
+		return
+	}
+	alternatives := expandBraces(pattern)
+	found := false
+	for _, p := range alternatives {
+		if dir != "" && !filepath.IsAbs(p) {
+			p = filepath.Join(dir, p)
+		}
+		names := []string{p}
+		if strings.ContainsAny(p, `*?[\`) {
+			var err error
+			if names, err = r.opts.Source.Glob(p); err != nil {
+				r.report(pos, config.Warning, config.ClassGeneral, "bad-pattern", "include %s: %v", p, err)
+			}
+			slices.Sort(names)
+		} else if exists, _ := r.opts.Source.Glob(p); len(exists) == 0 {
+			names = nil
+		}
+		if len(names) == 0 && check.brace && len(alternatives) > 1 {
+			r.missing(p, pos, true)
+		}
+		found = found || len(names) > 0
+		for _, name := range names {
+			r.file(name, pos, depth, check)
+		}
+	}
+	if !found {
+		wild := strings.ContainsAny(pattern, "*?[")
+		r.missing(pattern, pos, check.match && (!wild || check.wildcard))
+	}
+}
+
+func (r *reader) missing(pattern string, pos config.Pos, checked bool) {
+	class := config.ClassNone
+	if checked && pos.Line > 0 {
+		class = config.ClassFileNotFound
+	}
+	if pos.Line == 0 {
+		r.report(pos, config.Error, config.ClassNone, "no-file", "there is no file %s", pattern)
+		return
+	}
+	r.report(pos, config.Warning, class, "no-file", "include: there is no file %s", pattern)
+}
+
+// maxAlternatives bounds what brace expansion may yield.
+const maxAlternatives = 256
+
+// expandBraces expands {a,b} as glob(3) does with GLOB_BRACE.
+func expandBraces(p string) []string {
+	out := []string{p}
+	for done := 0; done < len(out) && len(out) <= maxAlternatives; {
+		s := out[done]
+		open := strings.IndexByte(s, '{')
+		if open < 0 {
+			done++
+			continue
+		}
+		level, starts, end := 0, []int{open + 1}, -1
+		for i := open; i < len(s) && end < 0; i++ {
+			switch s[i] {
+			case '{':
+				level++
+			case '}':
+				if level--; level == 0 {
+					end = i
+				}
+			case ',':
+				if level == 1 {
+					starts = append(starts, i+1)
+				}
+			}
+		}
+		if end < 0 {
+			done++
+			continue
+		}
+		var parts []string
+		for k, from := range starts {
+			to := end
+			if k+1 < len(starts) {
+				to = starts[k+1] - 1
+			}
+			parts = append(parts, s[:open]+s[from:to]+s[end+1:])
+		}
+		out = slices.Replace(out, done, done+1, parts...)
+	}
+	return out
+}

@@ -1,0 +1,92 @@
+package keepalived
+
+import (
+	"strings"
+
+	"holdfast/internal/config"
+)
+
+// piece is a part of a line between braces: a statement, or one brace.
+type piece struct {
+	text   string
+	column int  // of the first byte of text, from 1
+	brace  byte // '{' or '}'; 0 for a statement
+}
+
+// stripComment cuts a line at the first ! or # that is neither in double quotes
+// nor behind a backslash.
+func stripComment(line string) string {
+	quoted := false
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == '\\' && i+1 < len(line):
+			i++
+		case c == '"':
+			quoted = !quoted
+		case (c == '#' || c == '!') && !quoted:
+			return line[:i]
+		}
+	}
+	return line
+}
+
+// split cuts a line without comment at its braces. Braces in double quotes or
+// behind a backslash are text.
+func split(line string) []piece {
+	var out []piece
+	quoted := false
+	start := 0
+	flush := func(end int) {
+		text := line[start:end]
+		trimmed := strings.TrimLeft(text, blanks)
+		column := start + len(text) - len(trimmed) + 1
+		if trimmed = strings.TrimRight(trimmed, blanks); trimmed != "" {
+			out = append(out, piece{text: trimmed, column: column})
+		}
+	}
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == '\\' && i+1 < len(line):
+			i++
+		case c == '"':
+			quoted = !quoted
+		case (c == '{' || c == '}') && !quoted:
+			flush(i)
+			out = append(out, piece{brace: c, column: i + 1})
+			start = i + 1
+		}
+	}
+	flush(len(line))
+	return out
+}
+
+const blanks = " \t\r\v\f"
+
+// words splits a statement into words. Double quotes group, and a quote ends
+// the word before it; single quotes and backslashes are plain characters. ok is
+// false when a quote is not closed: the words before it are returned.
+func words(text string, pos config.Pos) (out []config.Word, ok bool) {
+	column := pos.Column
+	at := func(i int) config.Pos { return config.Pos{File: pos.File, Line: pos.Line, Column: column + i} }
+	for i := 0; i < len(text); {
+		switch c := text[i]; {
+		case strings.IndexByte(blanks, c) >= 0:
+			i++
+		case c == '"':
+			end := strings.IndexByte(text[i+1:], '"')
+			if end < 0 {
+				return out, false
+			}
+			out = append(out, config.Word{Text: text[i+1 : i+1+end], Pos: at(i), Quoted: true})
+			i += end + 2
+		default:
+			end := strings.IndexAny(text[i:], blanks+`"`)
+			if end < 0 {
+				end = len(text) - i
+			}
+			out = append(out, config.Word{Text: text[i : i+end], Pos: at(i)})
+			i += end
+		}
+	}
+	return out, true
+}

@@ -1,0 +1,228 @@
+package keepalived
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"holdfast/internal/config"
+)
+
+// Bounds on what is read.
+const (
+	maxLine  = 1023     // bytes of a line; keepalived drops longer ones
+	maxDepth = 16       // includes within includes
+	maxFiles = 4096     // files of one configuration
+	maxBytes = 64 << 20 // bytes of all of them
+	maxNest  = 64       // blocks within blocks
+)
+
+// ErrSkip is returned by Source.Read for a file that is left out as keepalived
+// leaves it out: not a regular file, or executable.
+var ErrSkip = errors.New("not a regular, non-executable file")
+
+// Source gives access to files.
+type Source interface {
+	// Read returns the contents of a file. An error that wraps ErrSkip leaves
+	// the file out.
+	Read(path string) ([]byte, error)
+	// Glob returns the files that match a pattern, sorted; none is no error.
+	Glob(pattern string) ([]string, error)
+}
+
+// Options says how a configuration is read.
+type Options struct {
+	Source Source
+	// ConfigID is what lines that begin with @id are compared with. Empty: no
+	// line with an id is kept, every line with ^id is.
+	ConfigID string
+}
+
+// reader builds the tree of one configuration.
+type reader struct {
+	opts   Options
+	root   *config.Node
+	open   []*config.Node // blocks that are open, the root first
+	last   *config.Node   // statement that a following '{' belongs to
+	deep   int            // braces opened beyond maxNest
+	files  []string
+	bytes  int
+	diags  []config.Diagnostic
+	params map[string]string
+	said   map[string]bool // what is reported once only
+}
+
+// Read reads the files that match the pattern path, which may be a plain name,
+// with everything that they include. It returns the tree and the names of the
+// files in the order of reading. A missing file is a diagnostic, not an error.
+func Read(path string, opts Options) (root *config.Node, files []string, diags []config.Diagnostic) {
+	r := &reader{opts: opts, root: &config.Node{Block: true}, params: map[string]string{}, said: map[string]bool{}}
+	r.open = []*config.Node{r.root}
+	r.include(path, "", config.Pos{File: path}, 0, includeAll)
+	r.finish()
+	return r.root, r.files, r.diags
+}
+
+func (r *reader) report(pos config.Pos, s config.Severity, c config.Class, id, format string, args ...any) {
+	r.diags = append(r.diags, config.Diagnostic{Pos: pos, Severity: s, Class: c, ID: id, Text: fmt.Sprintf(format, args...)})
+}
+
+// once reports a finding the first time that it is made.
+func (r *reader) once(key string, pos config.Pos, s config.Severity, c config.Class, id, format string, args ...any) {
+	if !r.said[key] {
+		r.said[key] = true
+		r.report(pos, s, c, id, format, args...)
+	}
+}
+
+func (r *reader) top() *config.Node { return r.open[len(r.open)-1] }
+
+// file reads one file.
+func (r *reader) file(path string, pos config.Pos, depth int, check check) {
+	if len(r.files) >= maxFiles {
+		r.once("files", pos, config.Error, config.ClassGeneral, "too-many-files", "more than %d files are included", maxFiles)
+		return
+	}
+	data, err := r.opts.Source.Read(path)
+	switch {
+	case errors.Is(err, ErrSkip):
+		class := config.ClassNone
+		if check.read {
+			class = config.ClassFileNotFound
+		}
+		r.report(pos, config.Warning, class, "skipped-file", "%s is left out: %v", path, ErrSkip)
+		return
+	case err != nil:
+		class := config.ClassNone
+		if check.read {
+			class = config.ClassFileNotFound
+		}
+		r.report(pos, config.Warning, class, "unreadable-file", "%s cannot be read: %v", path, err)
+		return
+	}
+	if r.bytes += len(data); r.bytes > maxBytes {
+		r.once("bytes", pos, config.Error, config.ClassGeneral, "too-large", "the configuration is larger than %d MiB", maxBytes>>20)
+		return
+	}
+	r.files = append(r.files, path)
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	for line := 1; len(data) > 0; line++ {
+		text, rest, _ := bytes.Cut(data, []byte("\n"))
+		data = rest
+		r.line(string(bytes.TrimSuffix(text, []byte("\r"))), config.Pos{File: path, Line: line, Column: 1}, depth)
+	}
+}
+
+// line reads one line: comment, condition, definition, include, parameters and
+// at last its statements.
+func (r *reader) line(text string, pos config.Pos, depth int) {
+	if len(text) > maxLine {
+		if strings.TrimLeft(text, blanks) == "" || strings.IndexByte("#!", strings.TrimLeft(text, blanks)[0]) >= 0 {
+			return
+		}
+		r.report(pos, config.Warning, config.ClassGeneral, "long-line", "the line is longer than %d bytes: it is ignored", maxLine)
+		return
+	}
+	if strings.IndexByte(text, 0) >= 0 {
+		r.report(pos, config.Warning, config.ClassGeneral, "nul-byte", "the line holds a zero byte: it is ignored")
+		return
+	}
+	text = stripComment(text)
+	trimmed := strings.TrimLeft(text, blanks)
+	if trimmed == "" {
+		return
+	}
+	trimmed, ok := r.condition(trimmed, pos)
+	if !ok {
+		return
+	}
+	if r.sequence(trimmed, pos) || r.definition(trimmed, pos) {
+		return
+	}
+	// keep columns: what was cut from the left is made up by blanks
+	if cut := len(text) - len(trimmed); cut > 0 {
+		text = strings.Repeat(" ", cut) + trimmed
+	}
+	if strings.Contains(trimmed, "$") {
+		text = r.expand(text, pos)
+	}
+	if r.includeLine(strings.TrimLeft(text, blanks), pos, depth) {
+		return
+	}
+	for _, p := range split(text) {
+		at := pos
+		at.Column = p.column
+		switch p.brace {
+		case '{':
+			r.openBrace(at)
+		case '}':
+			r.closeBrace(at)
+		default:
+			r.statement(p.text, at)
+		}
+	}
+}
+
+func (r *reader) statement(text string, pos config.Pos) {
+	w, ok := words(text, pos)
+	if !ok {
+		r.report(pos, config.Warning, config.ClassUnmatchedQuote, "unmatched-quote", "a quote is not closed: %s", text)
+	}
+	if len(w) == 0 || r.deep > 0 {
+		return
+	}
+	n := &config.Node{Words: w, Pos: pos, End: w[len(w)-1].Pos, Raw: text}
+	t := r.top()
+	t.Children = append(t.Children, n)
+	r.last = n
+}
+
+func (r *reader) openBrace(pos config.Pos) {
+	if r.deep > 0 || len(r.open) > maxNest {
+		if r.deep++; r.deep == 1 {
+			r.report(pos, config.Error, config.ClassBraces, "too-deep", "more than %d blocks within each other", maxNest)
+		}
+		return
+	}
+	n := r.last
+	if n == nil {
+		n = &config.Node{Pos: pos}
+		t := r.top()
+		t.Children = append(t.Children, n)
+	}
+	n.Block, r.last = true, nil
+	n.End = pos
+	r.open = append(r.open, n)
+}
+
+func (r *reader) closeBrace(pos config.Pos) {
+	r.last = nil
+	switch {
+	case r.deep > 0:
+		r.deep--
+	case len(r.open) > 1:
+		r.top().End = pos
+		r.open = r.open[:len(r.open)-1]
+	default:
+		r.report(pos, config.Warning, config.ClassBraces, "extra-brace", "extra '}': no block is open here")
+	}
+}
+
+// finish reports blocks that are still open, the outermost ones first.
+func (r *reader) finish() {
+	for k, n := range r.open[1:] {
+		if k == 3 {
+			break
+		}
+		name := n.Text()
+		if name == "" {
+			name = "this block"
+		}
+		r.report(n.Pos, config.Warning, config.ClassBraces, "unclosed-block", "missing '}': %s is not closed at the end of the configuration", name)
+	}
+}
+
+// directory returns the folder that relative names in a file start from.
+func directory(file string) string { return filepath.Dir(file) }

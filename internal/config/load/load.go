@@ -1,0 +1,188 @@
+// Package load reads a configuration from files: it chooses the language,
+// reads, decodes and checks. It is the one place where configurations meet the
+// file system, the host name, the users and the interfaces of this machine.
+package load
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"holdfast/internal/config"
+	"holdfast/internal/config/keepalived"
+	"holdfast/internal/config/toml"
+)
+
+// Options says how a configuration is loaded. The zero value reads real files
+// and checks neither interfaces nor users.
+type Options struct {
+	// Files returns the contents of a file; nil: the file system. With it,
+	// patterns of includes match nothing but plain names.
+	Files func(path string) ([]byte, error)
+	// ConfigID selects lines that begin with @id; empty: the host name up to
+	// its first dot.
+	ConfigID string
+	// Interfaces returns the names of the existing interfaces; nil: their
+	// existence is not checked. SystemInterfaces gives the machine's.
+	Interfaces func() map[string]bool
+	// Users makes sure that users named in the configuration exist, and that
+	// programs do where keepalived looks at that.
+	Users bool
+	// Strict makes a complaint of keepalived about keepalived.conf an error.
+	Strict bool
+}
+
+// Load reads the configuration at path: TOML when its name ends in .toml, else
+// keepalived.conf, where path may be a pattern.
+//
+// The findings come in the order in which they were made. The configuration is nil when one of them is
+// an Error.
+func Load(path string, opts Options) (*config.Config, []config.Diagnostic) {
+	host, _ := os.Hostname()
+	short, _, _ := strings.Cut(host, ".")
+	if opts.ConfigID == "" {
+		opts.ConfigID = short
+	}
+	decode := config.Options{Hostname: host, Interfaces: remember(opts.Interfaces)}
+	if opts.Users {
+		decode.UserExists, decode.Executable = userExists(), executable
+	}
+	var (
+		root  *config.Node
+		files []string
+		diags []config.Diagnostic
+	)
+	if strings.HasSuffix(path, ".toml") {
+		decode.Language = config.TOML
+		data, err := opts.source().Read(path)
+		if err != nil {
+			return nil, []config.Diagnostic{{
+				Pos: config.Pos{File: path}, Severity: config.Error, ID: "no-file", Text: fmt.Sprintf("cannot be read: %v", err),
+			}}
+		}
+		files = []string{path}
+		root, diags = toml.Read(path, data)
+	} else {
+		root, files, diags = keepalived.Read(path, keepalived.Options{Source: opts.source(), ConfigID: opts.ConfigID})
+	}
+	if root == nil {
+		return nil, diags
+	}
+	cfg, found := config.Decode(root, decode)
+	diags = append(diags, found...)
+	if opts.Strict {
+		for i := range diags {
+			if diags[i].Class != config.ClassNone && diags[i].Class != config.ClassSecurity {
+				diags[i].Severity = config.Error
+			}
+		}
+	}
+	if config.HasErrors(diags) {
+		return nil, diags
+	}
+	cfg.Files = files
+	return cfg, diags
+}
+
+// remember calls f at most once.
+func remember(f func() map[string]bool) func() map[string]bool {
+	if f == nil {
+		return nil
+	}
+	return sync.OnceValue(f)
+}
+
+// SystemInterfaces returns the names of the interfaces of this network
+// namespace; nil when they cannot be read.
+func SystemInterfaces() map[string]bool {
+	list, err := net.Interfaces()
+	if err != nil {
+		return nil
+	}
+	out := make(map[string]bool, len(list))
+	for _, i := range list {
+		out[i.Name] = true
+	}
+	return out
+}
+
+// userExists returns a lookup that remembers.
+func userExists() func(string) bool {
+	known := map[string]bool{}
+	return func(name string) bool {
+		ok, seen := known[name]
+		if !seen {
+			_, err := user.Lookup(name)
+			if err != nil {
+				_, err = user.LookupId(name)
+			}
+			ok = err == nil
+			known[name] = ok
+		}
+		return ok
+	}
+}
+
+// executable reports whether path is a program that can be run.
+func executable(path string) bool {
+	_, err := exec.LookPath(path)
+	return err == nil
+}
+
+func (o Options) source() keepalived.Source {
+	if o.Files != nil {
+		return hook{o.Files}
+	}
+	return system{}
+}
+
+// system reads real files.
+type system struct{}
+
+// maxFile bounds one file; a larger one is no configuration.
+const maxFile = 64 << 20
+
+func (system) Read(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o111 != 0 {
+		return nil, fmt.Errorf("%s: %w", path, keepalived.ErrSkip)
+	}
+	if info.Size() > maxFile {
+		return nil, errors.New("file is too large")
+	}
+	return os.ReadFile(path)
+}
+
+func (system) Glob(pattern string) ([]string, error) {
+	if !strings.ContainsAny(pattern, `*?[\`) {
+		if _, err := os.Stat(pattern); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		return []string{pattern}, nil
+	}
+	return filepath.Glob(pattern)
+}
+
+// hook reads files through a function.
+type hook struct {
+	read func(string) ([]byte, error)
+}
+
+func (h hook) Read(path string) ([]byte, error) { return h.read(path) }
+
+func (h hook) Glob(pattern string) ([]string, error) {
+	if _, err := h.read(pattern); err != nil {
+		return nil, nil
+	}
+	return []string{pattern}, nil
+}

@@ -1,0 +1,433 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// IP protocol numbers of services.
+const (
+	protoTCP  = 6
+	protoUDP  = 17
+	protoSCTP = 132
+)
+
+func openService(d *decoder, _ any, n *Node) {
+	s := &service{pos: n.Pos, weight: 1, check: noDefaults()}
+	s.Quorum = 1
+	ok := d.serviceAddress(s, n)
+	d.within(s, func() {
+		if ok {
+			d.state.services = append(d.state.services, s)
+		}
+	})
+}
+
+// serviceAddress reads what follows virtual_server.
+func (d *decoder) serviceAddress(s *service, n *Node) bool {
+	first, ok := arg1(d, n)
+	if !ok {
+		return false
+	}
+	switch first {
+	case "fwmark":
+		if len(n.Words) < 3 {
+			d.missing(n, 2)
+			return false
+		}
+		v, err := parseInt(n.Arg(1), 1, math.MaxUint32)
+		if err != nil {
+			d.bad(n, 1, ClassInvalidNumber, "fwmark %v: the service is ignored", err)
+			return false
+		}
+		s.FWMark = uint32(v)
+		return true
+	case "group":
+		if len(n.Words) < 3 {
+			d.missing(n, 3)
+			return false
+		}
+		s.group = n.Arg(1)
+		d.report(n.Pos, Warning, ClassNone, "not-active", "virtual_server_group is not active yet: the service of group "+s.group+" is left out")
+		return true
+	}
+	a, err := parseAddr(first)
+	port, perr := uint64(0), error(nil)
+	if len(n.Words) > 2 {
+		port, perr = strconv.ParseUint(n.Arg(1), 10, 16)
+	}
+	if err != nil || perr != nil {
+		d.bad(n, 0, ClassGeneral, "'%s' is no address with a port: the service is ignored", clip(strings.Join(texts(n.Args()), " ")))
+		return false
+	}
+	s.Addr, s.Port, s.Family = a, uint16(port), familyOf(a)
+	return true
+}
+
+func lbAlgo(d *decoder, s *service, n *Node) {
+	a, ok := arg1(d, n)
+	if !ok {
+		return
+	}
+	if !slices.Contains(schedulers, a) {
+		d.reportHint(n.ArgPos(0), Warning, ClassGeneral, "bad-value", d.kw.Name+": there is no scheduler '"+clip(a)+"', ignored", didYouMean(a, schedulers))
+		return
+	}
+	s.LBAlgo = a
+}
+
+// method reads a forwarding method with its tunnel options.
+func (d *decoder) method(n *Node) (Forward, bool) {
+	a, ok := arg1(d, n)
+	if !ok {
+		return Forward{}, false
+	}
+	var f Forward
+	switch a {
+	case "NAT":
+		f.Method = NAT
+	case "DR":
+		f.Method = DR
+	case "TUN":
+		f.Method = TUN
+	default:
+		d.reportHint(n.ArgPos(0), Warning, ClassGeneral, "bad-value", d.kw.Name+": '"+clip(a)+"' is not one of NAT DR TUN, ignored", didYouMean(a, []string{"NAT", "DR", "TUN"}))
+		return f, false
+	}
+	csum := false
+	for k := 1; k < len(n.Args()); k++ {
+		opt := n.Arg(k)
+		if f.Method != TUN {
+			d.bad(n, k, ClassGeneral, "option '%s' goes with TUN only, ignored", clip(opt))
+			return f, true
+		}
+		switch opt {
+		case "type":
+			k++
+			switch n.Arg(k) {
+			case "ipip":
+				f.TunType = 0
+			case "gue":
+				f.TunType = 1
+			case "gre":
+				f.TunType = 2
+			default:
+				d.bad(n, k, ClassGeneral, "tunnel type '%s' is not one of ipip gue gre, ignored", clip(n.Arg(k)))
+			}
+		case "port":
+			k++
+			v, err := parseInt(n.Arg(k), 1, 65535)
+			if err != nil {
+				d.bad(n, k, ClassInvalidNumber, "port %v, ignored", err)
+				continue
+			}
+			f.TunPort = uint16(v)
+		case "nocsum", "csum", "remcsum":
+			csum = true
+			f.TunCsum = uint16(slices.Index([]string{"nocsum", "csum", "remcsum"}, opt))
+		default:
+			d.bad(n, k, ClassGeneral, "unknown option '%s', ignored", clip(opt))
+		}
+	}
+	return f, d.tunnel(f, csum, n)
+}
+
+// tunnel checks the options of a tunnel against each other.
+func (d *decoder) tunnel(f Forward, csum bool, n *Node) bool {
+	complaint := ""
+	switch {
+	case f.TunType == 1 && f.TunPort == 0:
+		complaint = "type gue needs a port"
+	case f.TunType != 1 && f.TunPort != 0:
+		complaint = "a port goes with type gue only"
+	case f.TunType == 0 && csum:
+		complaint = "type ipip has no checksum option"
+	case f.TunType == 2 && f.TunCsum == 2:
+		complaint = "type gre has no remcsum"
+	}
+	if complaint != "" {
+		d.bad(n, 0, ClassGeneral, "%s, ignored", complaint)
+	}
+	return complaint == ""
+}
+
+func protocol(d *decoder, s *service, n *Node) {
+	a, ok := arg1(d, n)
+	if !ok {
+		return
+	}
+	switch strings.ToUpper(a) {
+	case "TCP":
+		s.Protocol = protoTCP
+	case "UDP":
+		s.Protocol = protoUDP
+	case "SCTP":
+		s.Protocol = protoSCTP
+	default:
+		d.bad(n, 0, ClassGeneral, "'%s' is not one of TCP UDP SCTP, ignored", clip(a))
+		return
+	}
+	s.protocolSet = true
+}
+
+func persistenceTimeout(d *decoder, s *service, n *Node) {
+	s.PersistenceTimeout = 360 * time.Second
+	if len(n.Words) < 2 {
+		return
+	}
+	v, err := parseInt(n.Arg(0), 1, 31*86400)
+	if err != nil {
+		s.PersistenceTimeout = 0
+		d.bad(n, 0, ClassInvalidNumber, "%v, ignored", err)
+		return
+	}
+	s.PersistenceTimeout = time.Duration(v) * time.Second
+}
+
+func granularity(d *decoder, s *service, n *Node) {
+	a, ok := arg1(d, n)
+	if !ok {
+		return
+	}
+	if mask, err := netip.ParseAddr(a); err == nil && mask.Is4() {
+		b := mask.As4()
+		v := uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
+		if v == 0 || ^v&(^v+1) != 0 {
+			d.bad(n, 0, ClassGeneral, "%s is no netmask, ignored", a)
+			return
+		}
+		for ; v != 0; v <<= 1 {
+			s.PersistenceGranularity++
+		}
+		s.persistent = true
+		return
+	}
+	v, err := parseInt(a, 1, 128)
+	if err != nil {
+		d.bad(n, 0, ClassInvalidNumber, "%v, ignored", err)
+		return
+	}
+	s.PersistenceGranularity, s.persistent = v, true
+}
+
+func ipFamily(d *decoder, s *service, n *Node) {
+	a, ok := arg1(d, n)
+	if !ok {
+		return
+	}
+	f := Family(0)
+	switch a {
+	case "inet":
+		f = 4
+	case "inet6":
+		f = 6
+	}
+	if f == 0 || s.FWMark == 0 && s.Family != f {
+		d.bad(n, 0, ClassGeneral, "'%s' does not fit, ignored", clip(a))
+		return
+	}
+	s.Family, s.familySet = f, true
+}
+
+func sorryServer(d *decoder, s *service, n *Node) {
+	a, ok := arg1(d, n)
+	if !ok {
+		return
+	}
+	addr, err := parseAddr(a)
+	port := 0
+	if err == nil && len(n.Words) > 2 {
+		port, err = parseInt(n.Arg(1), 0, 65535)
+	}
+	if err != nil {
+		d.bad(n, 0, ClassGeneral, "'%s' is no address with a port, ignored", clip(strings.Join(texts(n.Args()), " ")))
+		return
+	}
+	if s.SorryServer != nil {
+		d.bad(n, 0, ClassGeneral, "already given, the last one counts")
+	}
+	s.SorryServer = &SorryServer{Addr: addr, Port: uint16(port)}
+	s.sorryPortSet = len(n.Words) > 2
+}
+
+func openReal(d *decoder, target any, n *Node) {
+	s := target.(*service)
+	r := &realServer{pos: n.Pos, check: noDefaults()}
+	r.Weight = s.weight
+	r.InhibitOnFailure = s.inhibit
+	d.within(r, nil)
+	a, ok := arg1(d, n)
+	if !ok {
+		return
+	}
+	addr, err := parseAddr(a)
+	port := 0
+	if err == nil && len(n.Words) > 2 {
+		port, err = parseInt(n.Arg(1), 0, 65535)
+	}
+	if err != nil {
+		d.bad(n, 0, ClassGeneral, "'%s' is no address with a port: the server is ignored", clip(strings.Join(texts(n.Args()), " ")))
+		return
+	}
+	r.Addr, r.Port, r.portSet = addr, uint16(port), len(n.Words) > 2
+	d.within(r, func() { s.reals = append(s.reals, r) })
+}
+
+// openChecker opens a checker block.
+func openChecker(kind CheckKind) setter {
+	return func(d *decoder, target any, n *Node) {
+		r := target.(*realServer)
+		c := &checker{pos: n.Pos, check: noDefaults()}
+		c.Kind = kind
+		if kind == HTTPGet || kind == SSLGet {
+			c.HTTPProtocol = "1.0"
+			c.VerifyTLS = d.toml()
+		}
+		d.within(c, func() {
+			if d.checkerComplete(c, n) {
+				if kind == SSLGet {
+					r.later = append(r.later, string(kind))
+					return
+				}
+				r.checkers = append(r.checkers, c)
+			}
+		})
+	}
+}
+
+func (d *decoder) checkerComplete(c *checker, n *Node) bool {
+	switch c.Kind {
+	case HTTPGet, SSLGet:
+		if len(c.URLs) == 0 && d.toml() {
+			c.URLs = []URL{{Path: "/"}}
+		}
+		if len(c.URLs) == 0 {
+			d.report(n.End, Warning, ClassGeneral, "no-url", string(c.Kind)+" has no url: it is ignored")
+			return false
+		}
+		if c.ConnectIP.IsValid() && c.BindTo.IsValid() && familyOf(c.ConnectIP) != familyOf(c.BindTo) {
+			c.BindTo = netip.Addr{}
+		}
+	case MiscCheck:
+		if !c.MiscPath.Set() {
+			d.report(n.End, Warning, ClassGeneral, "no-script", "MISC_CHECK has no misc_path: it is ignored")
+			return false
+		}
+		return d.usableCheck(&c.MiscPath, n)
+	}
+	return true
+}
+
+// laterChecker notes a checker that is not active yet.
+func laterChecker(_ *decoder, target any, n *Node) {
+	r := target.(*realServer)
+	r.later = append(r.later, n.Keyword()) // reported for the server as a whole
+}
+
+// url is a url block in the making.
+type url struct{ URL }
+
+func openURL(d *decoder, target any, n *Node) {
+	c := target.(*checker)
+	u := &url{}
+	d.within(u, func() {
+		if u.Path == "" {
+			if !d.toml() {
+				d.report(n.End, Warning, ClassGeneral, "no-path", "url has no path: it is ignored")
+				return
+			}
+			u.Path = "/"
+		}
+		if len(u.StatusCodes) == 0 {
+			u.StatusCodes = []StatusRange{{200, 299}}
+		}
+		c.URLs = append(c.URLs, u.URL)
+	})
+}
+
+func httpProtocol(d *decoder, c *checker, n *Node) {
+	a, ok := arg1(d, n)
+	if !ok {
+		return
+	}
+	switch strings.ToUpper(a) {
+	case "1.0", "1.0C", "1.1":
+		c.HTTPProtocol = strings.ToUpper(a)
+	default:
+		d.bad(n, 0, ClassGeneral, "'%s' is not one of 1.0 1.0C 1.1, ignored", clip(a))
+	}
+}
+
+func digest(d *decoder, u *url, n *Node) {
+	a, ok := arg1(d, n)
+	if !ok {
+		return
+	}
+	if len(a) != 32 || strings.Trim(a, "0123456789abcdefABCDEF") != "" {
+		d.bad(n, 0, ClassGeneral, "'%s' is not 32 hexadecimal digits, ignored", clip(a))
+		return
+	}
+	u.Digest = strings.ToLower(a)
+}
+
+func statusCode(d *decoder, u *url, n *Node) {
+	if _, ok := arg1(d, n); !ok {
+		return
+	}
+	for k, w := range n.Args() {
+		low, high, isRange := strings.Cut(w.Text, "-")
+		if !isRange {
+			high = low
+		}
+		l, err := parseInt(low, 100, 599)
+		h, err2 := parseInt(high, 100, 599)
+		if err != nil || err2 != nil || l > h {
+			d.bad(n, k, ClassGeneral, "'%s' is no status code or range in 100..599, ignored", clip(w.Text))
+			continue
+		}
+		u.StatusCodes = append(u.StatusCodes, StatusRange{l, h})
+	}
+}
+
+func miscPath(d *decoder, target any, n *Node) {
+	c := target.(*checker)
+	if _, ok := arg1(d, n); !ok {
+		return
+	}
+	cmd, rest, err := command(n)
+	if err != nil {
+		d.report(n.Pos, Warning, ClassUnmatchedQuote, "unmatched-quote", "misc_path: unmatched quote, ignored")
+		return
+	}
+	if len(rest) > 0 {
+		d.report(n.Pos, Warning, ClassNone, "unquoted-arguments",
+			"misc_path: '"+clip(strings.Join(rest, " "))+"' is not passed on: put the command and its arguments in one pair of quotes")
+	}
+	cmd.User, cmd.Group = c.MiscPath.User, c.MiscPath.Group
+	c.MiscPath = cmd
+}
+
+// describe names a service as keepalived does: [192.0.2.1]:tcp:80 or FWM 7.
+func (s *service) describe() string {
+	if s.group != "" {
+		return "group " + s.group
+	}
+	if s.FWMark != 0 {
+		return fmt.Sprintf("FWM %d", s.FWMark)
+	}
+	p := "none"
+	switch s.Protocol {
+	case protoTCP:
+		p = "tcp"
+	case protoUDP:
+		p = "udp"
+	case protoSCTP:
+		p = "sctp"
+	}
+	return fmt.Sprintf("[%v]:%s:%d", s.Addr, p, s.Port)
+}

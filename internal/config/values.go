@@ -1,0 +1,301 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// value is the typed part of a row: what the arguments look like and how they
+// are put into a T.
+type value struct {
+	args   []Arg
+	syntax string
+	set    setter
+}
+
+// row makes a row of a table from its parts.
+func row(name, tier string, v value, def, doc string) Keyword {
+	return Keyword{Name: name, Tier: tier, Args: v.args, Syntax: v.syntax, Default: def, Doc: doc, set: v.set}
+}
+
+// table sets the block of all rows.
+func table(block string, rows ...Keyword) []Keyword {
+	for i := range rows {
+		rows[i].Block = block
+	}
+	return rows
+}
+
+func (k Keyword) alias(names ...string) Keyword { k.Aliases = append(k.Aliases, names...); return k }
+func (k Keyword) repeat() Keyword               { k.Repeat = true; return k }
+func (k Keyword) since(version string) Keyword  { k.Since = version; return k }
+
+// parsedOnly marks a row that is read and checked but has no effect yet. It is
+// reported once a use.
+func (k Keyword) parsedOnly() Keyword {
+	k.Status = ParsedNotActive
+	set := k.set
+	k.set = func(d *decoder, target any, n *Node) {
+		d.notActive(n.Pos, d.kw)
+		set(d, target, n)
+	}
+	return k
+}
+
+// arg1 returns the first argument, reporting when it is missing.
+func arg1(d *decoder, n *Node) (string, bool) {
+	if len(n.Words) < 2 {
+		d.missing(n, 0)
+		return "", false
+	}
+	return n.Words[1].Text, true
+}
+
+// custom is a value with its own setter.
+func custom[T any](syntax string, args []Arg, set func(d *decoder, t *T, n *Node)) value {
+	return value{syntax: syntax, args: args, set: func(d *decoder, target any, n *Node) { set(d, target.(*T), n) }}
+}
+
+// integer is one whole number in low..high.
+func integer[T any](name string, low, high int, set func(t *T, v int)) value {
+	return number(name, KindInt, low, high, func(_ *decoder, t *T, v int, _ *Node) { set(t, v) })
+}
+
+// seconds is a whole number of seconds.
+func seconds[T any](name string, low, high int, set func(t *T, v time.Duration)) value {
+	return number(name, KindSeconds, low, high, func(_ *decoder, t *T, v int, _ *Node) { set(t, time.Duration(v)*time.Second) })
+}
+
+// number is a whole number with a setter that may report.
+func number[T any](name string, kind Kind, low, high int, set func(d *decoder, t *T, v int, n *Node)) value {
+	v := value{args: []Arg{{Name: name, Kind: kind}}, syntax: "<" + numberRange(low, high, kind) + ">"}
+	v.set = func(d *decoder, target any, n *Node) {
+		s, ok := arg1(d, n)
+		if !ok {
+			return
+		}
+		i, err := parseInt(s, low, high)
+		if err != nil {
+			d.bad(n, 0, ClassInvalidNumber, "%v, ignored", err)
+			return
+		}
+		set(d, target.(*T), i, n)
+	}
+	return v
+}
+
+func numberRange(low, high int, kind Kind) string {
+	unit := ""
+	if kind == KindSeconds {
+		unit = " s"
+	}
+	if high == math.MaxInt32 || high == math.MaxUint32 {
+		return fmt.Sprintf("%d or more%s", low, unit)
+	}
+	return fmt.Sprintf("%d..%d%s", low, high, unit)
+}
+
+// parseInt reads a decimal, octal (0…) or hexadecimal (0x…) number.
+func parseInt(s string, low, high int) (int, error) {
+	i, err := strconv.ParseInt(s, 0, 64)
+	if err != nil || strings.Contains(s, "_") || strings.HasPrefix(strings.ToLower(s), "0b") || strings.HasPrefix(strings.ToLower(s), "0o") {
+		return 0, fmt.Errorf("'%s' is not a whole number", clip(s))
+	}
+	if i < int64(low) || i > int64(high) {
+		return 0, fmt.Errorf("%s is outside %d..%d", clip(s), low, high)
+	}
+	return int(i), nil
+}
+
+// timer is a decimal number of seconds in low..high.
+func timer[T any](name string, low, high time.Duration, set func(t *T, v time.Duration)) value {
+	v := value{args: []Arg{{Name: name, Kind: KindTimer}}, syntax: "<" + timerRange(low, high) + ">"}
+	v.set = func(d *decoder, target any, n *Node) {
+		s, ok := arg1(d, n)
+		if !ok {
+			return
+		}
+		t, rounded, err := parseTimer(s, low, high)
+		if err != nil {
+			d.bad(n, 0, ClassInvalidNumber, "%v, ignored", err)
+			return
+		}
+		if rounded {
+			d.bad(n, 0, ClassInvalidNumber, "%s has more than six decimals: %v is used", clip(s), t)
+		}
+		set(target.(*T), t)
+	}
+	return v
+}
+
+// maxTimer is the longest time a timer may have where keepalived names no bound.
+const maxTimer = 4294967295 * time.Second / 1000
+
+func timerRange(low, high time.Duration) string {
+	l := strconv.FormatFloat(low.Seconds(), 'f', -1, 64)
+	if high == maxTimer {
+		return l + " s or more"
+	}
+	return l + ".." + strconv.FormatFloat(high.Seconds(), 'f', -1, 64) + " s"
+}
+
+// parseTimer reads decimal seconds with microseconds; rounded reports that
+// there were more than six decimals.
+func parseTimer(s string, low, high time.Duration) (t time.Duration, rounded bool, err error) {
+	whole, frac, _ := strings.Cut(s, ".")
+	if s == "" || s == "." || strings.Trim(whole, "0123456789") != "" || strings.Trim(frac, "0123456789") != "" || len(whole) > 10 {
+		return 0, false, fmt.Errorf("'%s' is not a number of seconds", clip(s))
+	}
+	var sec, us int64
+	for _, c := range whole {
+		sec = sec*10 + int64(c-'0')
+	}
+	for i := range 6 {
+		us *= 10
+		if i < len(frac) {
+			us += int64(frac[i] - '0')
+		}
+	}
+	if len(frac) > 6 {
+		rounded = true
+		if frac[6] >= '5' {
+			us++
+		}
+	}
+	if sec > int64(maxTimer/time.Second)+1 {
+		return 0, false, fmt.Errorf("%s is outside %s", clip(s), timerRange(low, high))
+	}
+	t = time.Duration(sec)*time.Second + time.Duration(us)*time.Microsecond
+	if t < low || t > high {
+		return 0, false, fmt.Errorf("%s is outside %s", clip(s), timerRange(low, high))
+	}
+	return t, rounded, nil
+}
+
+// parseBool reads keepalived's booleans, lower case only.
+func parseBool(s string) (v, ok bool) {
+	switch s {
+	case "true", "on", "yes":
+		return true, true
+	case "false", "off", "no":
+		return false, true
+	}
+	return false, false
+}
+
+// flag is a keyword without arguments.
+func flag[T any](set func(t *T)) value {
+	return value{set: func(d *decoder, target any, n *Node) {
+		if len(n.Words) > 1 {
+			if v, ok := parseBool(n.Words[1].Text); ok && !v {
+				d.report(n.ArgPos(0), Warning, ClassNone, "flag-argument",
+					d.kw.Name+" takes no argument: '"+n.Words[1].Text+"' does not turn it off")
+			}
+		}
+		set(target.(*T))
+	}}
+}
+
+// optBool is a keyword with an optional boolean: none means true.
+func optBool[T any](set func(t *T, v bool)) value {
+	return value{args: []Arg{{Name: "value", Kind: KindBool, Optional: true}}, syntax: "[true|false]", set: func(d *decoder, target any, n *Node) {
+		v := true
+		if len(n.Words) > 1 {
+			var ok bool
+			if v, ok = parseBool(n.Words[1].Text); !ok {
+				d.bad(n, 0, ClassGeneral, "'%s' is not one of true on yes false off no (lower case), ignored", clip(n.Words[1].Text))
+				return
+			}
+		}
+		set(target.(*T), v)
+	}}
+}
+
+// text is one word.
+func text[T any](name string, set func(t *T, v string)) value {
+	return value{args: []Arg{{Name: name}}, syntax: "<" + name + ">", set: func(d *decoder, target any, n *Node) {
+		if s, ok := arg1(d, n); ok {
+			set(target.(*T), s)
+		}
+	}}
+}
+
+// address is one IP address.
+func address[T any](name string, set func(d *decoder, t *T, v netip.Addr, n *Node)) value {
+	return value{args: []Arg{{Name: name, Kind: KindAddr}}, syntax: "<address>", set: func(d *decoder, target any, n *Node) {
+		s, ok := arg1(d, n)
+		if !ok {
+			return
+		}
+		a, err := parseAddr(s)
+		if err != nil {
+			d.bad(n, 0, ClassGeneral, "'%s' is not an IP address, ignored", clip(s))
+			return
+		}
+		set(d, target.(*T), a, n)
+	}}
+}
+
+// parseAddr reads an address without zone and port.
+func parseAddr(s string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	if a.Zone() != "" {
+		return netip.Addr{}, fmt.Errorf("address %s has a zone", s)
+	}
+	return a, nil
+}
+
+// script is a command line, followed by a user and a group.
+func script[T any](set func(d *decoder, t *T, c Command, n *Node)) value {
+	return value{
+		args: []Arg{
+			{Name: "command", Kind: KindCommand},
+			{Name: "user", Optional: true},
+			{Name: "group", Optional: true},
+		},
+		syntax: "<command> [<user> [[:]<group>]]",
+		set: func(d *decoder, target any, n *Node) {
+			if _, ok := arg1(d, n); !ok {
+				return
+			}
+			c, rest, err := command(n)
+			if err != nil {
+				d.report(n.Pos, Warning, ClassUnmatchedQuote, "unmatched-quote", d.kw.Name+": unmatched quote, ignored")
+				return
+			}
+			if !c.Set() {
+				d.bad(n, 0, ClassGeneral, "no program given, ignored")
+				return
+			}
+			if !d.setUser(&c, rest, n) {
+				return
+			}
+			set(d, target.(*T), c, n)
+		},
+	}
+}
+
+// setUser puts user and group, which follow a command, into c. It reports
+// false when the command must not be used: the user does not exist.
+func (d *decoder) setUser(c *Command, rest []string, n *Node) bool {
+	if len(rest) == 0 {
+		return true
+	}
+	c.User = rest[0]
+	if len(rest) > 1 {
+		c.Group = rest[1]
+	}
+	if d.opts.UserExists != nil && !d.opts.UserExists(c.User) {
+		d.report(n.Pos, Warning, ClassNone, "no-such-user",
+			fmt.Sprintf("%s: user '%s' does not exist, %s is ignored", d.kw.Name, clip(c.User), d.kw.Name))
+		return false
+	}
+	return true
+}
