@@ -1,0 +1,442 @@
+package ipvs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	cf "github.com/cloudflare/ipvs"
+	"github.com/mdlayher/genetlink"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// batchLen is how many messages go into one sendmsg. 256 messages are
+	// about 40 KiB; a socket refuses more than its send buffer (208 KiB).
+	batchLen = 256
+	// readBuffer holds the answers to a batch of which every message fails.
+	readBuffer = 1 << 20
+	// answerTime is how long one answer may take. The kernel does a message
+	// before sendmsg returns, so anything near it means a broken connection.
+	answerTime = 30 * time.Second
+)
+
+// genl is IPVS over generic netlink, in the network namespace of the thread
+// that called Open.
+type genl struct {
+	mu     sync.Mutex
+	nl     *netlink.Conn // writes, and reads that the client cannot do; nil after a failure
+	client cf.Client     // reads
+	family uint16
+}
+
+// Open connects to the IPVS of the calling thread's network namespace, which
+// makes Linux load its module. It needs CAP_NET_ADMIN in the initial user
+// namespace. The error wraps ErrNoIPVS if there is none. After a failed
+// connection the next call connects anew, from the thread that makes it.
+func Open() (Kernel, error) {
+	g := &genl{}
+	if err := g.dial(); err != nil {
+		return nil, fmt.Errorf("ipvs: open: %w", err)
+	}
+	return g, nil
+}
+
+// dial connects unless there is a connection.
+func (g *genl) dial() (err error) {
+	if g.nl != nil {
+		return nil
+	}
+	nl, err := netlink.Dial(unix.NETLINK_GENERIC, nil)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			nl.Close()
+		}
+	}()
+	f, err := genetlink.NewConn(nl).GetFamily(genlName)
+	if errors.Is(err, os.ErrNotExist) {
+		return ErrNoIPVS
+	}
+	if err != nil {
+		return err
+	}
+	// Answers without a copy of the request, and room for all of them.
+	if err := nl.SetOption(netlink.CapAcknowledge, true); err != nil {
+		return err
+	}
+	if err := nl.SetReadBuffer(readBuffer); err != nil {
+		return err
+	}
+	client, err := cf.New()
+	if err != nil {
+		return err
+	}
+	g.nl, g.client, g.family = nl, client, f.ID
+	return nil
+}
+
+// start locks, connects if need be and gives the kernel answerTime.
+func (g *genl) start() (unlock func(), err error) {
+	g.mu.Lock()
+	if err = g.dial(); err == nil {
+		err = g.nl.SetDeadline(time.Now().Add(answerTime))
+	}
+	if err != nil {
+		g.mu.Unlock()
+		return nil, fmt.Errorf("ipvs: connect: %w", err)
+	}
+	return g.mu.Unlock, nil
+}
+
+// Close closes both connections.
+func (g *genl) Close() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.close()
+}
+
+func (g *genl) close() error {
+	if g.nl == nil {
+		return nil
+	}
+	err := g.nl.Close()
+	if c, ok := g.client.(io.Closer); ok {
+		err = errors.Join(err, c.Close())
+	}
+	g.nl, g.client = nil, nil
+	return err
+}
+
+// checked gives up the connection if err is a failure of it and not an answer
+// of the kernel: answers that are still to come would be taken for those to
+// the next request.
+func (g *genl) checked(err error) error {
+	var oe *netlink.OpError
+	if err != nil && !(errors.As(err, &oe) && oe.Sequence != 0) && !errors.Is(err, os.ErrNotExist) {
+		_ = g.close()
+	}
+	return err
+}
+
+func (g *genl) Info() (Info, error) {
+	unlock, err := g.start()
+	if err != nil {
+		return Info{}, err
+	}
+	defer unlock()
+	info, err := g.client.Info()
+	return info, wrap("info", g.checked(err))
+}
+
+func (g *genl) Table() (Table, error) {
+	all, err := g.Stats()
+	if err != nil {
+		return nil, err
+	}
+	t := make(Table, len(all))
+	for i, s := range all {
+		t[i].Service = s.Service
+		t[i].Dests = make([]Destination, len(s.Dests))
+		for j, d := range s.Dests {
+			t[i].Dests[j] = d.Destination
+		}
+	}
+	return t, nil
+}
+
+// Stats reads services by our own decoder, which knows persistence engines,
+// and destinations by the client.
+func (g *genl) Stats() ([]ServiceStats, error) {
+	unlock, err := g.start()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	msgs, err := g.ask(cmdGetService, netlink.Dump, nil)
+	if err != nil {
+		return nil, wrap("read services", err)
+	}
+	all := make([]ServiceStats, 0, len(msgs))
+	for _, m := range msgs {
+		s, err := decodeService(m)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	kept := all[:0]
+	for _, s := range all {
+		dests, err := g.client.Destinations(cf.Service{
+			Family: s.Family, Protocol: s.Protocol, Address: s.Addr, Port: s.Port, FWMark: s.FWMark,
+		})
+		switch {
+		case errors.Is(err, os.ErrNotExist): // no destinations, or
+		case errors.Is(err, syscall.ESRCH): // deleted since the dump
+			continue
+		case err != nil:
+			return nil, wrap("read servers of "+s.ServiceKey.String(), g.checked(err))
+		}
+		s.Dests = make([]DestStats, 0, len(dests))
+		for _, d := range dests {
+			s.Dests = append(s.Dests, fromClient(d))
+		}
+		kept = append(kept, s)
+	}
+	return sortStats(kept), nil
+}
+
+func fromClient(d cf.DestinationExtended) DestStats {
+	return DestStats{
+		Destination: Destination{
+			DestKey: DestKey{Addr: d.Address, Port: d.Port},
+			Method:  d.FwdMethod, TunType: d.TunnelType, TunPort: d.TunnelPort, TunFlags: d.TunnelFlags,
+			Weight: d.Weight, Upper: d.UpperThreshold, Lower: d.LowerThreshold,
+		},
+		Active: d.ActiveConnections, Inactive: d.InactiveConnections, Persistent: d.PersistentConnections,
+		Stats: d.Stats64,
+	}
+}
+
+// ask sends one request and returns the attributes of each answer.
+func (g *genl) ask(command uint8, flags netlink.HeaderFlags, attrs func(*netlink.AttributeEncoder)) ([][]byte, error) {
+	body, err := encode(command, attrs)
+	if err != nil {
+		return nil, err
+	}
+	msgs, err := g.nl.Execute(netlink.Message{
+		Header: netlink.Header{Type: netlink.HeaderType(g.family), Flags: netlink.Request | flags},
+		Data:   body,
+	})
+	if err := g.checked(err); err != nil {
+		return nil, err
+	}
+	var all [][]byte
+	for _, m := range msgs {
+		if m.Header.Type == netlink.HeaderType(g.family) && len(m.Data) >= 4 {
+			all = append(all, m.Data[4:])
+		}
+	}
+	return all, nil
+}
+
+func (g *genl) Apply(ops []Op) error {
+	unlock, err := g.start()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return apply(ops, g.exec)
+}
+
+// exec sends ops in batches. The error is for a broken connection.
+func (g *genl) exec(ops []Op) ([]error, error) {
+	errs := make([]error, len(ops))
+	for start := 0; start < len(ops); start += batchLen {
+		end := min(start+batchLen, len(ops))
+		if err := g.checked(g.batch(ops[start:end], errs[start:end])); err != nil {
+			return nil, wrap("apply", err)
+		}
+	}
+	return errs, nil
+}
+
+// batch sends at most batchLen operations in one sendmsg and fills in errs.
+// Only the last message asks for an acknowledgement; the kernel reports
+// others that fail, in order, before it.
+func (g *genl) batch(ops []Op, errs []error) error {
+	bodies := make([][]byte, 0, len(ops))
+	place := make([]int, 0, len(ops))
+	for i, op := range ops {
+		body, err := encodeOp(op)
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		place = append(place, i)
+		bodies = append(bodies, body)
+	}
+	return g.send(bodies, func(i int, err error) { errs[place[i]] = err })
+}
+
+// send sends messages in one sendmsg, asks for an acknowledgement of the last
+// one only, and calls failed for each that the kernel refuses.
+func (g *genl) send(bodies [][]byte, failed func(i int, err error)) error {
+	if len(bodies) == 0 {
+		return nil
+	}
+	msgs := make([]netlink.Message, len(bodies))
+	for i, b := range bodies {
+		msgs[i] = netlink.Message{
+			Header: netlink.Header{Type: netlink.HeaderType(g.family), Flags: netlink.Request},
+			Data:   b,
+		}
+	}
+	msgs[len(msgs)-1].Header.Flags |= netlink.Acknowledge
+	if err := g.nl.SetDeadline(time.Now().Add(answerTime)); err != nil {
+		return err
+	}
+	sent, err := g.nl.SendMessages(msgs)
+	if err != nil {
+		return err
+	}
+	bySeq := make(map[uint32]int, len(sent))
+	for i, m := range sent {
+		bySeq[m.Header.Sequence] = i
+	}
+	last := sent[len(sent)-1].Header.Sequence
+	for {
+		got, err := g.nl.Receive()
+		var oe *netlink.OpError
+		if errors.As(err, &oe) && oe.Sequence != 0 {
+			if i, ok := bySeq[oe.Sequence]; ok {
+				failed(i, oe.Err)
+			}
+			if oe.Sequence == last {
+				return nil
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, m := range got {
+			if m.Header.Sequence == last {
+				return nil
+			}
+		}
+	}
+}
+
+func (g *genl) Flush() error {
+	unlock, err := g.start()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	_, err = g.ask(cmdFlush, netlink.Acknowledge, nil)
+	return wrap("flush", err)
+}
+
+func (g *genl) Timeouts() (Timeouts, error) {
+	unlock, err := g.start()
+	if err != nil {
+		return Timeouts{}, err
+	}
+	defer unlock()
+	c, err := g.client.Config()
+	if err != nil {
+		return Timeouts{}, wrap("read timeouts", g.checked(err))
+	}
+	sec := func(v uint32) time.Duration { return time.Duration(v) * time.Second }
+	return Timeouts{TCP: sec(c.TCPTimeout), TCPFin: sec(c.TCPFinTimeout), UDP: sec(c.UDPTimeout)}, nil
+}
+
+func (g *genl) SetTimeouts(t Timeouts) error {
+	var bad bool
+	sec := func(d time.Duration) uint32 {
+		s := d / time.Second
+		bad = bad || s < 0 || s > math.MaxInt32
+		return uint32(s)
+	}
+	c := cf.Config{TCPTimeout: sec(t.TCP), TCPFinTimeout: sec(t.TCPFin), UDPTimeout: sec(t.UDP)}
+	if bad {
+		return wrap("set timeouts", syscall.EINVAL)
+	}
+	unlock, err := g.start()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return wrap("set timeouts", g.checked(g.client.SetConfig(c)))
+}
+
+func (g *genl) Daemons() ([]Daemon, error) {
+	unlock, err := g.start()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	msgs, err := g.ask(cmdGetDaemon, netlink.Dump, nil)
+	if err != nil {
+		return nil, wrap("read sync daemons", err)
+	}
+	var all []Daemon
+	for _, m := range msgs {
+		d, err := decodeDaemon(m)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
+
+func (g *genl) StartDaemon(d Daemon) error {
+	op := fmt.Sprintf("start sync daemon %s on %q", d.Role, d.Interface)
+	if d.Interface == "" {
+		return wrap(op, syscall.EINVAL)
+	}
+	unlock, err := g.start()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return wrap(op, g.daemon(cmdNewDaemon, d))
+}
+
+func (g *genl) StopDaemon(r SyncRole) error {
+	unlock, err := g.start()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return wrap("stop sync daemon "+r.String(), g.daemon(cmdDelDaemon, Daemon{Role: r}))
+}
+
+// daemon sends a command about a sync daemon. Linux never answers it when the
+// daemon is stopped before its thread ran for the first time: the stop then
+// ends with EINTR, which netlink takes for "no answer". So a request that
+// changes nothing, to set no timeout, follows in the same system call and is
+// the one that is acknowledged.
+func (g *genl) daemon(command uint8, d Daemon) error {
+	body, err := encode(command, encodeDaemon(d))
+	if err != nil {
+		return err
+	}
+	nothing, err := encode(cmdSetConfig, nil)
+	if err != nil {
+		return err
+	}
+	var refused error
+	broken := g.send([][]byte{body, nothing}, func(i int, err error) {
+		if i == 0 {
+			refused = err
+		}
+	})
+	if g.checked(broken) != nil {
+		return broken
+	}
+	return refused
+}
+
+// wrap names what was tried, and the cause without netlink's own words where
+// it is the kernel's answer.
+func wrap(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var oe *netlink.OpError
+	if errors.As(err, &oe) && oe.Sequence != 0 {
+		err = oe.Err
+	}
+	return fmt.Errorf("ipvs: %s: %w", op, err)
+}

@@ -1,0 +1,141 @@
+package ipvs
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// ErrNoIPVS is wrapped by errors of [Open] and of a [Kernel] when the running
+// kernel has no IPVS and could not load it.
+var ErrNoIPVS = errors.New("the kernel has no IPVS (module ip_vs)")
+
+// Kernel is the IPVS of one network namespace. Its methods may be called from
+// several goroutines; they are done one at a time.
+type Kernel interface {
+	// Info asks for the version and the size of the connection table.
+	Info() (Info, error)
+	// Table reads all services and destinations, in canonical order.
+	Table() (Table, error)
+	// Stats reads the table with its counters, in canonical order.
+	Stats() ([]ServiceStats, error)
+	// Apply does the operations in order and goes on after a failure. Its
+	// error joins one *OpError for each operation that failed. What is
+	// already as an operation wants it is no failure: an addition of
+	// something that exists becomes a change, a change of a missing
+	// destination an addition, and a deletion of something missing is done.
+	Apply(ops []Op) error
+	// Flush deletes every service.
+	Flush() error
+	// Timeouts reads the timeouts of connections.
+	Timeouts() (Timeouts, error)
+	// SetTimeouts changes those that are not 0.
+	SetTimeouts(Timeouts) error
+	// Daemons lists the running connection-sync daemons.
+	Daemons() ([]Daemon, error)
+	// StartDaemon starts one; the error wraps EEXIST if its role is running,
+	// ENODEV if the interface is missing, EINVAL while a destination is of
+	// another family than its service.
+	StartDaemon(Daemon) error
+	// StopDaemon stops one; the error wraps ESRCH if its role is not running.
+	StopDaemon(SyncRole) error
+	// Close ends the connection to the kernel and changes nothing there.
+	Close() error
+}
+
+// OpError is the failure of one operation.
+type OpError struct {
+	Op  Op
+	Err error // a syscall.Errno where the kernel refused
+}
+
+func (e *OpError) Error() string { return e.Op.String() + ": " + e.Err.Error() }
+
+func (e *OpError) Unwrap() error { return e.Err }
+
+// ServiceStats is a service with its counters and destinations.
+type ServiceStats struct {
+	Service
+	Stats Stats
+	Dests []DestStats
+}
+
+// DestStats is a destination with its counters.
+type DestStats struct {
+	Destination
+	Active     uint32 // connections that are established
+	Inactive   uint32 // connections in any other state
+	Persistent uint32 // persistence templates
+	Stats      Stats
+}
+
+// Timeouts are how long idle connections are kept, in whole seconds.
+type Timeouts struct {
+	TCP    time.Duration // established
+	TCPFin time.Duration // after a FIN
+	UDP    time.Duration
+}
+
+// SyncRole is one of the two roles of connection sync; both may run at once.
+type SyncRole uint32
+
+// The roles.
+const (
+	SyncMaster SyncRole = 1 // sends
+	SyncBackup SyncRole = 2 // receives
+)
+
+// String is "master" or "backup".
+func (r SyncRole) String() string {
+	switch r {
+	case SyncMaster:
+		return "master"
+	case SyncBackup:
+		return "backup"
+	}
+	return "unknown"
+}
+
+// Daemon is a connection-sync daemon of the kernel. Zero values of the last
+// four fields ask for the kernel's default; what [Kernel.Daemons] returns is
+// filled in by the kernel.
+type Daemon struct {
+	Role      SyncRole
+	Interface string
+	SyncID    uint32     // 0..255; a backup with 0 accepts every id
+	MaxLen    uint16     // bytes of a message
+	Group     netip.Addr // multicast group, default 224.0.0.81
+	Port      uint16     // default 8848
+	TTL       uint8      // default 1
+}
+
+// withDefaults fills in what the kernel takes for zero values on an interface
+// with an MTU of 1500.
+func (d Daemon) withDefaults() Daemon {
+	if !d.Group.IsValid() {
+		d.Group = netip.AddrFrom4([4]byte{224, 0, 0, 81})
+	}
+	if d.Port == 0 {
+		d.Port = 8848
+	}
+	if d.TTL == 0 {
+		d.TTL = 1
+	}
+	if d.MaxLen == 0 {
+		d.MaxLen = 1500 - 20 - 8
+		if d.Group.Is6() {
+			d.MaxLen = 1500 - 40 - 8
+		}
+	}
+	return d
+}
+
+// sortStats puts what was read in canonical order.
+func sortStats(all []ServiceStats) []ServiceStats {
+	slices.SortFunc(all, func(a, b ServiceStats) int { return a.Compare(b.ServiceKey) })
+	for i := range all {
+		slices.SortFunc(all[i].Dests, func(a, b DestStats) int { return a.DestKey.Compare(b.DestKey) })
+	}
+	return all
+}
