@@ -37,10 +37,11 @@
 // gratuitous announcements of IPv6 addresses; addresses of both families are
 // installed and watched.
 //
-// Open reads the addresses of the interfaces anew. Without a fixed source the
-// source of a multicast port is the first address of its interface that is
-// neither secondary nor marked as ours; call Open again whenever the Watcher
-// reports other addresses.
+// Without a fixed source the source of a multicast port is the first address
+// of its interface that is neither secondary nor marked as ours, or else the
+// first that is not ours. Open takes it from the last reading of the Watcher
+// that the wire was given, or from one of its own; call Open again whenever
+// the Watcher reports other addresses.
 //
 // # Applier
 //

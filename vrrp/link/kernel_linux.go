@@ -104,15 +104,16 @@ func primarySources(list []kernelAddr) map[int]netip.Addr {
 	return sources
 }
 
-// listInterfaces reads all interfaces with their addresses, ordered by index.
-func listInterfaces(h *netlink.Handle) ([]Interface, error) {
+// listInterfaces reads all interfaces with their addresses, ordered by index,
+// and the address that each sends from.
+func listInterfaces(h *netlink.Handle) ([]Interface, map[int]netip.Addr, error) {
 	links, err := h.LinkList()
 	if err != nil {
-		return nil, fmt.Errorf("link: list interfaces: %w", err)
+		return nil, nil, fmt.Errorf("link: list interfaces: %w", err)
 	}
 	addrs, err := listAddrs(h)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	list := make([]Interface, 0, len(links))
 	for _, l := range links {
@@ -133,7 +134,7 @@ func listInterfaces(h *netlink.Handle) ([]Interface, error) {
 			list[i].Addrs = append(list[i].Addrs, a.Prefix)
 		}
 	}
-	return list, nil
+	return list, primarySources(addrs), nil
 }
 
 // operational says whether an interface carries traffic: switched on, running,

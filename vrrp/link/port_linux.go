@@ -39,6 +39,7 @@ type port struct {
 	fd     int
 	flags  uintptr    // for sendmmsg
 	source netip.Addr // of what is sent; invalid while the interface has none
+	sent   netip.Addr // what the kernel was told of source
 	broken bool       // its interface is gone: the next Open opens it anew
 	stats  PortStats
 }
@@ -202,7 +203,7 @@ func (p *port) unmute() error {
 // setSource makes a the source of what a multicast port sends, so that the
 // kernel does not choose another address than the one our checksum covers.
 func (p *port) setSource(a netip.Addr) error {
-	if a == p.source && !p.key.Source.IsValid() {
+	if a == p.sent {
 		return nil
 	}
 	mreq := unix.IPMreqn{Ifindex: int32(p.key.Ifindex)}
@@ -212,7 +213,7 @@ func (p *port) setSource(a netip.Addr) error {
 	if err := unix.SetsockoptIPMreqn(p.fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, &mreq); err != nil {
 		return os.NewSyscallError("setsockopt IP_MULTICAST_IF", err)
 	}
-	p.source = a
+	p.source, p.sent = a, a
 	return nil
 }
 

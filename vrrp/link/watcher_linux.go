@@ -3,8 +3,10 @@ package link
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	mdnetlink "github.com/mdlayher/netlink"
@@ -25,6 +27,8 @@ type NetlinkWatcher struct {
 	log *slog.Logger
 	mu  sync.Mutex      // of nl
 	nl  *netlink.Handle // for lists; nil until the first one and after an error
+
+	sources atomic.Pointer[map[int]netip.Addr] // by the last reading
 }
 
 var _ Watcher = (*NetlinkWatcher)(nil)
@@ -49,12 +53,25 @@ func (w *NetlinkWatcher) List() ([]Interface, error) {
 		}
 		w.nl = nl
 	}
-	list, err := listInterfaces(w.nl)
+	list, sources, err := listInterfaces(w.nl)
 	if err != nil {
 		w.nl.Close()
 		w.nl = nil
+		return nil, err
 	}
-	return list, err
+	w.sources.Store(&sources)
+	return list, nil
+}
+
+// sourceOf is the address that each interface sends from, by the last reading
+// or, when there was none, by one that is made now.
+func (w *NetlinkWatcher) sourceOf() (map[int]netip.Addr, error) {
+	if w.sources.Load() == nil {
+		if _, err := w.List(); err != nil {
+			return nil, err
+		}
+	}
+	return *w.sources.Load(), nil
 }
 
 // Watch implements Watcher. It blocks until stop is closed and calls f on the

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -37,6 +36,10 @@ type WireConfig struct {
 	// when the deadline is farther away than that: packets that come close
 	// together then cost one wake-up. 0: DefaultCoalesce; negative: never.
 	Coalesce time.Duration
+	// Watcher gives Open the addresses of the interfaces as it last read them,
+	// so that Open, on the engine's thread, does not wait for netlink. nil: Open
+	// reads them itself.
+	Watcher *NetlinkWatcher
 	// ReceiveBuffer is the size of a socket's queue in bytes.
 	// 0: DefaultReceiveBuffer.
 	ReceiveBuffer int
@@ -49,7 +52,8 @@ type EpollWire struct {
 	coalesce int64 // ns
 	rcvbuf   int
 	clock    clock
-	nl       *netlink.Handle
+	watcher  *NetlinkWatcher
+	own      bool // the watcher is the wire's own: read anew by every Open
 
 	epoll, timer, event int
 	wake                sync.Mutex  // keeps Close from closing the eventfd under a Wake
@@ -85,6 +89,7 @@ func OpenWire(cfg WireConfig) (_ *EpollWire, err error) {
 		log:      cfg.Log,
 		coalesce: int64(cfg.Coalesce),
 		rcvbuf:   cfg.ReceiveBuffer,
+		watcher:  cfg.Watcher,
 		epoll:    -1, timer: -1, event: -1,
 		ports:  make(map[Port]*port),
 		byFD:   make(map[int32]*port),
@@ -94,6 +99,9 @@ func OpenWire(cfg WireConfig) (_ *EpollWire, err error) {
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
+	}
+	if w.watcher == nil {
+		w.watcher, w.own = NewWatcher(w.log), true
 	}
 	if cfg.Coalesce == 0 {
 		w.coalesce = int64(DefaultCoalesce)
@@ -128,9 +136,6 @@ func OpenWire(cfg WireConfig) (_ *EpollWire, err error) {
 		if err := w.watch(fd, unix.EPOLLIN|unix.EPOLLET); err != nil {
 			return nil, err
 		}
-	}
-	if w.nl, err = newHandle(); err != nil {
-		return nil, err
 	}
 	return w, nil
 }
@@ -368,11 +373,12 @@ func (w *EpollWire) watch(fd int, events uint32) error {
 
 // sources reads the address that each interface sends from.
 func (w *EpollWire) sources() (map[int]netip.Addr, error) {
-	addrs, err := listAddrs(w.nl)
-	if err != nil {
-		return nil, err
+	if w.own {
+		if _, err := w.watcher.List(); err != nil {
+			return nil, err
+		}
 	}
-	return primarySources(addrs), nil
+	return w.watcher.sourceOf()
 }
 
 // SourceOf implements Wire. It is false for a port that is not open and for
@@ -413,9 +419,8 @@ func (w *EpollWire) Close() error {
 			*fd = -1
 		}
 	}
-	if w.nl != nil {
-		w.nl.Close()
-		w.nl = nil
+	if w.own {
+		return w.watcher.Close()
 	}
 	return nil
 }
