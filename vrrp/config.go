@@ -38,6 +38,7 @@ type Config struct {
 	GARP                 GARP
 	LowerPrioNoAdvert    bool
 	HigherPrioSendAdvert bool
+	OwnerIgnoreAdverts   bool // as owner: take no adverts of others (owner_ignore_adverts)
 
 	Tracks []Track
 	// DontTrackPrimary keeps the router up while its own interface is down.

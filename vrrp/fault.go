@@ -1,0 +1,95 @@
+package vrrp
+
+import "time"
+
+// ownFault tells whether the router itself, its group aside, has a cause to
+// be in FAULT. The causes are independent: the last one that goes ends it.
+func (r *Router) ownFault() bool {
+	if r.linkDown && !r.cfg.DontTrackPrimary {
+		return true
+	}
+	for i := range r.tracks {
+		if r.tracks[i].fault() {
+			return true
+		}
+	}
+	return false
+}
+
+// pendingFault: an unweighted track has not reported yet.
+func (r *Router) pendingFault() bool {
+	for i := range r.tracks {
+		if r.tracks[i].Weight == 0 && !r.tracks[i].known() {
+			return true
+		}
+	}
+	return false
+}
+
+// link takes the state of the router's own interface.
+func (r *Router) link(now time.Time, up bool, out []Action) []Action {
+	r.linkDown = !up
+	return r.settle(now, ReasonLink, out)
+}
+
+// result takes the result of a tracked thing; one that the router does not
+// track is ignored.
+func (r *Router) result(now time.Time, key string, up bool, out []Action) []Action {
+	i := findTrack(r.tracks, key)
+	if i < 0 {
+		return out
+	}
+	t := &r.tracks[i]
+	t.Up, t.Pending, t.assumed = up, false, false
+	out = r.reprioritise(out)
+	return r.settle(now, ReasonTrack, out)
+}
+
+// settle enters or leaves FAULT as the causes ask. FAULT because of pending
+// tracks only is hidden: nothing is told, and a router that runs is left alone.
+func (r *Router) settle(now time.Time, reason Reason, out []Action) []Action {
+	if r.state == Init {
+		return out
+	}
+	switch {
+	case r.ownFault() || r.groupFault:
+		if r.state != Fault {
+			return r.fail(now, reason, out)
+		}
+		return r.tell(reason, out) // a hidden fault comes into the open
+	case r.state == Fault && !r.pendingFault():
+		if r.told == Init {
+			reason = ReasonStart // was hidden until now
+		}
+		return r.recover(now, reason, out)
+	}
+	return out
+}
+
+// fail enters FAULT. The master-down timer is off there and adverts are ignored.
+func (r *Router) fail(now time.Time, reason Reason, out []Action) []Action {
+	if r.state == Master {
+		out = r.send(0, out)
+		out = r.addresses(false, out)
+	}
+	r.stopTimers()
+	r.enter(now, Fault, reason, noPeer)
+	return r.tell(reason, out)
+}
+
+// recover leaves FAULT for BACKUP with a full master-down wait, which is
+// shorter for an owner that is to be master.
+func (r *Router) recover(now time.Time, reason Reason, out []Action) []Action {
+	wait := r.masterDown()
+	if r.startsMaster() {
+		wait = r.cfg.AdvertInt + r.skew()
+	}
+	from := now
+	if r.startupUntil.After(now) {
+		from = r.startupUntil
+	}
+	r.timer = from.Add(wait)
+	r.expiry = ReasonTimeout
+	r.enter(now, Backup, reason, noPeer)
+	return r.tell(reason, out)
+}

@@ -1,0 +1,139 @@
+package vrrp
+
+import "time"
+
+// GroupConfig describes one sync group: its members are MASTER all together
+// or not at all.
+type GroupConfig struct {
+	Name    string
+	Members []ID
+	Tracks  []Track // counted for every member; they win over a member's own of the same key
+}
+
+// GroupStatus is a copy of the state of one sync group.
+type GroupStatus struct {
+	Name    string
+	State   State // as told by the last ActionGroupChanged
+	Members []ID
+}
+
+// group is one sync group of a Director.
+type group struct {
+	name    string
+	members []*Router
+	told    State
+}
+
+// mayMaster tells whether r, which wants MASTER, may become it: all other
+// members have to be master or to want it too. A router without group may.
+func (g *group) mayMaster(r *Router) bool {
+	if g == nil {
+		return true
+	}
+	for _, m := range g.members {
+		if m != r && m.state != Master && (m.state != Backup || !m.wantMaster) {
+			return false
+		}
+	}
+	return true
+}
+
+// starting tells whether members are still in INIT.
+func (g *group) starting() bool {
+	if g == nil {
+		return false
+	}
+	for _, m := range g.members {
+		if m.state == Init {
+			return true
+		}
+	}
+	return false
+}
+
+// spreadFault puts all members into FAULT while one of them has a cause, and
+// lets them out when the last cause is gone.
+func (g *group) spreadFault(now time.Time, out []Action) []Action {
+	faults := 0
+	for _, m := range g.members {
+		if m.ownFault() {
+			faults++
+		}
+	}
+	for _, m := range g.members {
+		others := faults
+		if m.ownFault() {
+			others--
+		}
+		if f := others > 0; f != m.groupFault {
+			m.groupFault = f
+			out = m.settle(now, ReasonGroup, out)
+		}
+	}
+	return out
+}
+
+// follow takes the other members along after r went from before to where it
+// is now.
+func (g *group) follow(now time.Time, r *Router, before State, out []Action) []Action {
+	for _, m := range g.members {
+		if m == r {
+			continue
+		}
+		switch {
+		case r.state == Master && before != Master && m.state == Backup:
+			out = m.takeOver(now, ReasonGroup, out)
+		case before == Master && r.state != Master && m.state == Master:
+			wait := m.masterDown()
+			if r.reason == ReasonAddressLost || r.state == Init {
+				out = m.send(0, out)
+			}
+			if r.reason == ReasonAddressLost {
+				wait = m.skew()
+			}
+			out = m.yield(now, ReasonGroup, r.peer, wait, out)
+		case r.heardLower:
+			out = m.announceLower(now, out)
+		}
+	}
+	r.heardLower = false
+	return out
+}
+
+// state is the group's state by what was told of its members, so that on
+// MASTER and STOP the instances are told before the group.
+func (g *group) state() State {
+	masters, faults, inits := 0, 0, 0
+	for _, m := range g.members {
+		switch m.told {
+		case Master:
+			masters++
+		case Fault:
+			faults++
+		case Init:
+			inits++
+		}
+	}
+	switch {
+	case inits == len(g.members):
+		return Init
+	case faults > 0:
+		return Fault
+	case masters == len(g.members):
+		return Master
+	case g.told == Init && masters > 0 && inits > 0:
+		return Init // being resumed, one after the other
+	}
+	return Backup
+}
+
+// tell appends ActionGroupChanged when the group's state is not what was told.
+func (g *group) tell(reason Reason, out []Action) []Action {
+	s := g.state()
+	if s == g.told {
+		return out
+	}
+	out = append(out, Action{Kind: ActionGroupChanged, Group: g.name, From: g.told, To: s, Reason: reason})
+	g.told = s
+	return out
+}

@@ -1,0 +1,173 @@
+package vrrp
+
+import (
+	"net/netip"
+	"time"
+)
+
+const (
+	// lostLimit addresses may be lost and put back within lostWindow; when
+	// they go once more, another election is the answer, as keepalived's to
+	// the first loss.
+	lostLimit  = 3
+	lostWindow = 10 * time.Second
+
+	// tellDelay is how long telling MASTER waits for the addresses.
+	tellDelay = time.Second
+)
+
+// takeOver becomes master: the advert first, then the addresses; announcing
+// and telling wait for EventApplied. The adverts' phase begins here.
+func (r *Router) takeOver(now time.Time, reason Reason, out []Action) []Action {
+	r.stopTimers()
+	r.learned = r.cfg.AdvertInt
+	r.enter(now, Master, reason, noPeer)
+	out = r.send(r.effective, out)
+	r.timer = now.Add(r.cfg.AdvertInt)
+	out = r.addresses(true, out)
+	r.promoted = true
+	r.tellBy = now.Add(tellDelay)
+	return out
+}
+
+// yield leaves MASTER for BACKUP and waits for wait.
+func (r *Router) yield(now time.Time, reason Reason, peer netip.Addr, wait time.Duration, out []Action) []Action {
+	out = r.addresses(false, out)
+	r.stopTimers()
+	r.timer = now.Add(wait)
+	r.expiry = ReasonTimeout
+	r.enter(now, Backup, reason, peer)
+	return r.tell(reason, out)
+}
+
+// wasApplied announces the addresses of the newest generation and tells a
+// promotion.
+func (r *Router) wasApplied(now time.Time, gen uint64, out []Action) []Action {
+	if gen != r.gen || r.applied || gen == 0 {
+		return out
+	}
+	r.applied = true
+	if r.state != Master {
+		return out
+	}
+	if r.announce {
+		out = r.announceSet(r.cfg.GARP.Repeat, out)
+		r.announce = false
+	}
+	if r.promoted {
+		r.promoted = false
+		g := &r.cfg.GARP
+		if g.Delay > 0 && g.Repeat > 0 {
+			r.garpSecond = now.Add(g.Delay)
+		}
+		if g.Refresh > 0 {
+			r.garpRefresh = now.Add(g.Refresh)
+		}
+	}
+	r.tellBy = time.Time{}
+	return r.tell(r.reason, out)
+}
+
+// announceSet appends rounds rounds of gratuitous ARP / NA.
+func (r *Router) announceSet(rounds int, out []Action) []Action {
+	if rounds <= 0 {
+		return out
+	}
+	return append(out, Action{Kind: ActionAnnounce, ID: r.id, Count: rounds})
+}
+
+// masterAdvert is RFC 9568 section 6.4.3, clauses A3 to A5, with keepalived's
+// answers to an advert of lower priority.
+func (r *Router) masterAdvert(now time.Time, ev *Event, out []Action) []Action {
+	a := ev.Advert
+	if a.Priority == 0 {
+		out = r.send(r.effective, out)
+		r.timer = now.Add(r.cfg.AdvertInt)
+		return out
+	}
+	order := int(a.Priority) - int(r.effective)
+	if order == 0 {
+		order = ev.Src.Compare(ev.Local)
+		if order == 0 {
+			r.count.SameAddress++ // somebody has our address: nothing to decide
+			return out
+		}
+	}
+	if order > 0 {
+		if r.cfg.HigherPrioSendAdvert {
+			out = r.send(r.effective, out)
+		}
+		r.heard(ev)
+		r.learn(a)
+		return r.yield(now, ReasonHigherAdvert, ev.Src, r.masterDown(), out)
+	}
+	r.heardLower = true
+	if !r.cfg.LowerPrioNoAdvert {
+		out = r.send(r.effective, out)
+		r.timer = now.Add(r.cfg.AdvertInt)
+	}
+	out = r.announceLower(now, out)
+	return append(out, Action{
+		Kind: ActionEvent, ID: r.id, Priority: r.effective,
+		From: r.state, To: r.state, Reason: ReasonLowerAdvert, Peer: ev.Src,
+	})
+}
+
+// announceLower tells the segment again whose the addresses are, now and once
+// more later. Addresses that are not applied yet are announced then anyway.
+func (r *Router) announceLower(now time.Time, out []Action) []Action {
+	if r.state != Master || r.cfg.GARP.LowerPrioRep <= 0 || !r.applied {
+		return out
+	}
+	if r.cfg.GARP.LowerPrioDelay > 0 {
+		r.garpLower = now.Add(r.cfg.GARP.LowerPrioDelay)
+	}
+	return r.announceSet(r.cfg.GARP.LowerPrioRep, out)
+}
+
+// expireMaster acts on the timers that only a master has.
+func (r *Router) expireMaster(now time.Time, out []Action) []Action {
+	if due(r.tellBy, now) {
+		r.tellBy = time.Time{}
+		out = r.tell(r.reason, out)
+	}
+	if due(r.garpSecond, now) {
+		r.garpSecond = time.Time{}
+		out = r.announceSet(r.cfg.GARP.Repeat, out)
+	}
+	if due(r.garpLower, now) {
+		r.garpLower = time.Time{}
+		out = r.announceSet(r.cfg.GARP.LowerPrioRep, out)
+	}
+	if due(r.garpRefresh, now) {
+		if r.cfg.GARP.Refresh <= 0 { // switched off by a reload
+			r.garpRefresh = time.Time{}
+			return out
+		}
+		r.garpRefresh = nextOnGrid(r.garpRefresh, now, r.cfg.GARP.Refresh)
+		out = r.announceSet(max(r.cfg.GARP.RefreshRepeat, 1), out)
+	}
+	return out
+}
+
+// addressLost puts addresses that a stranger removed back at once. Losses
+// that come before the last repair is in the kernel belong to the same
+// incident. After too many incidents the router does what keepalived does at
+// the first: it gives mastership up and is back after the skew time, unless a
+// peer is quicker.
+func (r *Router) addressLost(now time.Time, out []Action) []Action {
+	if r.state != Master {
+		return out
+	}
+	if r.applied {
+		oldest := r.lost[r.lostN%lostLimit]
+		if r.lostN >= lostLimit && now.Sub(oldest) < lostWindow {
+			out = r.send(0, out)
+			return r.yield(now, ReasonAddressLost, noPeer, r.skew(), out)
+		}
+		r.lost[r.lostN%lostLimit] = now
+		r.lostN++
+		r.count.AddressesLost++
+	}
+	return r.addresses(true, out)
+}

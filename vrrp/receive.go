@@ -1,0 +1,117 @@
+package vrrp
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Check makes the receive checks that need the router's configuration, in
+// keepalived's order, on a message that Decode accepted, and counts a drop.
+// Only what passes goes into Step as EventAdvert.
+func (r *Router) Check(a *Advert, m *Meta) DropReason {
+	d := r.check(a, m)
+	if d != DropNone {
+		r.drops[d]++
+	}
+	return d
+}
+
+// Drop counts a message that was for this router but that Decode refused.
+func (r *Router) Drop(d DropReason) {
+	if d != DropNone && int(d) < NumDropReasons {
+		r.drops[d]++
+	}
+}
+
+func (r *Router) check(a *Advert, m *Meta) DropReason {
+	c := &r.cfg
+	if r.state == Init || r.state == Fault {
+		return DropState
+	}
+	if !c.Unicast && m.TTL != 255 {
+		return DropTTL
+	}
+	if a.Version != c.Version {
+		return DropVersion
+	}
+	if a.VRID != c.VRID {
+		return DropUnknownVRID
+	}
+	if a.Version == 2 {
+		if a.AuthType != c.AuthType {
+			return DropAuthType
+		}
+		if c.AuthType == 1 && a.AuthData != c.AuthPass {
+			return DropAuthPass
+		}
+		if time.Duration(a.AdvertInt)*time.Second != c.AdvertInt {
+			return DropInterval
+		}
+	} else if a.AdvertInt == 0 {
+		return DropInterval
+	}
+	if m.Dst.IsMulticast() == c.Unicast {
+		return DropDestination
+	}
+	if c.OwnerIgnoreAdverts && c.Priority == ownerPriority {
+		return DropOwner
+	}
+	if d := r.checkAddresses(a, m.Src); d != DropNone {
+		return d
+	}
+	if c.Unicast && c.CheckPeers && !slices.Contains(c.Peers, m.Src) {
+		return DropPeer
+	}
+	return DropNone
+}
+
+// checkAddresses compares the lists. A difference is normal while a new list
+// is rolled out, so that it is only counted (keepalived since 2.3.3) unless
+// StrictAddresses asks for the older way.
+func (r *Router) checkAddresses(a *Advert, src netip.Addr) DropReason {
+	d := DropNone
+	switch {
+	case len(a.Addrs) != len(r.cfg.Addresses):
+		d = DropCount
+	case r.cfg.SkipCheckAdvAddr && src == r.master:
+	case !r.sameAddresses(a.Addrs):
+		d = DropAddresses
+	}
+	r.disagree = d != DropNone
+	if d == DropNone {
+		return d
+	}
+	r.count.AddressMismatch++
+	if r.cfg.StrictAddresses || len(a.Addrs) == 0 {
+		return d
+	}
+	return DropNone
+}
+
+// sameAddresses compares as sets, first in the order on the wire, which is
+// the rule.
+func (r *Router) sameAddresses(list []netip.Addr) bool {
+	if slices.Equal(list, r.cfg.Addresses) {
+		return true
+	}
+	r.scratch = append(r.scratch[:0], list...)
+	slices.SortFunc(r.scratch, netip.Addr.Compare)
+	return slices.Equal(r.scratch, r.sorted)
+}
+
+// Advert fills a with what the router sends with priority p (the one of
+// ActionSend). a.Addrs is used again.
+func (r *Router) Advert(p uint8, a *Advert) {
+	c := &r.cfg
+	*a = Advert{Version: c.Version, VRID: c.VRID, Priority: p, Addrs: append(a.Addrs[:0], c.Addresses...)}
+	if c.Version == 2 {
+		a.AuthType = c.AuthType
+		if c.AuthType == 1 {
+			a.AuthData = c.AuthPass
+		}
+		a.AdvertInt = uint16(min(c.AdvertInt/time.Second, 255))
+		return
+	}
+	a.AdvertInt = uint16(min(c.AdvertInt/centisecond, maxInterval3))
+}
