@@ -1,0 +1,234 @@
+package toml
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"holdfast/internal/config"
+)
+
+// samples gives the value that the reference shows for a keyword: by block and
+// name, or by name alone. A keyword without a sample gets one by its kind.
+var samples = map[string]string{
+	"vrrp_instance":                  "VI_1",
+	"vrrp_sync_group":                "VG_1",
+	"vrrp_script":                    "chk_web",
+	"router_id":                      `"lvs1"`,
+	"default_interface":              `"eth0"`,
+	"vrrp_version":                   "2",
+	"vrrp_mcast_group4":              `"224.0.0.18"`,
+	"mcast_dst_ip":                   `"224.0.0.18"`,
+	"dynamic_interfaces":             `"allow_if_changes"`,
+	"script_user":                    `"root root"`,
+	"user":                           `"nobody"`,
+	"reload_check_config":            "true",
+	"notify_fifo":                    `"/run/holdfast/notify"`,
+	"vrrp_notify_fifo":               `"/run/holdfast/notify-vrrp"`,
+	"lvs_notify_fifo":                `"/run/holdfast/notify-lvs"`,
+	"lvs_flush_on_stop":              `"VS"`,
+	"lvs_timeouts":                   "{ tcp = 900, tcpfin = 120, udp = 300 }",
+	"lvs_sync_daemon":                `{ interface = "eth1", instance = "VI_1", id = 51 }`,
+	"lvs_follow_vrrp":                `"auto"`,
+	"script":                         `"/usr/bin/curl -sf -o /dev/null http://127.0.0.1/"`,
+	"group":                          `["VI_2", "VI_3"]`,
+	"track_interface":                `["eth1", "eth2 weight -20", { name = "eth3", weight = 20 }]`,
+	"track_script":                   `["chk_web", { name = "chk_smtp", weight = -20 }]`,
+	"state":                          `"BACKUP"`,
+	"interface":                      `"eth0"`,
+	"virtual_router_id":              "51",
+	"priority":                       "150",
+	"version":                        "2",
+	"virtual_ipaddress":              `["192.0.2.10/24", { ip = "192.0.2.11/24", dev = "eth0", label = "eth0:web" }]`,
+	"virtual_ipaddress_excluded":     `["198.51.100.10/24 dev eth1"]`,
+	"unicast_peer":                   `["192.0.2.3", { ip = "192.0.2.4", min_ttl = 255 }]`,
+	"auth_type":                      `"PASS"`,
+	"auth_pass":                      `"holdfast"`,
+	"lb_algo":                        `"sh"`,
+	"lb_kind":                        `"DR"`,
+	"lvs_method":                     `"DR"`,
+	"sorry_server_lvs_method":        `"DR"`,
+	"protocol":                       `"TCP"`,
+	"persistence_timeout":            `"10m"`,
+	"persistence_granularity":        `"255.255.255.0"`,
+	"persistence_engine":             `"sip"`,
+	"ip_family":                      `"inet"`,
+	"sorry_server":                   `{ ip = "127.0.0.1", port = 80 }`,
+	"virtualhost":                    `"www.example.org"`,
+	"virtual_server/port":            "80",
+	"real_server/port":               "80",
+	"virtual_server/ip":              `"192.0.2.10"`,
+	"real_server/ip":                 `"192.0.2.21"`,
+	"connect_port":                   "80",
+	"http_protocol":                  `"1.1"`,
+	"path":                           `"/"`,
+	"digest":                         `"d41d8cd98f00b204e9800998ecf8427e"`,
+	"status_code":                    `[200, "300-302"]`,
+	"quorum":                         "1",
+	"real_server/weight":             "10",
+	"vrrp_script/weight":             "-20",
+	"vrrp_instance/notify":           `["/usr/local/bin/on-change", "with two words", "as arguments"]`,
+	"mcast_src_ip":                   `"192.0.2.2"`,
+	"unicast_src_ip":                 `"192.0.2.2"`,
+	"notify_master":                  `{ command = "/usr/local/bin/on-master VI_1", user = "root" }`,
+	"vrrp_instance/advert_int":       "1",
+	"vrrp_script/timeout":            `"500ms"`,
+	"vrrp_instance/preempt_delay":    `"1m30s"`,
+	"virtual_server/hysteresis":      "0",
+	"vrrp_instance/use_vmac":         "true",
+	"vrrp_garp_interval":             "0.001",
+	"vrrp_gna_interval":              "0.001",
+	"vrrp_instance/notify_deleted":   "true",
+	"vrrp_instance/accept":           "true",
+	"vrrp_down_timer_adverts":        "3",
+	"down_timer_adverts":             "3",
+	"vrrp_garp_master_repeat":        "5",
+	"garp_master_repeat":             "5",
+	"uthreshold":                     "1000",
+	"lthreshold":                     "800",
+	"bindto":                         `"192.0.2.2"`,
+	"bind_port":                      "20000",
+	"rise":                           "2",
+	"fall":                           "2",
+	"retry":                          "3",
+	"vrrp_strict":                    "false",
+	"vrrp_instance/strict_mode":      "false",
+	"global_defs/vrrp_startup_delay": "2.5",
+}
+
+// needed names the keys without which the reference would not be a valid
+// file; all others are shown as comments.
+var needed = []string{
+	"vrrp_script/script", "vrrp_sync_group/group",
+	"vrrp_instance/interface", "vrrp_instance/virtual_router_id", "vrrp_instance/virtual_ipaddress",
+	"virtual_server/ip", "virtual_server/port", "virtual_server/lb_algo", "virtual_server/lb_kind", "virtual_server/protocol",
+	"virtual_server/real_server/ip", "virtual_server/real_server/port",
+	"virtual_server/real_server/MISC_CHECK/misc_path", "virtual_server/real_server/HTTP_GET/url/path",
+	"vrrp_instance/authentication/auth_type", "vrrp_instance/authentication/auth_pass",
+}
+
+// WriteReference writes a TOML file that shows every active keyword with its
+// meaning, its default and a value. The file is valid as it is; keys that are
+// not needed are comments.
+func WriteReference(w io.Writer) error {
+	var b strings.Builder
+	b.WriteString(`# Reference of holdfast.toml, generated from the schema: every active keyword.
+#
+# The words and their meaning are keepalived.conf's; see holdfast.toml(5) for
+# how the two languages relate. A key in comment marks shows a value that can
+# be used. Times take a number of seconds (1, 0.25) or a text with a unit
+# ("250ms", "1m30s"). Take this page to look things up, not to start from: for
+# that there are the examples.
+`)
+	for _, k := range config.Keywords("") {
+		if k.Status == config.Active {
+			writeBlock(&b, k, nil)
+		}
+	}
+	b.WriteString(`
+# What the blocks above refer to.
+[vrrp_instance.VI_2]
+interface = "eth1"
+virtual_router_id = 52
+virtual_ipaddress = ["198.51.100.11/24"]
+
+[vrrp_instance.VI_3]
+interface = "eth1"
+virtual_router_id = 53
+virtual_ipaddress = ["198.51.100.12/24"]
+
+[vrrp_script.chk_smtp]
+script = "/usr/bin/pgrep -x master"
+`)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// writeBlock writes one block with what is in it; outer is the path of the
+// table around it.
+func writeBlock(b *strings.Builder, k *config.Keyword, outer []string) {
+	path := append(slices.Clone(outer), k.Name)
+	if k.Named {
+		path = append(path, sample(k.Block, k.Name, config.Arg{}))
+	}
+	header := "[" + strings.Join(path, ".") + "]"
+	if k.Repeat && !k.Named {
+		header = "[" + header + "]"
+	}
+	fmt.Fprintf(b, "\n# %s\n%s\n", sentence(k.Doc), header)
+	if !k.Named {
+		for _, a := range k.Args {
+			if groups, ok := config.Lookup("", "virtual_server_group"); a.Name == "group" && (!ok || groups.Status != config.Active) {
+				continue // names a block that has no effect
+			}
+			doc := "argument of " + k.Name
+			if a.Key != "" {
+				doc += ", in place of ip and port"
+			}
+			writeKey(b, k.Path(), a.Name, doc, "", sample(k.Path(), a.Name, a))
+		}
+	}
+	var blocks []*config.Keyword
+	for _, row := range config.Keywords(k.Path()) {
+		switch {
+		case row.Status != config.Active || row.Tier == "obsolete":
+		case row.Shape == config.ShapeBlock:
+			blocks = append(blocks, row)
+		default:
+			var first config.Arg
+			if len(row.Args) > 0 {
+				first = row.Args[0]
+			} else {
+				first.Kind = config.KindFlag
+			}
+			writeKey(b, k.Path(), row.Name, row.Doc, row.Default, sample(k.Path(), row.Name, first))
+		}
+	}
+	for _, row := range blocks {
+		writeBlock(b, row, path)
+	}
+}
+
+func writeKey(b *strings.Builder, block, name, doc, def, value string) {
+	fmt.Fprintf(b, "\n# %s", sentence(doc))
+	if def != "" && def != "required" {
+		fmt.Fprintf(b, " Default: %s.", def)
+	}
+	mark := "#"
+	if slices.Contains(needed, block+"/"+name) {
+		mark = ""
+	}
+	fmt.Fprintf(b, "\n%s%s = %s\n", mark, name, value)
+}
+
+// sentence makes a sentence of the text of a row.
+func sentence(doc string) string {
+	if doc == "" {
+		return ""
+	}
+	return strings.ToUpper(doc[:1]) + doc[1:] + "."
+}
+
+// sample returns the value shown for a key of a block.
+func sample(block, name string, a config.Arg) string {
+	last := block[strings.LastIndexByte(block, '/')+1:]
+	for _, key := range []string{last + "/" + name, name} {
+		if v, ok := samples[key]; ok {
+			return v
+		}
+	}
+	switch a.Kind {
+	case config.KindInt:
+		return "1"
+	case config.KindSeconds, config.KindTimer:
+		return "5"
+	case config.KindBool, config.KindFlag:
+		return "true"
+	case config.KindAddr:
+		return `"192.0.2.21"`
+	case config.KindCommand:
+		return `"/usr/local/bin/` + strings.ReplaceAll(name, "_", "-") + ` argument"`
+	}
+	return `"` + a.Name + `"`
+}
