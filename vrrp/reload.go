@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -25,6 +26,10 @@ func (r *Router) update(now time.Time, cfg Config, out []Action) []Action {
 		}
 		if !slices.Equal(old.Addresses, r.cfg.Addresses) {
 			out = r.addresses(true, out)
+			// Only new addresses are news to the neighbours.
+			r.announce = r.promoted || slices.ContainsFunc(r.cfg.Addresses, func(a netip.Addr) bool {
+				return !slices.Contains(old.Addresses, a)
+			})
 		}
 		if g := &r.cfg.GARP; r.applied && g.Refresh > 0 && g.Refresh != old.GARP.Refresh {
 			r.garpRefresh = now.Add(g.Refresh)

@@ -133,6 +133,11 @@ func (r *Router) Step(now time.Time, ev *Event, out []Action) []Action {
 		return r.resume(now, out)
 	case EventShutdown:
 		return r.shutdown(now, out)
+	case EventYield:
+		if r.state != Master {
+			return out
+		}
+		return r.yield(now, ReasonYield, ev.Src, r.masterDown(), out)
 	}
 	return out
 }
