@@ -21,7 +21,8 @@
 // Values come from the TOML library, which also has the last word on what is
 // valid; a small scanner of our own finds the line and column of each key and
 // value, which the library does not tell. Statements come out in the order of
-// the schema, not of the file: in TOML the order of keys means nothing.
+// the schema, not of the file, for in TOML the order of keys means nothing; only
+// blocks within a block (checkers, real servers) keep the order of the file.
 //
 // Read never panics and its time and memory grow linearly with the input,
 // which may have at most MaxSize bytes.

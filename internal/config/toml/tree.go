@@ -8,9 +8,10 @@ import (
 	"holdfast/internal/config"
 )
 
-// rank orders the statements of a block: as the schema has them, blocks behind
-// all others, unknown keywords last. Some statements refer to one before them
-// (a scheduler's flags to the scheduler), and in TOML order has no meaning.
+// rank orders the statements of a block: as the schema has them, then blocks
+// as the file has them, unknown keywords last. Some statements refer to one
+// before them (a scheduler's flags to the scheduler), and in TOML the order of
+// keys has no meaning.
 func (r *reader) rank(block string, k *config.Keyword) int {
 	m := r.ranks[block]
 	if m == nil {
@@ -19,7 +20,7 @@ func (r *reader) rank(block string, k *config.Keyword) int {
 		for i, row := range rows {
 			m[row.Name] = i
 			if row.Shape == config.ShapeBlock && block != "" {
-				m[row.Name] += len(rows)
+				m[row.Name] = len(rows)
 			}
 		}
 		r.ranks[block] = m
