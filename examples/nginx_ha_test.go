@@ -1,0 +1,99 @@
+package examples_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// sleeper starts a process with the given command name that does nothing, and
+// returns it with the name of a file that holds its pid.
+func sleeper(t *testing.T, name string) (*exec.Cmd, string) {
+	t.Helper()
+	dir := t.TempDir()
+	program, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, code, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, "60")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	pidfile := filepath.Join(dir, "pid")
+	if err := os.WriteFile(pidfile, fmt.Appendf(nil, "%d\n", cmd.Process.Pid), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, pidfile
+}
+
+// check runs the script and returns its exit status.
+func check(t *testing.T, args ...string) int {
+	t.Helper()
+	cmd := exec.Command("./nginx-ha-check.sh", args...)
+	out, err := cmd.CombinedOutput()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	t.Logf("%s", out)
+	return cmd.ProcessState.ExitCode()
+}
+
+func alive(cmd *exec.Cmd) bool { return cmd.Process.Signal(syscall.Signal(0)) == nil }
+
+func TestNginxCheckAlive(t *testing.T) {
+	_, nginx := sleeper(t, "nginx")
+	daemon, pidfile := sleeper(t, "daemon")
+	if status := check(t, nginx, pidfile, "false"); status != 0 {
+		t.Errorf("status %d with nginx alive", status)
+	}
+	if !alive(daemon) {
+		t.Error("the daemon was stopped")
+	}
+}
+
+func TestNginxCheckRestarts(t *testing.T) {
+	_, nginx := sleeper(t, "nginx")
+	daemon, pidfile := sleeper(t, "daemon")
+	missing := filepath.Join(t.TempDir(), "nginx.pid")
+	if status := check(t, missing, pidfile, "cp", nginx, missing); status != 0 {
+		t.Errorf("status %d although the start command brought nginx back", status)
+	}
+	if !alive(daemon) {
+		t.Error("the daemon was stopped")
+	}
+}
+
+func TestNginxCheckStopsTheDaemon(t *testing.T) {
+	_, stale := sleeper(t, "other") // a pid file that names another program
+	daemon, pidfile := sleeper(t, "daemon")
+	if status := check(t, stale, pidfile, "false"); status != 1 {
+		t.Errorf("status %d, want 1", status)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- daemon.Wait() }()
+	select {
+	case <-ended:
+		if s := daemon.ProcessState.Sys().(syscall.WaitStatus); !s.Signaled() || s.Signal() != syscall.SIGTERM {
+			t.Errorf("the daemon ended with %v, want SIGTERM", daemon.ProcessState)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the daemon was not stopped")
+	}
+}
