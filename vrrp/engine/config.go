@@ -64,8 +64,15 @@ type Change struct {
 	Reason   vrrp.Reason
 	Priority uint8 // effective; 0 for groups
 	Deleted  bool  // removed by reload
-	Peer     netip.Addr
-	// Addresses present when To is master: what the parent must remove if this process dies.
+	// TakingOver: an event told when the router has sent its first advert and
+	// before Addresses are set: the IPVS table is wanted now (TableGate), and
+	// the parent has to know what to remove. The change to MASTER is told when
+	// the addresses are there.
+	TakingOver bool
+	Peer       netip.Addr
+	// Addresses wanted when To is master: what the parent must remove if this
+	// process dies. A reload that changes them tells an event with
+	// ReasonReload. Not to be changed.
 	Addresses []link.Address
 }
 
@@ -73,6 +80,8 @@ type Change struct {
 type Observer interface {
 	Changed(Change)
 	// Sent tells, at most every quarter of an interval, that adverts of all
-	// masters went out; the parent keeps it for Resume.
+	// masters went out; the parent keeps it for Resume. Where masters have
+	// different intervals the adverts of slower ones may be older than now by
+	// the difference to the fastest one's interval.
 	Sent(now time.Time)
 }

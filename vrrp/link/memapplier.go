@@ -81,7 +81,11 @@ func (a *MemApplier) work() {
 		d := a.p.applyDelay
 		h.net.mu.Unlock()
 		if d > 0 {
-			time.Sleep(d)
+			select {
+			case <-time.After(d):
+			case <-a.p.dead:
+				return
+			}
 		}
 		if !a.p.run() {
 			return
@@ -107,10 +111,10 @@ func (a *MemApplier) apply() []Applied {
 	errs := map[int][]error{}
 	for _, o := range owners {
 		for _, w := range a.pending[o].want {
-			if a.shared(o, w) || slices.ContainsFunc(a.have[o], w.same) {
-				continue
-			}
 			i := h.byIndex(w.Ifindex)
+			if i != nil && (a.shared(o, w) || slices.ContainsFunc(a.have[o], w.same)) && i.has(w.Prefix.Addr()) {
+				continue // what a stranger removed is added again
+			}
 			err := a.p.applyErr
 			switch {
 			case err != nil:

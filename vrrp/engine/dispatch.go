@@ -1,0 +1,251 @@
+package engine
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"holdfast/vrrp"
+	"holdfast/vrrp/link"
+)
+
+// sendLogTime is between two log lines about one router's failing adverts.
+const sendLogTime = time.Minute
+
+// dispatch carries out the actions of a turn: adverts first and together,
+// then the rest in the core's order.
+func (e *Engine) dispatch(now time.Time) {
+	if len(e.acts) == 0 {
+		return
+	}
+	e.batch, e.senders, e.arena = e.batch[:0], e.senders[:0], e.arena[:0]
+	for i := range e.acts {
+		if a := &e.acts[i]; a.Kind == vrrp.ActionSend {
+			if r := e.router(a.ID); r != nil {
+				e.queue(r, a.Priority)
+			}
+		}
+	}
+	e.send(now)
+	for i := range e.acts {
+		a := &e.acts[i]
+		r := e.router(a.ID)
+		switch a.Kind {
+		case vrrp.ActionAddresses:
+			if r != nil {
+				e.want(now, r, a.Want, a.Gen)
+			}
+		case vrrp.ActionAnnounce:
+			if r != nil {
+				e.announce(r, a.Count)
+			}
+		case vrrp.ActionChanged, vrrp.ActionEvent:
+			if r != nil {
+				e.changed(now, r, a)
+			}
+		case vrrp.ActionGroupChanged:
+			e.log.Info("group changed", "group", a.Group, "from", a.From.String(), "to", a.To.String(), "reason", fmt.Sprint(a.Reason))
+			e.tell(Change{Time: now, Group: true, Name: a.Group, From: a.From, To: a.To, Reason: a.Reason, Peer: a.Peer})
+		}
+	}
+	e.acts = e.acts[:0]
+}
+
+// queue adds an advert to the batch, for unicast one for every peer. What is
+// in this turn's batch already is not said twice.
+func (e *Engine) queue(r *router, prio uint8) {
+	if !r.open || !r.src.IsValid() || r.sentTurn == e.turn && r.sentPrio == prio {
+		return
+	}
+	r.sentTurn, r.sentPrio = e.turn, prio
+	r.core.Advert(prio, &e.out)
+	if !r.cfg.Unicast {
+		e.queueTo(r, r.port.Group)
+		return
+	}
+	for _, peer := range r.cfg.Peers {
+		e.queueTo(r, peer)
+	}
+}
+
+func (e *Engine) queueTo(r *router, dst netip.Addr) {
+	n := len(e.arena)
+	e.arena = e.out.AppendTo(e.arena, r.src, dst, true)
+	e.batch = append(e.batch, link.Datagram{Port: r.port, Src: r.src, Dst: dst, Body: e.arena[n:len(e.arena):len(e.arena)]})
+	e.senders = append(e.senders, r)
+}
+
+// send sends the batch.
+func (e *Engine) send(now time.Time) {
+	if len(e.batch) == 0 {
+		return
+	}
+	e.wire.Send(e.batch)
+	for i := range e.batch {
+		r := e.senders[i]
+		if err := e.batch[i].Err; err != nil {
+			e.sendFailed(now, r, err)
+			continue
+		}
+		r.lastSent = now
+	}
+	e.tellSent(now)
+}
+
+// sendFailed counts, and logs once a minute.
+func (e *Engine) sendFailed(now time.Time, r *router, err error) {
+	r.sendErrs++
+	r.lastErr = err
+	if r.loggedAt.IsZero() || now.Sub(r.loggedAt) >= sendLogTime {
+		r.loggedAt = now
+		e.log.Warn("sending an advert failed", append(r.attrs(), "error", err, "failures", r.sendErrs)...)
+	}
+}
+
+// tellSent tells the observer, every quarter of the shortest interval of a
+// master, up to when all masters kept their peers waiting. For a router with a
+// longer interval than the shortest its own last advert may be older by the
+// difference; Resume counts with that.
+func (e *Engine) tellSent(now time.Time) {
+	shortest := e.shortest()
+	if shortest == 0 || !e.toldAt.IsZero() && now.Sub(e.toldAt) < shortest/4 {
+		return
+	}
+	oldest := now
+	for _, r := range e.routers {
+		if r != nil && r.core.State() == vrrp.Master {
+			oldest = earlier(oldest, r.lastSent.Add(r.cfg.AdvertInt-shortest))
+		}
+	}
+	e.toldAt = now
+	e.deps.Observer.Sent(oldest)
+}
+
+// shortest interval of all masters; 0: there is none.
+func (e *Engine) shortest() (d time.Duration) {
+	for _, r := range e.routers {
+		if r != nil && r.core.State() == vrrp.Master && (d == 0 || r.cfg.AdvertInt < d) {
+			d = r.cfg.AdvertInt
+		}
+	}
+	return d
+}
+
+// want hands the wanted addresses to the applier, at a takeover after the IPVS
+// table where that has to come first.
+func (e *Engine) want(now time.Time, r *router, want bool, gen uint64) {
+	fresh, old := want && !r.wanted, r.addrs
+	r.wanted, r.gen = want, gen
+	r.addrs = nil
+	if want {
+		r.addrs = e.addresses(r)
+	}
+	c := Change{Time: now, Event: true, Name: r.cfg.Name, From: vrrp.Master, To: vrrp.Master, Addresses: r.addrs}
+	switch {
+	case fresh:
+		s := r.core.Status()
+		c.TakingOver, c.From, c.Reason, c.Priority = true, s.Told, s.Reason, s.EffectivePriority
+		e.tell(c)
+		if r.cfg.TableGate {
+			r.gate = now.Add(gateTime)
+			e.gated++
+			return
+		}
+	case want:
+		if !slices.Equal(old, r.addrs) {
+			c.Reason = vrrp.ReasonReload
+			e.tell(c)
+		}
+		if !r.gate.IsZero() {
+			return // set with what is wanted then
+		}
+	default:
+		e.shutGate(r)
+	}
+	e.set(r)
+}
+
+// set asks the applier for what is wanted.
+func (e *Engine) set(r *router) {
+	e.gen++
+	r.set, r.asked, r.askedGen = e.gen, r.addrs, r.gen
+	r.live = slices.DeleteFunc(slices.Clone(r.live), func(a link.Address) bool { return !slices.Contains(r.addrs, a) })
+	e.deps.Applier.Set(int(r.id), r.set, r.addrs)
+}
+
+func (e *Engine) openGate(r *router) {
+	e.shutGate(r)
+	e.set(r)
+}
+
+func (e *Engine) shutGate(r *router) {
+	if !r.gate.IsZero() {
+		r.gate = time.Time{}
+		e.gated--
+	}
+}
+
+// applied takes the answer of the applier; one to an older question is none.
+func (e *Engine) applied(now time.Time, a *link.Applied) {
+	r := e.router(vrrp.ID(a.Owner))
+	if r == nil || a.Gen != r.set {
+		return
+	}
+	r.done = a.Gen
+	r.live = r.asked
+	if a.Err != nil {
+		e.log.Error("setting addresses failed", append(r.attrs(), "error", a.Err)...)
+	}
+	r.applyErr = a.Err
+	e.step(now, r, &vrrp.Event{Kind: vrrp.EventApplied, Gen: r.askedGen, Up: a.Err == nil})
+}
+
+// announce tells the neighbours about the addresses that are there.
+func (e *Engine) announce(r *router, rounds int) {
+	if rounds <= 0 || !r.wanted {
+		return
+	}
+	for n := 0; n < len(r.live); {
+		// Addresses on one interface go together, in their order.
+		dev := r.live[n].Ifindex
+		addrs := make([]netip.Addr, 0, len(r.live)-n)
+		for ; n < len(r.live) && r.live[n].Ifindex == dev; n++ {
+			addrs = append(addrs, r.live[n].Prefix.Addr())
+		}
+		i := e.byIndex[dev]
+		if i == nil {
+			continue
+		}
+		if err := e.deps.Announcer.Announce(dev, i.HWAddr, addrs, rounds); err != nil {
+			e.log.Warn("announcing addresses failed", append(r.attrs(), "error", err)...)
+		}
+	}
+}
+
+// changed logs and tells a change or an event of a router.
+func (e *Engine) changed(now time.Time, r *router, a *vrrp.Action) {
+	c := Change{
+		Time: now, Name: r.cfg.Name, From: a.From, To: a.To, Reason: a.Reason,
+		Priority: a.Priority, Peer: a.Peer, Event: a.Kind == vrrp.ActionEvent,
+	}
+	if c.Event {
+		e.log.Info("event", append(r.attrs(), "reason", fmt.Sprint(a.Reason), "priority", a.Priority)...)
+	} else {
+		e.log.Info("state changed", append(r.attrs(), "from", a.From.String(), "to", a.To.String(),
+			"reason", fmt.Sprint(a.Reason), "priority", a.Priority)...)
+	}
+	if c.To == vrrp.Master {
+		c.Addresses = r.addrs
+	}
+	e.tell(c)
+}
+
+// tell hands a change to the observer, at a stop after the addresses are gone.
+func (e *Engine) tell(c Change) {
+	if e.stopping {
+		e.changes = append(e.changes, c)
+		return
+	}
+	e.deps.Observer.Changed(c)
+}

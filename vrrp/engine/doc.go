@@ -1,0 +1,35 @@
+// Package engine is the one owner of every virtual router and of time.
+//
+// Engine.Run is one loop on one locked thread: wait for input or for the
+// earliest deadline, read everything that has arrived, put it through the pure
+// core (package vrrp), act on deadlines that are due, and carry out what the
+// core asks for. Nothing stands between a socket and the core, and the way of
+// a packet from Wait to Send allocates nothing.
+//
+// # Order
+//
+// Packets that wait are handled before any deadline is acted on, so a process
+// that was stopped, starved or moved never decides on what it has not read. If
+// it was silent as master for longer than its peers wait, and one of them is
+// master now, it becomes backup without sending a thing.
+//
+// Of what one turn asks for, the adverts leave first, in one batch; then
+// addresses, announcements and news in the core's order. None of them waits for
+// the kernel's answer: the applier's comes back as an event (Engine.Applied).
+//
+// # Threads
+//
+// Run, and all calls to Wire (but Wake), Announcer and Observer, and
+// Applier.Set and Sweep, are on the engine's thread. Applied, Track,
+// TableReady, Reload and Status are for any goroutine: they put an event into
+// an inbox and wake the engine. The Observer must not block.
+//
+// The caller makes and closes what is in Deps; Run closes nothing.
+//
+// # Interfaces
+//
+// A virtual router whose interface does not exist is not an error: it waits,
+// in INIT and never as master, until the interface appears. One that vanishes
+// is a link that is down. When it comes back under another index its ports are
+// opened anew.
+package engine

@@ -1,0 +1,257 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"holdfast/vrrp"
+	"holdfast/vrrp/link"
+)
+
+const (
+	// gateTime is how long a takeover waits for the IPVS table at most.
+	gateTime = 100 * time.Millisecond
+	// stopTime is how long a stop waits for addresses to be gone at most.
+	stopTime = 2 * time.Second
+	// retryTime is between two attempts to open what could not be opened.
+	retryTime = time.Second
+	// maxRounds bounds how often one turn reads again, so that a flood
+	// cannot keep a due deadline waiting for ever.
+	maxRounds = 16
+	// pauseLimit is how long the handling of packets may take before the
+	// engine reads again: more may have come, and the deadline may have
+	// passed, meanwhile.
+	pauseLimit = time.Millisecond
+	// maxWaitErrors in a row end Run.
+	maxWaitErrors = 8
+)
+
+// ErrStopped is returned by calls to an engine whose Run has ended.
+var ErrStopped = errors.New("engine: stopped")
+
+// Deps is what an engine works with. All but Log, Resume and LeftOvers are
+// required.
+type Deps struct {
+	Wire      link.Wire
+	Watcher   link.Watcher
+	Applier   link.Applier // answers through Engine.Applied
+	Announcer link.Announcer
+	Observer  Observer
+	Log       *slog.Logger
+	// Resume lists what a predecessor that died a moment ago was master of.
+	Resume []Resume
+	// LeftOvers are further addresses to remove at start, such as those that
+	// a state file lists.
+	LeftOvers []link.Address
+}
+
+// Engine runs the virtual routers of one machine.
+type Engine struct {
+	deps  Deps
+	log   *slog.Logger
+	wire  link.Wire
+	inbox inbox
+
+	dir     *vrrp.Director
+	routers []*router // by vrrp.ID; nil where removed
+	byKey   map[key]*router
+	byName  map[string]*router
+	groups  []Group
+	results map[string]bool // last result of every tracked script
+	ifaces  map[string]*link.Interface
+	byIndex map[int]*link.Interface
+	ports   map[link.Port]*portStats
+
+	// What a turn works with, kept so that it allocates nothing.
+	in      vrrp.Advert
+	out     vrrp.Advert
+	meta    vrrp.Meta
+	ev      vrrp.Event
+	acts    []vrrp.Action
+	batch   []link.Datagram
+	senders []*router // of batch
+	arena   []byte    // bodies of batch
+
+	turn      uint64
+	gen       uint64 // of the applier, over all routers: a used-again ID meets no old answer
+	deadline  time.Time
+	overslept bool          // this turn began later than some peers' dead time
+	minSleep  time.Duration // lateness from which a turn may have overslept
+	gated     int           // routers that wait for their table
+	retryAt   time.Time     // ports to open again; zero: none
+	watchAt   time.Time     // watcher to start again; zero: none
+	toldAt    time.Time     // last Observer.Sent
+	unknown   uint64        // packets on no known port
+	late      lateness
+
+	stopping bool
+	changes  []Change // held back until the addresses are gone
+	watch    watching
+	ended    chan struct{}
+}
+
+// New makes an engine for cfg. The error names what is contradictory in it.
+func New(cfg Config, deps Deps) (*Engine, error) {
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	if deps.Wire == nil || deps.Watcher == nil || deps.Applier == nil || deps.Announcer == nil || deps.Observer == nil {
+		return nil, errors.New("engine: wire, watcher, applier, announcer and observer are required")
+	}
+	e := &Engine{
+		deps: deps, log: deps.Log, wire: deps.Wire,
+		dir:     vrrp.NewDirector(),
+		byKey:   map[key]*router{},
+		byName:  map[string]*router{},
+		results: map[string]bool{},
+		ports:   map[link.Port]*portStats{},
+		ended:   make(chan struct{}),
+	}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	for i := range cfg.Routers {
+		e.add(&cfg.Routers[i])
+	}
+	e.groups = cfg.Groups
+	e.acts = e.dir.SetGroups(e.wire.Now(), e.groupConfigs(), e.acts)
+	e.tune()
+	return e, nil
+}
+
+// Run is the engine until ctx ends; once only. At the end every master has
+// sent priority 0, its addresses are removed and the observer knows. The error
+// says why it ended before ctx did.
+func (e *Engine) Run(ctx context.Context) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer e.end()
+	wake := context.AfterFunc(ctx, e.wire.Wake)
+	defer wake()
+
+	if err := e.start(); err != nil {
+		return err
+	}
+	defer e.watch.end()
+	failed := 0
+	for ctx.Err() == nil {
+		e.deadline = e.next()
+		packets, err := e.wire.Wait(e.deadline)
+		if err != nil {
+			if errors.Is(err, link.ErrKilled) {
+				return err
+			}
+			e.log.Error("waiting failed", "error", err)
+			if failed++; failed >= maxWaitErrors {
+				e.stop()
+				return fmt.Errorf("engine: wait: %w", err)
+			}
+			continue
+		}
+		failed = 0
+		e.run(packets)
+	}
+	e.stop()
+	return nil
+}
+
+// run is one turn of the loop: what was read, what was put in, what is due.
+func (e *Engine) run(packets []link.Packet) {
+	now := e.wire.Now()
+	e.turn++
+	e.overslept = false
+	if !e.deadline.IsZero() && !now.Before(e.deadline) {
+		late := now.Sub(e.deadline)
+		e.late.add(late)
+		e.overslept = late >= e.minSleep
+	}
+	for range maxRounds {
+		e.receive(now, packets)
+		d := e.next()
+		took := e.wire.Now().Sub(now)
+		if (d.IsZero() || d.After(now) || len(packets) == 0) && took < pauseLimit {
+			break
+		}
+		// Something is due: nothing may be left unread, and a pause of this
+		// process may have happened at any place.
+		var err error
+		if packets, err = e.wire.Wait(now); err != nil {
+			break // the next Wait tells
+		}
+		now = e.wire.Now()
+		if !d.IsZero() && now.Sub(d) >= e.minSleep {
+			e.overslept = true
+		}
+	}
+	e.drain(now)
+	e.acts = e.dir.Expire(now, e.acts)
+	e.dispatch(now)
+	e.due(now)
+}
+
+// next is the earliest moment at which something has to be done.
+func (e *Engine) next() time.Time {
+	d := e.dir.Deadline()
+	d = earlier(d, e.retryAt)
+	d = earlier(d, e.watchAt)
+	if e.gated > 0 {
+		for _, r := range e.routers {
+			if r != nil {
+				d = earlier(d, r.gate)
+			}
+		}
+	}
+	return d
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// due does what is due besides the core's affairs.
+func (e *Engine) due(now time.Time) {
+	if e.gated > 0 {
+		for _, r := range e.routers {
+			if r != nil && !r.gate.IsZero() && !r.gate.After(now) {
+				e.log.Warn("the IPVS table was not ready in time", r.attrs()...)
+				e.openGate(r)
+			}
+		}
+	}
+	if !e.watchAt.IsZero() && !e.watchAt.After(now) {
+		e.watchAt = time.Time{}
+		e.startWatch()
+	}
+	if !e.retryAt.IsZero() && !e.retryAt.After(now) {
+		e.reopen(now)
+	}
+}
+
+// step puts one event into the core.
+func (e *Engine) step(now time.Time, r *router, ev *vrrp.Event) {
+	e.acts = e.dir.Step(now, r.id, ev, e.acts)
+}
+
+func (e *Engine) router(id vrrp.ID) *router {
+	if id < 0 || int(id) >= len(e.routers) {
+		return nil
+	}
+	return e.routers[id]
+}
+
+// tune computes what follows from all routers together.
+func (e *Engine) tune() {
+	e.minSleep = 1<<63 - 1
+	for _, r := range e.routers {
+		if r != nil {
+			e.minSleep = min(e.minSleep, r.dead-r.cfg.AdvertInt)
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"holdfast/vrrp"
+	"holdfast/vrrp/link"
+)
+
+// inbox takes events from other goroutines.
+type inbox struct {
+	mu    sync.Mutex
+	notes []note
+	spare []note // the engine's: the slice that it read last
+}
+
+// note is one event from another goroutine; one of its fields is set.
+type note struct {
+	applied *link.Applied
+	track   *trackNote
+	ready   string // TableReady
+	update  *link.Update
+	reload  *reloadNote
+	status  chan<- Status
+	watch   error // the watcher ended
+}
+
+type trackNote struct {
+	key string
+	up  bool
+}
+
+type reloadNote struct {
+	cfg  Config
+	done chan<- error
+}
+
+func (e *Engine) put(n note) {
+	e.inbox.mu.Lock()
+	e.inbox.notes = append(e.inbox.notes, n)
+	e.inbox.mu.Unlock()
+	e.wire.Wake()
+}
+
+// Applied takes the applier's answer. Any goroutine.
+func (e *Engine) Applied(a link.Applied) { e.put(note{applied: &a}) }
+
+// Track tells that the tracked thing key ("script NAME") is up or not, to
+// every router and group that tracks it. Any goroutine.
+func (e *Engine) Track(key string, up bool) { e.put(note{track: &trackNote{key, up}}) }
+
+// TableReady tells that the IPVS table for a router is installed: its
+// addresses need not wait any longer. Any goroutine.
+func (e *Engine) TableReady(router string) { e.put(note{ready: router}) }
+
+// Reload takes over a configuration: what is in both is changed in place, by
+// family, interface, VRID and group or unicast source, whatever its name. No
+// extra advert is sent and no timer restarted. It returns when that is done,
+// or with an error and nothing changed. Any goroutine.
+func (e *Engine) Reload(ctx context.Context, cfg Config) error {
+	done := make(chan error, 1) // the engine never waits for a reader
+	e.put(note{reload: &reloadNote{cfg, done}})
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-e.ended:
+		return ErrStopped
+	}
+}
+
+// Status asks the engine for a copy of its state. Any goroutine.
+func (e *Engine) Status(ctx context.Context) (Status, error) {
+	reply := make(chan Status, 1) // the engine never waits for a reader
+	e.put(note{status: reply})
+	select {
+	case s := <-reply:
+		return s, nil
+	case <-ctx.Done():
+		return Status{}, ctx.Err()
+	case <-e.ended:
+		return Status{}, ErrStopped
+	}
+}
+
+// drain handles everything that was put in.
+func (e *Engine) drain(now time.Time) {
+	e.inbox.mu.Lock()
+	notes := e.inbox.notes
+	if len(notes) == 0 {
+		e.inbox.mu.Unlock()
+		return
+	}
+	e.inbox.notes = e.inbox.spare[:0]
+	e.inbox.mu.Unlock()
+	for i := range notes {
+		e.take(now, &notes[i])
+	}
+	clear(notes)
+	e.inbox.spare = notes
+}
+
+func (e *Engine) take(now time.Time, n *note) {
+	switch {
+	case n.applied != nil:
+		e.applied(now, n.applied)
+	case n.status != nil:
+		n.status <- e.status(now)
+	case n.reload != nil:
+		if e.stopping {
+			n.reload.done <- ErrStopped
+			return
+		}
+		n.reload.done <- e.reload(now, n.reload.cfg)
+	case e.stopping:
+	case n.track != nil:
+		e.results[n.track.key] = n.track.up
+		e.trackAll(now, n.track.key, n.track.up)
+	case n.ready != "":
+		if r := e.byName[n.ready]; r != nil && !r.gate.IsZero() {
+			e.openGate(r)
+		}
+	case n.update != nil:
+		e.links(now, n.update)
+	case n.watch != nil:
+		e.log.Error("watching interfaces failed", "error", n.watch)
+		e.watchAt = now.Add(retryTime)
+	}
+}
+
+// trackAll tells a result to everyone who depends on it.
+func (e *Engine) trackAll(now time.Time, key string, up bool) {
+	for _, r := range e.routers {
+		if r == nil {
+			continue
+		}
+		for _, k := range e.tracking(r) {
+			if k == key {
+				e.step(now, r, &vrrp.Event{Kind: vrrp.EventTrack, Key: key, Up: up})
+			}
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"holdfast/vrrp/link"
+)
+
+// start reads the interfaces, removes left-overs, opens the ports and starts
+// every router whose interface is there.
+func (e *Engine) start() error {
+	now := e.wire.Now()
+	list, err := e.deps.Watcher.List()
+	if err != nil {
+		return fmt.Errorf("engine: list interfaces: %w", err)
+	}
+	e.setInterfaces(list)
+	e.choose(now)
+	remove, keep := append([]link.Address(nil), e.deps.LeftOvers...), []link.Address(nil)
+	for _, r := range e.routers {
+		if r.resume {
+			keep = append(keep, e.addresses(r)...)
+		} else {
+			remove = append(remove, e.addresses(r)...)
+		}
+	}
+	if err := e.deps.Applier.Sweep(remove, keep); err != nil {
+		// Nothing to end for: a peer's adverts show who is master, and what
+		// is left is taken over or announced anew by the master.
+		e.log.Error("removing left-over addresses failed", "error", err)
+	}
+	// What was there is gone now; the routers must not look for it again.
+	if list, err = e.deps.Watcher.List(); err != nil {
+		return fmt.Errorf("engine: list interfaces: %w", err)
+	}
+	e.setInterfaces(list)
+	e.reopen(now)
+	for _, r := range e.routers {
+		if r.ifindex == 0 {
+			e.log.Warn("the interface does not exist, waiting for it", r.attrs()...)
+		}
+	}
+	e.startWatch()
+	return nil
+}
+
+// choose finds the routers that go on where a predecessor stopped: no peer may
+// have had the time to take over. LastAdvert is the observer's (see tellSent):
+// for a router with a longer interval than the shortest its last advert may be
+// older by the difference. A date in the future is a clock that was set, and
+// proves nothing.
+func (e *Engine) choose(now time.Time) {
+	var shortest time.Duration
+	for _, s := range e.deps.Resume {
+		if r := e.byName[s.Name]; r != nil && (shortest == 0 || r.cfg.AdvertInt < shortest) {
+			shortest = r.cfg.AdvertInt
+		}
+	}
+	for _, s := range e.deps.Resume {
+		r := e.byName[s.Name]
+		if r == nil {
+			continue
+		}
+		age := now.Round(0).Sub(s.LastAdvert.Round(0)) + r.cfg.AdvertInt - shortest
+		r.resume = !s.LastAdvert.IsZero() && age >= 0 && age < r.dead
+		e.log.Info("predecessor was master", append(r.attrs(), "age", age, "resumed", r.resume)...)
+	}
+}
+
+// stop releases everything: priority 0 of every master at once, then the
+// addresses, and when those are gone, or after two seconds, the news.
+func (e *Engine) stop() {
+	now := e.wire.Now()
+	e.stopping = true
+	e.turn++
+	e.acts = e.dir.Shutdown(now, e.acts)
+	e.dispatch(now)
+	for limit := now.Add(stopTime); e.unanswered() && e.wire.Now().Before(limit); {
+		if _, err := e.wire.Wait(limit); err != nil {
+			break
+		}
+		now = e.wire.Now()
+		e.drain(now)
+		e.dispatch(now)
+	}
+	if e.unanswered() {
+		e.log.Error("addresses may be left: the kernel did not answer in time")
+	}
+	e.stopping = false
+	for _, c := range e.changes {
+		c.Time = e.wire.Now()
+		e.tell(c)
+	}
+	e.changes = nil
+}
+
+// unanswered says whether the applier still works on something.
+func (e *Engine) unanswered() bool {
+	for _, r := range e.routers {
+		if r != nil && r.set != r.done {
+			return true
+		}
+	}
+	return false
+}
+
+// end answers everyone who still waits.
+func (e *Engine) end() { close(e.ended) }

@@ -1,0 +1,314 @@
+package engine
+
+import (
+	"errors"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"holdfast/vrrp"
+	"holdfast/vrrp/link"
+)
+
+// links takes news of interfaces and addresses.
+func (e *Engine) links(now time.Time, u *link.Update) {
+	old := e.ifaces
+	e.setInterfaces(u.Interfaces)
+
+	// First what left: the routers there fall while their place is still known.
+	for _, r := range e.routers {
+		if r == nil || r.ifindex == 0 {
+			continue
+		}
+		if i := e.ifaces[r.cfg.Interface]; i == nil || i.Index != r.ifindex {
+			e.setLink(now, r, false, false)
+		}
+	}
+	for _, name := range changedInterfaces(old, e.ifaces) {
+		i := e.ifaces[name]
+		e.trackAll(now, ifaceTrack+name, i != nil && i.Up)
+	}
+	e.dispatch(now)
+	e.reopen(now)
+	e.replaceAddresses(now)
+	e.lost(now, u.Lost)
+}
+
+func (e *Engine) setInterfaces(list []link.Interface) {
+	e.ifaces = make(map[string]*link.Interface, len(list))
+	e.byIndex = make(map[int]*link.Interface, len(list))
+	for i := range list {
+		e.ifaces[list[i].Name] = &list[i]
+		e.byIndex[list[i].Index] = &list[i]
+	}
+}
+
+// changedInterfaces names those that went up or down, came or went.
+func changedInterfaces(old, now map[string]*link.Interface) []string {
+	var names []string
+	up := func(m map[string]*link.Interface, n string) bool { return m[n] != nil && m[n].Up }
+	for n := range old {
+		if up(old, n) != up(now, n) {
+			names = append(names, n)
+		}
+	}
+	for n := range now {
+		if _, ok := old[n]; !ok && now[n].Up {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// reopen puts every router in its place, opens the ports that follow from it,
+// and tells the routers; those that can start do.
+func (e *Engine) reopen(now time.Time) {
+	e.retryAt = time.Time{}
+	clear(e.byKey)
+	wanted := map[link.Port]bool{}
+	for _, r := range e.routers {
+		if r == nil {
+			continue
+		}
+		e.place(r)
+		if r.hasPort {
+			wanted[r.port] = true
+			e.byKey[keyOf(r.port, r.cfg.VRID)] = r
+		}
+	}
+	for p := range wanted {
+		if e.ports[p] == nil {
+			e.ports[p] = &portStats{}
+		}
+	}
+	maps.DeleteFunc(e.ports, func(p link.Port, _ *portStats) bool { return !wanted[p] })
+	failed := e.wire.Open(sorted(wanted))
+	if len(failed) > 0 {
+		e.retryAt = now.Add(retryTime)
+	}
+	for _, r := range e.routers {
+		if r == nil {
+			continue
+		}
+		var err error
+		if r.hasPort {
+			err = failed[r.port]
+		}
+		if err != nil && (r.portErr == nil || err.Error() != r.portErr.Error()) {
+			e.log.Error("cannot listen", append(r.attrs(), "error", err)...)
+		}
+		r.portErr = err
+		r.open = r.hasPort && err == nil
+		r.src = netip.Addr{}
+		if r.open {
+			r.src, _ = e.wire.SourceOf(r.port)
+		}
+		i := e.byIndex[r.ifindex]
+		present := i != nil && r.open && r.src.IsValid()
+		e.setLink(now, r, present, i != nil && i.Up)
+		if !r.started && present {
+			e.startRouter(now, r)
+		}
+	}
+	e.dispatch(now)
+}
+
+func sorted(ports map[link.Port]bool) []link.Port {
+	out := slices.Collect(maps.Keys(ports))
+	slices.SortFunc(out, func(a, b link.Port) int {
+		if a.Ifindex != b.Ifindex {
+			return a.Ifindex - b.Ifindex
+		}
+		if c := a.Group.Compare(b.Group); c != 0 {
+			return c
+		}
+		return a.Source.Compare(b.Source)
+	})
+	return out
+}
+
+// place finds the interface and the port of a router.
+func (e *Engine) place(r *router) {
+	r.ifindex, r.hasPort = 0, false
+	i := e.ifaces[r.cfg.Interface]
+	if i == nil {
+		return
+	}
+	r.ifindex = i.Index
+	r.port = link.Port{Ifindex: i.Index, Group: r.cfg.Group, Source: r.cfg.Source}
+	if r.cfg.Unicast {
+		r.port.Group = netip.Addr{}
+		if !r.port.Source.IsValid() {
+			r.port.Source = e.ownAddress(i, &r.cfg)
+		}
+		if !r.port.Source.IsValid() {
+			return
+		}
+	}
+	r.hasPort = true
+}
+
+// ownAddress is the first address of an interface, in the family and scope of
+// the router's peers, that no virtual router has.
+func (e *Engine) ownAddress(i *link.Interface, c *Router) netip.Addr {
+	virtual := map[netip.Addr]bool{}
+	for _, r := range e.routers {
+		if r != nil {
+			for _, v := range r.cfg.VIPs {
+				virtual[v.Prefix.Addr()] = true
+			}
+		}
+	}
+	local := len(c.Peers) > 0 && c.Peers[0].IsLinkLocalUnicast()
+	for _, p := range i.Addrs {
+		a := p.Addr()
+		if a.Is6() == c.is6() && (a.Is4() || a.IsLinkLocalUnicast() == local) && !virtual[a] {
+			return a
+		}
+	}
+	return netip.Addr{}
+}
+
+// setLink tells a router whether its interface can be used: there, listening,
+// with an address to send from, and up.
+func (e *Engine) setLink(now time.Time, r *router, present, up bool) {
+	if r.linkUp != (present && up) || !r.started {
+		r.linkUp = present && up
+		e.step(now, r, &vrrp.Event{Kind: vrrp.EventLink, Up: r.linkUp})
+	}
+	if r.cfg.DontTrackPrimary {
+		e.step(now, r, &vrrp.Event{Kind: vrrp.EventTrack, Key: portTrack, Up: present})
+	}
+}
+
+// startRouter starts a router whose interface is there.
+func (e *Engine) startRouter(now time.Time, r *router) {
+	e.clean(r)
+	e.feed(now, r)
+	r.started = true
+	kind := vrrp.EventStart
+	if r.resume {
+		kind = vrrp.EventResume
+	}
+	r.resume = false
+	e.step(now, r, &vrrp.Event{Kind: kind})
+}
+
+// clean removes what a router that is about to start holds already: after the
+// start of the engine that is rare, and only then does it ask the kernel.
+func (e *Engine) clean(r *router) {
+	if r.resume {
+		return
+	}
+	var remove []link.Address
+	for _, a := range e.addresses(r) {
+		if i := e.byIndex[a.Ifindex]; i != nil && slices.Contains(i.Addrs, a.Prefix) && !e.isWanted(a) {
+			remove = append(remove, a)
+		}
+	}
+	if len(remove) == 0 {
+		return
+	}
+	var keep []link.Address
+	for _, o := range e.routers {
+		if o != nil && (o.wanted || o.resume) {
+			keep = append(keep, e.addresses(o)...)
+		}
+	}
+	if err := e.deps.Applier.Sweep(remove, keep); err != nil {
+		e.log.Error("removing left-over addresses failed", append(r.attrs(), "error", err)...)
+	}
+}
+
+func (e *Engine) isWanted(a link.Address) bool {
+	return slices.ContainsFunc(e.routers, func(r *router) bool {
+		return r != nil && r.wanted && slices.Contains(r.addrs, a)
+	})
+}
+
+// replaceAddresses asks anew for addresses whose interface came, went or came
+// back under another index.
+func (e *Engine) replaceAddresses(now time.Time) {
+	for _, r := range e.routers {
+		if r != nil && r.wanted && !slices.Equal(e.addresses(r), r.addrs) {
+			e.acts = e.dir.Reapply(r.id, e.acts)
+		}
+	}
+	e.dispatch(now)
+}
+
+// lost takes the addresses that disappeared. Those that we removed are among
+// them, so what counts is whether one is wanted, was there, and is missing now.
+func (e *Engine) lost(now time.Time, list []link.LostAddress) {
+	var present []link.Interface
+	for _, l := range list {
+		for _, r := range e.routers {
+			if r == nil || !r.holds(l) {
+				continue
+			}
+			if present == nil {
+				var err error
+				if present, err = e.deps.Watcher.List(); err != nil {
+					e.log.Error("cannot read the addresses", "error", err)
+					return
+				}
+			}
+			if slices.ContainsFunc(present, func(i link.Interface) bool {
+				return i.Index == l.Ifindex && slices.Contains(i.Addrs, l.Prefix)
+			}) {
+				continue
+			}
+			e.log.Warn("a virtual address was removed by someone else", append(r.attrs(), "address", l.Prefix)...)
+			e.step(now, r, &vrrp.Event{Kind: vrrp.EventAddressLost})
+		}
+	}
+	e.dispatch(now)
+}
+
+// holds says whether a router wants the address, was told that it is there,
+// and minds its loss.
+func (r *router) holds(l link.LostAddress) bool {
+	if !r.wanted || r.done != r.set {
+		return false
+	}
+	if !slices.ContainsFunc(r.live, func(a link.Address) bool { return a.Ifindex == l.Ifindex && a.Prefix == l.Prefix }) {
+		return false
+	}
+	return slices.ContainsFunc(r.cfg.VIPs, func(v VIP) bool { return v.Prefix == l.Prefix && !v.NoTrack })
+}
+
+// watching is the goroutine that runs the watcher.
+type watching struct {
+	stop chan struct{}
+	done chan struct{}
+}
+
+var errWatchEnded = errors.New("ended without an error")
+
+// startWatch follows the interfaces in a goroutine that ends with Run.
+func (e *Engine) startWatch() {
+	if e.watch.stop == nil {
+		e.watch.stop = make(chan struct{})
+	}
+	stop, done := e.watch.stop, make(chan struct{})
+	e.watch.done = done
+	go func() {
+		defer close(done)
+		err := e.deps.Watcher.Watch(stop, func(u link.Update) { e.put(note{update: &u}) })
+		select {
+		case <-stop:
+		default:
+			if err == nil {
+				err = errWatchEnded
+			}
+			e.put(note{watch: err})
+		}
+	}()
+}
+
+func (w *watching) end() {
+	close(w.stop)
+	<-w.done
+}

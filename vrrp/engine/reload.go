@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"holdfast/vrrp"
+)
+
+// reload takes over cfg: what is in both stays as it is and is changed in
+// place, what is gone is released, what is new starts as backup.
+func (e *Engine) reload(now time.Time, cfg Config) error {
+	if err := cfg.check(); err != nil {
+		return fmt.Errorf("engine: reload: %w", err)
+	}
+	old := map[identity]*router{}
+	for _, r := range e.routers {
+		if r != nil {
+			old[r.cfg.identity()] = r
+		}
+	}
+	kept := map[*router]*Router{}
+	var fresh []*Router
+	for i := range cfg.Routers {
+		c := &cfg.Routers[i]
+		if r := old[c.identity()]; r != nil {
+			kept[r] = c
+		} else {
+			fresh = append(fresh, c)
+		}
+	}
+	e.dispatch(now) // what came before, in the old order of things
+
+	for _, r := range slices.Clone(e.routers) {
+		if r != nil && kept[r] == nil {
+			e.remove(now, r)
+		}
+	}
+	clear(e.byName)
+	for _, r := range e.routers {
+		if r != nil {
+			e.byName[kept[r].Name] = r
+		}
+	}
+	for _, c := range fresh {
+		e.add(c)
+	}
+	before := e.groupConfigs()
+	e.groups = cfg.Groups
+	for _, r := range e.routers {
+		if c := kept[r]; r != nil && c != nil {
+			e.update(now, r, c)
+		}
+	}
+	if groups := e.groupConfigs(); !reflect.DeepEqual(groups, before) || len(fresh) > 0 {
+		e.acts = e.dir.SetGroups(now, groups, e.acts)
+	}
+	for _, r := range e.routers {
+		if r != nil && r.started {
+			e.feed(now, r)
+		}
+	}
+	e.dispatch(now)
+	e.tune()
+	e.reopen(now)
+	for _, c := range fresh {
+		if r := e.byName[c.Name]; r.ifindex == 0 {
+			e.log.Warn("the interface does not exist, waiting for it", r.attrs()...)
+		}
+	}
+	return nil
+}
+
+// remove releases a router that is no longer configured.
+func (e *Engine) remove(now time.Time, r *router) {
+	e.turn++ // its last word is no repetition
+	from := r.core.Status().Told
+	e.acts = e.dir.Remove(now, r.id, e.acts)
+	// The change is told below, as a deletion.
+	e.acts = slices.DeleteFunc(e.acts, func(a vrrp.Action) bool {
+		return a.ID == r.id && a.Kind == vrrp.ActionChanged
+	})
+	e.dispatch(now)
+	e.shutGate(r)
+	e.routers[r.id] = nil
+	e.log.Info("removed", append(r.attrs(), "from", from.String())...)
+	e.tell(Change{Time: now, Name: r.cfg.Name, From: from, To: vrrp.Init, Reason: vrrp.ReasonShutdown, Deleted: true})
+}
+
+// update changes a router in place.
+func (e *Engine) update(now time.Time, r *router, c *Router) {
+	if reflect.DeepEqual(r.cfg, *c) {
+		return
+	}
+	vips := !slices.Equal(r.cfg.VIPs, c.VIPs)
+	core := !reflect.DeepEqual(r.cfg.coreConfig(), c.coreConfig())
+	r.configure(c)
+	n := len(e.acts)
+	if core {
+		e.acts = e.dir.Update(now, r.id, c.coreConfig(), e.acts)
+	}
+	asked := slices.ContainsFunc(e.acts[n:], func(a vrrp.Action) bool {
+		return a.ID == r.id && a.Kind == vrrp.ActionAddresses
+	})
+	if vips && r.wanted && !asked { // what the core does not see
+		e.acts = e.dir.Reapply(r.id, e.acts)
+	}
+}

@@ -1,0 +1,249 @@
+package engine
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"holdfast/vrrp"
+	"holdfast/vrrp/link"
+)
+
+// portTrack is the key of a track that the engine adds to routers with
+// dont_track_primary: their interface may be down, but it has to exist.
+const portTrack = "port"
+
+// ifaceTrack is the prefix of the keys that the engine feeds itself.
+const ifaceTrack = "interface "
+
+// key finds a router for a packet.
+type key struct {
+	ifindex int
+	vrid    uint8
+	dst     netip.Addr // group, or our unicast address
+}
+
+func keyOf(p link.Port, vrid uint8) key {
+	if p.Group.IsValid() {
+		return key{p.Ifindex, vrid, p.Group}
+	}
+	return key{p.Ifindex, vrid, p.Source}
+}
+
+// router is one virtual router in its place.
+type router struct {
+	id   vrrp.ID
+	cfg  Router
+	core *vrrp.Router
+
+	started bool
+	resume  bool // with EventResume instead of EventStart
+
+	ifindex int // 0: the interface is missing
+	port    link.Port
+	hasPort bool // port is known
+	open    bool // and open
+	portErr error
+	src     netip.Addr
+	linkUp  bool
+
+	wanted    bool           // addresses are
+	gen       uint64         // the core's, of wanted
+	set, done uint64         // the applier's: last asked for, last answered
+	asked     []link.Address // by set
+	askedGen  uint64         // the core's, of asked
+	applyErr  error
+	gate      time.Time      // zero: open
+	addrs     []link.Address // of wanted
+	live      []link.Address // known to be there
+
+	dead     time.Duration // peers wait for at least so long
+	lastSent time.Time
+	sentTurn uint64
+	sentPrio uint8
+	sendErrs uint64
+	lastErr  error
+	loggedAt time.Time
+
+	heard [maxPeers]Peer
+}
+
+// maxPeers bounds how many senders are remembered for a router.
+const maxPeers = 8
+
+// dead is how long the peers of a router wait after its last advert at least:
+// the smallest skew is that of an owner.
+func dead(c *vrrp.Config) time.Duration {
+	n := 3
+	if c.DownTimerAdverts > 0 {
+		n = min(n, c.DownTimerAdverts)
+	}
+	return time.Duration(n)*c.AdvertInt + c.AdvertInt/256
+}
+
+func (r *router) attrs() []any {
+	return []any{"instance", r.cfg.Name, "vrid", r.cfg.VRID, "iface", r.cfg.Interface}
+}
+
+// configure takes over a configuration.
+func (r *router) configure(c *Router) {
+	r.cfg = *c
+	r.dead = dead(&c.Config)
+}
+
+// coreConfig is what the core gets of it.
+func (c *Router) coreConfig() vrrp.Config {
+	out := c.Config
+	if out.DontTrackPrimary {
+		out.Tracks = append(slices.Clone(out.Tracks), vrrp.Track{Key: portTrack, Up: true})
+	}
+	return out
+}
+
+// is6 is the family of the adverts.
+func (c *Router) is6() bool {
+	for _, a := range append([]netip.Addr{c.Group, c.Source}, c.Peers...) {
+		if a.IsValid() {
+			return a.Is6()
+		}
+	}
+	return len(c.VIPs) > 0 && c.VIPs[0].Prefix.Addr().Is6()
+}
+
+// identity is what makes a router of one configuration that of another.
+type identity struct {
+	is6     bool
+	iface   string
+	vrid    uint8
+	version uint8
+	unicast bool
+	addr    netip.Addr // group or unicast source
+}
+
+func (c *Router) identity() identity {
+	id := identity{is6: c.is6(), iface: c.Interface, vrid: c.VRID, version: c.Version, unicast: c.Unicast, addr: c.Group}
+	if c.Unicast {
+		id.addr = c.Source
+	}
+	return id
+}
+
+// check finds what an engine cannot run.
+func (c *Config) check() error {
+	names := map[string]bool{}
+	seen := map[identity]string{}
+	for i := range c.Routers {
+		r := &c.Routers[i]
+		if names[r.Name] {
+			return fmt.Errorf("router %q: the name is used twice", r.Name)
+		}
+		names[r.Name] = true
+		id := r.identity()
+		id.version = 0
+		if other, ok := seen[id]; ok {
+			return fmt.Errorf("router %q: same interface, VRID and destination as %q", r.Name, other)
+		}
+		seen[id] = r.Name
+		switch {
+		case r.Interface == "":
+			return fmt.Errorf("router %q: no interface", r.Name)
+		case r.VRID == 0:
+			return fmt.Errorf("router %q: VRID 0", r.Name)
+		case r.Priority == 0:
+			return fmt.Errorf("router %q: priority 0", r.Name)
+		case r.AdvertInt <= 0:
+			return fmt.Errorf("router %q: advertisement interval %v", r.Name, r.AdvertInt)
+		case !r.Unicast && !r.Group.IsMulticast():
+			return fmt.Errorf("router %q: %v is no multicast group", r.Name, r.Group)
+		case r.Unicast && len(r.Peers) == 0:
+			return fmt.Errorf("router %q: unicast without peers", r.Name)
+		}
+	}
+	for _, g := range c.Groups {
+		for _, m := range g.Members {
+			if !names[m] {
+				return fmt.Errorf("group %q: no router %q", g.Name, m)
+			}
+		}
+	}
+	return nil
+}
+
+// add makes a router; it starts when its interface is there.
+func (e *Engine) add(c *Router) *router {
+	id := e.dir.Add(c.coreConfig())
+	for int(id) >= len(e.routers) {
+		e.routers = append(e.routers, nil)
+	}
+	r := &router{id: id, core: e.dir.Router(id)}
+	r.configure(c)
+	e.routers[id] = r
+	e.byName[c.Name] = r
+	return r
+}
+
+// groupConfigs gives the groups in the core's terms.
+func (e *Engine) groupConfigs() []vrrp.GroupConfig {
+	out := make([]vrrp.GroupConfig, 0, len(e.groups))
+	for _, g := range e.groups {
+		c := vrrp.GroupConfig{Name: g.Name, Tracks: g.Tracks}
+		for _, m := range g.Members {
+			if r := e.byName[m]; r != nil {
+				c.Members = append(c.Members, r.id)
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// tracking lists the keys that a router depends on, its groups' included.
+func (e *Engine) tracking(r *router) []string {
+	var keys []string
+	for _, t := range r.cfg.Tracks {
+		keys = append(keys, t.Key)
+	}
+	for _, g := range e.groups {
+		if slices.Contains(g.Members, r.cfg.Name) {
+			for _, t := range g.Tracks {
+				keys = append(keys, t.Key)
+			}
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// feed tells a router every result that is known already.
+func (e *Engine) feed(now time.Time, r *router) {
+	for _, k := range e.tracking(r) {
+		up, known := e.results[k]
+		if name, ok := strings.CutPrefix(k, ifaceTrack); ok {
+			i := e.ifaces[name]
+			up, known = i != nil && i.Up, true
+		}
+		if known {
+			e.step(now, r, &vrrp.Event{Kind: vrrp.EventTrack, Key: k, Up: up})
+		}
+	}
+}
+
+// addresses is the wanted set; addresses whose interface is missing are left
+// out until it appears.
+func (e *Engine) addresses(r *router) []link.Address {
+	out := make([]link.Address, 0, len(r.cfg.VIPs))
+	for _, v := range r.cfg.VIPs {
+		dev := v.Dev
+		if dev == "" {
+			dev = r.cfg.Interface
+		}
+		if i := e.ifaces[dev]; i != nil {
+			out = append(out, link.Address{
+				Ifindex: i.Index, Prefix: v.Prefix, Label: v.Label, Scope: v.Scope, Broadcast: v.Broadcast,
+			})
+		}
+	}
+	return out
+}

@@ -1,0 +1,169 @@
+package engine
+
+import (
+	"math/bits"
+	"net/netip"
+	"slices"
+	"time"
+
+	"holdfast/vrrp"
+	"holdfast/vrrp/link"
+)
+
+// Status is a copy of the engine's state.
+type Status struct {
+	Time     time.Time
+	Wakeups  uint64
+	Lateness Lateness
+	Routers  []RouterStatus
+	Groups   []vrrp.GroupStatus
+	Ports    []PortStatus
+}
+
+// Lateness is how much later than asked for the engine woke up.
+type Lateness struct {
+	Count    uint64
+	Max, P99 time.Duration // P99 to a quarter of its value
+}
+
+// RouterStatus is one virtual router.
+type RouterStatus struct {
+	Interface string
+	Ifindex   int
+	Waiting   bool // the interface does not exist
+	LinkUp    bool // there, up, listening and with an address to send from
+	PortError string
+	Source    netip.Addr
+
+	vrrp.Status
+	VIPs       []VIPStatus
+	Live       []link.Address // known to be in the kernel
+	ApplyError string
+	TableWait  bool // waits for TableReady
+
+	Peers      []Peer // heard, unordered
+	SendErrors uint64
+	SendError  string // the last one
+	LastSent   time.Time
+}
+
+// VIPStatus is one address of a virtual router.
+type VIPStatus struct {
+	Prefix   netip.Prefix
+	Excluded bool
+	Wanted   bool
+	Applied  bool // the kernel has it, as far as the applier told
+}
+
+// PortStatus is one place where adverts come in.
+type PortStatus struct {
+	Ifindex       int
+	Interface     string
+	Group, Source netip.Addr
+	Packets       uint64
+	Short         uint64 // too short to hold a VRID
+	UnknownVRID   uint64
+	AH            uint64 // with an authentication header
+}
+
+func (e *Engine) status(now time.Time) Status {
+	s := Status{Time: now, Wakeups: e.turn, Lateness: e.late.status(), Groups: e.dir.GroupStatus()}
+	for _, r := range e.routers {
+		if r != nil {
+			s.Routers = append(s.Routers, r.status())
+		}
+	}
+	known := map[link.Port]bool{}
+	for p := range e.ports {
+		known[p] = true
+	}
+	for _, p := range sorted(known) {
+		c := e.ports[p]
+		ps := PortStatus{
+			Ifindex: p.Ifindex, Group: p.Group, Source: p.Source,
+			Packets: c.packets, Short: c.short, UnknownVRID: c.unknown, AH: c.ah,
+		}
+		if i := e.byIndex[p.Ifindex]; i != nil {
+			ps.Interface = i.Name
+		}
+		s.Ports = append(s.Ports, ps)
+	}
+	return s
+}
+
+func (r *router) status() RouterStatus {
+	s := RouterStatus{
+		Interface: r.cfg.Interface, Ifindex: r.ifindex,
+		Waiting: r.ifindex == 0, LinkUp: r.linkUp, Source: r.src,
+		Status: r.core.Status(), TableWait: !r.gate.IsZero(),
+		SendErrors: r.sendErrs, LastSent: r.lastSent,
+		Live: slices.Clone(r.live),
+	}
+	for _, err := range []struct {
+		to  *string
+		err error
+	}{{&s.PortError, r.portErr}, {&s.ApplyError, r.applyErr}, {&s.SendError, r.lastErr}} {
+		if err.err != nil {
+			*err.to = err.err.Error()
+		}
+	}
+	for _, v := range r.cfg.VIPs {
+		vs := VIPStatus{Prefix: v.Prefix, Excluded: v.Excluded, Wanted: r.wanted}
+		for _, a := range r.live {
+			vs.Applied = vs.Applied || a.Prefix == v.Prefix
+		}
+		s.VIPs = append(s.VIPs, vs)
+	}
+	for _, p := range r.heard {
+		if p.Addr.IsValid() {
+			s.Peers = append(s.Peers, p)
+		}
+	}
+	return s
+}
+
+// lateness is a histogram with four buckets for every power of two of
+// nanoseconds.
+type lateness struct {
+	n       uint64
+	max     time.Duration
+	buckets [4 * 64]uint64
+}
+
+func (l *lateness) add(d time.Duration) {
+	if d < 0 {
+		return
+	}
+	l.n++
+	l.max = max(l.max, d)
+	l.buckets[bucket(d)]++
+}
+
+func bucket(d time.Duration) int {
+	if d < 4 {
+		return int(d)
+	}
+	n := bits.Len64(uint64(d))
+	return 4*(n-2) + int(d>>(n-3)&3)
+}
+
+// upper is the largest value of a bucket.
+func upper(b int) time.Duration {
+	if b < 4 {
+		return time.Duration(b)
+	}
+	n := b/4 + 2
+	return time.Duration(4+b%4+1)<<(n-3) - 1
+}
+
+func (l *lateness) status() Lateness {
+	s := Lateness{Count: l.n, Max: l.max}
+	var seen uint64
+	for b, n := range l.buckets {
+		if seen += n; n > 0 && seen*100 >= l.n*99 {
+			s.P99 = min(upper(b), l.max)
+			break
+		}
+	}
+	return s
+}
