@@ -16,8 +16,11 @@ import (
 )
 
 const (
-	garpBatch = 64   // frames in one sendmmsg; so many are sent by Announce itself
-	garpQueue = 8192 // frames that may wait: 255 addresses, 5 rounds, 6 times
+	garpBatch = 64 // frames in one sendmmsg
+	// garpWindow is how often Announce itself sends up to garpBatch frames; a
+	// frame costs some 4 µs, and a takeover of 255 routers is 255 calls.
+	garpWindow = time.Millisecond
+	garpQueue  = 8192 // frames that may wait: 255 addresses, 5 rounds, 6 times
 	// garpLife is how long a frame may wait. One that is older could announce
 	// what has moved on since.
 	garpLife  = 100 * time.Millisecond
@@ -43,7 +46,10 @@ type PacketAnnouncer struct {
 	busy   bool // the goroutine is sending a part of the queue
 	closed bool
 	stats  AnnouncerStats
-	direct garpSender // of Announce
+	direct garpSender                                                 // of Announce
+	window time.Time                                                  // when Announce began to spend its budget
+	spent  int                                                        // frames of it
+	send   func(s *garpSender, frames []garpFrame) (sent, failed int) // a test may put its own
 
 	more chan struct{} // tells the goroutine that there is work; one is enough
 	done chan struct{}
@@ -73,18 +79,20 @@ func NewAnnouncer(log *slog.Logger) (*PacketAnnouncer, error) {
 		return nil, fmt.Errorf("link: open announcer: %w", os.NewSyscallError("setsockopt SO_PRIORITY", err))
 	}
 	a := &PacketAnnouncer{log: log, fd: fd, more: make(chan struct{}, 1), done: make(chan struct{})}
+	a.send = func(s *garpSender, frames []garpFrame) (int, int) { return s.send(fd, frames, log) }
 	go a.flush()
 	return a, nil
 }
 
-// Announce sends the first 64 frames at once when nothing waits and leaves the
-// rest to the announcer's goroutine, which also retries for 100 ms what did
-// not fit into the device's queue. The error tells of addresses that cannot be
+// Announce sends up to 64 frames in a millisecond itself and leaves the rest to
+// the announcer's goroutine, which also retries for 100 ms what did not fit
+// into the device's queue. The error tells of addresses that cannot be
 // announced; the others are. Any goroutine may call it.
 func (a *PacketAnnouncer) Announce(ifindex int, hw net.HardwareAddr, addrs []netip.Addr, rounds int) error {
 	var errs []error
 	round := make([]garpFrame, 0, len(addrs))
-	until := time.Now().Add(garpLife)
+	now := time.Now()
+	until := now.Add(garpLife)
 	for _, addr := range addrs {
 		frame, err := gratuitousARP(hw, addr)
 		if err != nil {
@@ -104,8 +112,12 @@ func (a *PacketAnnouncer) Announce(ifindex int, hw net.HardwareAddr, addrs []net
 		a.queue = append(a.queue, round[:fit]...)
 		a.stats.Dropped += uint64(len(round) - fit)
 	}
-	if !a.busy && len(a.queue) > 0 {
-		sent, failed := a.direct.send(a.fd, a.queue[:min(garpBatch, len(a.queue))], a.log)
+	if now.Sub(a.window) > garpWindow {
+		a.window, a.spent = now, 0
+	}
+	if n := min(garpBatch-a.spent, len(a.queue)); !a.busy && n > 0 {
+		a.spent += n
+		sent, failed := a.send(&a.direct, a.queue[:n])
 		a.stats.Sent += uint64(sent)
 		a.stats.Failed += uint64(failed)
 		a.cut(sent + failed)
@@ -163,7 +175,7 @@ func (a *PacketAnnouncer) flush() {
 			if len(batch) == 0 {
 				break
 			}
-			sent, failed := s.send(a.fd, batch, a.log)
+			sent, failed := a.send(&s, batch)
 			a.mu.Lock()
 			a.stats.Sent += uint64(sent)
 			a.stats.Queued += uint64(sent)

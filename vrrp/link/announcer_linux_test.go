@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 )
@@ -145,5 +146,56 @@ func TestAnnouncerQueue(t *testing.T) {
 	a.queue[0].until, a.queue[2].until = now.Add(-time.Second), now.Add(-time.Second)
 	if got := a.take(nil); len(got) != 3 || len(a.queue) != 0 || a.stats.Stale != garpQueue/2+2 {
 		t.Errorf("took %d, %d wait, %d stale", len(got), len(a.queue), a.stats.Stale)
+	}
+}
+
+// What the device has no room for comes later, complete and in order.
+func TestAnnouncerRetries(t *testing.T) {
+	a := announcer(t)
+	var got []netip.Addr
+	sent := make(chan netip.Addr, 100)
+	calls := 0
+	a.send = func(_ *garpSender, frames []garpFrame) (int, int) {
+		calls++
+		n := min(len(frames), []int{2, 0, 1, garpBatch}[min(calls, 4)-1])
+		for _, f := range frames[:n] {
+			sent <- f.addr
+		}
+		return n, 0
+	}
+	var want []netip.Addr
+	for i := range 6 {
+		want = append(want, netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}))
+	}
+	if err := a.Announce(2, mac(t, macA), want, 1); err != nil {
+		t.Fatal(err)
+	}
+	for len(got) < len(want) {
+		select {
+		case x := <-sent:
+			got = append(got, x)
+		case <-time.After(2 * time.Second):
+			t.Fatalf("got %v only", got)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v", got)
+	}
+	eventually(t, "the count", func() bool { return a.Stats() == AnnouncerStats{Sent: 6, Queued: 4} })
+}
+
+// However many calls come at once, few frames are sent on the caller's time.
+func TestAnnounceBudget(t *testing.T) {
+	a := &PacketAnnouncer{fd: -1, more: make(chan struct{}, 1)}
+	a.send = func(_ *garpSender, frames []garpFrame) (int, int) { return len(frames), 0 }
+	start := time.Now()
+	for range 255 {
+		if err := a.Announce(2, mac(t, macA), []netip.Addr{addr("192.0.2.1")}, 5); err != nil {
+			t.Fatal(err)
+		}
+	}
+	windows := int(time.Since(start)/garpWindow) + 1
+	if s := a.Stats(); int(s.Sent) > windows*garpBatch || int(s.Sent)+len(a.queue) != 255*5 {
+		t.Errorf("%d sent in %d windows, %d wait", s.Sent, windows, len(a.queue))
 	}
 }

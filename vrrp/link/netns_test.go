@@ -65,7 +65,11 @@ func inNetns(t testing.TB) bool {
 	cmd := exec.Command("ip", args...)
 	cmd.Env = append(os.Environ(), netnsEnv+"="+t.Name())
 	out, err := cmd.CombinedOutput()
-	t.Logf("in the namespace:\n%s", out)
+	if _, ok := t.(*testing.B); ok {
+		fmt.Printf("\n%s", out) // the log of a benchmark is cut short
+	} else {
+		t.Logf("in the namespace:\n%s", out)
+	}
 	switch {
 	case err != nil:
 		t.Errorf("failed in the namespace: %v", err)
