@@ -233,7 +233,7 @@ func (p *Parent) startChild(s *slot, resume []role.Resume) error {
 }
 
 func (p *Parent) boot(s *slot, resume []role.Resume) role.Boot {
-	b := role.Boot{Options: p.opts.Options, Config: p.configFor(s.role), Resume: resume, Restarted: s.restarts > 0}
+	b := role.Boot{Options: p.opts.Options, Config: p.configFor(s.role), Resume: resume, Other: p.other(s).wanted, Restarted: s.restarts > 0}
 	if s.role == role.VRRP {
 		b.Leftovers = p.leftovers.Addresses
 		for _, h := range p.held {

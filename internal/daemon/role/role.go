@@ -62,6 +62,8 @@ type Boot struct {
 	Leftovers []link.Address
 	// Owned is what the lvs role last said it owns.
 	Owned json.RawMessage
+	// Other is set when the other child process runs too.
+	Other bool
 	// Restarted is set for a child that replaces a dead one.
 	Restarted bool
 }

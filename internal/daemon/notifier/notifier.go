@@ -1,0 +1,151 @@
+// Package notifier joins package notify with the configuration: which
+// commands and pipes hear of what, as which user. Both child processes use it.
+package notifier
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os/user"
+	"sync"
+	"time"
+
+	"holdfast/internal/config"
+	"holdfast/internal/proc"
+	"holdfast/notify"
+)
+
+// StopLimit is how long notify scripts may still run when the daemon stops.
+const StopLimit = time.Second
+
+// scriptUser is the account that scripts run as when none is named.
+const scriptUser = "keepalived_script"
+
+// Notifier runs commands and writes lines. Its methods do not block, except
+// for Configure and Close.
+type Notifier struct {
+	log     *slog.Logger
+	scripts *notify.Scripts
+	fifos   *notify.FIFOs
+	cancel  context.CancelFunc
+
+	mu     sync.Mutex
+	global config.GlobalDefs
+}
+
+// New returns a Notifier without pipes; Configure opens them.
+func New(log *slog.Logger) *Notifier {
+	ctx, cancel := context.WithCancel(context.Background())
+	n := &Notifier{log: log, cancel: cancel}
+	n.scripts = notify.NewScripts(ctx, notify.ScriptsConfig{Run: n.run, Log: log})
+	n.fifos = notify.NewFIFOs(notify.FIFODeps{Start: n.start, Log: log})
+	return n
+}
+
+// Configure takes over the settings and opens, keeps and closes pipes. Those
+// with readers that another process starts have no Script.
+func (n *Notifier) Configure(g config.GlobalDefs, pipes ...config.FIFO) {
+	n.mu.Lock()
+	n.global = g
+	n.mu.Unlock()
+	var cfgs []notify.FIFOConfig
+	for _, p := range pipes {
+		if p.Path == "" {
+			continue
+		}
+		c := notify.FIFOConfig{Path: p.Path, Reader: n.Command(p.Script)}
+		if p.User != "" {
+			cred, err := proc.Lookup(p.User, p.Group)
+			if err != nil {
+				n.log.Error("notify fifo: user not found", "fifo", p.Path, "err", err)
+				continue
+			}
+			c.Owner = &notify.Owner{UID: int(cred.UID), GID: int(cred.GID)}
+		}
+		cfgs = append(cfgs, c)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), StopLimit)
+	defer cancel()
+	if err := n.fifos.Set(ctx, cfgs...); err != nil {
+		n.log.Error("notify fifo", "err", err)
+	}
+}
+
+// Command turns a configured command into one to run, with the user it runs as.
+func (n *Notifier) Command(c config.Command) notify.Command {
+	out := notify.Command{Args: c.Args, Shell: c.Shell, User: c.User, Group: c.Group}
+	if out.User == "" {
+		n.mu.Lock()
+		out.User, out.Group = ScriptUser(n.global)
+		n.mu.Unlock()
+	}
+	return out
+}
+
+// ScriptUser is the user and group that scripts run as by default: script_user,
+// else keepalived_script if there is such a user, else ourselves (empty).
+func ScriptUser(g config.GlobalDefs) (name, group string) {
+	if g.ScriptUser != "" {
+		return g.ScriptUser, g.ScriptGroup
+	}
+	if _, err := user.Lookup(scriptUser); err == nil {
+		return scriptUser, ""
+	}
+	return "", ""
+}
+
+// Queue runs the commands of one target one after another.
+func (n *Notifier) Queue(target string, commands ...notify.Command) {
+	n.scripts.Queue(target, commands...)
+}
+
+// Write writes a line to those of the pipes that are open.
+func (n *Notifier) Write(line string, pipes ...config.FIFO) {
+	paths := make([]string, 0, len(pipes))
+	for _, p := range pipes {
+		paths = append(paths, p.Path)
+	}
+	n.fifos.Write(line, paths...)
+}
+
+// Status is what the notify side shows of itself.
+type Status struct {
+	Scripts notify.ScriptStats          `json:"scripts"`
+	FIFOs   map[string]notify.FIFOStats `json:"fifos,omitempty"`
+}
+
+// Status returns the counters.
+func (n *Notifier) Status() Status {
+	return Status{Scripts: n.scripts.Stats(), FIFOs: n.fifos.Stats()}
+}
+
+// Close waits for what is queued, StopLimit at most, and ends everything.
+func (n *Notifier) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), StopLimit)
+	defer cancel()
+	if err := errors.Join(n.scripts.Drain(ctx), n.fifos.Close(ctx)); err != nil {
+		n.log.Warn("notify not finished within its limit", "limit", StopLimit, "err", err)
+	}
+	n.cancel()
+}
+
+func (n *Notifier) spec(c notify.Command) proc.Spec {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return proc.Spec{
+		Args: c.Args, Shell: c.Shell, User: c.User, Group: c.Group,
+		Timeout: c.Timeout, Secure: n.global.EnableScriptSecurity,
+	}
+}
+
+func (n *Notifier) run(ctx context.Context, c notify.Command) error {
+	return proc.Run(ctx, n.spec(c)).Error()
+}
+
+func (n *Notifier) start(c notify.Command) (notify.Program, error) {
+	p, err := proc.Start(n.spec(c))
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}

@@ -1,0 +1,28 @@
+package vrrp
+
+var reasonNames = [...]string{
+	ReasonNone:          "",
+	ReasonStart:         "started",
+	ReasonTimeout:       "no advert within the master-down interval",
+	ReasonMasterStopped: "the master stopped",
+	ReasonOwner:         "address owner",
+	ReasonHigherAdvert:  "a peer has the higher priority",
+	ReasonLowerAdvert:   "a peer has the lower priority",
+	ReasonLink:          "interface",
+	ReasonTrack:         "tracked",
+	ReasonGroup:         "sync group",
+	ReasonAddressLost:   "an address was removed by a stranger",
+	ReasonPriority:      "the priority changed",
+	ReasonShutdown:      "stopped",
+	ReasonResume:        "taken over from a process that died",
+	ReasonReload:        "reload",
+	ReasonYield:         "slept longer than the peers wait",
+}
+
+// String is the reason as logs and status say it.
+func (r Reason) String() string {
+	if int(r) < len(reasonNames) {
+		return reasonNames[r]
+	}
+	return "unknown"
+}
