@@ -40,6 +40,9 @@ func TestRunReportsHowAProgramEnded(t *testing.T) {
 			if r.String() != c.text {
 				t.Errorf("String() = %q, want %q", r, c.text)
 			}
+			if n, err := r.Status(); n != c.want.Exit || (err != nil) != (c.want.Signal != 0) {
+				t.Errorf("Status() = %d, %v", n, err)
+			}
 			if r.OK() != (c.want.Exit == 0) || (r.Error() == nil) != r.OK() {
 				t.Errorf("OK() = %v, Error() = %v", r.OK(), r.Error())
 			}

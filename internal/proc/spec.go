@@ -79,6 +79,15 @@ func (r Result) Error() error {
 	return errors.New(r.String())
 }
 
+// Status returns the exit status, or an error that says why there is none:
+// not started, timed out, stopped, ended by a signal.
+func (r Result) Status() (int, error) {
+	if r.Err == nil && !r.TimedOut && !r.Stopped && r.Signal == 0 {
+		return r.Exit, nil
+	}
+	return -1, r.Error()
+}
+
 // String describes the end for logs and status: "exit status 1".
 func (r Result) String() string {
 	switch {
