@@ -25,9 +25,10 @@ func (r *Router) update(now time.Time, cfg Config, out []Action) []Action {
 			r.timer = next
 		}
 		if !slices.Equal(old.Addresses, r.cfg.Addresses) {
+			owed := r.announce
 			out = r.addresses(true, out)
 			// Only new addresses are news to the neighbours.
-			r.announce = r.promoted || slices.ContainsFunc(r.cfg.Addresses, func(a netip.Addr) bool {
+			r.announce = owed || slices.ContainsFunc(r.cfg.Addresses, func(a netip.Addr) bool {
 				return !slices.Contains(old.Addresses, a)
 			})
 		}
