@@ -1,0 +1,302 @@
+package ipvs
+
+import (
+	"fmt"
+	"slices"
+)
+
+// VirtualServer is a service with everything that decides which of its real
+// servers are in the table.
+type VirtualServer struct {
+	Service
+	Servers []RealServer
+	// Quorum is the sum of weights of servers that are up from which on the
+	// service is up; 0 means 1. One above the sum of all configured weights
+	// is reduced to it.
+	Quorum uint32
+	// Hysteresis keeps the service from going up and down: it comes up at
+	// Quorum+Hysteresis and goes down below Quorum-Hysteresis. It is reduced
+	// to Quorum-1.
+	Hysteresis uint32
+	// Sorry is in the table alone while the service is down; nil: the servers
+	// that are up stay in service.
+	Sorry *SorryServer
+	// Omega tells the servers and the service down when the pool is stopped.
+	Omega bool
+}
+
+// RealServer is a destination with its checks.
+type RealServer struct {
+	Destination      // Weight is the configured one
+	Inhibit     bool // inhibit_on_failure: weight 0 instead of removal
+	Checks      []Check
+}
+
+// Check is one health check of a real server. Two checks of a server with
+// equal IDs are the same check, also across [Pool.Reload].
+type Check struct {
+	ID    string
+	Alpha bool // down until the first verdict; otherwise up until then
+}
+
+// SorryServer takes over when the service is down.
+type SorryServer struct {
+	Destination      // the weight is always 1
+	Inhibit     bool // in the table at weight 0 while it is not needed
+}
+
+// Verdict is what a check says of its server.
+type Verdict struct {
+	Service ServiceKey
+	Server  DestKey
+	Check   string // Check.ID
+	Up      bool
+	Weight  int // the weight the server should have; -1: the check does not say
+}
+
+// Event says that a real server or a virtual server went up or down.
+type Event struct {
+	Service ServiceKey
+	Server  DestKey // of a real server
+	Real    bool    // a real server; otherwise the virtual server itself
+	Up      bool
+	// Sum and Quorum say why, for the log: the weights that are up and the
+	// sum that was to be reached or kept.
+	Sum, Quorum uint64
+	// Sorry is set when the sorry server took over with this event.
+	Sorry bool
+}
+
+// String is the line that keepalived writes to a notify FIFO.
+func (e Event) String() string {
+	state := "DOWN"
+	if e.Up {
+		state = "UP"
+	}
+	if !e.Real {
+		return fmt.Sprintf("VS %s %s", e.Service, state)
+	}
+	p := e.Service.Protocol
+	if e.Service.FWMark != 0 {
+		p = TCP // the kernel's own answer for a service by mark
+	}
+	return fmt.Sprintf("RS [%s]:%s:%d %s %s", e.Server.Addr, ProtocolName(p), e.Server.Port, e.Service, state)
+}
+
+// Pool turns verdicts into the wanted table. It is pure: no clock, no
+// goroutine, no I/O. A Pool belongs to one goroutine.
+type Pool struct {
+	order    []ServiceKey // as configured
+	services map[ServiceKey]*virtual
+}
+
+// virtual is the state of a virtual server.
+type virtual struct {
+	VirtualServer
+	servers map[DestKey]*real
+	up      bool // quorum reached and not lost since
+	sorry   bool // the sorry server is in
+}
+
+// real is the state of a real server.
+type real struct {
+	RealServer
+	checks map[string]*checkState
+	failed int  // checks that are not up
+	told   bool // listeners know that it is down
+}
+
+type checkState struct {
+	up, known bool
+	weight    int // the last one asked for; -1: none
+}
+
+// NewPool returns a pool with the state before the first check, and the
+// events that this state is to be announced with. A service or server that
+// occurs twice counts once, the first time.
+func NewPool(services []VirtualServer) (*Pool, []Event) {
+	p := &Pool{services: map[ServiceKey]*virtual{}}
+	return p, p.Reload(services)
+}
+
+// Verdict takes a verdict and returns the events that follow from it. One for
+// something that is not in the pool is ignored.
+func (p *Pool) Verdict(v Verdict) []Event {
+	s := p.services[v.Service]
+	if s == nil {
+		return nil
+	}
+	r := s.servers[v.Server]
+	if r == nil {
+		return nil
+	}
+	c := r.checks[v.Check]
+	if c == nil {
+		return nil
+	}
+	var events []Event
+	wasUp := r.alive()
+	if c.up != v.Up {
+		c.up = v.Up
+		if v.Up {
+			r.failed--
+		} else {
+			r.failed++
+		}
+	}
+	c.known = true
+	if v.Weight >= 0 {
+		c.weight = v.Weight
+	}
+	switch {
+	case r.alive() && !wasUp:
+		r.told = false
+		events = append(events, s.serverEvent(r, true))
+	case !r.alive() && !r.told && (wasUp || !v.Up):
+		// Also the first failure of a server that counted as down from the
+		// start (alpha) is told.
+		r.told = true
+		events = append(events, s.serverEvent(r, false))
+	}
+	return append(events, s.judge(false)...)
+}
+
+// Stop returns the events of the end: those of services with Omega.
+func (p *Pool) Stop() []Event {
+	var events []Event
+	for _, k := range p.order {
+		if s := p.services[k]; s.Omega {
+			events = append(events, s.gone()...)
+		}
+	}
+	return events
+}
+
+// alive reports whether all checks of the server are up.
+func (r *real) alive() bool { return r.failed == 0 }
+
+// weight is the configured weight as its checks change it: each that asks for
+// a weight adds its difference to the configured one.
+func (r *real) weight() uint32 {
+	w := int(r.Weight)
+	for _, c := range r.checks {
+		if c.weight >= 0 {
+			w += c.weight - int(r.Weight)
+		}
+	}
+	return uint32(min(max(w, 0), maxWeight))
+}
+
+// maxWeight is the largest weight that keepalived and ipvsadm accept.
+const maxWeight = 65535
+
+// judge compares the weights that are up with the quorum. start is set when
+// the configuration is new: a service that is not up then gets its sorry
+// server although there was no loss.
+func (s *virtual) judge(start bool) []Event {
+	var sum uint64
+	for _, r := range s.servers {
+		if r.alive() {
+			sum += uint64(r.weight())
+		}
+	}
+	quorum, hysteresis := s.quorum()
+	switch {
+	case !s.up && sum >= quorum+hysteresis:
+		s.up, s.sorry = true, false
+		return []Event{{Service: s.ServiceKey, Up: true, Sum: sum, Quorum: quorum + hysteresis}}
+	case s.up && (sum == 0 || sum < quorum-hysteresis),
+		start && !s.up && s.Sorry != nil && !s.sorry:
+		s.up, s.sorry = false, s.Sorry != nil
+		return []Event{{Service: s.ServiceKey, Sum: sum, Quorum: quorum - hysteresis, Sorry: s.sorry}}
+	}
+	return nil
+}
+
+// quorum returns the limits in force.
+func (s *virtual) quorum() (quorum, hysteresis uint64) {
+	var total uint64
+	for _, r := range s.servers {
+		total += uint64(r.Weight)
+	}
+	// A service whose configured weights are all 0 comes up once a check
+	// gives one of them a weight.
+	quorum = max(min(uint64(s.Quorum), total), 1)
+	return quorum, min(uint64(s.Hysteresis), quorum-1)
+}
+
+func (s *virtual) serverEvent(r *real, up bool) Event {
+	return Event{Service: s.ServiceKey, Server: r.DestKey, Real: true, Up: up}
+}
+
+// gone returns the events of a service that ends.
+func (s *virtual) gone() []Event {
+	var events []Event
+	if s.up {
+		events = append(events, Event{Service: s.ServiceKey})
+	}
+	for _, c := range s.Servers {
+		if r := s.servers[c.DestKey]; r.alive() {
+			events = append(events, s.serverEvent(r, false))
+		}
+	}
+	return events
+}
+
+// entry is what the kernel should have for the service.
+func (s *virtual) entry() Entry {
+	e := Entry{Service: s.Service}
+	if s.Sorry != nil && (s.sorry || s.Sorry.Inhibit) {
+		d := s.Sorry.Destination
+		d.Weight = 0
+		if s.sorry {
+			d.Weight = 1
+		}
+		e.Dests = append(e.Dests, d)
+	}
+	for _, c := range s.Servers {
+		r := s.servers[c.DestKey]
+		d := r.Destination
+		switch {
+		case r.alive() && !s.sorry:
+			d.Weight = r.weight()
+		case r.Inhibit:
+			d.Weight = 0
+		default:
+			continue
+		}
+		if i := slices.IndexFunc(e.Dests, func(o Destination) bool { return o.DestKey == d.DestKey }); i >= 0 {
+			// The sorry server is a real server as well: in service as
+			// whichever of them is.
+			if !s.sorry {
+				e.Dests[i] = d
+			}
+			continue
+		}
+		e.Dests = append(e.Dests, d)
+	}
+	e.sort()
+	return e
+}
+
+// Table is the wanted table, in canonical order.
+func (p *Pool) Table() Table {
+	t := make(Table, 0, len(p.order))
+	for _, k := range p.order {
+		t = append(t, p.services[k].entry())
+	}
+	t.Sort()
+	return t
+}
+
+// Entry is the wanted entry of one service.
+func (p *Pool) Entry(k ServiceKey) (Entry, bool) {
+	s := p.services[k]
+	if s == nil {
+		return Entry{}, false
+	}
+	return s.entry(), true
+}
+
+// Services lists the services in the order of the configuration.
+func (p *Pool) Services() []ServiceKey { return slices.Clone(p.order) }

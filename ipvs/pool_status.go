@@ -1,0 +1,49 @@
+package ipvs
+
+// ServiceState is what a pool knows of a virtual server.
+type ServiceState struct {
+	Key                ServiceKey
+	Up                 bool // the quorum is reached
+	Sorry              bool // the sorry server is in service
+	Sum                uint64
+	Quorum, Hysteresis uint64 // in force
+	Servers            []ServerState
+}
+
+// ServerState is what a pool knows of a real server.
+type ServerState struct {
+	Key    DestKey
+	Up     bool
+	Weight uint32 // that it has, or would have if it were in service
+	Checks []CheckState
+}
+
+// CheckState is what a pool knows of a check.
+type CheckState struct {
+	ID    string
+	Up    bool
+	Known bool // there was a verdict
+}
+
+// State returns what is known of a service.
+func (p *Pool) State(k ServiceKey) (ServiceState, bool) {
+	s := p.services[k]
+	if s == nil {
+		return ServiceState{}, false
+	}
+	st := ServiceState{Key: k, Up: s.up, Sorry: s.sorry}
+	st.Quorum, st.Hysteresis = s.quorum()
+	for _, c := range s.Servers {
+		r := s.servers[c.DestKey]
+		ss := ServerState{Key: c.DestKey, Up: r.alive(), Weight: r.weight()}
+		if ss.Up {
+			st.Sum += uint64(ss.Weight)
+		}
+		for _, ch := range c.Checks {
+			cs := r.checks[ch.ID]
+			ss.Checks = append(ss.Checks, CheckState{ID: ch.ID, Up: cs.up, Known: cs.known})
+		}
+		st.Servers = append(st.Servers, ss)
+	}
+	return st, true
+}
