@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"net/netip"
 	"runtime"
 	"time"
 
@@ -61,7 +63,8 @@ type Engine struct {
 	byKey   map[key]*router
 	byName  map[string]*router
 	groups  []Group
-	results map[string]bool // last result of every tracked script
+	virtual map[netip.Addr]bool // addresses of all routers
+	results map[string]bool     // last result of every tracked script
 	ifaces  map[string]*link.Interface
 	byIndex map[int]*link.Interface
 	ports   map[link.Port]*portStats
@@ -107,6 +110,7 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 		dir:     vrrp.NewDirector(),
 		byKey:   map[key]*router{},
 		byName:  map[string]*router{},
+		virtual: map[netip.Addr]bool{},
 		results: map[string]bool{},
 		ports:   map[link.Port]*portStats{},
 		ended:   make(chan struct{}),
@@ -248,10 +252,15 @@ func (e *Engine) router(id vrrp.ID) *router {
 
 // tune computes what follows from all routers together.
 func (e *Engine) tune() {
-	e.minSleep = 1<<63 - 1
+	e.minSleep = math.MaxInt64
+	clear(e.virtual)
 	for _, r := range e.routers {
-		if r != nil {
-			e.minSleep = min(e.minSleep, r.dead-r.cfg.AdvertInt)
+		if r == nil {
+			continue
+		}
+		e.minSleep = min(e.minSleep, r.dead-r.cfg.AdvertInt)
+		for _, v := range r.cfg.VIPs {
+			e.virtual[v.Prefix.Addr()] = true
 		}
 	}
 }

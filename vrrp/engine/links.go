@@ -88,6 +88,7 @@ func (e *Engine) reopen(now time.Time) {
 	if len(failed) > 0 {
 		e.retryAt = now.Add(retryTime)
 	}
+	var starting []*router
 	for _, r := range e.routers {
 		if r == nil {
 			continue
@@ -109,8 +110,17 @@ func (e *Engine) reopen(now time.Time) {
 		present := i != nil && r.open && r.src.IsValid()
 		e.setLink(now, r, present, i != nil && i.Up)
 		if !r.started && present {
-			e.startRouter(now, r)
+			starting = append(starting, r)
 		}
+	}
+	// All that is known first: a sync group then starts in the state that it
+	// will keep.
+	for _, r := range starting {
+		e.clean(r)
+		e.feed(now, r)
+	}
+	for _, r := range starting {
+		e.startRouter(now, r)
 	}
 	e.dispatch(now)
 }
@@ -153,18 +163,10 @@ func (e *Engine) place(r *router) {
 // ownAddress is the first address of an interface, in the family and scope of
 // the router's peers, that no virtual router has.
 func (e *Engine) ownAddress(i *link.Interface, c *Router) netip.Addr {
-	virtual := map[netip.Addr]bool{}
-	for _, r := range e.routers {
-		if r != nil {
-			for _, v := range r.cfg.VIPs {
-				virtual[v.Prefix.Addr()] = true
-			}
-		}
-	}
 	local := len(c.Peers) > 0 && c.Peers[0].IsLinkLocalUnicast()
 	for _, p := range i.Addrs {
 		a := p.Addr()
-		if a.Is6() == c.is6() && (a.Is4() || a.IsLinkLocalUnicast() == local) && !virtual[a] {
+		if a.Is6() == c.is6() && (a.Is4() || a.IsLinkLocalUnicast() == local) && !e.virtual[a] {
 			return a
 		}
 	}
@@ -185,8 +187,6 @@ func (e *Engine) setLink(now time.Time, r *router, present, up bool) {
 
 // startRouter starts a router whose interface is there.
 func (e *Engine) startRouter(now time.Time, r *router) {
-	e.clean(r)
-	e.feed(now, r)
 	r.started = true
 	kind := vrrp.EventStart
 	if r.resume {

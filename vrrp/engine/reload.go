@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -57,11 +58,19 @@ func (e *Engine) reload(now time.Time, cfg Config) error {
 	if groups := e.groupConfigs(); !reflect.DeepEqual(groups, before) || len(fresh) > 0 {
 		e.acts = e.dir.SetGroups(now, groups, e.acts)
 	}
+	tracked := map[string]bool{}
 	for _, r := range e.routers {
-		if r != nil && r.started {
+		if r == nil {
+			continue
+		}
+		if r.started {
 			e.feed(now, r)
 		}
+		for _, k := range e.tracking(r) {
+			tracked[k] = true
+		}
 	}
+	maps.DeleteFunc(e.results, func(k string, _ bool) bool { return !tracked[k] })
 	e.dispatch(now)
 	e.tune()
 	e.reopen(now)

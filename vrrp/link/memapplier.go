@@ -126,8 +126,8 @@ func (a *MemApplier) apply() []Applied {
 			if err != nil && !errors.Is(err, syscall.EEXIST) {
 				errs[o] = append(errs[o], fmt.Errorf("add %v: %w", w.Prefix, err))
 			}
-			if errors.Is(err, syscall.EEXIST) {
-				h.refuse("add %v: %v", w.Prefix, err)
+			if errors.Is(err, syscall.EEXIST) && !i.marked(w.Prefix) {
+				h.refuse("add %v: %v", w.Prefix, err) // taken over from a predecessor or another owner it is fine
 			}
 		}
 	}
@@ -155,6 +155,11 @@ func (a *MemApplier) apply() []Applied {
 	}
 	clear(a.pending)
 	return out
+}
+
+// marked says whether the address is there and a daemon of ours installed it.
+func (i *memIface) marked(p netip.Prefix) bool {
+	return slices.Contains(i.addrs, memAddr{p, IFAProto})
 }
 
 func (w Address) same(o Address) bool { return w.Ifindex == o.Ifindex && w.Prefix == o.Prefix }

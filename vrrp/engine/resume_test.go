@@ -1,0 +1,189 @@
+package engine
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"holdfast/vrrp"
+	"holdfast/vrrp/link"
+)
+
+type linkNet = link.MemNet
+
+func resumeAt(name string, at time.Time) func(*Deps) {
+	return func(d *Deps) { d.Resume = []Resume{{Name: name, LastAdvert: at}} }
+}
+
+func TestResumeInTime(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.node("a", "192.0.2.1/24").start(config(vr(1, 150)))
+		b := l.node("b", "192.0.2.2/24").start(config(vr(1, 100)))
+		time.Sleep(10 * time.Second)
+		a.is(vrrp.Master)
+		last := a.obs.lastSent()
+		if age := time.Since(last); age < 0 || age > time.Second {
+			t.Fatalf("last sent %v ago", age)
+		}
+		a.kill()
+		removed := false
+		l.net.Change(func(n *linkNet) {
+			f := n.OnAddress
+			n.OnAddress = func(at time.Time, host, ifname string, p netip.Prefix, added bool) {
+				f(at, host, ifname, p, added)
+				removed = removed || host == "a" && !added
+			}
+		})
+		time.Sleep(time.Until(last.Add(2900 * time.Millisecond)))
+		at := time.Now()
+		a.start(config(vr(1, 150)), resumeAt("VI_1", last))
+		a.is(vrrp.Master)
+		if got := prios(l.adverts("a", at)); !slices.Equal(got, []int{150}) {
+			t.Fatalf("sent %v", got)
+		}
+		time.Sleep(10 * time.Second)
+		a.is(vrrp.Master)
+		b.is(vrrp.Backup)
+		if told := b.obs.told(); len(told) != 1 || removed {
+			t.Fatalf("the peer noticed: %q, address removed: %v", told, removed)
+		}
+		if told := a.obs.told(); !slices.Equal(told, []string{"VI_1 INIT>MASTER"}) {
+			t.Fatalf("told %q", told)
+		}
+	})
+}
+
+func TestResumeTooLate(t *testing.T) {
+	for _, age := range []time.Duration{
+		3*time.Second + time.Second/256,
+		-time.Hour, // a clock that was set back proves nothing
+	} {
+		bubble(t, func(t *testing.T, l *lab) {
+			a := l.node("a", "192.0.2.1/24").start(config(vr(1, 150)))
+			time.Sleep(10 * time.Second)
+			a.is(vrrp.Master)
+			a.kill()
+			time.Sleep(5 * time.Second)
+			at := time.Now()
+			a.start(config(vr(1, 150)), resumeAt("VI_1", at.Add(-age)))
+			a.is(vrrp.Backup)
+			if a.host.Has(addr("192.0.2.101")) || len(l.adverts("a", at)) != 0 {
+				t.Fatal("the left-over address is still there, or something was sent")
+			}
+		})
+	}
+}
+
+// Left-overs that no configuration names any more are removed as well.
+func TestLeftOvers(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.node("a", "192.0.2.1/24")
+		for _, p := range []string{"192.0.2.101/32", "192.0.2.77/32", "192.0.2.88/32"} {
+			if err := a.host.AddAddress("eth0", vr(1, 1, p).VIPs[0].Prefix); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a.start(config(vr(1, 100)), func(d *Deps) {
+			d.LeftOvers = []link.Address{{Ifindex: 1, Prefix: vr(1, 1, "192.0.2.77/32").VIPs[0].Prefix}}
+		})
+		a.is(vrrp.Backup)
+		if a.host.Has(addr("192.0.2.101")) || a.host.Has(addr("192.0.2.77")) || !a.host.Has(addr("192.0.2.88")) {
+			t.Fatal("want the configured and the listed one removed, and no other")
+		}
+	})
+}
+
+// A master that was stopped for longer than its peers wait finds another one:
+// it says nothing, gives up its addresses, and preempts as anyone would.
+func TestLateWakeUpYields(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.node("a", "192.0.2.1/24").start(config(vr(1, 150)))
+		b := l.node("b", "192.0.2.2/24").start(config(vr(1, 100)))
+		time.Sleep(10 * time.Second)
+		a.is(vrrp.Master)
+		a.proc.Pause()
+		time.Sleep(20 * time.Second)
+		b.is(vrrp.Master)
+		announced := len(a.proc.Announced())
+		at := time.Now()
+		a.proc.Continue()
+		synctest.Wait()
+		a.is(vrrp.Backup)
+		if got := l.adverts("a", at); len(got) != 0 || a.host.Has(addr("192.0.2.101")) || len(a.proc.Announced()) != announced {
+			t.Fatalf("it should be silent and without address: %+v", got)
+		}
+		if s := a.status(); s.Lateness.Max < 19*time.Second {
+			t.Fatalf("lateness %+v", s.Lateness)
+		}
+		if told := a.obs.told(); told[len(told)-1] != "VI_1 MASTER>BACKUP" || a.obs.changes[len(a.obs.changes)-1].Peer != addr("192.0.2.2") {
+			t.Fatalf("told %q", told)
+		}
+		time.Sleep(2 * time.Second) // b's adverts have the lower priority
+		if got := l.adverts("a", at); len(got) != 0 {
+			t.Fatalf("preempted too early: %+v", got)
+		}
+		time.Sleep(3 * time.Second)
+		a.is(vrrp.Master)
+		b.is(vrrp.Backup)
+	})
+}
+
+func TestLateWakeUpAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.node("a", "192.0.2.1/24").start(config(vr(1, 150)))
+		time.Sleep(10 * time.Second)
+		told := len(a.obs.told())
+		a.proc.Pause()
+		time.Sleep(20 * time.Second)
+		at := time.Now()
+		a.proc.Continue()
+		synctest.Wait()
+		if got := prios(l.adverts("a", at)); !slices.Equal(got, []int{150}) {
+			t.Fatalf("want one advert, not the missed ones: %v", got)
+		}
+		time.Sleep(5 * time.Second)
+		a.is(vrrp.Master)
+		if got := a.obs.told(); len(got) != told {
+			t.Fatalf("told %q", got)
+		}
+	})
+}
+
+// Shorter than the peers wait: the master goes on, whoever was heard.
+func TestShortPause(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.node("a", "192.0.2.1/24").start(config(vr(1, 150)))
+		b := l.node("b", "192.0.2.2/24").start(config(vr(1, 100)))
+		time.Sleep(10 * time.Second)
+		a.proc.Pause()
+		time.Sleep(2900 * time.Millisecond)
+		a.proc.Continue()
+		time.Sleep(5 * time.Second)
+		a.is(vrrp.Master)
+		b.is(vrrp.Backup)
+		if told := b.obs.told(); len(told) != 1 {
+			t.Fatalf("told %q", told)
+		}
+	})
+}
+
+// A backup that was stopped has adverts waiting in its socket: it reads them
+// before it believes its timer.
+func TestLateWakeUpOfABackup(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.node("a", "192.0.2.1/24").start(config(vr(1, 150)))
+		b := l.node("b", "192.0.2.2/24").start(config(vr(1, 100)))
+		time.Sleep(10 * time.Second)
+		b.proc.Pause()
+		time.Sleep(2 * time.Hour) // more than a receive buffer holds, too
+		b.proc.Continue()
+		time.Sleep(5 * time.Second)
+		a.is(vrrp.Master)
+		b.is(vrrp.Backup)
+		if got := l.adverts("b", l.began); len(got) != 0 {
+			t.Fatalf("sent %+v", got)
+		}
+	})
+}
