@@ -15,12 +15,11 @@ type building struct {
 	groups    []*group
 	groupName map[string]bool
 	services  []*service
+	kept      []*service // those in the configuration, in its order
+	hints     int        // proposals made
 
-	vrrpScripts  bool // a script or notify command of VRRP can be executed
-	checkScripts bool // likewise of virtual and real servers
-	scriptPos    Pos
-	checkPos     Pos
-	mail         bool // "no mail is sent" was said
+	scriptPos map[string]Pos
+	mail      bool // "no mail is sent" was said
 }
 
 // globals is global_defs in the making.
@@ -43,6 +42,7 @@ func newBuilding(d *decoder) *building {
 		scripts:   map[string]*VRRPScript{},
 		byName:    map[string]*instance{},
 		groupName: map[string]bool{},
+		scriptPos: map[string]Pos{},
 	}
 	b.global = globals{
 		GlobalDefs: GlobalDefs{
@@ -97,7 +97,6 @@ type instance struct {
 	priorityPos  Pos
 	notYet       []string
 	vipPos       Pos
-	trackPos     map[string]Pos
 }
 
 // group is a vrrp_sync_group in the making.
@@ -111,7 +110,6 @@ type group struct {
 type service struct {
 	VirtualServer
 	pos          Pos
-	name         string // as keepalived writes it in its messages
 	group        string
 	protocolSet  bool
 	weight       int

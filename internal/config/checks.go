@@ -22,7 +22,7 @@ func (d *decoder) interfaceExists(name string, pos Pos, what string) {
 		class = ClassNone
 	}
 	d.reportHint(pos, Warning, class, "no-such-interface",
-		what+": "+clip(name)+" does not exist", didYouMean(name, slices.Sorted(maps.Keys(have))))
+		what+": "+clip(name)+" does not exist", d.didYouMean(name, func() []string { return slices.Sorted(maps.Keys(have)) }))
 }
 
 // duplicateRouters reports virtual routers that answer to the same adverts.
@@ -42,7 +42,7 @@ func (d *decoder) duplicateRouters() {
 		k := key{i.Interface, i.Family, i.VirtualRouterID, i.McastDstIP}
 		if len(i.UnicastPeer) == 0 {
 			if other := first[k]; other != nil {
-				d.about(i, Error, ClassFatal, "duplicate-vrid", "VRID %d with IPv%d is used by vrrp_instance %s on %s already", i.VirtualRouterID, i.Family, other.Name, i.Interface)
+				d.about(i, Error, ClassGeneral, "duplicate-vrid", "VRID %d with IPv%d is used by vrrp_instance %s on %s already", i.VirtualRouterID, i.Family, other.Name, i.Interface)
 				continue
 			}
 			first[k] = i

@@ -105,9 +105,10 @@ func isBlank(c byte) bool {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\v' || c == '\f'
 }
 
-// shellSyntax reports whether the program's name contains characters that only
-// a shell gives a meaning, so that it cannot be a file to execute.
-func shellSyntax(program string) bool { return strings.ContainsAny(program, "<>|&;$`*?(){}") }
+// shellSyntax reports whether a command can only be meant for a shell: one that
+// begins with a redirection, such as </dev/tcp/192.0.2.1/80. keepalived runs
+// everything else directly.
+func shellSyntax(program string) bool { return strings.HasPrefix(program, "<") }
 
 // command reads the command line of a script-like keyword. text gives the words
 // of the statement after the keyword: the first one holds the whole command

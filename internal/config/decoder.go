@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -258,28 +259,30 @@ func (d *decoder) unknown(path string, n *Node) {
 		fmt.Sprintf("unknown keyword '%s' %s", clip(name), where), d.keywordHint(path, name))
 }
 
+// maxHints bounds the proposals for one configuration: a file that is not a
+// configuration at all has a slip in every line.
+const maxHints = 100
+
+// didYouMean proposes one of the candidates for a word that is none of them.
+func (d *decoder) didYouMean(word string, candidates func() []string) string {
+	if d.state.hints >= maxHints || len(word) > 64 {
+		return ""
+	}
+	d.state.hints++
+	if s := suggest(word, candidates()); s != "" {
+		return "did you mean " + s + "?"
+	}
+	return ""
+}
+
 // keywordHint proposes a keyword: one with a similar name in this block, or the
 // place where a keyword of this very name belongs.
 func (d *decoder) keywordHint(path, name string) string {
-	var names []string
-	for n := range index().blocks[path] {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	if h := didYouMean(name, names); h != "" {
+	x := index()
+	if h := d.didYouMean(name, func() []string { return slices.Sorted(maps.Keys(x.blocks[path])) }); h != "" {
 		return h
 	}
-	var places []string
-	for b, m := range index().blocks {
-		if _, ok := m[name]; ok {
-			if b == "" {
-				b = "the top level"
-			}
-			places = append(places, b)
-		}
-	}
-	slices.Sort(places)
-	if len(places) > 0 && len(places) <= 3 {
+	if places := x.places[name]; len(places) > 0 && len(places) <= 3 {
 		return "it belongs to " + strings.Join(places, " or ")
 	}
 	return ""

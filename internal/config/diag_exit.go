@@ -1,9 +1,6 @@
 package config
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // TestExit returns the exit code that "keepalived -t" gives for a file with
 // these findings: 0 for none, 2 when it stops while parsing, 4 when it says
@@ -40,24 +37,4 @@ func TestExit(diags []Diagnostic) int {
 // HasErrors reports whether one of the findings is an error.
 func HasErrors(diags []Diagnostic) bool {
 	return slices.ContainsFunc(diags, func(d Diagnostic) bool { return d.Severity == Error })
-}
-
-// sortDiagnostics orders findings by place; those without a line come last. It
-// keeps the order of findings at one place.
-func sortDiagnostics(diags []Diagnostic, files []string) {
-	order := make(map[string]int, len(files))
-	for i, f := range files {
-		if _, ok := order[f]; !ok {
-			order[f] = i
-		}
-	}
-	slices.SortStableFunc(diags, func(a, b Diagnostic) int {
-		if (a.Pos.Line == 0) != (b.Pos.Line == 0) {
-			return cmp.Compare(b.Pos.Line, a.Pos.Line)
-		}
-		return cmp.Or(
-			cmp.Compare(order[a.Pos.File], order[b.Pos.File]),
-			cmp.Compare(a.Pos.Line, b.Pos.Line),
-		)
-	})
 }

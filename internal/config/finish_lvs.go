@@ -24,7 +24,8 @@ func (d *decoder) finishService(s *service) {
 	if s.SorryServer != nil {
 		d.sorry(s)
 	}
-	seen := map[netip.AddrPort]bool{}
+	seen := make(map[netip.AddrPort]bool, len(s.reals))
+	s.RealServers = make([]RealServer, 0, len(s.reals))
 	for _, r := range s.reals {
 		if !d.finishReal(s, r) {
 			continue
@@ -47,6 +48,7 @@ func (d *decoder) finishService(s *service) {
 		return // reported where it stands
 	}
 	d.cfg.VirtualServers = append(d.cfg.VirtualServers, s.VirtualServer)
+	d.state.kept = append(d.state.kept, s)
 }
 
 // serviceDefaults fills protocol, scheduler, method and delay_loop.
@@ -124,11 +126,11 @@ func (d *decoder) sorry(s *service) {
 		s.SorryServer = nil
 		return
 	}
-	d.serverPort(s, r.Forward, &r.Port, s.pos, "sorry_server "+r.Addr.String())
+	d.serverPort(s, r.Forward, &r.Port, s.pos, "sorry_server", r.Addr)
 }
 
 // serverPort forces the port of a server that gets packets unchanged.
-func (d *decoder) serverPort(s *service, f Forward, port *uint16, pos Pos, what string) {
+func (d *decoder) serverPort(s *service, f Forward, port *uint16, pos Pos, what string, addr netip.Addr) {
 	if s.FWMark != 0 || s.group != "" {
 		return
 	}
@@ -138,7 +140,7 @@ func (d *decoder) serverPort(s *service, f Forward, port *uint16, pos Pos, what 
 	}
 	if f.Method != NAT && *port != s.Port {
 		d.report(pos, Warning, ClassGeneral, "port-mismatch", fmt.Sprintf(
-			"virtual_server %s: %s: port %d cannot differ from the service's with %s: %d is used", s.describe(), what, *port, methodName(f.Method), s.Port))
+			"virtual_server %s: %s %v: port %d cannot differ from the service's with %s: %d is used", s.describe(), what, addr, *port, methodName(f.Method), s.Port))
 		*port = s.Port
 	}
 }
@@ -155,7 +157,7 @@ func (d *decoder) finishReal(s *service, r *realServer) bool {
 			"virtual_server %s: real_server %v is of another family: it is ignored", s.describe(), r.Addr))
 		return false
 	}
-	d.serverPort(s, r.Forward, &r.Port, r.pos, "real_server "+r.Addr.String())
+	d.serverPort(s, r.Forward, &r.Port, r.pos, "real_server", r.Addr)
 	if r.LowerThreshold > r.UpperThreshold && r.UpperThreshold != 0 {
 		d.report(r.pos, Warning, ClassGeneral, "threshold", fmt.Sprintf("real_server %v: lthreshold is above uthreshold", r.Addr))
 	}
@@ -164,6 +166,9 @@ func (d *decoder) finishReal(s *service, r *realServer) bool {
 	}
 	r.SMTPAlert = d.alert(r.SMTPAlert, d.state.global.smtpAlertChecker, true)
 	outer := r.check.under(s.check)
+	if len(r.checkers) > 0 {
+		r.Checkers = make([]Checker, 0, len(r.checkers))
+	}
 	for _, c := range r.checkers {
 		c.complete(r, outer)
 		r.Checkers = append(r.Checkers, c.Checker)
@@ -249,17 +254,10 @@ func (d *decoder) duplicateServices() {
 	}
 	seen := map[key]bool{}
 	out := d.cfg.VirtualServers[:0]
-	for _, s := range d.cfg.VirtualServers {
+	for n, s := range d.cfg.VirtualServers {
 		k := key{netip.AddrPortFrom(s.Addr, s.Port), s.Protocol, s.FWMark, s.Family}
 		if seen[k] {
-			one := service{VirtualServer: s}
-			pos := Pos{}
-			for _, b := range d.state.services {
-				if b.Addr == s.Addr && b.Port == s.Port && b.Protocol == s.Protocol && b.FWMark == s.FWMark {
-					pos = b.pos // the last one with this key
-				}
-			}
-			d.report(pos, Warning, ClassNone, "duplicate-service", "virtual_server "+one.describe()+" is given twice: the first one counts")
+			d.aboutService(d.state.kept[n], Warning, ClassNone, "duplicate-service", "it is given twice: the first one counts")
 			continue
 		}
 		seen[k] = true
@@ -280,7 +278,7 @@ func (d *decoder) finishSync() {
 		i, ok := d.state.byName[s.Instance]
 		if !ok {
 			d.reportHint(d.state.global.syncPos, Warning, ClassGeneral, "unknown-instance",
-				"lvs_sync_daemon: there is no vrrp_instance "+clip(s.Instance)+": it is ignored", didYouMean(s.Instance, d.instanceNames()))
+				"lvs_sync_daemon: there is no vrrp_instance "+clip(s.Instance)+": it is ignored", d.didYouMean(s.Instance, d.instanceNames))
 			g.LVSSyncDaemon = nil
 			return
 		}

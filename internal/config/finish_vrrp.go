@@ -32,14 +32,7 @@ func (d *decoder) finish() {
 	}
 	d.duplicateServices()
 	d.finishSync()
-	if !b.global.EnableScriptSecurity {
-		const text = "programs are run as root without enable_script_security"
-		if b.vrrpScripts {
-			d.report(b.scriptPos, Warning, ClassSecurity, "script-security", text)
-		} else if b.checkScripts {
-			d.report(b.checkPos, Warning, ClassSecurity, "script-security", text)
-		}
-	}
+	d.commands()
 }
 
 // about reports a finding on a whole instance.
@@ -278,7 +271,7 @@ func (d *decoder) finishGroups() {
 			switch {
 			case !ok:
 				d.reportHint(g.memberPos[k], Warning, ClassGeneral, "unknown-member",
-					"vrrp_sync_group "+g.Name+": there is no vrrp_instance "+clip(m)+": it is ignored", didYouMean(m, d.instanceNames()))
+					"vrrp_sync_group "+g.Name+": there is no vrrp_instance "+clip(m)+": it is ignored", d.didYouMean(m, d.instanceNames))
 			case in[m] == g.Name:
 				d.report(g.memberPos[k], Warning, ClassGeneral, "duplicate-name", "vrrp_sync_group "+g.Name+": "+m+" is named twice")
 			case in[m] != "":

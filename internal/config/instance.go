@@ -1,7 +1,9 @@
 package config
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -32,30 +34,20 @@ func openScript(d *decoder, _ any, n *Node) {
 			return
 		}
 		d.state.scripts[s.Name] = s
+		d.state.scriptPos[s.Name] = n.Pos
 		d.cfg.Scripts = append(d.cfg.Scripts, *s)
 	})
 }
 
-// usable checks a command of VRRP against script security: without a user to
-// run it as it is refused.
+// usable checks a command against script security: without a user to run it
+// as it is refused.
 func (d *decoder) usable(c *Command, n *Node) bool {
-	return d.secure(c, n, &d.state.vrrpScripts, &d.state.scriptPos)
-}
-
-// usableCheck is usable for the commands of virtual and real servers.
-func (d *decoder) usableCheck(c *Command, n *Node) bool {
-	return d.secure(c, n, &d.state.checkScripts, &d.state.checkPos)
-}
-
-func (d *decoder) secure(c *Command, n *Node, used *bool, pos *Pos) bool {
-	if c.User == "" && d.state.global.ScriptUser == "" && d.state.global.EnableScriptSecurity &&
+	g := &d.state.global
+	if c.User == "" && g.ScriptUser == "" && g.EnableScriptSecurity &&
 		d.opts.UserExists != nil && !d.opts.UserExists("keepalived_script") {
 		d.report(n.Pos, Warning, ClassGeneral, "no-script-user",
 			"enable_script_security needs script_user or a user keepalived_script: "+n.Text()+" is ignored")
 		return false
-	}
-	if !*used && (used == &d.state.checkScripts || c.Shell || d.opts.Executable == nil || d.opts.Executable(c.Args[0])) {
-		*used, *pos = true, n.Pos
 	}
 	return true
 }
@@ -264,15 +256,14 @@ func instanceSyncDaemon(d *decoder, i *instance, n *Node) {
 }
 
 // trackInterface reads one line of track_interface.
-func (d *decoder) trackInterface(to *[]Track, _ string, n *Node) {
+func (d *decoder) trackInterface(to *[]Track, n *Node) {
 	t, ok := d.track(n, 0, false)
 	if !ok {
 		return
 	}
-	for i, have := range *to {
+	for _, have := range *to {
 		if have.Name == t.Name {
 			d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", "track_interface: "+t.Name+" is already tracked: this line is ignored")
-			_ = i
 			return
 		}
 	}
@@ -285,12 +276,9 @@ func (d *decoder) trackScript(to *[]Track, owner string, n *Node) {
 	name := n.Words[0].Text
 	s, ok := d.state.scripts[name]
 	if !ok {
-		var names []string
-		for k := range d.state.scripts {
-			names = append(names, k)
-		}
 		d.reportHint(n.Pos, Warning, ClassGeneral, "unknown-script",
-			owner+": track_script "+clip(name)+" is not defined"+map[bool]string{false: " above"}[d.toml()]+": it is ignored", didYouMean(name, names))
+			owner+": track_script "+clip(name)+" is not defined"+map[bool]string{false: " above"}[d.toml()]+": it is ignored",
+			d.didYouMean(name, func() []string { return slices.Sorted(maps.Keys(d.state.scripts)) }))
 		return
 	}
 	t, ok := d.track(n, s.Weight, s.Reverse)

@@ -150,7 +150,7 @@ func realRows() []Keyword {
 // checkScript is a command of a virtual or real server.
 func checkScript[T any](get func(t *T) *Command) value {
 	return script(func(d *decoder, t *T, c Command, n *Node) {
-		if d.usableCheck(&c, n) {
+		if d.usable(&c, n) {
 			*get(t) = c
 		}
 	})

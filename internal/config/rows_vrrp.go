@@ -94,7 +94,7 @@ func groupRows() []Keyword {
 			}
 		}), []Arg{{Name: "name", Rest: true}}, "the members"),
 		linesRow("track_interface", common, lineBlock("<interface> "+weightSyntax, func(d *decoder, g *group, n *Node) {
-			d.trackInterface(&g.TrackInterfaces, "", n)
+			d.trackInterface(&g.TrackInterfaces, n)
 		}), trackLine("name"), "interfaces tracked for every member"),
 		linesRow("track_script", core, lineBlock("<vrrp_script> "+weightSyntax, func(d *decoder, g *group, n *Node) {
 			d.trackScript(&g.TrackScripts, g.Name, n)
@@ -167,7 +167,7 @@ func instanceRows() []Keyword {
 		}, "routers that adverts go to in place of the multicast group"),
 		row("unicast_fault_no_peer", rare, flag(func(i *instance) { i.faultNoPeer = true }), "off; always on in TOML", "unicast without peers does not fall back to multicast"),
 		row("check_unicast_src", common, flag(func(i *instance) { i.CheckUnicastSrc = true }), g, "accept adverts from the peers only"),
-		linesRow("track_interface", core, lineBlock("<interface> "+weightSyntax, func(d *decoder, i *instance, n *Node) { d.trackInterface(&i.TrackInterfaces, i.Name, n) }), trackLine("name"), "other interfaces: down means FAULT, or moves the priority"),
+		linesRow("track_interface", core, lineBlock("<interface> "+weightSyntax, func(d *decoder, i *instance, n *Node) { d.trackInterface(&i.TrackInterfaces, n) }), trackLine("name"), "other interfaces: down means FAULT, or moves the priority"),
 		linesRow("track_script", core, lineBlock("<vrrp_script> "+weightSyntax, func(d *decoder, i *instance, n *Node) { d.trackScript(&i.TrackScripts, i.Name, n) }), trackLine("name"), "scripts: failure means FAULT, or moves the priority"),
 		row("dont_track_primary", common, flag(func(i *instance) { i.DontTrackPrimary = true }), "off", "the own interface being down is no FAULT"),
 		row("accept", rare, flag(func(i *instance) { i.Accept = true }), "on", "accept packets to the addresses while master"),

@@ -109,11 +109,12 @@ func (k *Keyword) Path() string {
 type schemaIndex struct {
 	rows   []*Keyword
 	blocks map[string]map[string]*Keyword
+	places map[string][]string // keyword -> blocks that have it, for proposals
 }
 
 // index builds the tables once, on first use.
 var index = sync.OnceValue(func() *schemaIndex {
-	x := &schemaIndex{blocks: map[string]map[string]*Keyword{}}
+	x := &schemaIndex{blocks: map[string]map[string]*Keyword{}, places: map[string][]string{}}
 	for _, rows := range schemaTables() {
 		for i := range rows {
 			x.add(&rows[i])
@@ -134,6 +135,11 @@ func (x *schemaIndex) add(k *Keyword) {
 	}
 	x.rows = append(x.rows, k)
 	m[k.Name] = k
+	place := k.Block
+	if place == "" {
+		place = "the top level"
+	}
+	x.places[k.Name] = append(x.places[k.Name], place)
 	for _, a := range k.Aliases {
 		if _, taken := m[a]; !taken {
 			m[a] = k

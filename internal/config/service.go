@@ -75,7 +75,7 @@ func lbAlgo(d *decoder, s *service, n *Node) {
 		return
 	}
 	if !slices.Contains(schedulers, a) {
-		d.reportHint(n.ArgPos(0), Warning, ClassGeneral, "bad-value", d.kw.Name+": there is no scheduler '"+clip(a)+"', ignored", didYouMean(a, schedulers))
+		d.reportHint(n.ArgPos(0), Warning, ClassGeneral, "bad-value", d.kw.Name+": there is no scheduler '"+clip(a)+"', ignored", d.didYouMean(a, func() []string { return schedulers }))
 		return
 	}
 	s.LBAlgo = a
@@ -96,7 +96,7 @@ func (d *decoder) method(n *Node) (Forward, bool) {
 	case "TUN":
 		f.Method = TUN
 	default:
-		d.reportHint(n.ArgPos(0), Warning, ClassGeneral, "bad-value", d.kw.Name+": '"+clip(a)+"' is not one of NAT DR TUN, ignored", didYouMean(a, []string{"NAT", "DR", "TUN"}))
+		d.reportHint(n.ArgPos(0), Warning, ClassGeneral, "bad-value", d.kw.Name+": '"+clip(a)+"' is not one of NAT DR TUN, ignored", d.didYouMean(a, func() []string { return []string{"NAT", "DR", "TUN"} }))
 		return f, false
 	}
 	csum := false
@@ -318,7 +318,7 @@ func (d *decoder) checkerComplete(c *checker, n *Node) bool {
 			d.report(n.End, Warning, ClassGeneral, "no-script", "MISC_CHECK has no misc_path: it is ignored")
 			return false
 		}
-		return d.usableCheck(&c.MiscPath, n)
+		return d.usable(&c.MiscPath, n)
 	}
 	return true
 }

@@ -22,17 +22,6 @@ func suggest(word string, candidates []string) string {
 	return best
 }
 
-// didYouMean wraps suggest for the hint of a diagnostic.
-func didYouMean(word string, candidates []string) string {
-	if len(word) > 64 {
-		return ""
-	}
-	if s := suggest(word, candidates); s != "" {
-		return "did you mean " + s + "?"
-	}
-	return ""
-}
-
 // distance returns the number of insertions, deletions, replacements and swaps
 // of neighbours that turn a into b, or limit when there are at least as many.
 func distance(a, b string, limit int) int {

@@ -51,8 +51,7 @@ func (r *reader) includeLine(text string, pos config.Pos, depth int) bool {
 // include reads every file that matches a pattern; relative ones start at dir.
 func (r *reader) include(pattern, dir string, pos config.Pos, depth int, check check) {
 	if depth > maxDepth {
-		r.once("depth", pos, config.Error, config.ClassGeneral, "include-depth",
-			"includes go deeper than %d files: does %s include itself?", maxDepth, pos.File)
+		r.bound(pos, "include-depth", "includes go deeper than %d files", maxDepth)
 		return
 	}
 	alternatives := expandBraces(pattern)

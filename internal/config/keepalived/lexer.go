@@ -31,9 +31,8 @@ func stripComment(line string) string {
 }
 
 // split cuts a line without comment at its braces. Braces in double quotes or
-// behind a backslash are text.
-func split(line string) []piece {
-	var out []piece
+// behind a backslash are text. The pieces are appended to out.
+func split(out []piece, line string) []piece {
 	quoted := false
 	start := 0
 	flush := func(end int) {
@@ -64,8 +63,9 @@ const blanks = " \t\r\v\f"
 
 // words splits a statement into words. Double quotes group, and a quote ends
 // the word before it; single quotes and backslashes are plain characters. ok is
-// false when a quote is not closed: the words before it are returned.
-func words(text string, pos config.Pos) (out []config.Word, ok bool) {
+// false when a quote is not closed: the words before it are returned. The words
+// are appended to out.
+func words(out []config.Word, text string, pos config.Pos) ([]config.Word, bool) {
 	column := pos.Column
 	at := func(i int) config.Pos { return config.Pos{File: pos.File, Line: pos.Line, Column: column + i} }
 	for i := 0; i < len(text); {

@@ -52,14 +52,28 @@ func (r *reader) definition(text string, pos config.Pos) bool {
 	if n == 0 || len(text) <= n+1 || text[n+1] != '=' {
 		return false
 	}
-	value := strings.Trim(text[n+2:], blanks)
-	if strings.HasSuffix(value, `\`) {
-		r.once("multi-line", pos, config.Error, config.ClassNone, "not-active",
-			"definitions over several lines are not active yet ($%s)", text[1:n+1])
-		return true
-	}
-	r.params[text[1:n+1]] = value
+	r.define(text[1:n+1], text[n+2:], pos)
 	return true
+}
+
+// define sets a parameter. A value that ends in a backslash goes on in the next
+// line, and the parameter then stands for several lines.
+func (r *reader) define(name, value string, _ config.Pos) {
+	value = strings.Trim(value, blanks)
+	more := strings.HasSuffix(value, `\`)
+	value = strings.TrimRight(strings.TrimSuffix(value, `\`), blanks)
+	if r.defining != "" {
+		value = r.params[name] + "\n" + value
+	}
+	r.params[name] = value
+	r.defining = ""
+	if more {
+		r.defining = name
+	}
+	if len(value) > maxExpansion {
+		r.defining = ""
+		r.params[name] = ""
+	}
 }
 
 // nameLength returns the length of the parameter name at the start of s.

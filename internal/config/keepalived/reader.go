@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"holdfast/internal/config"
@@ -14,7 +15,7 @@ import (
 const (
 	maxLine  = 1023     // bytes of a line; keepalived drops longer ones
 	maxDepth = 16       // includes within includes
-	maxFiles = 4096     // files of one configuration
+	maxFiles = 1024     // files of one configuration
 	maxBytes = 64 << 20 // bytes of all of them
 	maxNest  = 64       // blocks within blocks
 )
@@ -42,16 +43,22 @@ type Options struct {
 
 // reader builds the tree of one configuration.
 type reader struct {
-	opts   Options
-	root   *config.Node
-	open   []*config.Node // blocks that are open, the root first
-	last   *config.Node   // statement that a following '{' belongs to
-	deep   int            // braces opened beyond maxNest
-	files  []string
-	bytes  int
-	diags  []config.Diagnostic
-	params map[string]string
-	said   map[string]bool // what is reported once only
+	opts     Options
+	root     *config.Node
+	open     []*config.Node // blocks that are open, the root first
+	last     *config.Node   // statement that a following '{' belongs to
+	deep     int            // braces opened beyond maxNest
+	files    []string
+	stack    []string // files that are being read, each included by the one before
+	stop     bool     // a bound is reached: nothing more is read
+	bytes    int
+	diags    []config.Diagnostic
+	params   map[string]string
+	scratch  []piece
+	wordSlab []config.Word
+	nodeSlab []config.Node
+	defining string          // parameter whose definition goes on in this line
+	said     map[string]bool // what is reported once only
 }
 
 // Read reads the files that match the pattern path, which may be a plain name,
@@ -77,12 +84,24 @@ func (r *reader) once(key string, pos config.Pos, s config.Severity, c config.Cl
 	}
 }
 
+// bound reports that a bound is reached and ends the reading.
+func (r *reader) bound(pos config.Pos, id, format string, args ...any) {
+	r.stop = true
+	r.report(pos, config.Error, config.ClassGeneral, id, format, args...)
+}
+
 func (r *reader) top() *config.Node { return r.open[len(r.open)-1] }
 
 // file reads one file.
 func (r *reader) file(path string, pos config.Pos, depth int, check check) {
-	if len(r.files) >= maxFiles {
-		r.once("files", pos, config.Error, config.ClassGeneral, "too-many-files", "more than %d files are included", maxFiles)
+	switch {
+	case r.stop:
+		return
+	case slices.Contains(r.stack, path):
+		r.report(pos, config.Error, config.ClassGeneral, "include-loop", "%s includes itself", path)
+		return
+	case len(r.files) >= maxFiles:
+		r.bound(pos, "too-many-files", "more than %d files are included", maxFiles)
 		return
 	}
 	data, err := r.opts.Source.Read(path)
@@ -103,12 +122,14 @@ func (r *reader) file(path string, pos config.Pos, depth int, check check) {
 		return
 	}
 	if r.bytes += len(data); r.bytes > maxBytes {
-		r.once("bytes", pos, config.Error, config.ClassGeneral, "too-large", "the configuration is larger than %d MiB", maxBytes>>20)
+		r.bound(pos, "too-large", "the configuration is larger than %d MiB", maxBytes>>20)
 		return
 	}
+	r.stack = append(r.stack, path)
+	defer func() { r.stack = r.stack[:len(r.stack)-1] }()
 	r.files = append(r.files, path)
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	for line := 1; len(data) > 0; line++ {
+	for line := 1; len(data) > 0 && !r.stop; line++ {
 		text, rest, _ := bytes.Cut(data, []byte("\n"))
 		data = rest
 		r.line(string(bytes.TrimSuffix(text, []byte("\r"))), config.Pos{File: path, Line: line, Column: 1}, depth)
@@ -130,6 +151,10 @@ func (r *reader) line(text string, pos config.Pos, depth int) {
 		return
 	}
 	text = stripComment(text)
+	if r.defining != "" {
+		r.define(r.defining, text, pos)
+		return
+	}
 	trimmed := strings.TrimLeft(text, blanks)
 	if trimmed == "" {
 		return
@@ -147,11 +172,22 @@ func (r *reader) line(text string, pos config.Pos, depth int) {
 	}
 	if strings.Contains(trimmed, "$") {
 		text = r.expand(text, pos)
+		if r.bytes += len(text); r.bytes > maxBytes {
+			r.bound(pos, "too-large", "the configuration with its parameters is larger than %d MiB", maxBytes>>20)
+			return
+		}
 	}
-	if r.includeLine(strings.TrimLeft(text, blanks), pos, depth) {
-		return
+	for line := range strings.SplitSeq(text, "\n") {
+		if !r.includeLine(strings.TrimLeft(line, blanks), pos, depth) {
+			r.pieces(line, pos)
+		}
 	}
-	for _, p := range split(text) {
+}
+
+// pieces adds the statements and braces of a line to the tree.
+func (r *reader) pieces(text string, pos config.Pos) {
+	r.scratch = split(r.scratch[:0], text)
+	for _, p := range r.scratch {
 		at := pos
 		at.Column = p.column
 		switch p.brace {
@@ -166,17 +202,44 @@ func (r *reader) line(text string, pos config.Pos, depth int) {
 }
 
 func (r *reader) statement(text string, pos config.Pos) {
-	w, ok := words(text, pos)
+	w, ok := r.words(text, pos)
 	if !ok {
 		r.report(pos, config.Warning, config.ClassUnmatchedQuote, "unmatched-quote", "a quote is not closed: %s", text)
 	}
 	if len(w) == 0 || r.deep > 0 {
 		return
 	}
-	n := &config.Node{Words: w, Pos: pos, End: w[len(w)-1].Pos, Raw: text}
+	n := r.node()
+	*n = config.Node{Words: w, Pos: pos, End: w[len(w)-1].Pos, Raw: text}
 	t := r.top()
 	t.Children = append(t.Children, n)
 	r.last = n
+}
+
+// chunk is how many words and nodes are allocated at a time: a configuration
+// has hundreds of thousands of them, which all live equally long.
+const chunk = 512
+
+// words splits a statement into words that share one allocation with others.
+func (r *reader) words(text string, pos config.Pos) ([]config.Word, bool) {
+	if cap(r.wordSlab)-len(r.wordSlab) < 16 {
+		r.wordSlab = make([]config.Word, 0, chunk)
+	}
+	from := len(r.wordSlab)
+	w, ok := words(r.wordSlab[from:], text, pos)
+	if len(w) <= cap(r.wordSlab)-from {
+		r.wordSlab = r.wordSlab[:from+len(w)]
+	}
+	return w[:len(w):len(w)], ok
+}
+
+func (r *reader) node() *config.Node {
+	if len(r.nodeSlab) == 0 {
+		r.nodeSlab = make([]config.Node, chunk)
+	}
+	n := &r.nodeSlab[0]
+	r.nodeSlab = r.nodeSlab[1:]
+	return n
 }
 
 func (r *reader) openBrace(pos config.Pos) {
