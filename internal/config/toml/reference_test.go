@@ -92,3 +92,20 @@ func withoutAddress(text string) string {
 	}
 	return before + "[[virtual_server]]" + after
 }
+
+// TestManual checks that the example of the manual page is a file that works.
+func TestManual(t *testing.T) {
+	page, err := os.ReadFile("../../../packaging/man/holdfast.toml.5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), ".Sh EXAMPLES\n")
+	_, section, _ = strings.Cut(section, ".Bd -literal -offset indent\n")
+	text, _, found := strings.Cut(section, ".Ed\n")
+	if !found || !strings.Contains(text, "[[virtual_server]]") {
+		t.Fatal("no example found in holdfast.toml(5)")
+	}
+	if errs := decodeText(text); errs != nil {
+		t.Error(errs)
+	}
+}
