@@ -197,6 +197,7 @@ func TestRunnerReplaceKeepsWhatIsUnchanged(t *testing.T) {
 		defer b.run(t.Context())()
 		time.Sleep(5 * time.Second)
 		b.want("verdicts", &b.verdicts, "a U@1", "b U@1", "c D@1", "d U@1")
+		synctest.Wait()
 		b.looks = nil
 
 		// a unchanged, b changed, c under a new name, d gone, e new.
@@ -229,6 +230,7 @@ func TestRunnerReplaceSwapped(t *testing.T) {
 		b.replace(item("a"), item("b"))
 		defer b.run(t.Context())()
 		time.Sleep(5 * time.Second)
+		synctest.Wait()
 		b.verdicts = nil
 		x, y := item("b"), item("a")
 		x.Key, y.Key = "a", "b"
@@ -265,6 +267,7 @@ func TestRunnerBoundsWhatIsInFlight(t *testing.T) {
 		b.replace(items...)
 		stop := b.run(t.Context())
 		time.Sleep(5500 * time.Millisecond)
+		synctest.Wait()
 		if b.most != 3 || len(b.looks) != 12 {
 			t.Errorf("%d at once, %d looks; want 3 and 12", b.most, len(b.looks))
 		}

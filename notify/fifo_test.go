@@ -251,7 +251,6 @@ type fakeProgram struct {
 	done    chan struct{}
 	once    sync.Once
 	stopped bool
-	deaf    bool
 }
 
 func (p *fakeProgram) Done() <-chan struct{} { return p.done }
@@ -259,9 +258,7 @@ func (p *fakeProgram) Err() error            { return nil }
 func (p *fakeProgram) end()                  { p.once.Do(func() { close(p.done) }) }
 func (p *fakeProgram) Stop() {
 	p.stopped = true
-	if !p.deaf {
-		p.end()
-	}
+	p.end()
 }
 
 func TestReaderIsStartedBeforeTheOpenAndAgain(t *testing.T) {
@@ -288,17 +285,21 @@ func TestReaderIsStartedBeforeTheOpenAndAgain(t *testing.T) {
 		}
 		progs[0].end()
 		time.Sleep(1500 * time.Millisecond)
+		synctest.Wait()
 		progs[1].end() // then start 3 fails, 2 s later, and start 4 comes 4 s after that
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		want := []time.Duration{0, time.Second, 3500 * time.Millisecond, 7500 * time.Millisecond}
 		if !slices.Equal(started, want) {
 			t.Errorf("started at %v, want %v", started, want)
 		}
 		// One that ran long starts the waits anew.
 		time.Sleep(2 * time.Minute)
+		synctest.Wait()
 		at := time.Since(began)
 		progs[2].end()
 		time.Sleep(1100 * time.Millisecond)
+		synctest.Wait()
 		if got := started[len(started)-1]; got != at+time.Second {
 			t.Errorf("after a long run started at %v, want %v", got, at+time.Second)
 		}

@@ -105,6 +105,9 @@ func New(d Deps) *Tracker {
 func Tracked(cfg *config.Config) []config.VRRPScript {
 	used := map[string]bool{}
 	for _, i := range cfg.Instances {
+		if i.NotYet != "" {
+			continue // never started, so nobody asks
+		}
 		for _, t := range i.TrackScripts {
 			used[t.Name] = true
 		}

@@ -110,6 +110,12 @@ func (b *bench) want(name string, got *[]string, want ...string) {
 	*got = nil
 }
 
+func (b *bench) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.starts, b.told = nil, nil
+}
+
 func vs(name string, f ...func(*config.VRRPScript)) config.VRRPScript {
 	c := config.VRRPScript{Name: name, Command: config.Command{Args: []string{name}}, Interval: 2 * time.Second, Timeout: 2 * time.Second, Rise: 1, Fall: 1}
 	for _, f := range f {
@@ -207,7 +213,7 @@ func TestReload(t *testing.T) {
 		b.tr.SetScripts([]config.VRRPScript{vs("same"), vs("times"), vs("user"), vs("gone"), vs("slow")}, Settings{User: "u"})
 		time.Sleep(500 * time.Millisecond)
 		b.want("told", &b.told, "same true@0", "times true@0", "user true@0", "gone true@0")
-		b.starts = nil
+		b.forget()
 		again := []config.VRRPScript{
 			vs("same"),
 			vs("times", func(c *config.VRRPScript) { c.Interval, c.Fall = 10*time.Second, 2 }),
@@ -224,9 +230,11 @@ func TestReload(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		b.want("told", &b.told, "user true@0.5", "new true@0.5", "slow false@1.5")
 		b.want("starts", &b.starts, "same@2", "times@0.5", "user@0.5", "user@2.5", "new@0.5", "new@2.5", "slow@0.5", "slow@2.5")
+		b.mu.Lock()
 		if b.stopped != 1 {
 			t.Errorf("%d runs stopped, want the one of the script that changed", b.stopped)
 		}
+		b.mu.Unlock()
 		b.tr.SetScripts(again, Settings{User: "u"})
 		b.want("starts", &b.starts)
 		// Another default user is another user, but for those that name one.
@@ -236,7 +244,7 @@ func TestReload(t *testing.T) {
 		}
 		b.tr.SetScripts(nil, Settings{})
 		time.Sleep(100 * time.Millisecond)
-		b.starts, b.told = nil, nil
+		b.forget()
 		time.Sleep(time.Minute)
 		b.want("starts", &b.starts)
 		b.tr.Close()
@@ -248,7 +256,7 @@ func TestReload(t *testing.T) {
 func TestTrackedOnly(t *testing.T) {
 	cfg := &config.Config{
 		Scripts:    []config.VRRPScript{{Name: "a"}, {Name: "b"}, {Name: "c"}},
-		Instances:  []config.VRRPInstance{{TrackScripts: []config.Track{{Name: "c"}}}},
+		Instances:  []config.VRRPInstance{{TrackScripts: []config.Track{{Name: "c"}}}, {NotYet: "why", TrackScripts: []config.Track{{Name: "b"}}}},
 		SyncGroups: []config.SyncGroup{{TrackScripts: []config.Track{{Name: "a"}, {Name: "c"}}}},
 	}
 	got := Tracked(cfg)
