@@ -69,8 +69,9 @@ type Interface struct {
 	Multicast bool
 }
 
-// Update is one news of the watcher: either the whole set of interfaces
-// (Full) or the addresses that a stranger removed are told by Lost.
+// Update is one news of the watcher: the whole set of interfaces, and the
+// addresses that were there the time before and are not now, whoever removed
+// them.
 type Update struct {
 	Interfaces []Interface // always the whole present set, ordered by index
 	Lost       []LostAddress
@@ -87,7 +88,8 @@ type LostAddress struct {
 type Watcher interface {
 	// List reads the present set from the kernel.
 	List() ([]Interface, error)
-	// Watch calls f, from its own goroutine, with every change until stop is closed.
+	// Watch calls f with the present set and then with every change. It
+	// blocks until stop is closed, or returns an error at once.
 	Watch(stop <-chan struct{}, f func(Update)) error
 }
 
