@@ -212,7 +212,7 @@ func (d *decoder) report(pos Pos, s Severity, c Class, id, text string) {
 }
 
 func (d *decoder) reportHint(pos Pos, s Severity, c Class, id, text, hint string) {
-	if d.toml() && s == Warning && tomlFatal[c] {
+	if d.toml() && s == Warning && tomlFatal[c] && !tomlTolerated[id] {
 		s = Error
 	}
 	d.diags = append(d.diags, Diagnostic{Pos: pos, Severity: s, Class: c, ID: id, Text: text, Hint: hint})
@@ -223,6 +223,13 @@ func (d *decoder) reportHint(pos Pos, s Severity, c Class, id, text, hint string
 var tomlFatal = map[Class]bool{
 	ClassUnknownKeyword: true, ClassBraces: true, ClassUnmatchedQuote: true,
 	ClassInvalidNumber: true, ClassGeneral: true, ClassFatal: true,
+}
+
+// tomlTolerated holds the findings of those classes that are no mistake: what
+// is written is clear, though it is not used as it is.
+var tomlTolerated = map[string]bool{
+	"small-group": true, "own-interface": true, "group-weight": true, "no-vips": true, "no-effect": true,
+	"quorum": true, "hysteresis": true, "too-many-vips": true, "no-real-servers": true, "threshold": true,
 }
 
 // bad reports a value that is not accepted; the fallback names what is used
