@@ -70,7 +70,9 @@ type Config struct {
 type URL struct {
 	Path string // begins with a slash
 	Host string // Host header; empty: the address and port of Config.Addr
-	// Digest is the MD5 of the body as 32 hex digits; empty: not compared.
+	// Digest is the MD5 of the body as 32 hex digits; empty: not compared. For
+	// a chunked body it may also be that of the bytes as they came, chunk
+	// sizes included, which is what genhash prints.
 	Digest string
 	// Status lists accepted status codes; empty: 200-299.
 	Status []StatusRange

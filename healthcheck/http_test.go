@@ -211,6 +211,21 @@ func TestHTTPUnusualButFine(t *testing.T) {
 	}
 }
 
+// The digest genhash prints for a chunked body (seen with 2.2.7) is that of
+// the bytes as they came.
+func TestHTTPDigestOfChunks(t *testing.T) {
+	addr := raw(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+	for sum, up := range map[string]bool{
+		"5d41402abc4b2a76b9719d911017c592": true, // hello
+		"79e9489e3bd3f0cb0158215341de046d": true, // by genhash
+		digest("Hello"):                    false,
+	} {
+		if r := get(t, addr, URL{Digest: sum}); r.Up != up {
+			t.Errorf("%s: %+v, want up %v", sum, r, up)
+		}
+	}
+}
+
 func TestHTTPBodyIsBounded(t *testing.T) {
 	var sent atomic.Int64
 	addr := listen(t, func(c net.Conn) {
@@ -305,7 +320,11 @@ func FuzzReadResponse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var body strings.Builder
-		res, err := readResponse(strings.NewReader(string(in)), &body)
+		var raw strings.Builder
+		res, err := readResponse(strings.NewReader(string(in)), &body, &raw)
+		if raw.Len() > len(in) || raw.Len() > 0 != res.chunked && err == nil {
+			t.Fatalf("%d raw bytes from %d, chunked %v", raw.Len(), len(in), res.chunked)
+		}
 		if body.Len() > maxBody || body.Len() > len(in) || int64(body.Len()) != res.size && err == nil {
 			t.Fatalf("%d bytes of body from %d, size says %d", body.Len(), len(in), res.size)
 		}

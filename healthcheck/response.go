@@ -20,9 +20,10 @@ const (
 
 // response is what a check needs of an HTTP response.
 type response struct {
-	status int
-	size   int64 // bytes of body written
-	cut    bool  // the body was longer than maxBody and the rest not read
+	status  int
+	size    int64 // bytes of body written
+	cut     bool  // the body was longer than maxBody and the rest not read
+	chunked bool
 }
 
 // errHeaderTooLong and others say what is wrong with a response.
@@ -32,11 +33,11 @@ var (
 	errChunk         = errors.New("bad chunk in the body")
 )
 
-// readResponse reads one response to a GET (RFC 9112) and writes its body,
-// unchunked, to w. It reads at most maxHeader and maxBody bytes (and chunk
+// readResponse reads one response to a GET (RFC 9112) and writes its body to
+// w and, if that is chunked, the chunks as they came to raw. It reads at most maxHeader and maxBody bytes (and chunk
 // framing), whatever the server announces. A body that ends before the length
 // announced is an error.
-func readResponse(r io.Reader, w io.Writer) (response, error) {
+func readResponse(r io.Reader, w, raw io.Writer) (response, error) {
 	h := &headerReader{r: bufio.NewReaderSize(r, 4096), left: maxHeader}
 	for range maxInterim {
 		status, err := h.statusLine()
@@ -49,7 +50,8 @@ func readResponse(r io.Reader, w io.Writer) (response, error) {
 		}
 		if status >= 200 {
 			res := response{status: status}
-			return res, res.body(h.r, w, f)
+			err = res.body(h.r, w, raw, f)
+			return res, err
 		}
 		if status == 101 {
 			return response{}, errors.New("status 101 to a plain request")
@@ -154,12 +156,13 @@ func (h *headerReader) fields() (fields, error) {
 }
 
 // body copies the body to w.
-func (res *response) body(r *bufio.Reader, w io.Writer, f fields) error {
+func (res *response) body(r *bufio.Reader, w, raw io.Writer, f fields) error {
 	switch {
 	case res.status == 204 || res.status == 304:
 		return nil
 	case f.chunked:
-		return res.chunks(r, w)
+		res.chunked = true
+		return res.chunks(bufio.NewReaderSize(io.TeeReader(r, raw), 4096), w)
 	case f.length >= 0:
 		n, err := res.copy(w, r, f.length)
 		if err == nil && n < f.length && !res.cut {
