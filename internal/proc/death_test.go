@@ -1,0 +1,52 @@
+package proc
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMain lets this binary be the daemon that is killed: with
+// HOLDFAST_PROC_PARENT set it starts a script and waits.
+func TestMain(m *testing.M) {
+	if os.Getenv("HOLDFAST_PROC_PARENT") == "" {
+		os.Exit(m.Run())
+	}
+	p, err := Start(Spec{Args: []string{"sleep", "60"}})
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println(p.Pid())
+	time.Sleep(time.Minute)
+}
+
+// Scripts do not outlive the daemon, however it ends.
+func TestScriptsEndWithTheDaemon(t *testing.T) {
+	parent := exec.Command(os.Args[0])
+	parent.Env = append(os.Environ(), "HOLDFAST_PROC_PARENT=1")
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := strings.TrimSpace(line)
+	if _, err := os.Stat("/proc/" + pid); err != nil {
+		t.Fatalf("script %s: %v", pid, err)
+	}
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = parent.Wait()
+	waitGone(t, pid)
+}
