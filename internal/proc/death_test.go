@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestMain lets this binary be the daemon that is killed: with
@@ -15,6 +17,10 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv("HOLDFAST_PROC_PARENT") == "" {
 		os.Exit(m.Run())
+	}
+	// A descriptor as a careless parent leaves it, without close-on-exec.
+	if _, err := unix.Open(os.DevNull, unix.O_RDONLY, 0); err != nil {
+		fmt.Println(err)
 	}
 	p, err := Start(Spec{Args: []string{"sleep", "60"}})
 	if err != nil {
@@ -43,6 +49,9 @@ func TestScriptsEndWithTheDaemon(t *testing.T) {
 	pid := strings.TrimSpace(line)
 	if _, err := os.Stat("/proc/" + pid); err != nil {
 		t.Fatalf("script %s: %v", pid, err)
+	}
+	if n := count(t, "/proc/"+pid+"/fd"); n != 3 {
+		t.Errorf("the script has %d descriptors, want 3", n)
 	}
 	if err := parent.Process.Kill(); err != nil {
 		t.Fatal(err)
