@@ -108,8 +108,11 @@ func (e *Engine) sendFailed(now time.Time, r *router, err error) {
 // longer interval than the shortest its own last advert may be older by the
 // difference; Resume counts with that.
 func (e *Engine) tellSent(now time.Time) {
+	if now.Before(e.tellAt) {
+		return
+	}
 	shortest := e.shortest()
-	if shortest == 0 || !e.toldAt.IsZero() && now.Sub(e.toldAt) < shortest/4 {
+	if shortest == 0 {
 		return
 	}
 	oldest := now
@@ -118,7 +121,7 @@ func (e *Engine) tellSent(now time.Time) {
 			oldest = earlier(oldest, r.lastSent.Add(r.cfg.AdvertInt-shortest))
 		}
 	}
-	e.toldAt = now
+	e.tellAt = now.Add(shortest / 4)
 	e.deps.Observer.Sent(oldest)
 }
 

@@ -60,16 +60,17 @@ type Engine struct {
 
 	dir     *vrrp.Director
 	routers []*router // by vrrp.ID; nil where removed
-	byKey   map[key]*router
 	byName  map[string]*router
 	groups  []Group
 	virtual map[netip.Addr]bool // addresses of all routers
 	results map[string]bool     // last result of every tracked script
 	ifaces  map[string]*link.Interface
 	byIndex map[int]*link.Interface
-	ports   map[link.Port]*portStats
+	ports   map[link.Port]*port
 
 	// What a turn works with, kept so that it allocates nothing.
+	last    *port // of lastKey
+	lastKey link.Port
 	in      vrrp.Advert
 	out     vrrp.Advert
 	meta    vrrp.Meta
@@ -87,7 +88,7 @@ type Engine struct {
 	gated     int           // routers that wait for their table
 	retryAt   time.Time     // ports to open again; zero: none
 	watchAt   time.Time     // watcher to start again; zero: none
-	toldAt    time.Time     // last Observer.Sent
+	tellAt    time.Time     // not before: the next Observer.Sent
 	unknown   uint64        // packets on no known port
 	late      lateness
 
@@ -108,11 +109,10 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 	e := &Engine{
 		deps: deps, log: deps.Log, wire: deps.Wire,
 		dir:     vrrp.NewDirector(),
-		byKey:   map[key]*router{},
 		byName:  map[string]*router{},
 		virtual: map[netip.Addr]bool{},
 		results: map[string]bool{},
-		ports:   map[link.Port]*portStats{},
+		ports:   map[link.Port]*port{},
 		ended:   make(chan struct{}),
 	}
 	if e.log == nil {

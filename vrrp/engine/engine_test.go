@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -367,6 +368,33 @@ func TestUnicast(t *testing.T) {
 		sent := l.adverts("a", l.began)
 		if len(sent) < 4 || sent[0].dst == sent[1].dst || sent[0].at != sent[1].at {
 			t.Fatalf("want one to each peer at a time: %+v", sent)
+		}
+	})
+}
+
+// Two routers of one group with sources of their own have a port each, which
+// both hear everything: nothing counts twice.
+func TestTwoSources(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		two := vr(2, 100)
+		two.Source = addr("192.0.2.22")
+		a := l.node("a", "192.0.2.1/24")
+		if err := a.host.AddAddress("eth0", netip.MustParsePrefix("192.0.2.22/24")); err != nil {
+			t.Fatal(err)
+		}
+		a.start(config(vr(1, 255), two))
+		b := l.node("b", "192.0.2.2/24").start(config(vr(1, 100), vr(2, 255)))
+		time.Sleep(10*time.Second + 500*time.Millisecond)
+		a.is(vrrp.Master)
+		b.is(vrrp.Backup)
+		s := a.status()
+		if s.Routers[1].Received != 11 || len(s.Ports) != 2 || s.Ports[0].UnknownVRID+s.Ports[1].UnknownVRID != 0 {
+			t.Fatalf("received %d, %+v", s.Routers[1].Received, s.Ports)
+		}
+		b.stop()
+		time.Sleep(time.Second)
+		if sent := l.adverts("a", time.Now().Add(-time.Second)); len(sent) < 2 {
+			t.Fatalf("%+v", sent)
 		}
 	})
 }

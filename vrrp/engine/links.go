@@ -66,7 +66,6 @@ func changedInterfaces(old, now map[string]*link.Interface) []string {
 // and tells the routers; those that can start do.
 func (e *Engine) reopen(now time.Time) {
 	e.retryAt = time.Time{}
-	clear(e.byKey)
 	wanted := map[link.Port]bool{}
 	for _, r := range e.routers {
 		if r == nil {
@@ -75,15 +74,9 @@ func (e *Engine) reopen(now time.Time) {
 		e.place(r)
 		if r.hasPort {
 			wanted[r.port] = true
-			e.byKey[keyOf(r.port, r.cfg.VRID)] = r
 		}
 	}
-	for p := range wanted {
-		if e.ports[p] == nil {
-			e.ports[p] = &portStats{}
-		}
-	}
-	maps.DeleteFunc(e.ports, func(p link.Port, _ *portStats) bool { return !wanted[p] })
+	e.list(wanted)
 	failed := e.wire.Open(sorted(wanted))
 	if len(failed) > 0 {
 		e.retryAt = now.Add(retryTime)
@@ -123,6 +116,30 @@ func (e *Engine) reopen(now time.Time) {
 		e.startRouter(now, r)
 	}
 	e.dispatch(now)
+}
+
+// list fills the ports with the routers that listen there.
+func (e *Engine) list(wanted map[link.Port]bool) {
+	e.last = nil
+	maps.DeleteFunc(e.ports, func(p link.Port, _ *port) bool { return !wanted[p] })
+	for p := range wanted {
+		at := e.ports[p]
+		if at == nil {
+			at = &port{}
+			e.ports[p] = at
+		}
+		clear(at.routers[:])
+		clear(at.elsewhere[:])
+		for _, r := range e.routers {
+			switch {
+			case r == nil || !r.hasPort:
+			case r.port == p:
+				at.routers[r.cfg.VRID] = r
+			case r.port.Ifindex == p.Ifindex && r.port.Group == p.Group && p.Group.IsValid():
+				at.elsewhere[r.cfg.VRID] = true
+			}
+		}
+	}
 }
 
 func sorted(ports map[link.Port]bool) []link.Port {

@@ -8,8 +8,12 @@ import (
 	"holdfast/vrrp/link"
 )
 
-// portStats counts what one port heard.
-type portStats struct {
+// port is one place where adverts come in, with the routers that listen there
+// by their VRID.
+type port struct {
+	routers   [256]*router
+	elsewhere [256]bool // heard again by a port with another source address
+
 	packets, short, unknown, ah uint64
 }
 
@@ -24,33 +28,39 @@ type Peer struct {
 // receive puts packets through the core. Nothing in it allocates.
 func (e *Engine) receive(now time.Time, packets []link.Packet) {
 	for i := range packets {
-		e.receiveOne(now, &packets[i])
+		p := &packets[i]
+		if e.last == nil || p.Port != e.lastKey {
+			// Packets of one port come together.
+			e.last, e.lastKey = e.ports[p.Port], p.Port
+		}
+		if e.last == nil {
+			e.unknown++ // read before its port was closed
+			continue
+		}
+		e.receiveOne(now, e.last, p)
 	}
 }
 
-func (e *Engine) receiveOne(now time.Time, p *link.Packet) {
-	stats := e.ports[p.Port]
-	if stats == nil {
-		e.unknown++ // read before its port was closed
-		return
-	}
-	stats.packets++
+func (e *Engine) receiveOne(now time.Time, at *port, p *link.Packet) {
+	at.packets++
 	if p.AH {
-		stats.ah++ // authentication headers are not supported
+		at.ah++ // authentication headers are not supported
 		return
 	}
 	_, vrid, ok := vrrp.PeekVRID(p.Body)
 	if !ok {
-		stats.short++
+		at.short++
 		return
 	}
-	r := e.byKey[keyOf(p.Port, vrid)]
+	r := at.routers[vrid]
 	if r == nil {
-		stats.unknown++
+		if !at.elsewhere[vrid] {
+			at.unknown++
+		}
 		return
 	}
-	if r.port != p.Port || !r.started {
-		return // heard twice: by a port with another source address, too
+	if !r.started {
+		return
 	}
 	e.meta = vrrp.Meta{Src: p.Src, Dst: p.Dst, TTL: p.TTL, Ifindex: p.Port.Ifindex, TotalLen: p.TotalLen}
 	if d := vrrp.Decode(&e.in, &e.meta, p.Body); d != vrrp.DropNone {

@@ -18,20 +18,6 @@ const portTrack = "port"
 // ifaceTrack is the prefix of the keys that the engine feeds itself.
 const ifaceTrack = "interface "
 
-// key finds a router for a packet.
-type key struct {
-	ifindex int
-	vrid    uint8
-	dst     netip.Addr // group, or our unicast address
-}
-
-func keyOf(p link.Port, vrid uint8) key {
-	if p.Group.IsValid() {
-		return key{p.Ifindex, vrid, p.Group}
-	}
-	return key{p.Ifindex, vrid, p.Source}
-}
-
 // router is one virtual router in its place.
 type router struct {
 	id   vrrp.ID

@@ -81,6 +81,7 @@ type MemHost struct {
 	next   int
 	proc   *MemProcess
 
+	stolen   map[netip.Addr]bool // gone without the process's doing
 	refused  []string
 	watchers []*memWatch
 }
@@ -101,7 +102,7 @@ func (n *MemNet) Host(name string) *MemHost {
 	defer n.mu.Unlock()
 	f := fnv.New64a()
 	f.Write([]byte(name))
-	h := &MemHost{net: n, name: name, rng: rand.New(rand.NewPCG(n.Seed, f.Sum64()))}
+	h := &MemHost{net: n, name: name, rng: rand.New(rand.NewPCG(n.Seed, f.Sum64())), stolen: map[netip.Addr]bool{}}
 	n.hosts = append(n.hosts, h)
 	return h
 }
@@ -136,6 +137,7 @@ func (h *MemHost) DeleteInterface(name string) {
 			var lost []LostAddress
 			for _, a := range i.addrs {
 				lost = append(lost, LostAddress{i.Index, a.prefix})
+				h.stolen[a.prefix.Addr()] = true
 				h.told(i, a.prefix, false)
 			}
 			h.notify(lost)
@@ -160,6 +162,7 @@ func (h *MemHost) SetUp(name string, up bool) {
 			gone := a.prefix.Addr().Is6() && !(a.proto == 0 && a.prefix.Addr().IsLinkLocalUnicast())
 			if gone {
 				lost = append(lost, LostAddress{i.Index, a.prefix})
+				h.stolen[a.prefix.Addr()] = true
 				h.told(i, a.prefix, false)
 			}
 			return gone
@@ -175,7 +178,13 @@ func (h *MemHost) AddAddress(ifname string, p netip.Prefix) error {
 
 // RemoveAddress takes an address away as a stranger would.
 func (h *MemHost) RemoveAddress(ifname string, p netip.Prefix) error {
-	return h.locked(ifname, func(i *memIface) error { return h.del(i, p) })
+	return h.locked(ifname, func(i *memIface) error {
+		err := h.del(i, p)
+		if err == nil {
+			h.stolen[p.Addr()] = true
+		}
+		return err
+	})
 }
 
 func (h *MemHost) locked(ifname string, f func(*memIface) error) error {
@@ -257,6 +266,7 @@ func (h *MemHost) add(i *memIface, p netip.Prefix, proto uint8) error {
 		}
 	}
 	i.addrs = append(i.addrs, memAddr{p, proto})
+	delete(h.stolen, p.Addr())
 	h.told(i, p, true)
 	h.notify(nil)
 	return nil

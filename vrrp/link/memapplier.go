@@ -251,7 +251,7 @@ func (m MemAnnouncer) Announce(ifindex int, hw net.HardwareAddr, addrs []netip.A
 		h.refuse("announce with %v on an interface that has %v", hw, i.HWAddr)
 	}
 	for _, a := range addrs {
-		if !i.has(a) {
+		if !i.has(a) && !h.stolen[a] {
 			h.refuse("announce %v on %s, which does not hold it", a, i.Name)
 		}
 	}

@@ -237,7 +237,7 @@ func (h *MemHost) deliver(ifname string, src, dst netip.Addr, ttl uint8, body []
 		}
 		if len(w.queue) >= memQueue {
 			w.overflow++
-			return
+			continue
 		}
 		// The bodies' storage is used again, so that a test can show that
 		// the receiver allocates nothing.
@@ -252,6 +252,5 @@ func (h *MemHost) deliver(ifname string, src, dst netip.Addr, ttl uint8, body []
 			Body: append(k.Body[:0], body...), Arrived: time.Now(),
 		}
 		w.poke()
-		return
 	}
 }
