@@ -61,8 +61,6 @@ func newBuilding(d *decoder) *building {
 	}
 	if d.toml() {
 		b.global.LVSFollowVRRP = FollowAuto
-	} else {
-		b.global.defaultInterface = "eth0"
 	}
 	return b
 }

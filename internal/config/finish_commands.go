@@ -10,14 +10,25 @@ func (d *decoder) commands() {
 	if d.cfg.Global.EnableScriptSecurity {
 		return
 	}
-	d.cfg.commands(func(c *Command) bool {
-		if !d.executable(*c) {
-			return true
+	// The VRRP process of keepalived stops at a missing interface before it
+	// looks at its scripts: the finding then does not count for the exit code.
+	stopped := slices.ContainsFunc(d.diags, func(f Diagnostic) bool { return f.ID == "no-such-interface" && f.Class != ClassNone })
+	if !d.insecure(!stopped, ClassSecurity) && stopped {
+		d.insecure(true, ClassNone)
+	}
+}
+
+// insecure reports the first program that is run without security, and whether
+// there is one; those of VRRP are looked at only with vrrp.
+func (d *decoder) insecure(vrrp bool, class Class) (found bool) {
+	d.cfg.commands(vrrp, func(c *Command) bool {
+		if found = d.executable(*c); found {
+			d.report(Pos{}, Warning, class, "script-security",
+				"programs are run without enable_script_security (the first one: "+c.Args[0]+")")
 		}
-		d.report(Pos{}, Warning, ClassSecurity, "script-security",
-			"programs are run without enable_script_security (the first one: "+c.Args[0]+")")
-		return false
+		return !found
 	})
+	return found
 }
 
 // executable reports whether a command is set and its program can be run.
@@ -67,8 +78,8 @@ func (d *decoder) lostScripts() {
 }
 
 // commands hands every command of the configuration, set or not, to f until
-// that returns false.
-func (c *Config) commands(f func(c *Command) bool) {
+// that returns false; those of VRRP only with vrrp.
+func (c *Config) commands(vrrp bool, f func(c *Command) bool) {
 	all := func(list ...*Command) bool {
 		for _, c := range list {
 			if !f(c) {
@@ -81,22 +92,27 @@ func (c *Config) commands(f func(c *Command) bool) {
 		return all(&n.Master, &n.Backup, &n.Fault, &n.Stop, &n.Deleted, &n.MasterRxLower, &n.Any)
 	}
 	g := &c.Global
-	if !all(&g.StartupScript, &g.ShutdownScript, &g.NotifyFIFO.Script, &g.VRRPNotifyFIFO.Script, &g.LVSNotifyFIFO.Script) {
+	if !all(&g.StartupScript, &g.ShutdownScript, &g.NotifyFIFO.Script, &g.LVSNotifyFIFO.Script) {
 		return
 	}
-	for k := range c.Scripts {
-		if !f(&c.Scripts[k].Command) {
+	if vrrp {
+		if !f(&g.VRRPNotifyFIFO.Script) {
 			return
 		}
-	}
-	for k := range c.Instances {
-		if !notify(&c.Instances[k].Notify) {
-			return
+		for k := range c.Scripts {
+			if !f(&c.Scripts[k].Command) {
+				return
+			}
 		}
-	}
-	for k := range c.SyncGroups {
-		if !notify(&c.SyncGroups[k].Notify) {
-			return
+		for k := range c.Instances {
+			if !notify(&c.Instances[k].Notify) {
+				return
+			}
+		}
+		for k := range c.SyncGroups {
+			if !notify(&c.SyncGroups[k].Notify) {
+				return
+			}
 		}
 	}
 	for k := range c.VirtualServers {

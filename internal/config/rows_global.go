@@ -76,7 +76,7 @@ func globalTable() []Keyword {
 		mailRow(row("smtp_alert_vrrp", common, optBool(func(g *globals, v bool) { g.smtpAlertVRRP = &v }), "unset", "default of smtp_alert in instances and groups")),
 		mailRow(row("smtp_alert_checker", common, optBool(func(g *globals, v bool) { g.smtpAlertChecker = &v }), "unset", "default of smtp_alert in virtual and real servers")),
 
-		row("default_interface", common, text("interface", func(g *globals, v string) { g.defaultInterface = v }), "eth0; none in TOML", "interface of instances that name none"),
+		row("default_interface", common, text("interface", func(g *globals, v string) { g.defaultInterface = v }), "", "interface of instances that name none"),
 		row("vrrp_version", common, integer("version", 2, 3, func(g *globals, v int) { g.VRRPVersion = uint8(v) }), "2", "version of instances that name none"),
 		row("vrrp_mcast_group4", common, address("address", mcastGroup4), "224.0.0.18", "where IPv4 adverts are sent to"),
 		row("vrrp_skip_check_adv_addr", core, optBool(func(g *globals, v bool) { g.VRRPSkipCheckAdvAddr = v }), "off", "compare the address list of an advert only when the sender changes"),

@@ -38,7 +38,7 @@ func (d *decoder) vip(i *instance, n *Node, excluded bool) {
 		val := Word{Pos: key.Pos}
 		if takes {
 			if k++; k >= len(n.Words) {
-				d.report(key.Pos, Error, ClassMissingParameter, "missing-parameter", d.kw.Name+": no value for "+key.Text)
+				d.report(key.Pos, Warning, ClassGeneral, "bad-value", d.kw.Name+": "+p.String()+": no value for "+key.Text+": the address is ignored")
 				return
 			}
 			val = n.Words[k]
