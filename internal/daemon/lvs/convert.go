@@ -1,0 +1,174 @@
+package lvs
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"holdfast/healthcheck"
+	"holdfast/internal/config"
+	"holdfast/ipvs"
+)
+
+// services is a configuration as this package works with it.
+type services struct {
+	pool  []ipvs.VirtualServer
+	items []healthcheck.Item // one a check, keyed by checkKey
+	refs  map[string]checkRef
+	byKey map[ipvs.ServiceKey]*config.VirtualServer
+}
+
+// checkRef says whose check an item is.
+type checkRef struct {
+	service ipvs.ServiceKey
+	server  ipvs.DestKey
+	id      string
+}
+
+// convert makes the plain values of the packages below from a configuration.
+func convert(cfg *config.Config) *services {
+	s := &services{refs: map[string]checkRef{}, byKey: map[ipvs.ServiceKey]*config.VirtualServer{}}
+	for i := range cfg.VirtualServers {
+		v := &cfg.VirtualServers[i]
+		key := serviceKey(v)
+		if s.byKey[key] != nil {
+			continue // the configuration says so
+		}
+		s.byKey[key] = v
+		vs := ipvs.VirtualServer{
+			Service: service(v), Quorum: clamp(v.Quorum), Hysteresis: clamp(v.Hysteresis), Omega: v.Omega,
+		}
+		if v.SorryServer != nil {
+			vs.Sorry = &ipvs.SorryServer{
+				Destination: destination(v.SorryServer.Addr, v.SorryServer.Port, v.SorryServer.Forward),
+				Inhibit:     v.SorryServer.Inhibit,
+			}
+		}
+		seen := map[ipvs.DestKey]bool{}
+		for j := range v.RealServers {
+			r := &v.RealServers[j]
+			rs := s.realServer(key, r)
+			if !seen[rs.DestKey] {
+				seen[rs.DestKey] = true
+				vs.Servers = append(vs.Servers, rs)
+			}
+		}
+		s.pool = append(s.pool, vs)
+	}
+	return s
+}
+
+func serviceKey(v *config.VirtualServer) ipvs.ServiceKey {
+	if v.FWMark != 0 {
+		return ipvs.MarkKey(family(v.Family), v.FWMark)
+	}
+	return ipvs.AddrKey(ipvs.Protocol(v.Protocol), v.Addr.Unmap(), v.Port)
+}
+
+func family(f config.Family) ipvs.Family {
+	if f == 6 {
+		return ipvs.INET6
+	}
+	return ipvs.INET
+}
+
+func service(v *config.VirtualServer) ipvs.Service {
+	s := ipvs.Service{ServiceKey: serviceKey(v), Scheduler: v.LBAlgo, Flags: ipvs.Flags(v.SchedFlags), PE: v.PersistenceEngine}
+	if v.OnePacket {
+		s.Flags |= ipvs.OnePacket
+	}
+	s.Netmask = ipvs.FullMask(s.Family)
+	if v.PersistenceTimeout > 0 {
+		s.Flags |= ipvs.Persistent
+		s.Timeout = uint32(v.PersistenceTimeout / time.Second)
+		if v.PersistenceGranularity > 0 {
+			s.Netmask = ipvs.PrefixMask(s.Family, v.PersistenceGranularity)
+		}
+	}
+	return s
+}
+
+func destination(addr netip.Addr, port uint16, f config.Forward) ipvs.Destination {
+	d := ipvs.Destination{DestKey: ipvs.DestKey{Addr: addr.Unmap(), Port: port}}
+	switch f.Method {
+	case config.NAT:
+		d.Method = ipvs.Masquerade
+	case config.DR:
+		d.Method = ipvs.DirectRoute
+	case config.TUN:
+		d.Method = ipvs.Tunnel
+		d.TunType, d.TunPort, d.TunFlags = ipvs.TunnelType(f.TunType), f.TunPort, ipvs.TunnelFlags(f.TunCsum)
+	}
+	return d
+}
+
+func (s *services) realServer(key ipvs.ServiceKey, r *config.RealServer) ipvs.RealServer {
+	rs := ipvs.RealServer{Destination: destination(r.Addr, r.Port, r.Forward), Inhibit: r.InhibitOnFailure}
+	rs.Weight, rs.Upper, rs.Lower = clamp(r.Weight), r.UpperThreshold, r.LowerThreshold
+	for k := range r.Checkers {
+		c := check(&r.Checkers[k], rs.DestKey)
+		id := checkID(c)
+		// A check that stands there twice is two checks.
+		for n := 2; s.refs[checkKey(key, rs.DestKey, id)] != (checkRef{}); n++ {
+			id = fmt.Sprintf("%s-%d", checkID(c), n)
+		}
+		name := checkKey(key, rs.DestKey, id)
+		s.refs[name] = checkRef{key, rs.DestKey, id}
+		s.items = append(s.items, healthcheck.Item{Key: name, Config: c})
+		rs.Checks = append(rs.Checks, ipvs.Check{ID: id, Alpha: c.Alpha})
+	}
+	return rs
+}
+
+// checkKey names a check in verdicts and in the status.
+func checkKey(s ipvs.ServiceKey, d ipvs.DestKey, id string) string {
+	return fmt.Sprintf("%s [%s]:%d %s", checkTarget(s), d.Addr, d.Port, id)
+}
+
+// checkID is equal for equal checks: the kind and a hash of everything that
+// the check is configured with.
+func checkID(c healthcheck.Config) string {
+	b, err := json.Marshal(c)
+	if err != nil {
+		panic(fmt.Sprintf("lvs: check cannot be written: %v", err)) // plain values always can
+	}
+	sum := sha256.Sum256(b)
+	return string(c.Kind) + "-" + hex.EncodeToString(sum[:6])
+}
+
+func check(c *config.Checker, server ipvs.DestKey) healthcheck.Config {
+	out := healthcheck.Config{
+		Kind: healthcheck.Kind(c.Kind), BindTo: c.BindTo, BindPort: c.BindPort, FWMark: c.FWMark,
+		ConnectTimeout: c.ConnectTimeout, DelayLoop: c.DelayLoop, Warmup: c.Warmup,
+		Retry: c.Retry, DelayBeforeRetry: c.DelayBeforeRetry, Alpha: c.Alpha,
+	}
+	if c.Kind == config.MiscCheck {
+		out.Command = healthcheck.Command{
+			Args: c.MiscPath.Args, Shell: c.MiscPath.Shell, User: c.MiscPath.User, Group: c.MiscPath.Group,
+		}
+		out.MiscTimeout, out.Dynamic = c.MiscTimeout, c.MiscDynamic
+		return out
+	}
+	addr, port := c.ConnectIP.Unmap(), c.ConnectPort
+	if !addr.IsValid() {
+		addr = server.Addr
+	}
+	if port == 0 {
+		port = server.Port
+	}
+	out.Addr = netip.AddrPortFrom(addr, port)
+	out.Protocol, out.FastRecovery = c.HTTPProtocol, c.FastRecovery
+	for _, u := range c.URLs {
+		hu := healthcheck.URL{Path: u.Path, Host: u.VirtualHost, Digest: u.Digest}
+		for _, r := range u.StatusCodes {
+			hu.Status = append(hu.Status, healthcheck.StatusRange(r))
+		}
+		out.URLs = append(out.URLs, hu)
+	}
+	return out
+}
+
+func clamp(n int) uint32 { return uint32(max(n, 0)) }

@@ -1,0 +1,142 @@
+package lvs
+
+import (
+	"net/netip"
+	"slices"
+
+	"holdfast/internal/config"
+	"holdfast/ipvs"
+)
+
+// presence says whether a service belongs into the kernel now.
+type presence uint8
+
+const (
+	absent presence = iota
+	present
+	// asItIs is for a service that follows routers none of which is known
+	// yet: after the death of a predecessor its table stays until the vrrp
+	// process has told who is master.
+	asItIs
+)
+
+// router is what is known of a virtual router.
+type router struct {
+	told   bool
+	master bool
+	vips   []netip.Addr // as told; nil: those of the configuration
+}
+
+// follow answers which services follow which virtual routers
+// (lvs_follow_vrrp, standby_checks, ha_suspend).
+type follow struct {
+	mode    config.FollowVRRP
+	sync    bool                    // a sync daemon is configured
+	standby bool                    // standby_checks
+	addrs   map[string][]netip.Addr // of each router in the configuration
+	byAddr  map[netip.Addr][]string // which routers hold an address
+	routers map[string]*router      // told ones, by name
+	suspend map[ipvs.ServiceKey]bool
+}
+
+func newFollow(cfg *config.Config, s *services, routers map[string]*router) *follow {
+	f := &follow{
+		mode: cfg.Global.LVSFollowVRRP, sync: cfg.Global.LVSSyncDaemon != nil, standby: cfg.Global.StandbyChecks,
+		addrs: map[string][]netip.Addr{}, routers: routers, suspend: map[ipvs.ServiceKey]bool{},
+	}
+	for i := range cfg.Instances {
+		in := &cfg.Instances[i]
+		for _, list := range [][]config.VIP{in.VirtualIPAddress, in.VirtualIPAddressExcluded} {
+			for _, v := range list {
+				f.addrs[in.Name] = append(f.addrs[in.Name], v.Prefix.Addr().Unmap())
+			}
+		}
+	}
+	for k, v := range s.byKey {
+		if v.HASuspend {
+			f.suspend[k] = true
+		}
+	}
+	f.index()
+	return f
+}
+
+// index is called when addresses of routers may have changed.
+func (f *follow) index() {
+	f.byAddr = map[netip.Addr][]string{}
+	for name, addrs := range f.addrs {
+		if r := f.routers[name]; r != nil && r.vips != nil {
+			addrs = r.vips
+		}
+		for _, a := range addrs {
+			f.byAddr[a] = append(f.byAddr[a], name)
+		}
+	}
+}
+
+// holders names the virtual routers that hold the address of a service. A
+// service by mark has none.
+func (f *follow) holders(k ipvs.ServiceKey) []string {
+	if k.FWMark != 0 {
+		return nil
+	}
+	return f.byAddr[k.Addr]
+}
+
+// state combines the holders of a service: present if one is master, asItIs
+// if none is but one is not known yet.
+func (f *follow) state(holders []string) presence {
+	p := absent
+	for _, name := range holders {
+		switch r := f.routers[name]; {
+		case r == nil || !r.told:
+			p = asItIs
+		case r.master:
+			return present
+		}
+	}
+	return p
+}
+
+// follows reports whether services with a holder follow it.
+func (f *follow) follows() bool {
+	switch f.mode {
+	case config.FollowAuto:
+		return !f.sync
+	case config.FollowAlways:
+		return true
+	}
+	return false
+}
+
+// service says whether a service belongs into the kernel.
+func (f *follow) service(k ipvs.ServiceKey) presence {
+	if !f.follows() {
+		return present
+	}
+	holders := f.holders(k)
+	if len(holders) == 0 {
+		return present
+	}
+	return f.state(holders)
+}
+
+// paused reports whether the checks of a service rest: with standby_checks
+// false or ha_suspend, while a router holds its address and none is master.
+func (f *follow) paused(k ipvs.ServiceKey) bool {
+	if f.standby && !f.suspend[k] {
+		return false
+	}
+	holders := f.holders(k)
+	return len(holders) > 0 && f.state(holders) != present
+}
+
+// of lists the services that follow a router.
+func (f *follow) of(name string, keys []ipvs.ServiceKey) []ipvs.ServiceKey {
+	if !f.follows() {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(keys), func(k ipvs.ServiceKey) bool {
+		return !slices.Contains(f.holders(k), name)
+	})
+}

@@ -1,0 +1,317 @@
+package lvs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"holdfast/healthcheck"
+	"holdfast/internal/config"
+	"holdfast/ipvs"
+)
+
+const (
+	// readEvery is how often the kernel's table is read to find what others
+	// changed.
+	readEvery = time.Minute
+	// After an error the kernel is asked again after retryFirst, then after
+	// twice as long each time, up to readEvery.
+	retryFirst = 100 * time.Millisecond
+)
+
+// Deps is what an LVS needs from outside. Every function may be called from
+// the goroutine of Run and must not block it, except Open.
+type Deps struct {
+	Log *slog.Logger // nil: nothing is logged
+	// Open connects to IPVS; nil: ipvs.Open. It is called when the
+	// configuration needs IPVS and again after failures.
+	Open func() (ipvs.Kernel, error)
+	// Checks is what health checks need.
+	Checks healthcheck.Deps
+	// NewCheck makes checks; nil: healthcheck.New. For tests.
+	NewCheck func(healthcheck.Config, healthcheck.Deps) (healthcheck.Check, error)
+	// Event hears of real and virtual servers that go up or down, in order.
+	Event func(Event)
+	// TableReady hears that all services of a router that became master are
+	// in the kernel.
+	TableReady func(router string)
+	// Owned is what SaveOwned was last given by a predecessor that could not
+	// undo it; the zero value: nothing.
+	Owned Owned
+	// SaveOwned keeps what is to be undone. It is called before the kernel is
+	// told of it, and must not return before the value would survive the
+	// death of this process.
+	SaveOwned func(Owned)
+	// Restarted is set for a process that replaces one that died: lvs_flush
+	// is then not done.
+	Restarted bool
+	// Keep leaves everything in the kernel at the end (-I).
+	Keep bool
+	// Ifindex returns the index of an interface; nil: the system's. A sync
+	// daemon is started anew when it changes.
+	Ifindex func(name string) (int, error)
+}
+
+// LVS is the work of the lvs process. Methods may be called from any
+// goroutine.
+type LVS struct {
+	deps   Deps
+	log    *slog.Logger
+	inbox  inbox
+	runner *healthcheck.Runner
+	ended  chan struct{} // closed when Run has returned
+
+	// Everything below belongs to the goroutine of Run.
+	cfg      *config.Config
+	services *services
+	pool     *ipvs.Pool
+	follow   *follow
+	routers  map[string]*router
+	since    since
+	table    table
+	daemons  daemons
+	owned    Owned
+	own      own
+	// ownChanged says that own is not what SaveOwned was last given.
+	ownChanged bool
+	flushed    bool            // lvs_flush was done
+	gates      map[string]bool // routers that wait for TableReady
+	first      []Event         // of the start, told when Run begins
+
+	stats stats
+}
+
+// New prepares the services of a configuration. Nothing happens before Run.
+func New(cfg *config.Config, deps Deps) *LVS {
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	if deps.Open == nil {
+		deps.Open = ipvs.Open
+	}
+	if deps.Event == nil {
+		deps.Event = func(Event) {}
+	}
+	if deps.TableReady == nil {
+		deps.TableReady = func(string) {}
+	}
+	if deps.SaveOwned == nil {
+		deps.SaveOwned = func(Owned) {}
+	}
+	if deps.Ifindex == nil {
+		deps.Ifindex = func(name string) (int, error) {
+			i, err := net.InterfaceByName(name)
+			if err != nil {
+				return 0, err
+			}
+			return i.Index, nil
+		}
+	}
+	l := &LVS{
+		deps: deps, log: deps.Log, ended: make(chan struct{}),
+		cfg: cfg, services: convert(cfg), routers: map[string]*router{}, gates: map[string]bool{},
+		owned: deps.Owned.clone(), own: own{}, flushed: deps.Restarted,
+	}
+	l.inbox.wake = make(chan struct{}, 1)
+	for _, k := range l.owned.Services {
+		l.own[k] = true
+	}
+	l.follow = newFollow(cfg, l.services, l.routers)
+	l.since.init()
+	var list []ipvs.Event
+	l.pool, list = ipvs.NewPool(l.services.pool)
+	l.first = events(list, l.services, nil)
+	l.runner = healthcheck.NewRunner(healthcheck.RunnerConfig{
+		Deps: deps.Checks, New: deps.NewCheck, Log: deps.Log,
+		Verdict: func(v healthcheck.Verdict) { l.inbox.post(func() { l.verdict(v) }) },
+	})
+	return l
+}
+
+// Run does the work until ctx ends, and then removes from the kernel what is
+// ours and restores what was there. It may be called once. The error wraps
+// ipvs.ErrNoIPVS if the configuration needs IPVS and the kernel has none when
+// Run begins; other failures of the kernel are retried, and shown in Status.
+func (l *LVS) Run(ctx context.Context) error {
+	defer close(l.ended)
+	defer l.closeKernel()
+	if l.needsKernel() {
+		if err := l.open(); errors.Is(err, ipvs.ErrNoIPVS) {
+			return fmt.Errorf("lvs: the configuration has services: %w", err)
+		}
+	}
+	if err := l.runner.Replace(l.items()); err != nil {
+		l.log.Error("health checks that cannot be run", "err", err)
+	}
+	checks := make(chan struct{})
+	go func() {
+		defer close(checks)
+		_ = l.runner.Run(ctx) // its error is for a second call only
+	}()
+	defer func() { <-checks }()
+
+	l.table.dirtyAll()
+	l.tell(l.first)
+	l.first = nil
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			l.release()
+			return nil
+		case <-timer.C:
+		case <-l.inbox.wake:
+		}
+		for _, f := range l.inbox.take() {
+			f()
+		}
+		timer.Reset(l.work(time.Now()))
+	}
+}
+
+// Reload takes over another configuration. What is known of servers whose
+// checks are unchanged is kept, and entries of the table are changed in place.
+// It returns when the kernel was told, or when ctx ends.
+func (l *LVS) Reload(ctx context.Context, cfg *config.Config) error {
+	done := make(chan error, 1)
+	l.inbox.post(func() { done <- l.reload(cfg) })
+	select {
+	case err := <-done:
+		return err
+	case <-l.ended:
+		return errors.New("lvs: not running")
+	case <-ctx.Done():
+		return fmt.Errorf("lvs: reload: %w", ctx.Err())
+	}
+}
+
+func (l *LVS) reload(cfg *config.Config) error {
+	old := l.services
+	l.cfg, l.services = cfg, convert(cfg)
+	l.follow = newFollow(cfg, l.services, l.routers)
+	list := l.pool.Reload(l.services.pool)
+	l.since.reload(l.services)
+	err := l.runner.Replace(l.items())
+	if err != nil {
+		l.log.Error("health checks that cannot be run", "err", err)
+	}
+	l.table.dirtyAll()
+	l.daemons.dirty = true
+	l.work(time.Now())
+	l.tell(events(list, l.services, old))
+	return err
+}
+
+// RouterState tells the state of a virtual router and, if vips is not nil, its
+// addresses. After a change to master TableReady is called when the services
+// that follow it are in the kernel; at once if they are, or if none does.
+func (l *LVS) RouterState(name string, master bool, vips []netip.Addr) {
+	l.inbox.post(func() { l.routerState(name, master, vips) })
+}
+
+func (l *LVS) routerState(name string, master bool, vips []netip.Addr) {
+	r := l.routers[name]
+	if r == nil {
+		r = &router{}
+		l.routers[name] = r
+	}
+	r.told, r.master = true, master
+	if vips != nil {
+		r.vips = make([]netip.Addr, len(vips))
+		for i, a := range vips {
+			r.vips[i] = a.Unmap()
+		}
+	}
+	l.follow.index()
+	delete(l.gates, name)
+	if master {
+		l.gates[name] = true
+	}
+	for _, k := range l.follow.of(name, l.pool.Services()) {
+		l.table.dirtyOne(k)
+	}
+	if d := l.cfg.Global.LVSSyncDaemon; d != nil && d.Instance == name {
+		l.daemons.dirty = true
+	}
+	l.pause()
+}
+
+// pause lets the checks of services rest or run as mastership says.
+func (l *LVS) pause() {
+	var rest, run []string
+	for _, it := range l.services.items {
+		if l.follow.paused(l.services.refs[it.Key].service) {
+			rest = append(rest, it.Key)
+		} else {
+			run = append(run, it.Key)
+		}
+	}
+	l.runner.Pause(rest...)
+	l.runner.Resume(run...)
+}
+
+// items are the checks of the configuration with their state of rest.
+func (l *LVS) items() []healthcheck.Item {
+	for i := range l.services.items {
+		it := &l.services.items[i]
+		it.Paused = l.follow.paused(l.services.refs[it.Key].service)
+	}
+	return l.services.items
+}
+
+func (l *LVS) verdict(v healthcheck.Verdict) {
+	ref, ok := l.services.refs[v.Key]
+	if !ok {
+		return // of a configuration before this one
+	}
+	l.since.check(v.Key, v.Up, v.At)
+	list := l.pool.Verdict(ipvs.Verdict{Service: ref.service, Server: ref.server, Check: ref.id, Up: v.Up, Weight: v.Weight})
+	l.table.dirtyOne(ref.service)
+	if len(list) > 0 {
+		l.log.Info("health", "check", v.Key, "up", v.Up, "text", v.Text)
+	}
+	l.tell(events(list, l.services, nil))
+}
+
+// tell hands out events.
+func (l *LVS) tell(list []Event) {
+	now := time.Now()
+	for _, e := range list {
+		l.since.event(e.subject, now)
+		l.log.Info("state", "event", e.Line)
+		l.deps.Event(e)
+	}
+}
+
+// inbox takes functions for the owner's goroutine from any other. It is not
+// bounded: what is posted are changes, and the owner never waits for those
+// who post.
+type inbox struct {
+	mu    sync.Mutex
+	queue []func()
+	wake  chan struct{} // buffer of 1: look at the queue
+}
+
+func (b *inbox) post(f func()) {
+	b.mu.Lock()
+	b.queue = append(b.queue, f)
+	b.mu.Unlock()
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (b *inbox) take() []func() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	q := b.queue
+	b.queue = nil
+	return q
+}

@@ -1,0 +1,48 @@
+package lvs
+
+import (
+	"slices"
+
+	"holdfast/ipvs"
+)
+
+// Owned is what this process and its predecessors did to the kernel: what has
+// to be undone at the end. It is plain JSON, for a state file.
+type Owned struct {
+	// Services that we installed, or may have.
+	Services []ipvs.ServiceKey `json:"services,omitempty"`
+	// Timeouts as they were before lvs_timeouts changed them.
+	Timeouts *ipvs.Timeouts `json:"timeouts,omitempty"`
+	// Daemons are the roles of connection sync that we started.
+	Daemons []ipvs.SyncRole `json:"daemons,omitempty"`
+}
+
+func (o Owned) clone() Owned {
+	o.Services = slices.Clone(o.Services)
+	o.Daemons = slices.Clone(o.Daemons)
+	if o.Timeouts != nil {
+		t := *o.Timeouts
+		o.Timeouts = &t
+	}
+	return o
+}
+
+func (o Owned) equal(p Owned) bool {
+	return slices.Equal(o.Services, p.Services) && slices.Equal(o.Daemons, p.Daemons) &&
+		(o.Timeouts == nil) == (p.Timeouts == nil) && (o.Timeouts == nil || *o.Timeouts == *p.Timeouts)
+}
+
+// empty reports whether there is nothing to undo.
+func (o Owned) empty() bool { return o.equal(Owned{}) }
+
+// own is the set of services that are ours.
+type own map[ipvs.ServiceKey]bool
+
+func (o own) list() []ipvs.ServiceKey {
+	keys := make([]ipvs.ServiceKey, 0, len(o))
+	for k := range o {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, ipvs.ServiceKey.Compare)
+	return keys
+}

@@ -1,0 +1,68 @@
+package lvs
+
+import (
+	"time"
+
+	"holdfast/ipvs"
+)
+
+// since remembers when things last changed, for the status.
+type since struct {
+	start  time.Time
+	events map[subject]time.Time
+	checks map[string]checkSince // by key of the check
+}
+
+// subject is a virtual server or, with server set, a real server of it.
+type subject struct {
+	service ipvs.ServiceKey
+	server  ipvs.DestKey
+}
+
+type checkSince struct {
+	up bool
+	at time.Time
+}
+
+func (s *since) init() {
+	s.start, s.events, s.checks = time.Now(), map[subject]time.Time{}, map[string]checkSince{}
+}
+
+func (s *since) event(k subject, at time.Time) { s.events[k] = at }
+
+// of is when the subject last changed, or when all began.
+func (s *since) of(k subject) time.Time {
+	if at, ok := s.events[k]; ok {
+		return at
+	}
+	return s.start
+}
+
+// check notes a verdict; the time of one that says the same again stays.
+func (s *since) check(key string, up bool, at time.Time) {
+	if c, ok := s.checks[key]; !ok || c.up != up {
+		s.checks[key] = checkSince{up, at}
+	}
+}
+
+// reload forgets what is not configured any more.
+func (s *since) reload(now *services) {
+	for key := range s.checks {
+		if _, ok := now.refs[key]; !ok {
+			delete(s.checks, key)
+		}
+	}
+	known := map[subject]bool{}
+	for i := range now.pool {
+		vs := &now.pool[i]
+		known[subject{service: vs.ServiceKey}] = true
+		for j := range vs.Servers {
+			known[subject{vs.ServiceKey, vs.Servers[j].DestKey}] = true
+		}
+	}
+	for k := range s.events {
+		if !known[k] {
+			delete(s.events, k)
+		}
+	}
+}

@@ -1,0 +1,312 @@
+package lvs
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"holdfast/healthcheck"
+	"holdfast/ipvs"
+)
+
+// Status is everything there is to show of the lvs process, as JSON.
+type Status struct {
+	Services []ServiceStatus `json:"services"`
+	// Foreign names services of the kernel that are neither configured nor ours.
+	Foreign []string       `json:"foreign,omitempty"`
+	Daemons []DaemonStatus `json:"sync_daemons,omitempty"`
+	Kernel  KernelStatus   `json:"kernel"`
+}
+
+// KernelStatus says how things stand with the kernel's table.
+type KernelStatus struct {
+	IPVS    string    `json:"ipvs,omitempty"`  // version
+	Error   string    `json:"error,omitempty"` // what it refuses, until it no longer does
+	Since   time.Time `json:"error_since,omitzero"`
+	Retry   time.Time `json:"next_retry,omitzero"`
+	Read    time.Time `json:"last_read,omitzero"`
+	Repairs uint64    `json:"repairs"` // changes by others that were undone
+}
+
+// DaemonStatus is a running connection-sync daemon.
+type DaemonStatus struct {
+	Role      string     `json:"role"`
+	Interface string     `json:"interface"`
+	ID        uint32     `json:"id"`
+	Group     netip.Addr `json:"group,omitzero"`
+	Port      uint16     `json:"port,omitempty"`
+}
+
+// ServiceStatus is a virtual server.
+type ServiceStatus struct {
+	Name       string         `json:"name"` // "[192.0.2.1]:tcp:80" or "FWM 1"
+	Family     int            `json:"family"`
+	Addr       netip.Addr     `json:"addr,omitzero"`
+	Port       uint16         `json:"port,omitempty"`
+	Protocol   string         `json:"protocol,omitempty"`
+	FWMark     uint32         `json:"fwmark,omitempty"`
+	Scheduler  string         `json:"scheduler"`
+	Persistent uint32         `json:"persistence_timeout,omitempty"` // seconds
+	Up         bool           `json:"up"`
+	Since      time.Time      `json:"since"`
+	Installed  bool           `json:"installed"`          // it is in the kernel
+	Wanted     bool           `json:"wanted"`             // it should be: see Follows
+	Follows    []string       `json:"follows,omitempty"`  // virtual routers
+	Weight     uint64         `json:"weight"`             // sum of servers that are up
+	Quorum     uint64         `json:"quorum"`             // in force
+	Hysteresis uint64         `json:"hysteresis"`         // in force
+	Sorry      bool           `json:"sorry"`              // the sorry server is in service
+	Stats      *Counters      `json:"counters,omitempty"` // of the kernel
+	Servers    []ServerStatus `json:"real_servers"`       // as configured
+	Others     []ServerStatus `json:"others,omitempty"`   // the sorry server, and what else the kernel has
+	SorryName  string         `json:"sorry_server,omitempty"`
+}
+
+// ServerStatus is a real server.
+type ServerStatus struct {
+	Addr      netip.Addr    `json:"addr"`
+	Port      uint16        `json:"port"`
+	Method    string        `json:"method"`
+	Up        bool          `json:"up"`
+	Since     time.Time     `json:"since,omitzero"`
+	Weight    uint32        `json:"weight"`               // that it should have in service
+	InKernel  bool          `json:"in_kernel"`            // it is in the kernel's table
+	Kernel    uint32        `json:"kernel_weight"`        // if it is
+	Active    uint32        `json:"active_connections"`   // established
+	Inactive  uint32        `json:"inactive_connections"` // in any other state
+	Templates uint32        `json:"persistent_templates"` // persistence
+	Stats     *Counters     `json:"counters,omitempty"`   // of the kernel
+	Checks    []CheckStatus `json:"checks"`
+}
+
+// CheckStatus is a health check.
+type CheckStatus struct {
+	Kind     string        `json:"kind"`
+	Target   string        `json:"target"`
+	State    string        `json:"state"` // "unknown", "up", "down", "paused"
+	Up       bool          `json:"up"`    // what it counts as
+	Since    time.Time     `json:"since,omitzero"`
+	Last     time.Time     `json:"last,omitzero"` // end of the last look
+	Text     string        `json:"text,omitempty"`
+	Latency  time.Duration `json:"latency_ns,omitempty"`
+	Runs     uint64        `json:"runs"`
+	Failures uint64        `json:"failures"`
+}
+
+// Counters are the kernel's 64-bit counters and rates a second.
+type Counters struct {
+	Connections uint64 `json:"connections"`
+	InPackets   uint64 `json:"in_packets"`
+	OutPackets  uint64 `json:"out_packets"`
+	InBytes     uint64 `json:"in_bytes"`
+	OutBytes    uint64 `json:"out_bytes"`
+	CPS         uint64 `json:"connections_per_second"`
+	InPPS       uint64 `json:"in_packets_per_second"`
+	OutPPS      uint64 `json:"out_packets_per_second"`
+	InBPS       uint64 `json:"in_bytes_per_second"`
+	OutBPS      uint64 `json:"out_bytes_per_second"`
+}
+
+func counters(s ipvs.Stats) *Counters {
+	return &Counters{
+		Connections: s.Connections, InPackets: s.IncomingPackets, OutPackets: s.OutgoingPackets,
+		InBytes: s.IncomingBytes, OutBytes: s.OutgoingBytes, CPS: s.ConnectionRate,
+		InPPS: s.IncomingPacketRate, OutPPS: s.OutgoingPacketRate, InBPS: s.IncomingByteRate, OutBPS: s.OutgoingByteRate,
+	}
+}
+
+// stats is the connection to the kernel that questions use, so that a long
+// answer holds up no change of the table.
+type stats struct {
+	mu     sync.Mutex
+	kernel ipvs.Kernel
+	closed bool
+}
+
+func (s *stats) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.kernel != nil {
+		_ = s.kernel.Close()
+		s.kernel = nil
+	}
+}
+
+// read asks the kernel for everything; what fails is left out.
+func (s *stats) read(open func() (ipvs.Kernel, error)) (all []ipvs.ServiceStats, d []ipvs.Daemon, version string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, nil, ""
+	}
+	if s.kernel == nil {
+		k, err := open()
+		if err != nil {
+			return nil, nil, ""
+		}
+		s.kernel = k
+	}
+	info, err := s.kernel.Info()
+	if err == nil {
+		version = fmt.Sprintf("%d.%d.%d", info.Version[0], info.Version[1], info.Version[2])
+	}
+	if all, err = s.kernel.Stats(); err != nil {
+		all = nil
+	}
+	if d, err = s.kernel.Daemons(); err != nil {
+		d = nil
+	}
+	return all, d, version
+}
+
+// Status returns what there is to show, or the error of ctx.
+func (l *LVS) Status(ctx context.Context) (Status, error) {
+	type answer struct {
+		st     Status
+		keys   []ipvs.ServiceKey
+		kernel bool
+	}
+	done := make(chan answer, 1)
+	l.inbox.post(func() {
+		var a answer
+		a.st, a.keys = l.status()
+		a.kernel = l.table.kernel != nil
+		done <- a
+	})
+	var a answer
+	select {
+	case a = <-done:
+	case <-l.ended:
+		return Status{}, fmt.Errorf("lvs: not running")
+	case <-ctx.Done():
+		return Status{}, fmt.Errorf("lvs: status: %w", ctx.Err())
+	}
+	if a.kernel {
+		all, daemons, version := l.stats.read(l.deps.Open)
+		a.st.Kernel.IPVS = version
+		for _, d := range daemons {
+			a.st.Daemons = append(a.st.Daemons, DaemonStatus{
+				Role: d.Role.String(), Interface: d.Interface, ID: d.SyncID, Group: d.Group, Port: d.Port,
+			})
+		}
+		merge(&a.st, a.keys, all)
+	}
+	return a.st, nil
+}
+
+// status is the part that the owner knows. keys are those of the services.
+func (l *LVS) status() (Status, []ipvs.ServiceKey) {
+	t := &l.table
+	st := Status{Services: []ServiceStatus{}, Kernel: KernelStatus{Read: t.read, Repairs: t.repairs}}
+	if t.err != nil {
+		st.Kernel.Error, st.Kernel.Since, st.Kernel.Retry = t.err.Error(), t.errSince, t.retryAt
+	}
+	for _, k := range t.foreign {
+		st.Foreign = append(st.Foreign, k.String())
+	}
+	checks := map[string]healthcheck.Status{}
+	for _, c := range l.runner.Status() {
+		checks[c.Key] = c
+	}
+	var keys []ipvs.ServiceKey
+	for i := range l.services.pool {
+		vs := &l.services.pool[i]
+		state, ok := l.pool.State(vs.ServiceKey)
+		if !ok {
+			continue
+		}
+		keys = append(keys, vs.ServiceKey)
+		st.Services = append(st.Services, l.serviceStatus(vs, state, checks))
+	}
+	return st, keys
+}
+
+func (l *LVS) serviceStatus(vs *ipvs.VirtualServer, state ipvs.ServiceState, checks map[string]healthcheck.Status) ServiceStatus {
+	k := vs.ServiceKey
+	s := ServiceStatus{
+		Name: k.String(), Family: 4, Addr: k.Addr, Port: k.Port, FWMark: k.FWMark,
+		Scheduler: vs.Scheduler, Persistent: vs.Timeout,
+		Up: state.Up, Since: l.since.of(subject{service: k}), Sorry: state.Sorry,
+		Weight: state.Sum, Quorum: state.Quorum, Hysteresis: state.Hysteresis,
+		Servers: []ServerStatus{},
+	}
+	if k.Family == ipvs.INET6 {
+		s.Family = 6
+	}
+	if k.FWMark == 0 {
+		s.Protocol = ipvs.ProtocolName(k.Protocol)
+	}
+	if vs.Sorry != nil {
+		s.SorryName = fmt.Sprintf("[%s]:%d", vs.Sorry.Addr, vs.Sorry.Port)
+	}
+	if l.follow.follows() {
+		s.Follows = slices.Clone(l.follow.holders(k))
+		slices.Sort(s.Follows)
+	}
+	_, s.Wanted = l.want(k, l.table.have)
+	e, _ := l.pool.Entry(k)
+	for i, r := range state.Servers {
+		ss := ServerStatus{
+			Addr: r.Key.Addr, Port: r.Key.Port, Method: ipvs.MethodName(vs.Servers[i].Method),
+			Up: r.Up, Since: l.since.of(subject{k, r.Key}), Checks: []CheckStatus{},
+		}
+		for _, d := range e.Dests {
+			if d.DestKey == r.Key {
+				ss.Weight = d.Weight
+			}
+		}
+		for _, c := range r.Checks {
+			key := checkKey(k, r.Key, c.ID)
+			ss.Checks = append(ss.Checks, checkStatus(c, checks[key], l.since.checks[key].at))
+		}
+		s.Servers = append(s.Servers, ss)
+	}
+	return s
+}
+
+func checkStatus(c ipvs.CheckState, h healthcheck.Status, at time.Time) CheckStatus {
+	out := CheckStatus{
+		Kind: string(h.Kind), Target: h.Target, State: "unknown", Up: c.Up, Since: at,
+		Last: h.Last, Text: h.Text, Latency: h.Latency, Runs: h.Runs, Failures: h.Failures,
+	}
+	switch {
+	case h.Key == "":
+		out.Text = "this check cannot be run"
+	case h.Paused:
+		out.State = "paused"
+	case c.Known && c.Up:
+		out.State = "up"
+	case c.Known:
+		out.State = "down"
+	}
+	return out
+}
+
+// merge adds what the kernel says.
+func merge(st *Status, keys []ipvs.ServiceKey, all []ipvs.ServiceStats) {
+	for i, k := range keys {
+		j, ok := slices.BinarySearchFunc(all, k, func(s ipvs.ServiceStats, k ipvs.ServiceKey) int { return s.Compare(k) })
+		if !ok {
+			continue
+		}
+		s := &st.Services[i]
+		s.Installed, s.Stats = true, counters(all[j].Stats)
+		for _, d := range all[j].Dests {
+			n := slices.IndexFunc(s.Servers, func(r ServerStatus) bool { return r.Addr == d.Addr && r.Port == d.Port })
+			r := &ServerStatus{Addr: d.Addr, Port: d.Port, Checks: []CheckStatus{}, Up: true, Weight: d.Weight}
+			if n >= 0 {
+				r = &s.Servers[n]
+			}
+			r.Method = ipvs.MethodName(d.Method)
+			r.InKernel, r.Kernel, r.Stats = true, d.Weight, counters(d.Stats)
+			r.Active, r.Inactive, r.Templates = d.Active, d.Inactive, d.Persistent
+			if n < 0 {
+				s.Others = append(s.Others, *r)
+			}
+		}
+	}
+}

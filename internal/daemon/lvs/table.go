@@ -1,0 +1,377 @@
+package lvs
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"holdfast/ipvs"
+)
+
+// table is what is known of the kernel's table and what is to be done to it.
+type table struct {
+	kernel ipvs.Kernel // nil: not connected
+
+	have    map[ipvs.ServiceKey]ipvs.Entry
+	known   bool // have is what the kernel had when it was last read or told
+	read    time.Time
+	foreign []ipvs.ServiceKey
+
+	all   bool                     // every service is to be looked at
+	dirty map[ipvs.ServiceKey]bool // so are these
+	stuck map[ipvs.ServiceKey]bool // and these, but not before retryAt: the kernel refused
+
+	retry    time.Duration // 0: the last attempt went well
+	retryAt  time.Time
+	err      error
+	errSince time.Time
+	repairs  uint64 // changes by others that were undone
+}
+
+func (t *table) dirtyAll() { t.all = true }
+
+func (t *table) dirtyOne(k ipvs.ServiceKey) {
+	if t.dirty == nil {
+		t.dirty = map[ipvs.ServiceKey]bool{}
+	}
+	t.dirty[k] = true
+}
+
+// needsKernel reports whether there is anything to be done in the kernel.
+func (l *LVS) needsKernel() bool {
+	g := &l.cfg.Global
+	return len(l.services.pool) > 0 || g.LVSSyncDaemon != nil || !l.owned.empty()
+}
+
+func (l *LVS) open() error {
+	if l.table.kernel != nil {
+		return nil
+	}
+	k, err := l.deps.Open()
+	if err != nil {
+		return err
+	}
+	l.table.kernel, l.table.known = k, false
+	return nil
+}
+
+func (l *LVS) closeKernel() {
+	if l.table.kernel != nil {
+		_ = l.table.kernel.Close()
+		l.table.kernel = nil
+	}
+	l.stats.close()
+}
+
+// work does what is due in the kernel and returns the time until something is
+// due again.
+func (l *LVS) work(now time.Time) time.Duration {
+	if !l.needsKernel() {
+		l.ready()
+		return readEvery
+	}
+	t := &l.table
+	waiting := t.retry > 0 && now.Before(t.retryAt)
+	full := !waiting && (!t.known || t.retry > 0 || now.Sub(t.read) >= readEvery)
+	news := t.known && (t.all || len(t.dirty) > 0 || l.daemons.dirty)
+	if full || news {
+		err := l.bring(now, full)
+		switch {
+		case err != nil:
+			l.failed(now, err)
+		case full:
+			l.succeeded()
+		}
+	}
+	l.ready()
+	if t.retry > 0 {
+		return max(t.retryAt.Sub(now), 0)
+	}
+	return max(t.read.Add(readEvery).Sub(now), 0)
+}
+
+// bring makes the kernel as wanted. With full it is read first.
+func (l *LVS) bring(now time.Time, full bool) error {
+	if err := l.open(); err != nil {
+		return err
+	}
+	if !l.flushed {
+		if l.cfg.Global.LVSFlush {
+			l.log.Info("lvs_flush: removing every service from the kernel")
+			if err := l.table.kernel.Flush(); err != nil {
+				return err
+			}
+		}
+		l.flushed = true
+	}
+	if full {
+		if err := l.readTable(now); err != nil {
+			return err
+		}
+		l.daemons.dirty = true
+	}
+	err := l.bringTable(now)
+	if l.daemons.dirty {
+		l.daemons.dirty = false
+		err = errors.Join(err, l.bringTimeouts(), l.bringDaemons())
+	}
+	return err
+}
+
+// readTable asks the kernel and looks for what others changed.
+func (l *LVS) readTable(now time.Time) error {
+	t := &l.table
+	have, err := t.kernel.Table()
+	if err != nil {
+		t.known = false
+		return err
+	}
+	read := make(map[ipvs.ServiceKey]ipvs.Entry, len(have))
+	for _, e := range have {
+		read[e.ServiceKey] = e
+	}
+	if t.known && !t.all && len(t.dirty) == 0 && len(t.stuck) == 0 {
+		// Everything that was to be done is done, so what is not as
+		// wanted now is somebody else's doing.
+		if drift := ipvs.Plan(have, l.wanted(read), l.isOurs); len(drift) > 0 {
+			t.repairs += uint64(len(drift))
+			l.log.Warn("the kernel's table was changed by another program: repairing it", "changes", len(drift), "first", drift[0].String())
+		}
+	}
+	t.have, t.known, t.read, t.all = read, true, now, true
+	t.stuck = nil
+	foreign := ipvs.Foreign(have, nil, l.isOurs)
+	if len(foreign) > 0 && !slices.Equal(foreign, t.foreign) {
+		l.log.Warn("the kernel has services that are neither configured nor ours: they are left alone", "count", len(foreign), "first", foreign[0].String())
+	}
+	t.foreign = foreign
+	return nil
+}
+
+// isOurs reports whether a service is ours to remove: configured, or
+// installed by us.
+func (l *LVS) isOurs(k ipvs.ServiceKey) bool { return l.own[k] || l.services.byKey[k] != nil }
+
+// wanted is the whole wanted table. have answers for services that stay as
+// they are.
+func (l *LVS) wanted(have map[ipvs.ServiceKey]ipvs.Entry) ipvs.Table {
+	var t ipvs.Table
+	for _, k := range l.pool.Services() {
+		if e, ok := l.want(k, have); ok {
+			t = append(t, e)
+		}
+	}
+	t.Sort()
+	return t
+}
+
+// want is the wanted entry of one service; false: it is to be absent.
+func (l *LVS) want(k ipvs.ServiceKey, have map[ipvs.ServiceKey]ipvs.Entry) (ipvs.Entry, bool) {
+	e, ok := l.pool.Entry(k)
+	if !ok {
+		return e, false
+	}
+	switch l.follow.service(k) {
+	case present:
+		return e, true
+	case asItIs:
+		_, there := have[k]
+		return e, there
+	}
+	return e, false
+}
+
+// bringTable plans and applies what is dirty. After a refusal the table is
+// read again; services that are then not as wanted are stuck until the next
+// full attempt, the others go on.
+func (l *LVS) bringTable(now time.Time) error {
+	t := &l.table
+	have, want := l.scope()
+	ops := ipvs.Plan(have, want, l.isOurs)
+	for _, e := range want {
+		l.ownOne(e.ServiceKey)
+	}
+	l.save() // before the kernel: a kill in between must not make orphans
+	if len(ops) > 0 {
+		l.log.Debug("table", "changes", len(ops), "first", ops[0].String())
+		if err := t.kernel.Apply(ops); err != nil {
+			if rerr := l.readTable(now); rerr != nil {
+				return errors.Join(err, rerr)
+			}
+			t.all, t.dirty = false, nil
+			l.findStuck()
+			l.disown()
+			return err
+		}
+	}
+	for _, e := range have {
+		if l.isOurs(e.ServiceKey) {
+			delete(t.have, e.ServiceKey)
+		}
+	}
+	for _, e := range want {
+		t.have[e.ServiceKey] = e
+	}
+	t.all, t.dirty = false, nil
+	l.disown()
+	return nil
+}
+
+// scope returns what the kernel has and what it should have of the services
+// that are to be looked at.
+func (l *LVS) scope() (have, want ipvs.Table) {
+	t := &l.table
+	if t.all {
+		for _, e := range t.have {
+			have = append(have, e)
+		}
+		have.Sort()
+		return have, l.wanted(t.have)
+	}
+	for k := range t.dirty {
+		if e, ok := t.have[k]; ok {
+			have = append(have, e)
+		}
+		if e, ok := l.want(k, t.have); ok {
+			want = append(want, e)
+		}
+	}
+	have.Sort()
+	want.Sort()
+	return have, want
+}
+
+// findStuck notes the services that are not as wanted.
+func (l *LVS) findStuck() {
+	t := &l.table
+	t.all = true
+	have, want := l.scope()
+	t.all = false
+	t.stuck = map[ipvs.ServiceKey]bool{}
+	for _, op := range ipvs.Plan(have, want, l.isOurs) {
+		t.stuck[op.Service.ServiceKey] = true
+	}
+}
+
+// ownOne notes that a service is ours.
+func (l *LVS) ownOne(k ipvs.ServiceKey) {
+	if !l.own[k] {
+		l.own[k] = true
+		l.ownChanged = true
+	}
+}
+
+// disown forgets services that are gone from the kernel.
+func (l *LVS) disown() {
+	for k := range l.own {
+		if _, ok := l.table.have[k]; !ok {
+			delete(l.own, k)
+			l.ownChanged = true
+		}
+	}
+	l.save()
+}
+
+// save hands on which services are ours if that changed.
+func (l *LVS) save() {
+	if l.ownChanged {
+		l.keep(l.owned.clone())
+	}
+}
+
+// keep hands on what is ours; the services are those of now.
+func (l *LVS) keep(o Owned) {
+	l.ownChanged = false
+	o.Services = l.own.list()
+	if !o.equal(l.owned) {
+		l.owned = o
+		l.deps.SaveOwned(o.clone())
+	}
+}
+
+func (l *LVS) failed(now time.Time, err error) {
+	t := &l.table
+	if t.err == nil {
+		t.errSince = now
+	}
+	if t.err == nil || t.err.Error() != err.Error() {
+		l.log.Error("the kernel refuses, trying again", "err", err)
+	}
+	t.err = err
+	if t.retry > 0 && now.Before(t.retryAt) {
+		return // this was not the attempt that was waited for
+	}
+	t.retry = min(max(2*t.retry, retryFirst), readEvery)
+	t.retryAt = now.Add(t.retry)
+}
+
+func (l *LVS) succeeded() {
+	t := &l.table
+	if t.err != nil {
+		l.log.Info("the kernel's table is as wanted again")
+	}
+	t.err, t.retry, t.retryAt = nil, 0, time.Time{}
+}
+
+// ready tells routers that wait for their table.
+func (l *LVS) ready() {
+	for name := range l.gates {
+		if l.tableReady(name) {
+			delete(l.gates, name)
+			l.deps.TableReady(name)
+		}
+	}
+}
+
+func (l *LVS) tableReady(router string) bool {
+	for _, k := range l.follow.of(router, l.pool.Services()) {
+		if !l.table.known || l.table.all || l.table.dirty[k] || l.table.stuck[k] {
+			return false
+		}
+		if _, ok := l.table.have[k]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// release undoes everything at the end.
+func (l *LVS) release() {
+	l.tell(events(l.pool.Stop(), l.services, nil))
+	if l.deps.Keep || l.owned.empty() {
+		return
+	}
+	if err := l.open(); err != nil {
+		l.log.Error("stop: the table stays in the kernel", "err", err)
+		return
+	}
+	if err := errors.Join(l.releaseDaemons(), l.releaseTable()); err != nil {
+		l.log.Error("stop: something of ours stays in the kernel", "err", err)
+	}
+	l.save()
+}
+
+func (l *LVS) releaseTable() error {
+	if len(l.own) == 0 {
+		return nil
+	}
+	if l.flushAll() {
+		if err := l.table.kernel.Flush(); err != nil {
+			return fmt.Errorf("lvs_flush_on_stop: %w", err)
+		}
+		clear(l.own)
+		l.ownChanged = true
+		return nil
+	}
+	var ops []ipvs.Op
+	for _, k := range l.own.list() {
+		ops = append(ops, ipvs.Op{Kind: ipvs.DelService, Service: ipvs.Service{ServiceKey: k}})
+	}
+	if err := l.table.kernel.Apply(ops); err != nil {
+		return err
+	}
+	clear(l.own)
+	l.ownChanged = true
+	return nil
+}
