@@ -1,0 +1,135 @@
+package control
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// RenderVRRP prints the virtual routers for people, one block each.
+func RenderVRRP(w io.Writer, v *VRRP) {
+	for i := range v.Instances {
+		renderInstance(w, &v.Instances[i], v.Time)
+	}
+	for _, g := range v.Groups {
+		fmt.Fprintf(w, "vrrp_sync_group %s: %s (%s)\n", g.Name, g.State, strings.Join(g.Members, ", "))
+	}
+	for _, s := range v.Scripts {
+		line := s.State
+		if s.Last != "" {
+			line += ", last run: " + s.Last
+		}
+		fmt.Fprintf(w, "vrrp_script %s: %s\n", s.Name, line)
+	}
+	for _, p := range v.Ports {
+		if p.UnknownVRID+p.Short > 0 {
+			fmt.Fprintf(w, "adverts on %s to %s: %d, of these for no VRID of ours: %d, too short: %d\n",
+				p.Interface, p.Destination, p.Packets, p.UnknownVRID, p.Short)
+		}
+	}
+}
+
+func renderInstance(w io.Writer, in *Instance, now time.Time) {
+	fmt.Fprintf(w, "vrrp_instance %s: %s", in.Name, in.State)
+	if !in.Since.IsZero() {
+		fmt.Fprintf(w, " for %s", ago(now, in.Since))
+	}
+	if in.Reason != "" {
+		fmt.Fprintf(w, " (%s)", in.Reason)
+	}
+	fmt.Fprintln(w)
+	field := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	field("interface", "%s, VRID %d, version %d, advert_int %s, source %s", in.Interface, in.VRID, in.Version, seconds(in.AdvertInt), orNone(in.Source))
+	field("priority", "%s", in.Priority)
+	if len(in.Faults) > 0 {
+		field("faults", "%s", strings.Join(in.Faults, "; "))
+	}
+	if in.Master != nil {
+		field("master", "%s, priority %d, heard %s ago, taken for dead after %s", in.Master.Addr, in.Master.Priority, ago(now, in.Master.LastHeard), seconds(in.MasterDown))
+	}
+	for _, p := range in.Peers {
+		if in.Master == nil || p.Addr != in.Master.Addr {
+			field("peer", "%s, priority %d, last heard %s ago", p.Addr, p.Priority, ago(now, p.LastHeard))
+		}
+	}
+	if !in.Agreement {
+		field("warning", "the last advert heard lists other addresses than ours")
+	}
+	for _, v := range in.VIPs {
+		field("address", "%s%s", v.Address, v.remark())
+	}
+	for _, e := range []struct{ name, text string }{{"address", in.ApplyError}, {"interface", in.PortError}, {"send", in.SendError}} {
+		if e.text != "" {
+			field(e.name+" error", "%s", e.text)
+		}
+	}
+	field("adverts", "%d sent, %d accepted, %d not sent", in.AdvertsSent, in.AdvertsReceived, in.SendErrors)
+	if len(in.Drops) > 0 {
+		names := make([]string, 0, len(in.Drops))
+		for name, n := range in.Drops {
+			names = append(names, fmt.Sprintf("%s %d", name, n))
+		}
+		slices.Sort(names)
+		field("drops", "%s", strings.Join(names, ", "))
+	}
+}
+
+func (v VIP) remark() string {
+	var s string
+	switch {
+	case v.Wanted && !v.Present:
+		s = " missing"
+	case v.Present:
+		s = " present"
+	}
+	if v.Excluded {
+		s += " (not advertised)"
+	}
+	return s
+}
+
+// String is the sum as people write it: 140 = 150 script chk -10.
+func (p Priority) String() string {
+	if len(p.Contributions) == 0 {
+		return fmt.Sprint(p.Effective)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d = %d", p.Effective, p.Base)
+	for _, c := range p.Contributions {
+		fmt.Fprintf(&b, ", %s %+d (%s)", c.Track, c.Value, c.State)
+	}
+	return b.String()
+}
+
+func ago(now, then time.Time) string {
+	if then.IsZero() {
+		return "never"
+	}
+	d := max(now.Sub(then), 0)
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+func seconds(s float64) string {
+	return time.Duration(s * float64(time.Second)).Round(10 * time.Microsecond).String()
+}
+
+func orNone(a interface {
+	IsValid() bool
+	String() string
+},
+) string {
+	if !a.IsValid() {
+		return "none yet"
+	}
+	return a.String()
+}

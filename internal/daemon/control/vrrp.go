@@ -1,0 +1,115 @@
+package control
+
+import (
+	"net/netip"
+	"time"
+
+	"holdfast/internal/daemon/notifier"
+)
+
+// VRRP is what the vrrp process says of itself.
+type VRRP struct {
+	Time      time.Time       `json:"time"`
+	Instances []Instance      `json:"instances"`
+	Groups    []Group         `json:"sync_groups,omitempty"`
+	Scripts   []Script        `json:"scripts,omitempty"`
+	Notify    notifier.Status `json:"notify"`
+	Lateness  Lateness        `json:"lateness"`
+	Ports     []Port          `json:"ports"`
+}
+
+// Lateness is how much later than asked for the engine woke up, in seconds.
+type Lateness struct {
+	Wakeups uint64  `json:"wakeups"`
+	P99     float64 `json:"p99"`
+	Max     float64 `json:"max"`
+}
+
+// Instance is one virtual router. Durations are in seconds.
+type Instance struct {
+	Name      string     `json:"name"`
+	Interface string     `json:"interface"`
+	VRID      uint8      `json:"virtual_router_id"`
+	Version   uint8      `json:"version"`
+	State     string     `json:"state"` // INIT, BACKUP, MASTER, FAULT, or WAITING for its interface
+	Since     time.Time  `json:"since"`
+	Reason    string     `json:"reason"`
+	Faults    []string   `json:"faults,omitempty"`
+	Priority  Priority   `json:"priority"`
+	Source    netip.Addr `json:"source"`
+
+	AdvertInt  float64 `json:"advert_int"`  // in force: our own as master, the master's as backup
+	MasterDown float64 `json:"master_down"` // silence after which this router takes over
+
+	Master    *Peer  `json:"master,omitempty"` // whom we follow as backup
+	Peers     []Peer `json:"peers,omitempty"`  // everyone heard
+	Agreement bool   `json:"agreement"`        // the peers advertise our list of addresses
+
+	VIPs       []VIP  `json:"virtual_ipaddress"`
+	ApplyError string `json:"address_error,omitempty"`
+	PortError  string `json:"interface_error,omitempty"`
+	SendError  string `json:"send_error,omitempty"`
+
+	AdvertsSent     uint64            `json:"adverts_sent"`
+	AdvertsReceived uint64            `json:"adverts_received"`
+	SendErrors      uint64            `json:"send_errors"`
+	Transitions     uint64            `json:"became_master"`
+	Drops           map[string]uint64 `json:"drops,omitempty"`
+}
+
+// Priority is how the effective priority comes about.
+type Priority struct {
+	Effective     uint8          `json:"effective"`
+	Base          uint8          `json:"base"`
+	Contributions []Contribution `json:"contributions,omitempty"`
+}
+
+// Contribution is what one tracked thing adds.
+type Contribution struct {
+	Track string `json:"track"`
+	State string `json:"state"` // up, down, or pending before the first result
+	Value int    `json:"value"`
+}
+
+// Peer is another router heard on the segment.
+type Peer struct {
+	Addr      netip.Addr `json:"address"`
+	Priority  uint8      `json:"priority"`
+	LastHeard time.Time  `json:"last_heard"`
+}
+
+// VIP is one virtual address.
+type VIP struct {
+	Address  netip.Prefix `json:"address"`
+	Present  bool         `json:"present"`
+	Wanted   bool         `json:"wanted"`
+	Excluded bool         `json:"excluded,omitempty"`
+}
+
+// Group is one sync group.
+type Group struct {
+	Name    string   `json:"name"`
+	State   string   `json:"state"`
+	Members []string `json:"members"`
+}
+
+// Port is one place where adverts come in.
+type Port struct {
+	Interface   string `json:"interface"`
+	Destination string `json:"destination"`
+	Packets     uint64 `json:"packets"`
+	UnknownVRID uint64 `json:"unknown_vrid"`
+	Short       uint64 `json:"short"`
+}
+
+// Script is one tracked vrrp_script.
+type Script struct {
+	Name     string    `json:"name"`
+	State    string    `json:"state"`          // up, down, or pending before the first result
+	Last     string    `json:"last,omitempty"` // how the last run ended
+	LastAt   time.Time `json:"last_at,omitzero"`
+	Runs     uint64    `json:"runs"`
+	Failed   uint64    `json:"failed"`
+	TimedOut uint64    `json:"timed_out"`
+	Skipped  uint64    `json:"skipped"` // ticks at which the run before was still going on
+}

@@ -1,0 +1,137 @@
+package vrrpd
+
+import (
+	"net/netip"
+
+	"holdfast/internal/config"
+	"holdfast/vrrp"
+	"holdfast/vrrp/engine"
+)
+
+// engineConfig turns the configuration into the engine's. Instances that
+// cannot run yet are left out: running them without the part that is missing
+// would not be what their file says.
+func engineConfig(c *config.Config) engine.Config {
+	var e engine.Config
+	present := map[string]bool{}
+	for i := range c.Instances {
+		in := &c.Instances[i]
+		if in.NotYet != "" {
+			continue
+		}
+		present[in.Name] = true
+		e.Routers = append(e.Routers, router(c, in))
+	}
+	for _, g := range c.SyncGroups {
+		eg := engine.Group{Name: g.Name}
+		for _, m := range g.Members {
+			if present[m] {
+				eg.Members = append(eg.Members, m)
+			}
+		}
+		if len(eg.Members) == 0 {
+			continue
+		}
+		eg.Tracks = tracks("script ", g.TrackScripts)
+		eg.Tracks = append(eg.Tracks, tracks("interface ", g.TrackInterfaces)...)
+		e.Groups = append(e.Groups, eg)
+	}
+	return e
+}
+
+func router(c *config.Config, in *config.VRRPInstance) engine.Router {
+	r := engine.Router{
+		Config: vrrp.Config{
+			Name:                 in.Name,
+			VRID:                 in.VirtualRouterID,
+			Version:              in.Version,
+			Priority:             in.Priority,
+			StartMaster:          in.StateMaster || in.Priority == 255,
+			AdvertInt:            in.AdvertInt,
+			DownTimerAdverts:     in.DownTimerAdverts,
+			NoPreempt:            in.NoPreempt,
+			PreemptDelay:         in.PreemptDelay,
+			StartupDelay:         c.Global.VRRPStartupDelay,
+			SkipCheckAdvAddr:     in.SkipCheckAdvAddr,
+			Unicast:              len(in.UnicastPeer) > 0,
+			CheckPeers:           in.CheckUnicastSrc,
+			LowerPrioNoAdvert:    in.LowerPrioNoAdvert,
+			HigherPrioSendAdvert: in.HigherPrioSendAdvert,
+			DontTrackPrimary:     in.DontTrackPrimary,
+			GARP: vrrp.GARP{
+				Repeat:         in.GARP.Repeat,
+				Delay:          in.GARP.Delay,
+				Refresh:        in.GARP.Refresh,
+				RefreshRepeat:  in.GARP.RefreshRepeat,
+				LowerPrioRep:   in.GARP.LowerPrioRep,
+				LowerPrioDelay: in.GARP.LowerPrioDelay,
+			},
+		},
+		Interface: in.Interface,
+		Group:     in.McastDstIP,
+		Source:    in.McastSrcIP,
+	}
+	if r.Unicast {
+		r.Group = netip.Addr{}
+		r.Source = in.UnicastSrcIP
+		for _, p := range in.UnicastPeer {
+			r.Peers = append(r.Peers, p.Addr)
+		}
+	} else if !r.Source.IsValid() {
+		r.Source = in.UnicastSrcIP
+	}
+	if in.AuthType == config.AuthPass {
+		r.AuthType = uint8(config.AuthPass)
+		copy(r.AuthPass[:], in.AuthPass)
+	}
+	for _, v := range in.VirtualIPAddress {
+		r.Addresses = append(r.Addresses, v.Prefix.Addr())
+		r.VIPs = append(r.VIPs, vip(v, false))
+	}
+	for _, v := range in.VirtualIPAddressExcluded {
+		r.VIPs = append(r.VIPs, vip(v, true))
+	}
+	r.Tracks = tracks("script ", in.TrackScripts)
+	r.Tracks = append(r.Tracks, tracks("interface ", in.TrackInterfaces)...)
+	r.TableGate = follows(c) && holdsService(c, r.VIPs)
+	return r
+}
+
+func vip(v config.VIP, excluded bool) engine.VIP {
+	return engine.VIP{
+		Prefix: v.Prefix, Dev: v.Dev, Label: v.Label, Scope: v.Scope,
+		Broadcast: v.Broadcast, NoTrack: v.NoTrack, Excluded: excluded,
+	}
+}
+
+func tracks(prefix string, in []config.Track) []vrrp.Track {
+	out := make([]vrrp.Track, 0, len(in))
+	for _, t := range in {
+		out = append(out, vrrp.Track{Key: prefix + t.Name, Weight: t.Weight, Reverse: t.Reverse, Pending: true})
+	}
+	return out
+}
+
+// follows reports whether the IPVS table follows mastership at all.
+func follows(c *config.Config) bool {
+	switch c.Global.LVSFollowVRRP {
+	case config.FollowAuto:
+		return c.Global.LVSSyncDaemon == nil
+	case config.FollowAlways:
+		return true
+	}
+	return false
+}
+
+func holdsService(c *config.Config, vips []engine.VIP) bool {
+	held := make(map[netip.Addr]bool, len(vips))
+	for _, v := range vips {
+		held[v.Prefix.Addr()] = true
+	}
+	for i := range c.VirtualServers {
+		if held[c.VirtualServers[i].Addr] {
+			return true
+		}
+	}
+	return false
+}

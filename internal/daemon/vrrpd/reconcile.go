@@ -1,0 +1,36 @@
+package vrrpd
+
+import (
+	"holdfast/internal/daemon/ipc"
+	"holdfast/vrrp"
+	"holdfast/vrrp/engine"
+	"holdfast/vrrp/link"
+)
+
+// reconcile brings what the parent knows of held addresses, and the states
+// told to lvs, to what the engine holds after a reload: a rename or another
+// list of addresses is no change of state and is told by nothing else.
+func (t *teller) reconcile(st engine.Status) {
+	states := map[string]ipc.RouterState{}
+	for i := range st.Routers {
+		r := &st.Routers[i]
+		in := t.byName[r.Name]
+		if in == nil {
+			continue
+		}
+		master := r.Told == vrrp.Master
+		states[r.Name] = t.stateOf(in, master)
+		h := ipc.Held{Router: r.Name, Master: master}
+		if master {
+			h.Alive = aliveWindow(in)
+			h.Addresses = r.Live
+		}
+		_ = t.parent.PostBody(ipc.TypeHeld, h)
+	}
+	for name := range t.states {
+		if _, ok := states[name]; !ok {
+			_ = t.parent.PostBody(ipc.TypeHeld, ipc.Held{Router: name, Addresses: []link.Address{}})
+		}
+	}
+	t.states = states
+}

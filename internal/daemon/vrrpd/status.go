@@ -1,0 +1,110 @@
+package vrrpd
+
+import (
+	"slices"
+	"strings"
+
+	"holdfast/internal/daemon/control"
+	"holdfast/internal/daemon/track"
+	"holdfast/vrrp"
+	"holdfast/vrrp/engine"
+)
+
+// statusOf turns the engine's state into what operators are shown.
+func statusOf(st engine.Status) control.VRRP {
+	out := control.VRRP{
+		Time:      st.Time.Round(0),
+		Instances: make([]control.Instance, 0, len(st.Routers)),
+		Lateness: control.Lateness{
+			Wakeups: st.Wakeups, P99: st.Lateness.P99.Seconds(), Max: st.Lateness.Max.Seconds(),
+		},
+	}
+	names := make(map[vrrp.ID]string, len(st.Routers))
+	for i := range st.Routers {
+		names[st.Routers[i].ID] = st.Routers[i].Name
+		out.Instances = append(out.Instances, instanceOf(&st.Routers[i]))
+	}
+	slices.SortFunc(out.Instances, func(a, b control.Instance) int { return strings.Compare(a.Name, b.Name) })
+	for _, g := range st.Groups {
+		cg := control.Group{Name: g.Name, State: g.State.String()}
+		for _, id := range g.Members {
+			cg.Members = append(cg.Members, names[id])
+		}
+		out.Groups = append(out.Groups, cg)
+	}
+	for _, p := range st.Ports {
+		cp := control.Port{Interface: p.Interface, Packets: p.Packets, UnknownVRID: p.UnknownVRID, Short: p.Short}
+		if cp.Destination = p.Group.String(); !p.Group.IsValid() {
+			cp.Destination = p.Source.String()
+		}
+		out.Ports = append(out.Ports, cp)
+	}
+	return out
+}
+
+func instanceOf(r *engine.RouterStatus) control.Instance {
+	in := control.Instance{
+		Name: r.Name, Interface: r.Interface, VRID: r.VRID, Version: r.Version,
+		State: r.State.String(), Since: r.Since.Round(0), Reason: r.Reason.String(),
+		Faults: r.Faults, Source: r.Source,
+		Priority:   control.Priority{Effective: r.EffectivePriority, Base: r.BasePriority},
+		AdvertInt:  r.LearnedInterval.Seconds(),
+		MasterDown: r.MasterDown.Seconds(),
+		Agreement:  r.Agreement,
+		ApplyError: r.ApplyError, PortError: r.PortError, SendError: r.SendError,
+		AdvertsSent: r.Sent + r.ZeroSent, AdvertsReceived: r.Received, SendErrors: r.SendErrors,
+		Transitions: r.BecameMaster,
+		VIPs:        make([]control.VIP, 0, len(r.VIPs)),
+	}
+	if r.State == vrrp.Master {
+		in.AdvertInt = r.AdvertInt.Seconds()
+	}
+	if r.Waiting {
+		in.State = "WAITING"
+		in.Faults = []string{"interface " + r.Interface + " does not exist"}
+	}
+	if r.State == vrrp.Backup && r.Master.IsValid() {
+		in.Master = &control.Peer{Addr: r.Master, Priority: r.MasterPriority, LastHeard: r.LastHeard.Round(0)}
+	}
+	for _, p := range r.Peers {
+		in.Peers = append(in.Peers, control.Peer{Addr: p.Addr, Priority: p.Priority, LastHeard: p.Last.Round(0)})
+	}
+	for _, c := range r.Contributions {
+		in.Priority.Contributions = append(in.Priority.Contributions, control.Contribution{
+			Track: c.Key, Value: c.Value, State: upDown(c.Up, c.Pending),
+		})
+	}
+	for _, v := range r.VIPs {
+		in.VIPs = append(in.VIPs, control.VIP{Address: v.Prefix, Present: v.Applied, Wanted: v.Wanted, Excluded: v.Excluded})
+	}
+	for reason, n := range r.Drops {
+		if n > 0 {
+			if in.Drops == nil {
+				in.Drops = map[string]uint64{}
+			}
+			in.Drops[vrrp.DropReason(reason).String()] = n
+		}
+	}
+	return in
+}
+
+func upDown(up, pending bool) string {
+	switch {
+	case pending:
+		return "pending"
+	case up:
+		return "up"
+	}
+	return "down"
+}
+
+func scriptStatus(list []track.Status) []control.Script {
+	out := make([]control.Script, 0, len(list))
+	for _, s := range list {
+		out = append(out, control.Script{
+			Name: s.Name, State: upDown(s.Up, !s.Known), Last: s.Text, LastAt: s.Last.Round(0),
+			Runs: s.Runs, Failed: s.Failed, TimedOut: s.Timeout, Skipped: s.Skipped,
+		})
+	}
+	return out
+}

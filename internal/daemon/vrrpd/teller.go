@@ -1,0 +1,169 @@
+package vrrpd
+
+import (
+	"sync"
+	"time"
+
+	"holdfast/internal/config"
+	"holdfast/internal/daemon/ipc"
+	"holdfast/internal/daemon/role"
+	"holdfast/vrrp"
+	"holdfast/vrrp/engine"
+)
+
+// teller passes on what the engine tells. Its fields below the queue belong
+// to the goroutine in run.
+type teller struct {
+	mu    sync.Mutex
+	wake  *sync.Cond
+	queue []func()
+	ended bool
+	done  chan struct{}
+
+	// readers is set when this process starts the reader of notify_fifo.
+	readers bool
+	parent  *ipc.Mailbox
+	peer    *ipc.Mailbox
+	notify  *transitions
+	cfg     *config.Config
+	byName  map[string]*config.VRRPInstance
+	states  map[string]ipc.RouterState
+}
+
+func newTeller(boot role.Boot, parent, peer *ipc.Mailbox, n *transitions) *teller {
+	t := &teller{
+		readers: !boot.Other, parent: parent, peer: peer, notify: n, states: map[string]ipc.RouterState{}, done: make(chan struct{}),
+	}
+	t.wake = sync.NewCond(&t.mu)
+	t.configure(boot.Config)
+	go t.run()
+	return t
+}
+
+// Changed implements engine.Observer.
+func (t *teller) Changed(c engine.Change) { t.post(func() { t.changed(c) }) }
+
+// post queues f; any goroutine.
+func (t *teller) post(f func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended {
+		return
+	}
+	t.queue = append(t.queue, f)
+	t.wake.Signal()
+}
+
+// end runs what is queued and ends the goroutine.
+func (t *teller) end() {
+	t.mu.Lock()
+	t.ended = true
+	t.wake.Signal()
+	t.mu.Unlock()
+	<-t.done
+}
+
+func (t *teller) run() {
+	defer close(t.done)
+	t.mu.Lock()
+	for {
+		for len(t.queue) == 0 && !t.ended {
+			t.wake.Wait()
+		}
+		if len(t.queue) == 0 {
+			t.mu.Unlock()
+			return
+		}
+		batch := t.queue
+		t.queue = nil
+		t.mu.Unlock()
+		for _, f := range batch {
+			f()
+		}
+		t.mu.Lock()
+	}
+}
+
+// configure takes over a configuration; in the goroutine, or before it runs.
+func (t *teller) configure(cfg *config.Config) {
+	t.cfg = cfg
+	t.byName = make(map[string]*config.VRRPInstance, len(cfg.Instances))
+	for i := range cfg.Instances {
+		t.byName[cfg.Instances[i].Name] = &cfg.Instances[i]
+	}
+	t.notify.configure(cfg, t.readers)
+}
+
+func (t *teller) changed(c engine.Change) {
+	t.notify.changed(c)
+	if c.Group || c.Event {
+		return
+	}
+	t.tellState(c)
+	if c.To == vrrp.Master || c.From == vrrp.Master {
+		t.tellHeld(c)
+	}
+}
+
+// tellState keeps the state of the router for lvs and tells it.
+func (t *teller) tellState(c engine.Change) {
+	st := ipc.RouterState{Name: c.Name, Master: c.To == vrrp.Master}
+	in := t.byName[c.Name]
+	if in == nil || c.Deleted {
+		st.Master = false
+		delete(t.states, c.Name)
+	} else {
+		st = t.stateOf(in, st.Master)
+		t.states[c.Name] = st
+	}
+	_ = t.peer.PostBody(ipc.TypeRouters, ipc.Routers{States: []ipc.RouterState{st}})
+}
+
+func (t *teller) stateOf(in *config.VRRPInstance, master bool) ipc.RouterState {
+	st := ipc.RouterState{Name: in.Name, Master: master, Gate: follows(t.cfg)}
+	for _, v := range in.VirtualIPAddress {
+		st.VIPs = append(st.VIPs, v.Prefix.Addr())
+	}
+	for _, v := range in.VirtualIPAddressExcluded {
+		st.VIPs = append(st.VIPs, v.Prefix.Addr())
+	}
+	return st
+}
+
+// retell tells lvs every state anew, after either side was replaced or the
+// configuration changed.
+func (t *teller) retell() {
+	all := ipc.Routers{States: []ipc.RouterState{}}
+	for name, st := range t.states {
+		if in := t.byName[name]; in != nil {
+			all.States = append(all.States, t.stateOf(in, st.Master))
+		}
+	}
+	_ = t.peer.PostBody(ipc.TypeRouters, all)
+}
+
+func (t *teller) tellHeld(c engine.Change) {
+	h := ipc.Held{Router: c.Name, Master: c.To == vrrp.Master && !c.Deleted}
+	if h.Master {
+		h.Addresses = c.Addresses
+		if in := t.byName[c.Name]; in != nil {
+			h.Alive = aliveWindow(in)
+		}
+	}
+	_ = t.parent.PostBody(ipc.TypeHeld, h)
+}
+
+// aliveWindow is how long after the death of this process every peer still
+// waits: the last advert was sent one interval before at the earliest.
+func aliveWindow(in *config.VRRPInstance) time.Duration {
+	n := in.DownTimerAdverts
+	if n < 2 {
+		return 0
+	}
+	return time.Duration(n-1) * in.AdvertInt
+}
+
+// Sent implements engine.Observer. The parent reckons with one interval
+// between the last advert and the death of this process, so that it need not
+// be told of every advert.
+func (t *teller) Sent(time.Time) {}
