@@ -372,6 +372,79 @@ func TestUnicast(t *testing.T) {
 	})
 }
 
+// An answer of the applier to another question is none.
+func TestStaleAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.node("a", "192.0.2.1/24")
+		a.prepare(config(vr(1, 255)))
+		a.proc.ApplyDelay(300 * time.Millisecond)
+		a.run()
+		time.Sleep(10 * time.Millisecond)
+		for _, s := range []link.Applied{{Owner: 0, Gen: 77}, {Owner: 0, Gen: 0}, {Owner: 5, Gen: 1}, {Owner: -1, Gen: 1}} {
+			a.eng.Applied(s)
+		}
+		synctest.Wait()
+		if s := a.router(0); s.Applied || len(a.proc.Announced()) != 0 {
+			t.Fatal("believed")
+		}
+		time.Sleep(300 * time.Millisecond)
+		synctest.Wait()
+		if s := a.router(0); !s.Applied || len(a.proc.Announced()) != 1 {
+			t.Fatal("the true answer is not believed")
+		}
+	})
+}
+
+// Adverts of lower priority that are read together get one answer.
+func TestOneAnswerInATurn(t *testing.T) {
+	e, w := standing(t, 1, 200)
+	w.now = w.now.Add(5 * time.Second)
+	e.deadline = e.next()
+	e.run(nil)
+	if w.sent != 1 || e.routers[0].core.State() != vrrp.Master {
+		t.Fatalf("%d sent, %v", w.sent, e.routers[0].core.State())
+	}
+	p := heard(e, 100)
+	e.run([]link.Packet{p[0], p[0], p[0]})
+	if w.sent != 2 {
+		t.Fatalf("%d answers", w.sent-1)
+	}
+}
+
+// An address on another interface follows that interface.
+func TestOtherDevice(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		r := vr(1, 255, "192.0.2.101/32", "198.51.100.101/32", "192.0.2.103/32")
+		r.VIPs[1].Dev = "eth1"
+		a := l.node("a", "192.0.2.1/24").start(config(r))
+		time.Sleep(time.Second)
+		a.is(vrrp.Master)
+		if !a.host.Has(addr("192.0.2.103")) || a.host.Has(addr("198.51.100.101")) {
+			t.Fatal("want all addresses but the one without an interface")
+		}
+		eth1 := a.host.AddInterface("eth1")
+		time.Sleep(time.Second)
+		a.is(vrrp.Master)
+		if !a.host.Has(addr("198.51.100.101")) {
+			t.Fatal("missing on the interface that appeared")
+		}
+		ann := a.proc.Announced()
+		on := map[int]int{}
+		for _, x := range ann[1:] {
+			on[x.Ifindex] += len(x.Addrs)
+		}
+		if on[1] != 3 && on[1] != 2 || on[eth1] != 1 {
+			t.Fatalf("announced %+v", ann)
+		}
+		a.host.DeleteInterface("eth1")
+		time.Sleep(time.Second)
+		a.is(vrrp.Master)
+		if s := a.router(0); len(s.Live) != 2 || s.AddressesLost != 0 {
+			t.Fatalf("live %v, lost %d", s.Live, s.AddressesLost)
+		}
+	})
+}
+
 // Two routers of one group with sources of their own have a port each, which
 // both hear everything: nothing counts twice.
 func TestTwoSources(t *testing.T) {
@@ -383,6 +456,7 @@ func TestTwoSources(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.start(config(vr(1, 255), two))
+		time.Sleep(time.Millisecond)
 		b := l.node("b", "192.0.2.2/24").start(config(vr(1, 100), vr(2, 255)))
 		time.Sleep(10*time.Second + 500*time.Millisecond)
 		a.is(vrrp.Master)

@@ -214,6 +214,13 @@ func TestReloadTrack(t *testing.T) {
 		two := vr(2, 200)
 		two.Tracks = []vrrp.Track{{Key: "script chk", Weight: -20, Pending: true}}
 		a.reload(config(r, two))
+		three := two
+		three.Tracks = []vrrp.Track{{Key: "script chk", Weight: -20, Pending: true}, {Key: "interface lo9", Weight: -3, Pending: true}}
+		a.reload(config(r, three)) // now to a router that runs
+		if q := a.router(1).EffectivePriority; q != 177 {
+			t.Fatalf("priority %d", q)
+		}
+		a.reload(config(r, two))
 		if p, q := a.router(0).EffectivePriority, a.router(1).EffectivePriority; p != 150 || q != 180 {
 			t.Fatalf("priorities %d, %d", p, q)
 		}
