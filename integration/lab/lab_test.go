@@ -199,3 +199,32 @@ func TestDecode(t *testing.T) {
 		}
 	}
 }
+
+// TestClient counts answers and the silence while the server is cut off.
+func TestClient(t *testing.T) {
+	Require(t, "nginx")
+	_, a, b := pair(t)
+	if _, err := b.NginxServer("here"); err != nil {
+		t.Fatal(err)
+	}
+	c := a.Client(netip.MustParseAddrPort("10.0.0.2:80"), 10*time.Millisecond, 200*time.Millisecond)
+	start := time.Now()
+	time.Sleep(400 * time.Millisecond)
+	if err := b.Cut(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond)
+	if err := b.Restore(); err != nil {
+		t.Fatal(err)
+	}
+	// A question for the address may have failed meanwhile.
+	time.Sleep(2 * time.Second)
+	c.Close()
+	s := c.Summarise(start, time.Now())
+	if s.By["here"] == 0 || s.Failed == 0 || s.Sent != s.By["here"]+s.Failed {
+		t.Errorf("summary %+v", s)
+	}
+	if s.Silence < 400*time.Millisecond || s.Silence > 2500*time.Millisecond {
+		t.Errorf("silence %v, want about 500 ms", s.Silence)
+	}
+}

@@ -34,10 +34,9 @@ var started atomic.Int64
 
 // Spec says what Start runs.
 type Spec struct {
-	Args  []string
-	Argv0 string   // overrides the name the program sees itself called by
-	Env   []string // NAME=value, added to this process's environment
-	Dir   string   // default: the host's folder
+	Args []string
+	Env  []string // NAME=value, added to this process's environment
+	Dir  string   // default: the host's folder
 }
 
 // Start runs a program in the host. It does not wait for it; Close does away
@@ -54,11 +53,7 @@ func (h *Host) Start(spec Spec) (*Process, error) {
 		return nil, fmt.Errorf("lab: %s: %w", h.Name, err)
 	}
 	defer log.Close()
-	args := spec.Args
-	if spec.Argv0 != "" {
-		args = append([]string{"bash", "-c", `exec -a "$0" "$@"`, spec.Argv0}, args...)
-	}
-	full := h.space.enter(args)
+	full := h.space.enter(spec.Args)
 	p.cmd = exec.Command(full[0], full[1:]...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.Dir = spec.Dir

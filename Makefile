@@ -1,0 +1,64 @@
+# holdfast: make help
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFUMPT := mvdan.cc/gofumpt@v0.12.0
+
+# What make fuzz runs: PACKAGE:FUZZTEST is found, not listed.
+FUZZTIME ?= 10s
+
+.PHONY: help build deps test unit integration demo bench lint fuzz clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@echo
+	@echo "test, demo and bench need root; they install missing Debian packages with apt-get."
+
+build: ## the static binary build/holdfast, and build/keepalived, which is the same
+	@mkdir -p build
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o build/holdfast ./cmd/holdfast
+	@ln -sf holdfast build/keepalived
+
+deps: ## install the programs that tests, demo and bench use (as root)
+	@go run ./integration/deps/install
+
+test: deps build ## everything: vet, unit tests with the race detector, labs, interop, the IPVS kernel
+	go vet ./...
+	@$(MAKE) unit
+	@$(MAKE) integration
+
+# The packages below integration start real daemons and measure time: one at a
+# time, and without the race detector, whose memory the IPVS kernel cannot give.
+unit: ## unit tests and simulation with the race detector
+	HOLDFAST_REQUIRE=1 go test -race -timeout 10m $$(go list ./... | grep -v /integration)
+
+integration: build ## labs of namespaces, interop with keepalived, the IPVS kernel
+	HOLDFAST_REQUIRE=1 HOLDFAST_BIN=$(CURDIR)/build/holdfast go test -count=1 -p 1 -timeout 20m ./integration/...
+
+demo: build ## watch two directors survive the death of the master (under two minutes)
+	@build/holdfast demo
+
+bench: deps build ## CPU, memory and takeover time beside keepalived's (BENCHFLAGS=-help)
+	@go run ./integration/bench -holdfast build/keepalived $(BENCHFLAGS)
+
+lint: ## gofumpt, vet, staticcheck
+	@out=$$(go run $(GOFUMPT) -l .); if [ -n "$$out" ]; then echo "gofumpt -w:"; echo "$$out"; exit 1; fi
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+fuzz: ## every fuzz test for FUZZTIME (10s)
+	@set -e; for f in $$(grep -rl --include=*_test.go '^func Fuzz' .); do \
+	  for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$f); do \
+	    echo "$$(dirname $$f) $$name"; \
+	    go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) $$(dirname $$f); \
+	  done; \
+	done
+
+clean: ## remove what was built
+	rm -rf build
+	go clean -testcache
