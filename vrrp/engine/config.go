@@ -67,7 +67,8 @@ type Change struct {
 	// TakingOver: an event told when the router has sent its first advert and
 	// before Addresses are set: the IPVS table is wanted now (TableGate), and
 	// the parent has to know what to remove. The change to MASTER is told when
-	// the addresses are there.
+	// the addresses are there. When it ends before that, this event is told
+	// again, From MASTER.
 	TakingOver bool
 	Peer       netip.Addr
 	// Addresses wanted when To is master: what the parent must remove if this

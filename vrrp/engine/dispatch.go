@@ -149,6 +149,7 @@ func (e *Engine) want(now time.Time, r *router, want bool, gen uint64) {
 	case fresh:
 		s := r.core.Status()
 		c.TakingOver, c.From, c.Reason, c.Priority = true, s.Told, s.Reason, s.EffectivePriority
+		r.taking = true
 		e.tell(c)
 		if r.cfg.TableGate {
 			r.gate = now.Add(gateTime)
@@ -165,6 +166,12 @@ func (e *Engine) want(now time.Time, r *router, want bool, gen uint64) {
 		}
 	default:
 		e.shutGate(r)
+		if r.taking { // MASTER was not told, so nothing else tells that it is over
+			r.taking = false
+			s := r.core.Status()
+			c.TakingOver, c.To, c.Reason, c.Priority = true, s.State, s.Reason, s.EffectivePriority
+			e.tell(c)
+		}
 	}
 	e.set(r)
 }
@@ -240,6 +247,7 @@ func (e *Engine) changed(now time.Time, r *router, a *vrrp.Action) {
 	}
 	if c.To == vrrp.Master {
 		c.Addresses = r.addrs
+		r.taking = r.taking && c.Event
 	}
 	e.tell(c)
 }

@@ -274,10 +274,14 @@ func (o *recorder) told() (out []string) {
 	return out
 }
 
-func (o *recorder) events() (out []Change) {
+func (o *recorder) all() []Change {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(o.changes), func(c Change) bool { return !c.Event })
+	return slices.Clone(o.changes)
+}
+
+func (o *recorder) events() []Change {
+	return slices.DeleteFunc(o.all(), func(c Change) bool { return !c.Event })
 }
 
 func describe(c Change) string {

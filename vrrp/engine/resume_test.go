@@ -117,7 +117,7 @@ func TestLateWakeUpYields(t *testing.T) {
 		if s := a.status(); s.Lateness.Max < 19*time.Second {
 			t.Fatalf("lateness %+v", s.Lateness)
 		}
-		if told := a.obs.told(); told[len(told)-1] != "VI_1 MASTER>BACKUP" || a.obs.changes[len(a.obs.changes)-1].Peer != addr("192.0.2.2") {
+		if told := a.obs.told(); told[len(told)-1] != "VI_1 MASTER>BACKUP" || a.obs.all()[len(a.obs.all())-1].Peer != addr("192.0.2.2") {
 			t.Fatalf("told %q", told)
 		}
 		time.Sleep(2 * time.Second) // b's adverts have the lower priority

@@ -36,6 +36,7 @@ type router struct {
 	linkUp  bool
 
 	wanted    bool           // addresses are
+	taking    bool           // a takeover was told as begun, and not yet as MASTER
 	gen       uint64         // the core's, of wanted
 	set, done uint64         // the applier's: last asked for, last answered
 	asked     []link.Address // by set
