@@ -1,0 +1,205 @@
+package lvs
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"holdfast/internal/config"
+	"holdfast/ipvs"
+)
+
+// following has service 1 on the VIP of A and B, 2 on an excluded VIP of B, 3 on
+// no VIP, and one by mark.
+func following(mode config.FollowVRRP) *config.Config {
+	mark := virtual(0, 1)
+	mark.Addr, mark.Port, mark.FWMark, mark.Protocol = netip.Addr{}, 0, 7, 0
+	cfg := configOf(virtual(1, 1), virtual(2, 1), virtual(3, 1), mark)
+	cfg.Global.LVSFollowVRRP = mode
+	b := instance("B", 2, "192.0.2.1/24")
+	b.VirtualIPAddressExcluded = []config.VIP{{Prefix: netip.MustParsePrefix("192.0.2.2/32")}}
+	cfg.Instances = []config.VRRPInstance{instance("A", 1, "192.0.2.1/24"), b}
+	return cfg
+}
+
+func TestFollowAuto(t *testing.T) {
+	for _, mode := range []config.FollowVRRP{config.FollowAuto, config.FollowAlways} {
+		bubble(t, func(t *testing.T, r *rig) {
+			r.start(following(mode))
+			r.wantTable("3:1=1 m7:1=1")
+			r.master("B", false)
+			r.wantTable("3:1=1 m7:1=1")
+			r.wantReady()
+			r.master("A", true)
+			r.wantTable("1:1=1 3:1=1 m7:1=1")
+			r.wantReady("A")
+			r.kernel.Ops()
+			r.master("A", true)
+			r.wantReady("A")
+			r.wantOps("")
+			r.master("B", true)
+			r.wantReady("B")
+			r.wantTable("1:1=1 2:1=1 3:1=1 m7:1=1")
+			r.master("A", false)
+			r.wantTable("1:1=1 2:1=1 3:1=1 m7:1=1")
+			r.master("B", false)
+			r.wantTable("3:1=1 m7:1=1")
+			if st := r.status(); st.Services[0].Wanted || st.Services[0].Installed || !st.Services[0].Up {
+				t.Errorf("service 1: %+v", st.Services[0])
+			}
+			r.end()
+			r.wantTable("")
+		})
+	}
+}
+
+func TestFollowNever(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start(following(config.FollowNever))
+		r.wantTable("1:1=1 2:1=1 3:1=1 m7:1=1")
+		r.master("A", true)
+		r.wantReady("A")
+		r.master("A", false)
+		r.wantTable("1:1=1 2:1=1 3:1=1 m7:1=1")
+		r.end()
+	})
+}
+
+func TestFollowAutoWithSyncDaemonIsAlwaysInstalled(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start(with(following(config.FollowAuto), func(c *config.Config) {
+			c.Global.LVSSyncDaemon = &config.LVSSyncDaemon{Interface: "eth0", Instance: "A", ID: -1}
+		}))
+		r.wantTable("1:1=1 2:1=1 3:1=1 m7:1=1")
+		r.end()
+	})
+}
+
+// The addresses that the vrrp process tells count, not those of the file.
+func TestFollowToldAddresses(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start(following(config.FollowAuto))
+		r.lvs.RouterState("A", true, []netip.Addr{netip.MustParseAddr("192.0.2.3")})
+		r.pass(0)
+		r.wantTable("3:1=1 m7:1=1")
+		r.lvs.RouterState("A", false, []netip.Addr{netip.MustParseAddr("192.0.2.3")})
+		r.pass(0)
+		r.wantTable("m7:1=1")
+		r.end()
+	})
+}
+
+// The table that is installed on mastership holds live servers only.
+func TestStandbyChecks(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		cfg := following(config.FollowAuto)
+		cfg.VirtualServers[0] = virtual(1, 1, 2)
+		r.fail("198.51.100.2:80")
+		r.start(cfg)
+		r.pass(5 * time.Second)
+		r.wantTable("3:1=1 m7:1=1")
+		r.kernel.Ops()
+		r.master("A", true)
+		r.wantTable("1:1=1 3:1=1 m7:1=1")
+		r.wantOps("+s +d")
+		r.end()
+	})
+}
+
+func TestNoStandbyChecks(t *testing.T) {
+	for name, change := range map[string]func(*config.Config){
+		"standby_checks false": func(c *config.Config) { c.Global.StandbyChecks = false },
+		"ha_suspend":           func(c *config.Config) { c.VirtualServers[0].HASuspend = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, r *rig) {
+				cfg := with(following(config.FollowNever), change)
+				r.start(cfg)
+				r.pass(5 * time.Second)
+				state := func() string { return r.status().Services[0].Servers[0].Checks[0].State }
+				if got := state(); got != "paused" {
+					t.Errorf("check is %q on a standby", got)
+				}
+				if got := r.status().Services[2].Servers[0].Checks[0].State; got != "up" {
+					t.Errorf("check of a service without a router is %q", got)
+				}
+				r.fail("198.51.100.1:80")
+				r.master("A", true)
+				r.pass(3 * time.Second)
+				if got := state(); got != "down" {
+					t.Errorf("check is %q on the master", got)
+				}
+				r.master("A", false)
+				if got := state(); got != "paused" {
+					t.Errorf("check is %q on a standby again", got)
+				}
+				r.end()
+			})
+		})
+	}
+}
+
+// A process that replaces a killed one leaves the table until it is told who
+// is master.
+func TestFollowAfterAKill(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		cfg := following(config.FollowAuto)
+		r.start(cfg, func(d *Deps) { d.Keep = true })
+		r.master("A", true)
+		r.wantTable("1:1=1 3:1=1 m7:1=1")
+		r.end() // keeps everything, as if killed
+		r.kernel.Ops()
+		r.start(cfg, func(d *Deps) { d.Restarted = true })
+		r.wantOps("")
+		r.master("A", true)
+		r.wantOps("")
+		r.wantReady("A", "A")
+		r.end()
+
+		r.start(cfg, func(d *Deps) { d.Keep = true })
+		r.master("A", true)
+		r.end()
+		r.start(cfg, func(d *Deps) { d.Restarted = true })
+		r.master("B", false)
+		r.wantTable("1:1=1 3:1=1 m7:1=1")
+		r.master("A", false)
+		r.wantTable("3:1=1 m7:1=1")
+		r.end()
+	})
+}
+
+// TableReady waits for a table that the kernel refuses at first.
+func TestTableReadyWaits(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		var broken bool
+		r.kernel.Fail = func(op ipvs.Op) error {
+			if broken && op.Service.Addr == key(1).Addr {
+				return errRefused
+			}
+			return nil
+		}
+		r.start(following(config.FollowAuto))
+		broken = true
+		r.master("A", true)
+		r.wantReady()
+		r.master("B", false)
+		r.wantReady()
+		broken = false
+		r.pass(time.Minute)
+		r.wantReady("A")
+		r.end()
+	})
+}
+
+func TestFollowReload(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start(following(config.FollowAuto))
+		r.master("A", true)
+		r.master("B", false)
+		r.reload(following(config.FollowNever))
+		r.wantTable("1:1=1 2:1=1 3:1=1 m7:1=1")
+		r.reload(following(config.FollowAuto))
+		r.wantTable("1:1=1 3:1=1 m7:1=1")
+		r.end()
+	})
+}

@@ -1,0 +1,360 @@
+package lvs
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"holdfast/internal/config"
+	"holdfast/ipvs"
+)
+
+func key(n byte) ipvs.ServiceKey {
+	return ipvs.AddrKey(ipvs.TCP, netip.AddrFrom4([4]byte{192, 0, 2, n}), 80)
+}
+
+func del(n byte) ipvs.Op {
+	return ipvs.Op{Kind: ipvs.DelService, Service: ipvs.Service{ServiceKey: key(n)}}
+}
+
+// stranger is a service that nobody configured.
+func stranger(n byte) ipvs.Op {
+	return ipvs.Op{Kind: ipvs.AddService, Service: ipvs.Service{ServiceKey: key(n), Scheduler: "rr", Netmask: ipvs.FullMask(ipvs.INET)}}
+}
+
+func TestFromChecksToTheKernel(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start(configOf(virtual(1, 1, 2)))
+		r.wantTable("1:1=1,2=2")
+		r.wantOps("+s +d +d")
+		r.wantLines("VS [192.0.2.1]:tcp:80 UP")
+		r.fail("198.51.100.2:80")
+		r.pass(3 * time.Second)
+		r.wantTable("1:1=1")
+		r.wantOps("-d")
+		r.wantLines("RS [198.51.100.2]:tcp:80 [192.0.2.1]:tcp:80 DOWN")
+		r.fail()
+		r.pass(3 * time.Second)
+		r.fail("198.51.100.1:80")
+		r.pass(3 * time.Second)
+		r.wantTable("1:2=2")
+		r.wantOps("+d -d")
+		r.lines = nil
+		r.end()
+		r.wantTable("")
+		r.wantLines()
+		if !r.saved.empty() {
+			t.Errorf("still owned: %+v", r.saved)
+		}
+	})
+}
+
+func TestScripts(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		cmd := func(s string) config.Command { return config.Command{Args: []string{s}} }
+		v := virtual(1, 1)
+		v.QuorumUp, v.QuorumDown, v.Omega = cmd("quorum_up"), cmd("quorum_down"), true
+		v.RealServers[0].NotifyUp, v.RealServers[0].NotifyDown = cmd("up"), cmd("down")
+		r.start(configOf(v))
+		r.fail("198.51.100.1:80")
+		r.pass(3 * time.Second)
+		r.fail()
+		r.pass(3 * time.Second)
+		r.end()
+		want := []string{"quorum_up", "down", "quorum_down", "up", "quorum_up", "quorum_down", "down"}
+		if !slices.Equal(r.runs, want) {
+			t.Errorf("ran %q, want %q", r.runs, want)
+		}
+	})
+}
+
+func TestWhatIsAsWantedIsNotTouched(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		cfg := configOf(virtual(1, 1, 2), virtual(2, 1))
+		r.start(cfg)
+		r.stop()
+		<-r.done
+		// A predecessor that was killed: the table stays, the state file too.
+		r.saved = Owned{Services: []ipvs.ServiceKey{key(1), key(2), key(3)}}
+		ops := ipvs.Plan(nil, func() ipvs.Table {
+			p, _ := ipvs.NewPool(convert(configOf(virtual(1, 1, 2), virtual(2, 7), virtual(3, 1))).pool)
+			return p.Table()
+		}(), nil)
+		if err := r.kernel.Change(append(ops, stranger(9))...); err != nil {
+			t.Fatal(err)
+		}
+		r.kernel.Ops()
+		r.start(cfg, func(d *Deps) { d.Restarted = true })
+		r.wantTable("1:1=1,2=2 2:1=1 9:")
+		r.wantOps("+d -d -s") // server 1 in, server 7 out, service 3 gone
+		if want := []ipvs.ServiceKey{key(1), key(2)}; !slices.Equal(r.saved.Services, want) {
+			t.Errorf("owned %v, want %v", r.saved.Services, want)
+		}
+		if st := r.status(); !slices.Equal(st.Foreign, []string{"[192.0.2.9]:tcp:80"}) {
+			t.Errorf("foreign %v", st.Foreign)
+		}
+		r.end()
+		r.wantTable("9:")
+	})
+}
+
+func TestRepairs(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start(configOf(virtual(1, 1), virtual(2, 1)))
+		r.kernel.Ops()
+		if err := r.kernel.Change(del(1), stranger(9)); err != nil {
+			t.Fatal(err)
+		}
+		r.pass(59 * time.Second)
+		r.wantTable("2:1=1 9:")
+		r.pass(2 * time.Second)
+		r.wantTable("1:1=1 2:1=1 9:")
+		r.wantOps("+s +d")
+		if st := r.status(); st.Kernel.Repairs != 2 || st.Kernel.Error != "" {
+			t.Errorf("kernel status %+v", st.Kernel)
+		}
+		reads := r.kernel.Reads()
+		r.pass(10 * time.Minute)
+		if n := r.kernel.Reads() - reads; n != 10 {
+			t.Errorf("read %d times in 10 minutes", n)
+		}
+		r.end()
+	})
+}
+
+func TestOneRefusedServiceDoesNotHoldUpOthers(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		bad := virtual(2, 1)
+		bad.LBAlgo = "nosuch"
+		r.start(configOf(virtual(1, 1, 2), bad))
+		r.wantTable("1:1=1,2=2")
+		st := r.status()
+		if st.Kernel.Error == "" || st.Kernel.Retry.IsZero() {
+			t.Errorf("kernel status %+v", st.Kernel)
+		}
+		if st.Services[1].Installed || !st.Services[1].Wanted {
+			t.Errorf("status of the refused service: %+v", st.Services[1])
+		}
+		r.fail("198.51.100.2:80")
+		r.pass(2 * time.Second)
+		r.wantTable("1:1=1")
+		r.kernel.Ops()
+		r.pass(10 * time.Minute)
+		if n := len(r.kernel.Ops()); n < 10 || n > 40 {
+			t.Errorf("%d attempts in 10 minutes", n)
+		}
+		r.reload(configOf(virtual(1, 1, 2), virtual(2, 1)))
+		r.pass(time.Minute)
+		r.wantTable("1:1=1 2:1=1")
+		if st := r.status(); st.Kernel.Error != "" {
+			t.Errorf("kernel status %+v", st.Kernel)
+		}
+		r.end()
+	})
+}
+
+func TestBrokenConnection(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		var broken error
+		r.kernel.Broken = func() error { return broken }
+		r.start(configOf(virtual(1, 1, 2)))
+		broken = errors.New("netlink: no buffer space")
+		r.fail("198.51.100.2:80")
+		r.pass(3 * time.Second)
+		if st := r.status(); st.Kernel.Error == "" {
+			t.Error("no error in the status")
+		}
+		broken = nil
+		r.pass(10 * time.Second)
+		r.wantTable("1:1=1")
+		if st := r.status(); st.Kernel.Error != "" {
+			t.Errorf("still %q", st.Kernel.Error)
+		}
+		r.end()
+	})
+}
+
+func TestNoIPVS(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.noIPVS = ipvs.ErrNoIPVS
+		r.start(configOf(virtual(1, 1)))
+		if err := <-r.done; !errors.Is(err, ipvs.ErrNoIPVS) {
+			t.Errorf("run: %v", err)
+		}
+		r.stop()
+		if _, err := r.lvs.Status(t.Context()); err == nil {
+			t.Error("a status after the end")
+		}
+
+		// Nothing to do for IPVS: it is not even asked for.
+		r.opens = 0
+		r.start(with(configOf(), func(c *config.Config) {
+			c.Instances = []config.VRRPInstance{instance("A", 1, "192.0.2.1/24")}
+		}))
+		r.master("A", true)
+		r.wantReady("A")
+		r.end()
+		if r.opens != 0 {
+			t.Errorf("opened %d times", r.opens)
+		}
+	})
+}
+
+func TestReload(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.fail("198.51.100.2:80")
+		r.start(configOf(virtual(1, 1, 2, 3), virtual(2, 1), virtual(3, 1)))
+		r.pass(3 * time.Second)
+		r.wantTable("1:1=1,3=3 2:1=1 3:1=1")
+		r.kernel.Ops()
+		r.lines = nil
+
+		next := configOf(virtual(1, 1, 2, 4), virtual(3, 1), virtual(4, 1))
+		next.VirtualServers[0].RealServers[0].Weight = 9
+		next.VirtualServers[1].LBAlgo = "rr"
+		r.reload(next)
+		r.wantTable("1:1=9,4=4 3:1=1 4:1=1")
+		r.wantOps("~d +d -d ~s +s +d -s")
+		r.wantLines(
+			"VS [192.0.2.2]:tcp:80 DOWN", "RS [198.51.100.1]:tcp:80 [192.0.2.2]:tcp:80 DOWN",
+			"RS [198.51.100.3]:tcp:80 [192.0.2.1]:tcp:80 DOWN", "VS [192.0.2.4]:tcp:80 UP",
+		)
+		if st := r.status(); st.Services[0].Servers[1].Up || st.Services[0].Servers[1].Checks[0].State != "down" {
+			t.Errorf("server 2 forgot its state: %+v", st.Services[0].Servers[1])
+		}
+		r.reload(next)
+		r.wantOps("")
+		r.reload(configOf())
+		r.wantTable("")
+		r.end()
+	})
+}
+
+func TestFlushAtStart(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		if err := r.kernel.Change(stranger(9)); err != nil {
+			t.Fatal(err)
+		}
+		cfg := with(configOf(virtual(1, 1)), func(c *config.Config) { c.Global.LVSFlush = true })
+		r.start(cfg)
+		r.wantTable("1:1=1")
+		if err := r.kernel.Change(stranger(9)); err != nil {
+			t.Fatal(err)
+		}
+		r.reload(cfg)
+		r.pass(2 * time.Minute)
+		r.wantTable("1:1=1 9:")
+		r.end()
+		r.start(cfg, func(d *Deps) { d.Restarted = true })
+		r.wantTable("1:1=1 9:")
+		r.end()
+		r.wantTable("9:")
+	})
+}
+
+func TestFlushOnStop(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		flag config.LVSFlushOnStop
+		keep bool
+		want string
+	}{
+		{"own", config.FlushOwn, false, "9:"},
+		{"all", config.FlushAll, false, ""},
+		{"services", config.FlushServices, false, "9:"},
+		{"keep", config.FlushOwn, true, "1:1=1 9:"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, r *rig) {
+				r.start(with(configOf(virtual(1, 1)), func(c *config.Config) { c.Global.LVSFlushOnStop = tt.flag }),
+					func(d *Deps) { d.Keep = tt.keep })
+				if err := r.kernel.Change(stranger(9)); err != nil {
+					t.Fatal(err)
+				}
+				r.end()
+				r.wantTable(tt.want)
+			})
+		})
+	}
+}
+
+func TestTimeouts(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		check := func(tcp, fin, udp time.Duration) {
+			t.Helper()
+			got, err := r.kernel.Timeouts()
+			if want := (ipvs.Timeouts{TCP: tcp, TCPFin: fin, UDP: udp}); err != nil || got != want {
+				t.Errorf("timeouts are %v, %v; want %v", got, err, want)
+			}
+		}
+		cfg := func(tcp, udp time.Duration) *config.Config {
+			return with(configOf(virtual(1, 1)), func(c *config.Config) { c.Global.LVSTimeouts = config.LVSTimeouts{TCP: tcp, UDP: udp} })
+		}
+		r.start(cfg(time.Minute, 10*time.Second))
+		check(time.Minute, 2*time.Minute, 10*time.Second)
+		// Another program's change is repaired.
+		if err := r.kernel.SetTimeouts(ipvs.Timeouts{TCP: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		r.pass(61 * time.Second)
+		check(time.Minute, 2*time.Minute, 10*time.Second)
+		r.reload(cfg(0, 20*time.Second))
+		check(15*time.Minute, 2*time.Minute, 20*time.Second)
+		r.reload(cfg(0, 0))
+		check(15*time.Minute, 2*time.Minute, 5*time.Minute)
+		if r.saved.Timeouts != nil {
+			t.Errorf("still to restore: %v", r.saved.Timeouts)
+		}
+		r.reload(cfg(time.Minute, 0))
+		// Killed here: the next process restores what there was before.
+		saved := r.saved
+		r.end()
+		check(15*time.Minute, 2*time.Minute, 5*time.Minute)
+		if err := r.kernel.SetTimeouts(ipvs.Timeouts{TCP: time.Minute}); err != nil {
+			t.Fatal(err)
+		}
+		r.saved = saved
+		r.start(cfg(time.Minute, 0), func(d *Deps) { d.Restarted = true })
+		check(time.Minute, 2*time.Minute, 5*time.Minute)
+		r.end()
+		check(15*time.Minute, 2*time.Minute, 5*time.Minute)
+	})
+}
+
+// What is ours is handed on before the kernel is told of it.
+func TestOwnedIsSavedFirst(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.kernel.Fail = func(op ipvs.Op) error {
+			if op.Kind == ipvs.AddService && !slices.Contains(r.saved.Services, op.Service.ServiceKey) {
+				t.Errorf("%s: not yet saved as ours", op)
+			}
+			return nil
+		}
+		r.start(configOf(virtual(1, 1), virtual(2, 1)))
+		r.reload(configOf(virtual(1, 1), virtual(3, 1)))
+		if want := []ipvs.ServiceKey{key(1), key(3)}; !slices.Equal(r.saved.Services, want) {
+			t.Errorf("owned %v, want %v", r.saved.Services, want)
+		}
+		r.kernel.Fail = nil
+		r.end()
+	})
+}
+
+func TestStopThatFails(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start(configOf(virtual(1, 1)))
+		r.kernel.Fail = func(op ipvs.Op) error {
+			if op.Kind == ipvs.DelService {
+				return syscall.EPERM
+			}
+			return nil
+		}
+		r.end()
+		if r.saved.empty() {
+			t.Error("what could not be removed is no longer known as ours")
+		}
+	})
+}
