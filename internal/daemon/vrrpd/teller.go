@@ -95,6 +95,13 @@ func (t *teller) configure(cfg *config.Config) {
 }
 
 func (t *teller) changed(c engine.Change) {
+	if c.TakingOver {
+		// The table is wanted before the addresses, which come before MASTER
+		// is told; and whoever removes them after us must know them first.
+		t.tellState(c)
+		t.tellHeld(c)
+		return
+	}
 	t.notify.changed(c)
 	if c.Group || c.Event {
 		return
