@@ -41,13 +41,7 @@ func (p *Parent) startReload() {
 
 func (p *Parent) loadedAnew(cfg *config.Config, diags []config.Diagnostic) {
 	logDiagnostics(p.log, diags)
-	if cfg == nil || worst(diags) == config.Error {
-		n := 0
-		for _, d := range diags {
-			if d.Severity == config.Error {
-				n++
-			}
-		}
+	if n := refusals(diags); n > 0 || cfg == nil {
 		p.reloaded(fmt.Sprintf("refused, the running configuration stays: %d errors", n))
 		return
 	}
@@ -85,6 +79,19 @@ func (p *Parent) loadedAnew(cfg *config.Config, diags []config.Diagnostic) {
 	}
 	done("", nil)
 	p.adopt()
+}
+
+// refusals counts the findings that a reload is refused for. A brace that does
+// not close is one even in keepalived.conf, where a start goes on with what is
+// there: the file was most likely read while somebody was writing it.
+func refusals(diags []config.Diagnostic) int {
+	n := 0
+	for _, d := range diags {
+		if d.Severity == config.Error || d.Class == config.ClassBraces {
+			n++
+		}
+	}
+	return n
 }
 
 func (p *Parent) reloaded(failure string) {

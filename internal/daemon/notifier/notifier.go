@@ -129,6 +129,10 @@ func (n *Notifier) Close() {
 	n.cancel()
 }
 
+// Spec says how a configured command is run: as which user, and whether its
+// path must be safe from others.
+func (n *Notifier) Spec(c config.Command) proc.Spec { return n.spec(n.Command(c)) }
+
 func (n *Notifier) spec(c notify.Command) proc.Spec {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -61,7 +61,7 @@ type Boot struct {
 	// have left behind.
 	Leftovers []link.Address
 	// Owned is what the lvs role last said it owns.
-	Owned json.RawMessage
+	Owned json.RawMessage `json:",omitempty"`
 	// Other is set when the other child process runs too.
 	Other bool
 	// Restarted is set for a child that replaces a dead one.

@@ -109,12 +109,28 @@ func (p *process) run() error {
 	p.stop = stop
 	go p.fromParent()
 	go p.fromPeer(p.child.Peer)
+	go p.sayReady(ctx)
 	err = p.engine.Run(ctx)
 	p.tracker.Close()
 	p.tell.end()
 	_ = p.parent.PostBody(ipc.TypeReleased, nil)
 	p.out.Close()
 	return err
+}
+
+// sayReady tells the parent what this process holds, and that everything else
+// which its predecessor held is gone, as soon as the engine answers: it has
+// then taken up and swept.
+func (p *process) sayReady(ctx context.Context) {
+	st, err := p.engine.Status(ctx)
+	if err != nil {
+		return
+	}
+	p.tell.post(func() {
+		p.tell.reconcile(st)
+		p.tell.retell()
+		_ = p.parent.PostBody(ipc.TypeReady, nil)
+	})
 }
 
 // fromParent carries out what the parent says; the end of the stream is the

@@ -8,8 +8,9 @@ import (
 )
 
 // reconcile brings what the parent knows of held addresses, and the states
-// told to lvs, to what the engine holds after a reload: a rename or another
-// list of addresses is no change of state and is told by nothing else.
+// told to lvs, to what the engine holds at start and after a reload: a
+// rename or another list of addresses is no change of state and is told by
+// nothing else.
 func (t *teller) reconcile(st engine.Status) {
 	states := map[string]ipc.RouterState{}
 	for i := range st.Routers {

@@ -1,4 +1,5 @@
-package control
+// Package show prints the daemon's status for people.
+package show
 
 import (
 	"encoding/json"
@@ -6,10 +7,13 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"holdfast/internal/daemon/control"
+	"holdfast/internal/daemon/lvs"
 )
 
-// Render prints a status for people.
-func Render(w io.Writer, st *Status) error {
+// Status prints the whole status.
+func Status(w io.Writer, st *control.Status) error {
 	fmt.Fprintf(w, "holdfast %s, pid %d, up %s\n", st.Version, st.PID, time.Since(st.Started).Round(time.Second))
 	fmt.Fprintf(w, "  %-12s %s, loaded %s\n", "config", strings.Join(st.Config.Files, ", "), st.Config.Loaded.Format(time.DateTime))
 	if st.Config.ReloadFailure != "" {
@@ -25,12 +29,20 @@ func Render(w io.Writer, st *Status) error {
 		fmt.Fprintf(w, "  %-12s %s\n", "not active", n)
 	}
 	if st.VRRP != nil {
-		var v VRRP
+		var v control.VRRP
 		if err := json.Unmarshal(st.VRRP, &v); err != nil {
 			return fmt.Errorf("answer of the vrrp process: %w", err)
 		}
 		fmt.Fprintln(w)
-		RenderVRRP(w, &v)
+		renderVRRP(w, &v)
+	}
+	if st.LVS != nil {
+		var l lvs.Status
+		if err := json.Unmarshal(st.LVS, &l); err != nil {
+			return fmt.Errorf("answer of the lvs process: %w", err)
+		}
+		fmt.Fprintln(w)
+		renderLVS(w, &l, time.Now())
 	}
 	return nil
 }

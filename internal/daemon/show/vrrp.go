@@ -1,4 +1,4 @@
-package control
+package show
 
 import (
 	"fmt"
@@ -6,10 +6,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"holdfast/internal/daemon/control"
 )
 
-// RenderVRRP prints the virtual routers for people, one block each.
-func RenderVRRP(w io.Writer, v *VRRP) {
+// renderVRRP prints the virtual routers for people, one block each.
+func renderVRRP(w io.Writer, v *control.VRRP) {
 	for i := range v.Instances {
 		renderInstance(w, &v.Instances[i], v.Time)
 	}
@@ -31,7 +33,7 @@ func RenderVRRP(w io.Writer, v *VRRP) {
 	}
 }
 
-func renderInstance(w io.Writer, in *Instance, now time.Time) {
+func renderInstance(w io.Writer, in *control.Instance, now time.Time) {
 	fmt.Fprintf(w, "vrrp_instance %s: %s", in.Name, in.State)
 	if !in.Since.IsZero() {
 		fmt.Fprintf(w, " for %s", ago(now, in.Since))
@@ -44,7 +46,7 @@ func renderInstance(w io.Writer, in *Instance, now time.Time) {
 		fmt.Fprintf(w, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	field("interface", "%s, VRID %d, version %d, advert_int %s, source %s", in.Interface, in.VRID, in.Version, seconds(in.AdvertInt), orNone(in.Source))
-	field("priority", "%s", in.Priority)
+	field("priority", "%s", sum(in.Priority))
 	if len(in.Faults) > 0 {
 		field("faults", "%s", strings.Join(in.Faults, "; "))
 	}
@@ -60,7 +62,7 @@ func renderInstance(w io.Writer, in *Instance, now time.Time) {
 		field("warning", "the last advert heard lists other addresses than ours")
 	}
 	for _, v := range in.VIPs {
-		field("address", "%s%s", v.Address, v.remark())
+		field("address", "%s%s", v.Address, remark(v))
 	}
 	for _, e := range []struct{ name, text string }{{"address", in.ApplyError}, {"interface", in.PortError}, {"send", in.SendError}} {
 		if e.text != "" {
@@ -78,7 +80,7 @@ func renderInstance(w io.Writer, in *Instance, now time.Time) {
 	}
 }
 
-func (v VIP) remark() string {
+func remark(v control.VIP) string {
 	var s string
 	switch {
 	case v.Wanted && !v.Present:
@@ -92,8 +94,8 @@ func (v VIP) remark() string {
 	return s
 }
 
-// String is the sum as people write it: 140 = 150 script chk -10.
-func (p Priority) String() string {
+// sum is the priority as people write it: 140 = 150, script chk -10 (down).
+func sum(p control.Priority) string {
 	if len(p.Contributions) == 0 {
 		return fmt.Sprint(p.Effective)
 	}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"sort"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/internal/config"
+	"holdfast/internal/config/load"
+)
+
+func newCheck() *cobra.Command {
+	var asJSON, strict, offline bool
+	cmd := &cobra.Command{
+		Use:   "check FILE...",
+		Short: "Check configuration files without touching anything",
+		Long: `Check configuration files and print everything there is to say about them, the
+worst last. Nothing is started or changed.
+
+Exit code: 0 clean, 1 warnings, 2 errors.`,
+		Example: "  holdfast check /etc/keepalived/keepalived.conf\n  holdfast check --strict --offline new.toml",
+		RunE: func(cmd *cobra.Command, files []string) error {
+			if len(files) == 0 {
+				files = []string{configOrDefault("")}
+			}
+			opts := load.Options{Interfaces: interfaces, Users: true}
+			if offline {
+				opts = load.Options{}
+			}
+			var all []config.Diagnostic
+			for _, f := range files {
+				_, diags := load.Load(f, opts)
+				if strict {
+					stricter(diags)
+				}
+				all = append(all, diags...)
+			}
+			sort.SliceStable(all, func(i, j int) bool { return all[i].Severity < all[j].Severity })
+			if err := printDiagnostics(cmd, all, asJSON); err != nil {
+				return err
+			}
+			worst := config.Info
+			for _, d := range all {
+				worst = max(worst, d.Severity)
+			}
+			if worst == config.Info {
+				return nil
+			}
+			return exitError{int(worst)}
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&asJSON, "json", false, "print the findings as a JSON array")
+	f.BoolVar(&strict, "strict", false, "unknown keywords are errors in keepalived.conf too")
+	f.BoolVar(&offline, "offline", false, "do not look at this machine's interfaces, users and scripts")
+	return cmd
+}
+
+func stricter(diags []config.Diagnostic) {
+	for i := range diags {
+		if diags[i].Class == config.ClassUnknownKeyword {
+			diags[i].Severity = config.Error
+		}
+	}
+}
+
+func printDiagnostics(cmd *cobra.Command, diags []config.Diagnostic, asJSON bool) error {
+	if !asJSON {
+		for _, d := range diags {
+			fmt.Fprintln(cmd.OutOrStdout(), d)
+		}
+		return nil
+	}
+	type finding struct {
+		File     string `json:"file"`
+		Line     int    `json:"line"`
+		Column   int    `json:"column"`
+		Severity string `json:"severity"`
+		ID       string `json:"id"`
+		Text     string `json:"text"`
+		Hint     string `json:"hint,omitempty"`
+	}
+	out := make([]finding, 0, len(diags))
+	for _, d := range diags {
+		out = append(out, finding{d.Pos.File, d.Pos.Line, d.Pos.Column, d.Severity.String(), d.ID, d.Text, d.Hint})
+	}
+	enc := json.NewEncoder(cmd.OutOrStdout())
+	enc.SetIndent("", "  ")
+	return enc.Encode(out)
+}

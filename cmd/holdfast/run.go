@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/internal/config"
+	"holdfast/internal/config/load"
+	"holdfast/internal/daemon"
+	"holdfast/internal/daemon/logging"
+	"holdfast/internal/daemon/role"
+)
+
+func newRun() *cobra.Command {
+	var file, control string
+	var opts role.Options
+	var debug bool
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the daemon in the foreground",
+		Long: `Run the daemon in the foreground and log to stderr.
+
+SIGHUP reads the configuration anew: it is checked whole first, and a bad one
+changes nothing. SIGTERM and SIGINT release the virtual addresses in order,
+take the IPVS table away and end with exit code 0.`,
+		Example: "  holdfast run -f /etc/holdfast/holdfast.toml\n  holdfast run -f /etc/keepalived/keepalived.conf",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			prog, err := program()
+			if err != nil {
+				return err
+			}
+			file = configOrDefault(file)
+			opts.Console = true
+			if debug {
+				opts.Detail = 1
+			}
+			log, flush := logging.New(opts, "parent")
+			defer flush()
+			socket := controlOrDefault(control)
+			code := daemon.Run(daemon.Options{
+				Options: opts, Version: version, Program: prog, Argv: osArgs(),
+				ConfigFile: file, VRRP: true, LVS: true,
+				PIDFile: pidBeside(socket, "holdfast"), VRRPPID: pidBeside(socket, "vrrp"), LVSPID: pidBeside(socket, "lvs"),
+				Control: socket, State: stateBeside(socket),
+				Load:    loader(file, load.Options{Interfaces: interfaces, Users: true}),
+				Refused: func([]config.Diagnostic) int { return 2 },
+			}, log)
+			flush()
+			if code != 0 {
+				return exitError{code}
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&file, "file", "f", "", fmt.Sprintf("configuration, TOML when it ends in .toml, else keepalived.conf (default %s, or %s when only that exists)", defaultConfig, compatConfig))
+	f.StringVar(&control, "control", "", "control socket (default $"+controlEnv+" or "+defaultControl+"); pid and state files lie beside it")
+	f.BoolVar(&opts.JSON, "log-json", false, "log lines as JSON")
+	f.BoolVar(&debug, "debug", false, "log details")
+	return cmd
+}

@@ -1,0 +1,85 @@
+package show
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"holdfast/internal/daemon/lvs"
+)
+
+// renderLVS prints the services for people, one block each.
+func renderLVS(w io.Writer, st *lvs.Status, now time.Time) {
+	for i := range st.Services {
+		renderService(w, &st.Services[i], now)
+	}
+	for _, d := range st.Daemons {
+		fmt.Fprintf(w, "sync daemon %s on %s, id %d\n", d.Role, d.Interface, d.ID)
+	}
+	for _, f := range st.Foreign {
+		fmt.Fprintf(w, "virtual_server %s: in the kernel, but neither configured nor ours; left alone\n", f)
+	}
+	if st.Kernel.Error != "" {
+		fmt.Fprintf(w, "IPVS error for %s: %s\n", ago(now, st.Kernel.Since), st.Kernel.Error)
+	}
+	if st.Kernel.Repairs > 0 {
+		fmt.Fprintf(w, "IPVS entries changed by others and repaired: %d\n", st.Kernel.Repairs)
+	}
+}
+
+func renderService(w io.Writer, s *lvs.ServiceStatus, now time.Time) {
+	fmt.Fprintf(w, "virtual_server %s: %s for %s, %s", s.Name, upDown(s.Up), ago(now, s.Since), s.Scheduler)
+	if s.Persistent > 0 {
+		fmt.Fprintf(w, ", persistent %d s", s.Persistent)
+	}
+	switch {
+	case s.Installed && !s.Wanted:
+		fmt.Fprint(w, ", in the kernel but not wanted there")
+	case !s.Installed && s.Wanted:
+		fmt.Fprint(w, ", MISSING in the kernel")
+	case !s.Installed:
+		fmt.Fprintf(w, ", not installed while no master: %s", strings.Join(s.Follows, ", "))
+	}
+	fmt.Fprintf(w, "\n  %-12s weight %d of live servers, quorum %d", "pool", s.Weight, s.Quorum)
+	if s.Sorry {
+		fmt.Fprintf(w, ", sorry server %s in service", s.SorryName)
+	}
+	fmt.Fprintln(w)
+	for i := range s.Servers {
+		renderServer(w, &s.Servers[i], now)
+	}
+	for i := range s.Others {
+		renderServer(w, &s.Others[i], now)
+	}
+}
+
+func renderServer(w io.Writer, r *lvs.ServerStatus, now time.Time) {
+	fmt.Fprintf(w, "  %-12s [%s]:%d %s %s", "real_server", r.Addr, r.Port, r.Method, upDown(r.Up))
+	if !r.Since.IsZero() {
+		fmt.Fprintf(w, " for %s", ago(now, r.Since))
+	}
+	if r.InKernel {
+		fmt.Fprintf(w, ", weight %d, %d active, %d inactive connections", r.Kernel, r.Active, r.Inactive)
+	} else {
+		fmt.Fprint(w, ", not in the kernel's table")
+	}
+	fmt.Fprintln(w)
+	for _, c := range r.Checks {
+		fmt.Fprintf(w, "    %-16s %s: %s", c.Kind, c.Target, c.State)
+		if !c.Last.IsZero() {
+			fmt.Fprintf(w, ", looked %s ago in %s", ago(now, c.Last), c.Latency.Round(10*time.Microsecond))
+		}
+		if c.Text != "" {
+			fmt.Fprintf(w, " (%s)", c.Text)
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+func upDown(up bool) string {
+	if up {
+		return "UP"
+	}
+	return "DOWN"
+}
