@@ -14,7 +14,7 @@ import (
 type Fake struct {
 	// Fail, if set, is asked before each operation and each StartDaemon,
 	// StopDaemon (with a zero Op) is done; an error is returned as the
-	// kernel's. A test sets it before the first use.
+	// kernel's.
 	Fail func(Op) error
 	// Broken, if set, is asked before every call; an error ends the call, as
 	// when the connection to the kernel fails.
@@ -46,6 +46,13 @@ var (
 
 // linuxTimeouts are what a new network namespace has.
 var linuxTimeouts = Timeouts{TCP: 15 * time.Minute, TCPFin: 2 * time.Minute, UDP: 5 * time.Minute}
+
+// Set lets change set the exported fields of a Fake that is in use.
+func (f *Fake) Set(change func(*Fake)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f)
+}
 
 // Ops returns the operations that were asked for since the last call,
 // failed ones included.

@@ -4,15 +4,13 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"syscall"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"holdfast/internal/config"
 	"holdfast/ipvs"
 )
-
-var errRefused = syscall.ENOMEM
 
 func (r *rig) wantDaemons(want string) {
 	r.t.Helper()
@@ -27,6 +25,18 @@ func (r *rig) wantDaemons(want string) {
 	if got := strings.Join(words, " "); got != want {
 		r.t.Errorf("sync daemons %q, want %q", got, want)
 	}
+}
+
+// countDaemons counts starts and stops of sync daemons.
+func (r *rig) countDaemons() *atomic.Int32 {
+	var n atomic.Int32
+	r.refuse(func(op ipvs.Op) error {
+		if op.Kind == 0 {
+			n.Add(1)
+		}
+		return nil
+	})
+	return &n
 }
 
 func syncing(d config.LVSSyncDaemon) *config.Config {
@@ -83,23 +93,18 @@ func TestSyncDaemonOfOthersStays(t *testing.T) {
 // One that runs as wanted is not touched, one that does not is replaced.
 func TestSyncDaemonAfterAKill(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		touched := 0
+		touched := r.countDaemons()
 		cfg := syncing(config.LVSSyncDaemon{Interface: "eth0", Instance: "A", ID: 3, MaxLen: 100, Group: netip.MustParseAddr("224.0.0.99"), Port: 9000, TTL: 2})
 		r.start(cfg, func(d *Deps) { d.Keep = true })
 		r.master("A", true)
 		r.end()
-		r.kernel.Fail = func(op ipvs.Op) error {
-			if op.Kind == 0 {
-				touched++
-			}
-			return nil
-		}
+		touched.Store(0)
 		r.start(cfg, func(d *Deps) { d.Restarted = true })
 		r.wantDaemons("master/eth0/3")
 		r.master("A", true)
 		r.pass(5 * time.Minute)
-		if touched != 0 {
-			t.Errorf("touched %d times", touched)
+		if n := touched.Load(); n != 0 {
+			t.Errorf("touched %d times", n)
 		}
 		r.end()
 		r.wantDaemons("")
@@ -116,8 +121,10 @@ func TestSyncDaemonRetries(t *testing.T) {
 		if st := r.status(); !strings.Contains(st.Kernel.Error, "no such device") {
 			t.Errorf("kernel status %+v", st.Kernel)
 		}
-		r.kernel.Interfaces = nil
+		r.kernel.Set(func(k *ipvs.Fake) { k.Interfaces = nil })
+		r.mu.Lock()
 		r.ifaces["eth0"] = 5
+		r.mu.Unlock()
 		r.pass(time.Minute)
 		r.wantDaemons("master/eth0/1 backup/eth0/1")
 		r.end()
@@ -127,24 +134,19 @@ func TestSyncDaemonRetries(t *testing.T) {
 // A daemon on an interface that was made anew is listed but dead.
 func TestSyncDaemonInterfaceMadeAnew(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		touched := 0
+		touched := r.countDaemons()
 		r.start(syncing(config.LVSSyncDaemon{Interface: "eth0", ID: 1}))
-		r.kernel.Fail = func(op ipvs.Op) error {
-			if op.Kind == 0 {
-				touched++
-			}
-			return nil
-		}
+		touched.Store(0)
 		r.pass(2 * time.Minute)
-		if touched != 0 {
-			t.Errorf("touched %d times", touched)
+		if n := touched.Load(); n != 0 {
+			t.Errorf("touched %d times", n)
 		}
 		r.mu.Lock()
 		r.ifaces["eth0"] = 9
 		r.mu.Unlock()
 		r.pass(2 * time.Minute)
-		if touched != 4 {
-			t.Errorf("touched %d times, want 4: stop and start of both", touched)
+		if n := touched.Load(); n != 4 {
+			t.Errorf("touched %d times, want 4: stop and start of both", n)
 		}
 		r.wantDaemons("master/eth0/1 backup/eth0/1")
 		r.end()

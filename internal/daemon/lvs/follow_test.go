@@ -2,6 +2,7 @@ package lvs
 
 import (
 	"net/netip"
+	"syscall"
 	"testing"
 	"time"
 
@@ -171,20 +172,18 @@ func TestFollowAfterAKill(t *testing.T) {
 // TableReady waits for a table that the kernel refuses at first.
 func TestTableReadyWaits(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		var broken bool
-		r.kernel.Fail = func(op ipvs.Op) error {
-			if broken && op.Service.Addr == key(1).Addr {
-				return errRefused
+		r.start(following(config.FollowAuto))
+		r.refuse(func(op ipvs.Op) error {
+			if op.Service.Addr == key(1).Addr {
+				return syscall.ENOMEM
 			}
 			return nil
-		}
-		r.start(following(config.FollowAuto))
-		broken = true
+		})
 		r.master("A", true)
 		r.wantReady()
 		r.master("B", false)
 		r.wantReady()
-		broken = false
+		r.refuse(nil)
 		r.pass(time.Minute)
 		r.wantReady("A")
 		r.end()

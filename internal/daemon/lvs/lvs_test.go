@@ -42,7 +42,7 @@ func TestFromChecksToTheKernel(t *testing.T) {
 		r.pass(3 * time.Second)
 		r.wantTable("1:2=2")
 		r.wantOps("+d -d")
-		r.lines = nil
+		r.forget()
 		r.end()
 		r.wantTable("")
 		r.wantLines()
@@ -158,16 +158,15 @@ func TestOneRefusedServiceDoesNotHoldUpOthers(t *testing.T) {
 
 func TestBrokenConnection(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		var broken error
-		r.kernel.Broken = func() error { return broken }
 		r.start(configOf(virtual(1, 1, 2)))
-		broken = errors.New("netlink: no buffer space")
+		broken := errors.New("netlink: no buffer space")
+		r.kernel.Set(func(k *ipvs.Fake) { k.Broken = func() error { return broken } })
 		r.fail("198.51.100.2:80")
 		r.pass(3 * time.Second)
 		if st := r.status(); st.Kernel.Error == "" {
 			t.Error("no error in the status")
 		}
-		broken = nil
+		r.kernel.Set(func(k *ipvs.Fake) { k.Broken = nil })
 		r.pass(10 * time.Second)
 		r.wantTable("1:1=1")
 		if st := r.status(); st.Kernel.Error != "" {
@@ -210,7 +209,7 @@ func TestReload(t *testing.T) {
 		r.pass(3 * time.Second)
 		r.wantTable("1:1=1,3=3 2:1=1 3:1=1")
 		r.kernel.Ops()
-		r.lines = nil
+		r.forget()
 
 		next := configOf(virtual(1, 1, 2, 4), virtual(3, 1), virtual(4, 1))
 		next.VirtualServers[0].RealServers[0].Weight = 9
@@ -328,6 +327,8 @@ func TestTimeouts(t *testing.T) {
 func TestOwnedIsSavedFirst(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.kernel.Fail = func(op ipvs.Op) error {
+			r.mu.Lock()
+			defer r.mu.Unlock()
 			if op.Kind == ipvs.AddService && !slices.Contains(r.saved.Services, op.Service.ServiceKey) {
 				t.Errorf("%s: not yet saved as ours", op)
 			}
@@ -338,7 +339,7 @@ func TestOwnedIsSavedFirst(t *testing.T) {
 		if want := []ipvs.ServiceKey{key(1), key(3)}; !slices.Equal(r.saved.Services, want) {
 			t.Errorf("owned %v, want %v", r.saved.Services, want)
 		}
-		r.kernel.Fail = nil
+		r.refuse(nil)
 		r.end()
 	})
 }
@@ -346,12 +347,12 @@ func TestOwnedIsSavedFirst(t *testing.T) {
 func TestStopThatFails(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.start(configOf(virtual(1, 1)))
-		r.kernel.Fail = func(op ipvs.Op) error {
+		r.refuse(func(op ipvs.Op) error {
 			if op.Kind == ipvs.DelService {
 				return syscall.EPERM
 			}
 			return nil
-		}
+		})
 		r.end()
 		if r.saved.empty() {
 			t.Error("what could not be removed is no longer known as ours")

@@ -141,6 +141,9 @@ func (r *rig) master(name string, master bool) {
 	synctest.Wait()
 }
 
+// refuse makes the kernel refuse what f returns an error for.
+func (r *rig) refuse(f func(ipvs.Op) error) { r.kernel.Set(func(k *ipvs.Fake) { k.Fail = f }) }
+
 func (r *rig) fail(servers ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -203,6 +206,13 @@ func (r *rig) wantLines(want ...string) {
 	if !slices.Equal(r.lines, want) {
 		r.t.Errorf("events\n%s\nwant\n%s", strings.Join(r.lines, "\n"), strings.Join(want, "\n"))
 	}
+	r.lines = nil
+}
+
+// forget drops the events so far.
+func (r *rig) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.lines = nil
 }
 
