@@ -38,7 +38,7 @@ unit: ## unit tests and simulation with the race detector
 	HOLDFAST_REQUIRE=1 go test -race -timeout 10m $$(go list ./... | grep -v /integration)
 
 integration: build ## labs of namespaces, interop with keepalived, the IPVS kernel
-	HOLDFAST_REQUIRE=1 HOLDFAST_BIN=$(CURDIR)/build/holdfast go test -count=1 -p 1 -timeout 20m ./integration/...
+	HOLDFAST_REQUIRE=1 HOLDFAST_BIN=$(CURDIR)/build/holdfast go test -count=1 -p 1 -parallel 8 -timeout 20m ./integration/...
 
 demo: build ## watch two directors survive the death of the master (under two minutes)
 	@build/holdfast demo

@@ -42,7 +42,7 @@ func initScript(o Options, work string) string {
 	line("mount -t tmpfs -o mode=1777 tmp /tmp")
 	show(work, "")
 	show(o.Results, "")
-	for _, dir := range []string{filepath.Dir(o.Command[0]), o.Dir} {
+	for _, dir := range append([]string{filepath.Dir(o.Command[0]), o.Dir}, o.Show...) {
 		if hidden(dir) && !under(dir, work) && !under(dir, o.Results) {
 			show(dir, "ro,")
 		}

@@ -38,6 +38,9 @@ type Options struct {
 	Command []string // program (absolute path) and arguments
 	Dir     string   // working directory of the command; default: the caller's
 	Env     []string // NAME=value, added to a minimal environment
+	// Show are further folders of the machine, below its /tmp or /run, that
+	// the command needs to read; the folder of the program and Dir are shown.
+	Show []string
 	// Results is a folder that the command can write to and that is at the
 	// same path inside. Empty: a temporary one, removed when Run returns.
 	Results string
