@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -13,8 +12,9 @@ import (
 // sendLogTime is between two log lines about one router's failing adverts.
 const sendLogTime = time.Minute
 
-// dispatch carries out the actions of a turn: adverts first and together,
-// then the rest in the core's order.
+// dispatch carries out the actions of a turn: adverts first and together, then
+// the addresses, which go to the kernel in one batch, then what is told and
+// announced, in the core's order.
 func (e *Engine) dispatch(now time.Time) {
 	if len(e.acts) == 0 {
 		return
@@ -29,27 +29,35 @@ func (e *Engine) dispatch(now time.Time) {
 	}
 	e.send(now)
 	for i := range e.acts {
-		a := &e.acts[i]
-		r := e.router(a.ID)
-		switch a.Kind {
-		case vrrp.ActionAddresses:
-			if r != nil {
+		if a := &e.acts[i]; a.Kind == vrrp.ActionAddresses {
+			if r := e.router(a.ID); r != nil {
 				e.want(now, r, a.Want, a.Gen)
 			}
-		case vrrp.ActionAnnounce:
-			if r != nil {
-				e.announce(r, a.Count)
-			}
-		case vrrp.ActionChanged, vrrp.ActionEvent:
-			if r != nil {
-				e.changed(now, r, a)
-			}
-		case vrrp.ActionGroupChanged:
-			e.log.Info("group changed", "group", a.Group, "from", a.From.String(), "to", a.To.String(), "reason", fmt.Sprint(a.Reason))
-			e.tell(Change{Time: now, Group: true, Name: a.Group, From: a.From, To: a.To, Reason: a.Reason, Peer: a.Peer})
 		}
 	}
+	for i := range e.acts {
+		e.act(now, &e.acts[i])
+	}
 	e.acts = e.acts[:0]
+}
+
+// act carries out what is neither advert nor addresses.
+func (e *Engine) act(now time.Time, a *vrrp.Action) {
+	if a.Kind == vrrp.ActionGroupChanged {
+		e.log.Info("group changed", "group", a.Group, "from", a.From.String(), "to", a.To.String(), "reason", a.Reason.String())
+		e.tell(Change{Time: now, Group: true, Name: a.Group, From: a.From, To: a.To, Reason: a.Reason, Peer: a.Peer})
+		return
+	}
+	r := e.router(a.ID)
+	if r == nil {
+		return
+	}
+	switch a.Kind {
+	case vrrp.ActionAnnounce:
+		e.announce(r, a.Count)
+	case vrrp.ActionChanged, vrrp.ActionEvent:
+		e.changed(now, r, a)
+	}
 }
 
 // queue adds an advert to the batch, for unicast one for every peer. What is
@@ -240,10 +248,10 @@ func (e *Engine) changed(now time.Time, r *router, a *vrrp.Action) {
 		Priority: a.Priority, Peer: a.Peer, Event: a.Kind == vrrp.ActionEvent,
 	}
 	if c.Event {
-		e.log.Info("event", append(r.attrs(), "reason", fmt.Sprint(a.Reason), "priority", a.Priority)...)
+		e.log.Info("event", append(r.attrs(), "reason", a.Reason.String(), "priority", a.Priority)...)
 	} else {
 		e.log.Info("state changed", append(r.attrs(), "from", a.From.String(), "to", a.To.String(),
-			"reason", fmt.Sprint(a.Reason), "priority", a.Priority)...)
+			"reason", a.Reason.String(), "priority", a.Priority)...)
 	}
 	if c.To == vrrp.Master {
 		c.Addresses = r.addrs

@@ -13,9 +13,15 @@
 // it was silent as master for longer than its peers wait, and one of them is
 // master now, it becomes backup without sending a thing.
 //
-// Of what one turn asks for, the adverts leave first, in one batch; then
-// addresses, announcements and news in the core's order. None of them waits for
-// the kernel's answer: the applier's comes back as an event (Engine.Applied).
+// Of what one turn asks for, the adverts leave first, in one batch; then the
+// addresses of all routers go to the applier; then come announcements and news
+// in the core's order. None of them waits for the kernel: the applier's answer
+// comes back as an event (Engine.Applied).
+//
+// The news of a takeover come twice: an event (Change.TakingOver) with the
+// first advert, and the change to MASTER when the addresses are there. With
+// Router.TableGate the addresses wait between the two for TableReady, 100 ms at
+// most.
 //
 // # Threads
 //

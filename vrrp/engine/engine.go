@@ -83,6 +83,7 @@ type Engine struct {
 	turn      uint64
 	gen       uint64 // of the applier, over all routers: a used-again ID meets no old answer
 	deadline  time.Time
+	yielded   int           // routers that found another master in this turn
 	overslept bool          // this turn began later than some peers' dead time
 	minSleep  time.Duration // lateness from which a turn may have overslept
 	gated     int           // routers that wait for their table
@@ -167,7 +168,8 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) run(packets []link.Packet) {
 	now := e.wire.Now()
 	e.turn++
-	e.overslept = false
+	e.overslept, e.yielded = false, 0
+	asked := e.deadline
 	if !e.deadline.IsZero() && !now.Before(e.deadline) {
 		late := now.Sub(e.deadline)
 		e.late.add(late)
@@ -194,6 +196,10 @@ func (e *Engine) run(packets []link.Packet) {
 	e.drain(now)
 	e.acts = e.dir.Expire(now, e.acts)
 	e.dispatch(now)
+	if e.yielded > 0 {
+		e.log.Warn("was silent for longer than the peers wait, and others are master now",
+			"routers", e.yielded, "late", now.Sub(asked))
+	}
 	e.due(now)
 }
 

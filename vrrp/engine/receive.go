@@ -73,8 +73,7 @@ func (e *Engine) receiveOne(now time.Time, at *port, p *link.Packet) {
 	r.hear(now, p.Src, &e.in)
 	e.ev = vrrp.Event{Kind: vrrp.EventAdvert, Advert: &e.in, Src: p.Src, Local: r.src}
 	if e.overslept && r.core.State() == vrrp.Master && e.in.Priority > 0 && now.Sub(r.lastSent) > r.dead {
-		e.log.Warn("was silent for longer than the peers wait, and another one is master",
-			append(r.attrs(), "peer", p.Src, "silent", now.Sub(r.lastSent))...)
+		e.yielded++
 		e.ev.Kind = vrrp.EventYield
 		e.step(now, r, &e.ev)
 		e.ev.Kind = vrrp.EventAdvert
