@@ -1,4 +1,89 @@
-// Package vrrp is the protocol core: messages, the state machine of a virtual
-// router, and sync groups. It is pure: it opens nothing, starts nothing, logs
-// nothing and never asks for the time.
+// Package vrrp is the protocol core: VRRP messages, the state machine of a
+// virtual router, and sync groups, as RFC 3768 (version 2), RFC 5798 and
+// RFC 9568 (version 3) have them, with the habits of keepalived where they
+// differ or add to the RFCs.
+//
+// # Pure
+//
+// The package opens nothing, starts nothing, logs nothing and never asks for
+// the time. Time and events come in as arguments; what has to be done goes out
+// as values. It imports net/netip, slices and time and calls nothing of time
+// that reads a clock; TestPure holds it to that. Nothing in it is safe for
+// concurrent use: one owner calls it.
+//
+// # Messages
+//
+// [Decode] makes the checks that a message fails or passes by itself and fills
+// an [Advert]; [Router.Check] makes those that need the configuration, in
+// keepalived's order. Each gives a [DropReason], and all are counted.
+// [Advert.AppendTo] writes what keepalived writes, byte for byte. Receiving,
+// checking, stepping and sending allocate nothing.
+//
+// # Driving a Director
+//
+// A [Director] holds the routers of one machine. The caller
+//
+//  1. adds them ([Director.Add]), names the groups ([Director.SetGroups]) and
+//     tells what it knows already (EventLink, EventTrack);
+//  2. steps EventStart for each router whose interface is there and clean, or
+//     EventResume for one whose predecessor process died as master a moment ago;
+//  3. waits for input until [Director.Deadline], steps everything that has
+//     arrived, and only then calls [Director.Expire] if the deadline has come.
+//     A machine that was paused for longer than its peers wait would
+//     otherwise go on as master beside another one. What shows that another
+//     has taken over is stepped as EventYield first;
+//  4. carries out the [Action] values in their order. ActionSend never waits.
+//     ActionAddresses is a wanted state with a generation, of which the newest
+//     wins; EventApplied brings its number back, and only the newest counts;
+//  5. ends with [Director.Shutdown].
+//
+// The slice of actions is the caller's and is appended to. now may stand still
+// but not run backwards between calls.
+//
+// # Becoming master and ceasing to be
+//
+// A router becomes master with ActionSend, then ActionAddresses, which is the
+// first sign for whoever has to prepare something before the addresses are
+// there. EventApplied brings ActionAnnounce, the second set of announcements
+// GARP.Delay later, and ActionChanged: whoever hears of MASTER finds the
+// addresses there. If the kernel takes longer than a second, MASTER is told
+// without them; the announcement still waits.
+//
+// It ceases with an advert of priority 0 (fault, stop, removal; not when a
+// higher advert came), then ActionAddresses, then ActionChanged.
+//
+// # Where keepalived is not followed
+//
+//   - An address that a stranger removed is put back at once and announced.
+//     Only the fourth time within 10 s there is an election, as keepalived
+//     has at the first.
+//   - A message that is dropped does not restart the advert timer.
+//   - A reload sends no extra advert and keeps the phase.
+//   - A router that runs counts a script that a reload adds as up until it
+//     reports, and keeps its mastership.
+//   - On becoming master the interval learned with version 3 is forgotten.
+//   - nopreempt does not bind an address owner (RFC 9568 section 6.1).
+//   - Of two owners the one with the lower address yields, as among all equals;
+//     the other does not lower its priority.
+//   - The auth_hmac trailer is tolerated, not verified; AH is refused.
+//
+// # Invariants
+//
+// The simulation (sim_test.go) plays thousands of short lives of a segment
+// with two to four machines: chaos, and then quiet. It checks, after every
+// event,
+//
+//   - one master: 20 intervals after the segment became quiet exactly one
+//     machine is master of a virtual router, it holds the addresses and no
+//     other one does;
+//   - never none for long: wherever a machine is able to be master, one is
+//     within 4 intervals (3 and the longest skew time; twice that in a sync
+//     group, where a member may have to wait for another) and one for the
+//     adverts on their way, counted from the last change of the machines or
+//     the network;
+//   - no flap without a cause: from then on no router changes its state, also
+//     not while up to two adverts in a row are lost on any path;
+//   - mastership follows priority: with preemption no machine of the quiet
+//     segment has a higher priority than the master;
+//   - the members of a sync group are all master or none is.
 package vrrp
