@@ -3,6 +3,7 @@ package uml
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -50,6 +51,9 @@ func RunTest(t *testing.T, o Options) bool {
 	if err := Available(); err != nil {
 		need(t, err.Error())
 	}
+	if raceEnabled {
+		args[0] = plainBinary(t)
+	}
 	o.Command = args
 	for _, name := range []string{"HOLDFAST_REQUIRE", "CI"} {
 		if v, ok := os.LookupEnv(name); ok {
@@ -65,6 +69,19 @@ func RunTest(t *testing.T, o Options) bool {
 	}
 	report(t, res.Output, res.Exit == 0)
 	return true
+}
+
+// plainBinary builds the test binary of the calling package, in whose folder
+// tests run, without the race detector.
+func plainBinary(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "plain.test")
+	cmd := exec.Command("go", "test", "-c", "-o", path, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building the test binary for the IPVS kernel: %v\n%s", err, out)
+	}
+	return path
 }
 
 func report(t *testing.T, out string, ok bool) {
