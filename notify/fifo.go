@@ -57,6 +57,7 @@ type FIFO struct {
 	lines  [][]byte
 	busy   bool // a line is being written
 	losing bool // logged that lines are lost
+	full   bool // logged that the pipe is full
 	stats  FIFOStats
 	wake   chan struct{} // buffer of 1: there is something to do
 	empty  chan struct{} // closed and replaced when nothing waits any more
@@ -175,7 +176,7 @@ func (f *FIFO) Write(line string) {
 	}
 	f.mu.Lock()
 	var lost string
-	first := false
+	first, fills := false, false
 	switch {
 	case f.closed:
 		lost, first = line, true
@@ -189,9 +190,15 @@ func (f *FIFO) Write(line string) {
 		f.lines = append(f.lines[:0], f.lines[1:]...)
 		fallthrough
 	default:
+		// Nothing was waiting and yet the line could not be written at once.
+		fills = len(f.lines) == 0 && !f.busy && !f.full
+		f.full = f.full || fills
 		f.lines = append(f.lines, append([]byte(line), '\n'))
 	}
 	f.mu.Unlock()
+	if fills {
+		f.log.Warn("fifo is full: lines wait until it is read")
+	}
 	if first {
 		f.log.Warn("fifo is not read: lines are lost", "line", strings.TrimSuffix(lost, "\n"))
 	}
@@ -259,8 +266,8 @@ func (f *FIFO) next() []byte {
 	if len(f.lines) == 0 {
 		close(f.empty)
 		f.empty = make(chan struct{})
-		if f.losing {
-			f.losing = false
+		if f.losing || f.full {
+			f.losing, f.full = false, false
 			f.log.Info("fifo is read again", "lost", f.stats.Dropped)
 		}
 		return nil

@@ -45,6 +45,11 @@ func (p *Parent) loadedAnew(cfg *config.Config, diags []config.Diagnostic) {
 		p.reloaded(fmt.Sprintf("refused, the running configuration stays: %d errors", n))
 		return
 	}
+	if len(cfg.Instances)+len(cfg.VirtualServers) == 0 && len(p.cfg.Instances)+len(p.cfg.VirtualServers) > 0 {
+		// What is left of a file that is being written is most often nothing.
+		p.reloaded("refused, the running configuration stays: the new one is empty; stop the daemon to release everything")
+		return
+	}
 	if p.stopping {
 		p.reloaded("stopped meanwhile")
 		return
