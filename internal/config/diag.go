@@ -20,7 +20,13 @@ type Pos struct {
 	Line, Column int
 }
 
-func (p Pos) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
+// String is file:line:column, or the file alone for a finding about all of it.
+func (p Pos) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
 
 // Class is the class keepalived files a complaint under; its exit codes
 // under -t follow from the highest class seen.
