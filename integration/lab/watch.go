@@ -29,6 +29,7 @@ type Watch struct {
 
 	mu     sync.Mutex
 	events []AddrEvent
+	held   map[string]map[netip.Addr]time.Time // by host: since when
 	errs   []error
 }
 
@@ -38,7 +39,7 @@ func (l *Lab) Watch(hosts ...*Host) (*Watch, error) {
 	if len(hosts) == 0 {
 		hosts = l.Hosts()
 	}
-	w := &Watch{lab: l, done: make(chan struct{})}
+	w := &Watch{lab: l, done: make(chan struct{}), held: map[string]map[netip.Addr]time.Time{}}
 	w.stop = sync.OnceFunc(func() { close(w.done) })
 	for _, h := range hosts {
 		ch := make(chan netlink.AddrUpdate, 4096)
@@ -67,13 +68,29 @@ func (l *Lab) Watch(hosts ...*Host) (*Watch, error) {
 					continue
 				}
 				w.mu.Lock()
-				w.events = append(w.events, AddrEvent{At: now, Host: h.Name, Addr: addr.Unmap(), Added: u.NewAddr})
+				w.record(AddrEvent{At: now, Host: h.Name, Addr: addr.Unmap(), Added: u.NewAddr})
 				w.mu.Unlock()
 			}
 		}()
 	}
 	l.onClose(w.Close)
 	return w, nil
+}
+
+// record takes an event up; w.mu is held. The kernel tells of an address that
+// is there already again when its flags change.
+func (w *Watch) record(e AddrEvent) {
+	w.events = append(w.events, e)
+	if w.held[e.Host] == nil {
+		w.held[e.Host] = map[netip.Addr]time.Time{}
+	}
+	_, there := w.held[e.Host][e.Addr]
+	switch {
+	case !e.Added:
+		delete(w.held[e.Host], e.Addr)
+	case !there:
+		w.held[e.Host][e.Addr] = e.At
+	}
 }
 
 // Close ends the recording; what was recorded stays readable.
@@ -112,6 +129,22 @@ func (w *Watch) Holders(addr netip.Addr) []string {
 	}
 	sort.Strings(names)
 	return names
+}
+
+// Held counts the addresses of a prefix that a host holds now, and tells when
+// it got the last of them.
+func (w *Watch) Held(host string, in netip.Prefix) (n int, last time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for addr, at := range w.held[host] {
+		if in.Contains(addr) {
+			n++
+			if at.After(last) {
+				last = at
+			}
+		}
+	}
+	return n, last
 }
 
 // Hold is a piece of time in which the reachable holders of an address were

@@ -1,6 +1,7 @@
 package uml
 
 import (
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,6 +41,9 @@ func RunTest(t *testing.T, o Options) bool {
 	}
 	pattern := "^" + regexp.QuoteMeta(t.Name()) + "$"
 	args := []string{exe, "-test.run=" + strings.ReplaceAll(pattern, "/", "$/^"), "-test.v", "-test.count=1"}
+	if f := flag.Lookup("test.parallel"); f != nil {
+		args = append(args, "-test.parallel="+f.Value.String())
+	}
 	if HasIPVS() {
 		sh := "ip link set lo up && exec \"$@\""
 		cmd := exec.Command("unshare", append([]string{"--net", "--mount", "sh", "-c", sh, "sh"}, args...)...)

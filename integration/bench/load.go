@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// load is one amount of work for a pair of directors.
+type load struct {
+	name     string
+	version  int
+	routers  int
+	interval time.Duration
+	// pairs of each daemon run at the same time; more make a small load
+	// measurable and a slow one quick.
+	pairs int
+	// heavy: the daemons take turns, for together they would starve each other.
+	heavy bool
+	// slower divides -runs, where a run takes long.
+	slower float64
+}
+
+var loads = []load{
+	{name: "1 router, v2, 1s", version: 2, routers: 1, interval: time.Second, pairs: 5, slower: 1},
+	{name: "255 routers, v2, 1s", version: 2, routers: 255, interval: time.Second, pairs: 1, slower: 2.5},
+	{name: "255 routers, v3, 10ms", version: 3, routers: 255, interval: 10 * time.Millisecond, pairs: 1, heavy: true, slower: 1},
+}
+
+const (
+	masterPriority = 150
+	backupPriority = 100
+	iface          = "eth0"
+)
+
+// vips holds every virtual address and no other.
+var vips = netip.MustParsePrefix("10.77.0.0/16")
+
+// conf is the configuration of a director.
+func (l load) conf(priority int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "global_defs {\n  router_id bench\n  vrrp_version %d\n}\n", l.version)
+	for i := 1; i <= l.routers; i++ {
+		fmt.Fprintf(&b, `vrrp_instance VI_%d {
+  state BACKUP
+  interface %s
+  virtual_router_id %d
+  priority %d
+  advert_int %g
+  virtual_ipaddress {
+    10.77.0.%d
+  }
+}
+`, i, iface, i, priority, l.interval.Seconds(), i)
+	}
+	return b.String()
+}
+
+// bound is the master-down interval of the backup: what the timers take
+// (RFC 3768 section 6.1, RFC 9568 section 6.1).
+func (l load) bound() time.Duration {
+	unit := l.interval
+	if l.version == 2 {
+		unit = time.Second
+	}
+	return 3*l.interval + (256-backupPriority)*unit/256
+}
