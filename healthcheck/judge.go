@@ -21,7 +21,7 @@ type Judge struct {
 	checked bool // there has been a verdict
 	up      bool
 	failed  int // in a row, while up
-	weight  int // last one a result gave; -1: none did
+	weight  int // of the last good result; -1: it gave none
 }
 
 // NewJudge returns the judge for a check, with no verdict yet.
@@ -40,7 +40,8 @@ func NewJudge(c Config) Judge {
 // Known reports whether there is a verdict, and which.
 func (j *Judge) Known() (up, known bool) { return j.up, j.checked }
 
-// Weight is the weight last given by a result (misc_dynamic); -1: none.
+// Weight is the weight that the last good result gave (misc_dynamic); -1: it
+// gave none, the configured one counts (as keepalived does after exit status 0).
 func (j *Judge) Weight() int { return j.weight }
 
 // Failed is how many looks in a row failed since the server was last seen up.
@@ -73,10 +74,8 @@ func (j *Judge) good(r Result) (changed bool, wait time.Duration) {
 		}
 		return false, j.loop
 	}
-	changed = !j.up || !j.checked || (r.Weight >= 0 && r.Weight != j.weight)
+	changed = !j.up || !j.checked || r.Weight != j.weight
 	j.up, j.checked, j.failed = true, true, 0
-	if r.Weight >= 0 {
-		j.weight = r.Weight
-	}
+	j.weight = r.Weight
 	return changed, j.loop
 }

@@ -37,7 +37,7 @@ func TestJudge(t *testing.T) {
 		{"several urls: a server not yet checked", with(func(c *Config) { c.Kind = HTTP }), "ppu", "-10 -10 U10"},
 		{"several urls: a server not yet checked, second fails", with(func(c *Config) { c.Kind = HTTP }), "pf", "-10 D10"},
 		{"several urls: while up a part is enough", with(func(c *Config) { c.Kind = HTTP }), "ufpfp", "U10 -3 -10 -3 -10"},
-		{"weight of misc_dynamic", with(func(c *Config) { c.Kind = Misc }), "557u7", "U10 -10 U10 -10 -10"},
+		{"weight of misc_dynamic", with(func(c *Config) { c.Kind = Misc }), "557u7", "U10 -10 U10 U10 U10"},
 		{"negative retry is none", with(func(c *Config) { c.Retry = -1 }), "uf", "U10 D10"},
 		{"default delay", Config{Kind: TCP}, "u", "U60"},
 	} {
@@ -69,16 +69,20 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestJudgeKeepsTheLastWeight(t *testing.T) {
+func TestJudgeWeight(t *testing.T) {
 	j := NewJudge(Config{Kind: Misc})
 	if _, known := j.Known(); known || j.Weight() != -1 {
 		t.Error("a new judge knows something")
 	}
-	for _, w := range []int{-1, 5, -1} {
+	for _, w := range []int{-1, 5} {
 		j.Next(Result{Up: true, Weight: w})
 	}
 	j.Next(Result{Weight: -1})
 	if j.Weight() != 5 {
-		t.Errorf("weight %d, want the last one given, 5", j.Weight())
+		t.Errorf("weight %d after a failure, want the last one given, 5", j.Weight())
+	}
+	j.Next(Result{Up: true, Weight: -1})
+	if j.Weight() != -1 {
+		t.Errorf("weight %d after a look that gave none", j.Weight())
 	}
 }

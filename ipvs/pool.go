@@ -51,7 +51,7 @@ type Verdict struct {
 	Server  DestKey
 	Check   string // Check.ID
 	Up      bool
-	Weight  int // the weight the server should have; -1: the check does not say
+	Weight  int // of a server that is up, the weight it should have; -1: the configured one
 }
 
 // Event says that a real server or a virtual server went up or down.
@@ -145,7 +145,7 @@ func (p *Pool) Verdict(v Verdict) []Event {
 		}
 	}
 	c.known = true
-	if v.Weight >= 0 {
+	if v.Up {
 		c.weight = v.Weight
 	}
 	switch {
