@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -196,6 +197,11 @@ func (p *pair) crash() (time.Duration, error) {
 	}
 	took := at.Round(0).Sub(last)
 	if err := p.a.proc.Kill(); err != nil {
+		return 0, err
+	}
+	// A machine that comes back has an empty /run; pid files of processes that
+	// nobody has reaped yet would keep keepalived from starting.
+	if _, err := p.a.host.Output(context.Background(), "find", "/run", "-type", "f", "-delete"); err != nil {
 		return 0, err
 	}
 	if err := p.a.host.Restore(); err != nil {
