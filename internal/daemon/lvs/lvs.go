@@ -177,13 +177,17 @@ func (l *LVS) Run(ctx context.Context) error {
 
 // Reload takes over another configuration. What is known of servers whose
 // checks are unchanged is kept, and entries of the table are changed in place.
-// It returns when the kernel was told, or when ctx ends.
+// It returns when the kernel was told, whether or not that went well (Status
+// says), or when ctx ends.
 func (l *LVS) Reload(ctx context.Context, cfg *config.Config) error {
-	done := make(chan error, 1)
-	l.inbox.post(func() { done <- l.reload(cfg) })
+	done := make(chan struct{})
+	l.inbox.post(func() {
+		l.reload(cfg)
+		close(done)
+	})
 	select {
-	case err := <-done:
-		return err
+	case <-done:
+		return nil
 	case <-l.ended:
 		return errors.New("lvs: not running")
 	case <-ctx.Done():
@@ -191,21 +195,19 @@ func (l *LVS) Reload(ctx context.Context, cfg *config.Config) error {
 	}
 }
 
-func (l *LVS) reload(cfg *config.Config) error {
+func (l *LVS) reload(cfg *config.Config) {
 	old := l.services
 	l.cfg, l.services = cfg, convert(cfg)
 	l.follow = newFollow(cfg, l.services, l.routers)
 	list := l.pool.Reload(l.services.pool)
 	l.since.reload(l.services)
-	err := l.runner.Replace(l.items())
-	if err != nil {
+	if err := l.runner.Replace(l.items()); err != nil {
 		l.log.Error("health checks that cannot be run", "err", err)
 	}
 	l.table.dirtyAll()
 	l.daemons.dirty = true
 	l.work(time.Now())
 	l.tell(events(list, l.services, old))
-	return err
 }
 
 // RouterState tells the state of a virtual router and, if vips is not nil, its
