@@ -4,14 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/cloudflare/ipvs/netmask"
 	"github.com/google/go-cmp/cmp"
 
 	"holdfast/integration/uml"
@@ -326,118 +323,5 @@ func table(t *testing.T, k ipvs.Kernel) ipvs.Table {
 func TestFake(t *testing.T) {
 	for _, tt := range kernelTests {
 		t.Run(tt.name, func(t *testing.T) { tt.run(t, &ipvs.Fake{Interfaces: []string{"dummy0"}}) })
-	}
-}
-
-// TestKernel holds Linux to what TestFake holds the fake to.
-func TestKernel(t *testing.T) {
-	if uml.RunTest(t, modules) {
-		return
-	}
-	run(t, "ip", "link", "add", "dummy0", "type", "dummy")
-	run(t, "ip", "link", "set", "dummy0", "up")
-	run(t, "ip", "addr", "add", "192.0.2.200/24", "dev", "dummy0")
-	k := open(t)
-	for _, tt := range kernelTests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Cleanup(func() {
-				_ = k.StopDaemon(ipvs.SyncMaster)
-				_ = k.StopDaemon(ipvs.SyncBackup)
-				if err := k.Flush(); err != nil {
-					t.Error(err)
-				}
-			})
-			tt.run(t, k)
-		})
-	}
-	t.Run("info", func(t *testing.T) {
-		info, err := k.Info()
-		if err != nil || info.Version != [3]int{1, 2, 1} || info.ConnectionTableSize == 0 {
-			t.Errorf("info is %v, %v", info, err)
-		}
-	})
-	t.Run("the same as ipvsadm writes", func(t *testing.T) { againstIpvsadm(t, k) })
-	t.Run("figures", func(t *testing.T) { figures(t, k) })
-}
-
-// againstIpvsadm lets ipvsadm make services and reads them.
-func againstIpvsadm(t *testing.T, k ipvs.Kernel) {
-	t.Cleanup(func() { _ = k.Flush() })
-	for _, line := range []string{
-		"-A -t 192.0.2.1:80 -s wlc -p 90 -M 255.255.255.0",
-		"-a -t 192.0.2.1:80 -r 198.51.100.1:80 -g -w 3 -x 10 -y 5",
-		"-a -t 192.0.2.1:80 -r 198.51.100.2:80 -i -w 3 --tun-type gue --tun-port 6080 --tun-remcsum",
-		"-A -u 192.0.2.1:5060 -s sh -b sh-port,sh-fallback -p 60 --pe sip",
-		"-A -t [2001:db8::1]:80 -s rr -p 50 -M 64",
-		"-A -f 9 -6 -s rr -o",
-		"-a -f 9 -6 -r [2001:db8::2]:0 -m",
-	} {
-		run(t, "ipvsadm", strings.Fields(line)...)
-	}
-	want := strings.Join([]string{
-		"[192.0.2.1]:tcp:80 wlc persistent 90 netmask 255.255.255.0",
-		"  -> [198.51.100.1]:80 DR weight 3 thresholds 10 5",
-		"  -> [198.51.100.2]:80 TUN weight 3 tunnel type 1 port 6080 flags 0x2",
-		"[192.0.2.1]:udp:5060 sh flags 0x18 persistent 60 pe sip",
-		"[2001:db8::1]:tcp:80 rr persistent 50 netmask 64",
-		"FWM 9 inet6 rr flags 0x4",
-		"  -> [2001:db8::2]:0 NAT weight 1",
-		"",
-	}, "\n")
-	if diff := cmp.Diff(want, table(t, k).String()); diff != "" {
-		t.Errorf("table (-want +got):\n%s", diff)
-	}
-}
-
-// figures prints what a big table costs; LAB.md has them for keepalived.
-func figures(t *testing.T, k ipvs.Kernel) {
-	t.Cleanup(func() { _ = k.Flush() })
-	timed := func(name string, f func()) {
-		start := time.Now()
-		f()
-		t.Logf("1,000 services with 10 servers each: %s: %v", name, time.Since(start).Round(time.Millisecond))
-	}
-	want := big(1000, 1)
-	timed("install", func() { apply(t, k, ipvs.Plan(nil, want, nil)...) })
-	var have ipvs.Table
-	timed("read", func() { have = table(t, k) })
-	if !have.Equal(want) {
-		t.Error("the table is not as wanted")
-	}
-	next := big(1000, 2)
-	timed("change all weights", func() { apply(t, k, ipvs.Plan(have, next, nil)...) })
-	if !table(t, k).Equal(next) {
-		t.Error("the weights are not as wanted")
-	}
-	timed("delete", func() { apply(t, k, ipvs.Plan(next, nil, func(ipvs.ServiceKey) bool { return true })...) })
-}
-
-func big(n int, weight uint32) ipvs.Table {
-	var t ipvs.Table
-	for i := range n {
-		e := ipvs.Entry{Service: ipvs.Service{
-			ServiceKey: ipvs.AddrKey(ipvs.TCP, netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 80),
-			Scheduler:  "wlc", Netmask: netmask.MaskFrom(32, 32),
-		}}
-		for j := range 10 {
-			e.Dests = append(e.Dests, ipvs.Destination{
-				DestKey: ipvs.DestKey{Addr: netip.AddrFrom4([4]byte{10, 2, byte(i), byte(j + 1)}), Port: 80},
-				Method:  ipvs.Masquerade, Weight: weight,
-			})
-		}
-		t = append(t, e)
-	}
-	return t
-}
-
-func TestOpenWithoutIPVS(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
-	if uml.HasIPVS() {
-		t.Skip("this kernel has IPVS")
-	}
-	if _, err := ipvs.Open(); !errors.Is(err, ipvs.ErrNoIPVS) {
-		t.Errorf("open: %v, want %v", err, ipvs.ErrNoIPVS)
 	}
 }

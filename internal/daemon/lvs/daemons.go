@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"holdfast/internal/config"
 	"holdfast/ipvs"
 )
 
@@ -14,8 +13,6 @@ type daemons struct {
 	dirty   bool // to be looked at
 	ifindex int  // of the interface when the daemons were started
 }
-
-func (l *LVS) flushAll() bool { return l.cfg.Global.LVSFlushOnStop == config.FlushAll }
 
 // bringTimeouts sets lvs_timeouts, and what is no longer configured back to
 // what it was.
@@ -171,28 +168,4 @@ func sameDaemon(have, want ipvs.Daemon) bool {
 		(!want.Group.IsValid() || have.Group == want.Group) &&
 		(want.Port == 0 || have.Port == want.Port) &&
 		(want.TTL == 0 || have.TTL == want.TTL)
-}
-
-// releaseDaemons stops connection sync and restores timeouts.
-func (l *LVS) releaseDaemons() error {
-	var errs []error
-	if len(l.owned.Daemons) > 0 {
-		have, err := l.table.kernel.Daemons()
-		errs = append(errs, err)
-		for _, d := range have {
-			if slices.Contains(l.owned.Daemons, d.Role) {
-				errs = append(errs, l.table.kernel.StopDaemon(d.Role))
-			}
-		}
-	}
-	if l.owned.Timeouts != nil {
-		errs = append(errs, l.table.kernel.SetTimeouts(*l.owned.Timeouts))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	o := l.owned.clone()
-	o.Daemons, o.Timeouts = nil, nil
-	l.keep(o)
-	return nil
 }

@@ -244,9 +244,7 @@ func (s *sideBySide) readFIFO(f *os.File) {
 			return
 		}
 		s.mu.Lock()
-		for _, line := range strings.FieldsFunc(string(buf[:n]), func(r rune) bool { return r == '\n' || r == 0 }) {
-			s.lines[0] = append(s.lines[0], line)
-		}
+		s.lines[0] = append(s.lines[0], strings.FieldsFunc(string(buf[:n]), func(r rune) bool { return r == '\n' || r == 0 })...)
 		s.mu.Unlock()
 	}
 }

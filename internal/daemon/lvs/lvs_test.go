@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -151,6 +152,23 @@ func TestOneRefusedServiceDoesNotHoldUpOthers(t *testing.T) {
 		r.wantTable("1:1=1 2:1=1")
 		if st := r.status(); st.Kernel.Error != "" {
 			t.Errorf("kernel status %+v", st.Kernel)
+		}
+		r.end()
+	})
+}
+
+func TestManyErrorsAreCounted(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		var list []config.VirtualServer
+		for n := byte(1); n <= 20; n++ {
+			v := virtual(n, 1)
+			v.LBAlgo = "nosuch"
+			list = append(list, v)
+		}
+		r.start(configOf(list...))
+		got := r.status().Kernel.Error
+		if n := strings.Count(got, "\n"); n != 3 || !strings.HasSuffix(got, "(and 37 more)") {
+			t.Errorf("error is\n%s", got)
 		}
 		r.end()
 	})

@@ -295,6 +295,7 @@ func (l *LVS) failed(now time.Time, err error) {
 	if t.err == nil {
 		t.errSince = now
 	}
+	err = brief(err)
 	if t.err == nil || t.err.Error() != err.Error() {
 		l.log.Error("the kernel refuses, trying again", "err", err)
 	}
@@ -304,6 +305,29 @@ func (l *LVS) failed(now time.Time, err error) {
 	}
 	t.retry = min(max(2*t.retry, retryFirst), readEvery)
 	t.retryAt = now.Add(t.retry)
+}
+
+// briefly is how many of many errors are shown.
+const briefly = 3
+
+// brief names the first errors of a joined one and counts the others.
+func brief(err error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return err
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		if inner, ok := e.(interface{ Unwrap() []error }); ok {
+			all = append(all, inner.Unwrap()...)
+		} else {
+			all = append(all, e)
+		}
+	}
+	if len(all) <= briefly {
+		return errors.Join(all...)
+	}
+	return fmt.Errorf("%w\n(and %d more)", errors.Join(all[:briefly]...), len(all)-briefly)
 }
 
 func (l *LVS) succeeded() {
@@ -334,44 +358,4 @@ func (l *LVS) tableReady(router string) bool {
 		}
 	}
 	return true
-}
-
-// release undoes everything at the end.
-func (l *LVS) release() {
-	l.tell(events(l.pool.Stop(), l.services, nil))
-	if l.deps.Keep || l.owned.empty() {
-		return
-	}
-	if err := l.open(); err != nil {
-		l.log.Error("stop: the table stays in the kernel", "err", err)
-		return
-	}
-	if err := errors.Join(l.releaseDaemons(), l.releaseTable()); err != nil {
-		l.log.Error("stop: something of ours stays in the kernel", "err", err)
-	}
-	l.save()
-}
-
-func (l *LVS) releaseTable() error {
-	if len(l.own) == 0 {
-		return nil
-	}
-	if l.flushAll() {
-		if err := l.table.kernel.Flush(); err != nil {
-			return fmt.Errorf("lvs_flush_on_stop: %w", err)
-		}
-		clear(l.own)
-		l.ownChanged = true
-		return nil
-	}
-	var ops []ipvs.Op
-	for _, k := range l.own.list() {
-		ops = append(ops, ipvs.Op{Kind: ipvs.DelService, Service: ipvs.Service{ServiceKey: k}})
-	}
-	if err := l.table.kernel.Apply(ops); err != nil {
-		return err
-	}
-	clear(l.own)
-	l.ownChanged = true
-	return nil
 }

@@ -1,0 +1,74 @@
+package lvs
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"holdfast/internal/config"
+	"holdfast/ipvs"
+)
+
+// release undoes everything at the end.
+func (l *LVS) release() {
+	l.tell(events(l.pool.Stop(), l.services, nil))
+	if l.deps.Keep || l.owned.empty() {
+		return
+	}
+	if err := l.open(); err != nil {
+		l.log.Error("stop: the table stays in the kernel", "err", err)
+		return
+	}
+	if err := errors.Join(l.releaseDaemons(), l.releaseTable()); err != nil {
+		l.log.Error("stop: something of ours stays in the kernel", "err", err)
+	}
+	l.save()
+}
+
+func (l *LVS) releaseTable() error {
+	if len(l.own) == 0 {
+		return nil
+	}
+	if l.cfg.Global.LVSFlushOnStop == config.FlushAll {
+		if err := l.table.kernel.Flush(); err != nil {
+			return fmt.Errorf("lvs_flush_on_stop: %w", err)
+		}
+		clear(l.own)
+		l.ownChanged = true
+		return nil
+	}
+	var ops []ipvs.Op
+	for _, k := range l.own.list() {
+		ops = append(ops, ipvs.Op{Kind: ipvs.DelService, Service: ipvs.Service{ServiceKey: k}})
+	}
+	if err := l.table.kernel.Apply(ops); err != nil {
+		return err
+	}
+	clear(l.own)
+	l.ownChanged = true
+	return nil
+}
+
+// releaseDaemons stops connection sync and restores timeouts.
+func (l *LVS) releaseDaemons() error {
+	var errs []error
+	if len(l.owned.Daemons) > 0 {
+		have, err := l.table.kernel.Daemons()
+		errs = append(errs, err)
+		for _, d := range have {
+			if slices.Contains(l.owned.Daemons, d.Role) {
+				errs = append(errs, l.table.kernel.StopDaemon(d.Role))
+			}
+		}
+	}
+	if l.owned.Timeouts != nil {
+		errs = append(errs, l.table.kernel.SetTimeouts(*l.owned.Timeouts))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	o := l.owned.clone()
+	o.Daemons, o.Timeouts = nil, nil
+	l.keep(o)
+	return nil
+}

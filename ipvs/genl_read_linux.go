@@ -1,0 +1,147 @@
+package ipvs
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"time"
+
+	cf "github.com/cloudflare/ipvs"
+	"github.com/mdlayher/netlink"
+)
+
+func (g *genl) Info() (Info, error) {
+	unlock, err := g.start()
+	if err != nil {
+		return Info{}, err
+	}
+	defer unlock()
+	info, err := g.client.Info()
+	return info, wrap("info", g.checked(err))
+}
+
+func (g *genl) Table() (Table, error) {
+	all, err := g.Stats()
+	if err != nil {
+		return nil, err
+	}
+	t := make(Table, len(all))
+	for i, s := range all {
+		t[i].Service = s.Service
+		t[i].Dests = make([]Destination, len(s.Dests))
+		for j, d := range s.Dests {
+			t[i].Dests[j] = d.Destination
+		}
+	}
+	return t, nil
+}
+
+// Stats reads services by our own decoder, which knows persistence engines,
+// and destinations by the client.
+func (g *genl) Stats() ([]ServiceStats, error) {
+	unlock, err := g.start()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	msgs, err := g.ask(cmdGetService, netlink.Dump, nil)
+	if err != nil {
+		return nil, wrap("read services", err)
+	}
+	all := make([]ServiceStats, 0, len(msgs))
+	for _, m := range msgs {
+		s, err := decodeService(m)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	kept := all[:0]
+	for _, s := range all {
+		dests, err := g.client.Destinations(cf.Service{
+			Family: s.Family, Protocol: s.Protocol, Address: s.Addr, Port: s.Port, FWMark: s.FWMark,
+		})
+		switch {
+		case errors.Is(err, os.ErrNotExist): // no destinations, or
+		case errors.Is(err, syscall.ESRCH): // deleted since the dump
+			continue
+		case err != nil:
+			return nil, wrap("read servers of "+s.ServiceKey.String(), g.checked(err))
+		}
+		s.Dests = make([]DestStats, 0, len(dests))
+		for _, d := range dests {
+			s.Dests = append(s.Dests, fromClient(d))
+		}
+		kept = append(kept, s)
+	}
+	return sortStats(kept), nil
+}
+
+func fromClient(d cf.DestinationExtended) DestStats {
+	return DestStats{
+		Destination: Destination{
+			DestKey: DestKey{Addr: d.Address, Port: d.Port},
+			Method:  d.FwdMethod, TunType: d.TunnelType, TunPort: d.TunnelPort, TunFlags: d.TunnelFlags,
+			Weight: d.Weight, Upper: d.UpperThreshold, Lower: d.LowerThreshold,
+		},
+		Active: d.ActiveConnections, Inactive: d.InactiveConnections, Persistent: d.PersistentConnections,
+		Stats: d.Stats64,
+	}
+}
+
+func (g *genl) Timeouts() (Timeouts, error) {
+	unlock, err := g.start()
+	if err != nil {
+		return Timeouts{}, err
+	}
+	defer unlock()
+	c, err := g.client.Config()
+	if err != nil {
+		return Timeouts{}, wrap("read timeouts", g.checked(err))
+	}
+	sec := func(v uint32) time.Duration { return time.Duration(v) * time.Second }
+	return Timeouts{TCP: sec(c.TCPTimeout), TCPFin: sec(c.TCPFinTimeout), UDP: sec(c.UDPTimeout)}, nil
+}
+
+func (g *genl) Daemons() ([]Daemon, error) {
+	unlock, err := g.start()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	msgs, err := g.ask(cmdGetDaemon, netlink.Dump, nil)
+	if err != nil {
+		return nil, wrap("read sync daemons", err)
+	}
+	var all []Daemon
+	for _, m := range msgs {
+		d, err := decodeDaemon(m)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
+
+// ask sends one request and returns the attributes of each answer.
+func (g *genl) ask(command uint8, flags netlink.HeaderFlags, attrs func(*netlink.AttributeEncoder)) ([][]byte, error) {
+	body, err := encode(command, attrs)
+	if err != nil {
+		return nil, err
+	}
+	msgs, err := g.nl.Execute(netlink.Message{
+		Header: netlink.Header{Type: netlink.HeaderType(g.family), Flags: netlink.Request | flags},
+		Data:   body,
+	})
+	if err := g.checked(err); err != nil {
+		return nil, err
+	}
+	var all [][]byte
+	for _, m := range msgs {
+		if m.Header.Type == netlink.HeaderType(g.family) && len(m.Data) >= 4 {
+			all = append(all, m.Data[4:])
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,89 @@
+package ipvs
+
+import "testing"
+
+func TestPoolReload(t *testing.T) {
+	tests := []struct {
+		name        string
+		before      VirtualServer
+		steps       []string
+		after       []VirtualServer
+		want        string // table | events
+		then        string // a step after it
+		wantAfterIt string
+	}{
+		{
+			name: "nothing changed", before: vs(1, 2), steps: []string{"1 down"}, after: []VirtualServer{vs(1, 2)},
+			want: "2=2 | ", then: "1 up", wantAfterIt: "1=1 2=2 | 1 up",
+		},
+		{name: "weights", before: vs(1, 2), steps: []string{"1 down"}, after: []VirtualServer{vs(5, 5)}, want: "2=5 | "},
+		{
+			name: "a server more and one less", before: vs(1, 2),
+			after: []VirtualServer{vs(1, 2, 3).with(func(v *VirtualServer) { v.Servers = v.Servers[1:] })},
+			want:  "2=2 3=3 | 1 down",
+		},
+		{name: "service removed", before: vs(1, 2), steps: []string{"1 down"}, want: " | VS down, 2 down"},
+		{
+			name: "a changed check of a down server", before: vs(1, 2), steps: []string{"1 down"},
+			after: []VirtualServer{vs(1, 2).with(func(v *VirtualServer) { v.Servers[0].Checks = []Check{{ID: "z"}} })},
+			want:  "1=1 2=2 | 1 up",
+		},
+		{
+			name: "a changed check of an up server, alpha", before: vs(1).with(alpha), steps: []string{"1 up"},
+			after: []VirtualServer{vs(1).with(func(v *VirtualServer) { v.Servers[0].Checks = []Check{{ID: "z", Alpha: true}} })},
+			want:  "1=1 | ", then: "1z down", wantAfterIt: " | 1 down, VS down",
+		},
+		{
+			name: "sorry server added while down", before: vs(1), steps: []string{"1 down"},
+			after: []VirtualServer{vs(1).with(sorry)}, want: "9=1 | VS down",
+		},
+		{
+			name: "another sorry server while down", before: vs(1).with(sorry), steps: []string{"1 down"},
+			after: []VirtualServer{vs(1).with(func(v *VirtualServer) { v.Sorry = &SorryServer{Destination: dest(8, 0)} })},
+			want:  "8=1 | VS down",
+		},
+		{
+			name: "sorry server removed while down", before: vs(1).with(sorry), steps: []string{"1 down"},
+			after: []VirtualServer{vs(1)}, want: " | ",
+		},
+		{
+			name: "inhibit_on_failure added while down", before: vs(1, 1), steps: []string{"1 down"},
+			after: []VirtualServer{vs(1, 1).with(inhibit)}, want: "1=0 2=1 | ",
+		},
+		{
+			name: "a quorum that would not be reached, but is not lost", before: vs(1, 1).with(sorry),
+			after: []VirtualServer{vs(1, 1).with(sorry).with(quorum(2, 1))}, want: "1=1 2=1 | ",
+		},
+		{
+			name: "a quorum that is lost", before: vs(1, 1).with(sorry), steps: []string{"1 down"},
+			after: []VirtualServer{vs(1, 1).with(sorry).with(quorum(2, 0))}, want: "9=1 | VS down",
+		},
+		{
+			name: "a weight that a check asked for stays", before: vs(4), steps: []string{"1 weight 7"},
+			after: []VirtualServer{vs(5)}, want: "1=7 | ",
+		},
+		{
+			name: "a failure that was told is not told again", before: vs(1).with(alpha), steps: []string{"1 down"},
+			after: []VirtualServer{vs(2).with(alpha)}, want: " | ", then: "1 down", wantAfterIt: " | ",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p, _ := NewPool([]VirtualServer{tt.before})
+			for _, s := range tt.steps {
+				step(t, p, s)
+			}
+			events := p.Reload(tt.after)
+			if got := show(p) + " | " + lines(events); got != tt.want {
+				t.Errorf("after the reload: %q, want %q", got, tt.want)
+			}
+			if tt.then == "" {
+				return
+			}
+			events = step(t, p, tt.then)
+			if got := show(p) + " | " + lines(events); got != tt.wantAfterIt {
+				t.Errorf("after %q: %q, want %q", tt.then, got, tt.wantAfterIt)
+			}
+		})
+	}
+}
