@@ -33,7 +33,6 @@ func (w *still) Close() error                               { return nil }
 func (w *still) Set(int, uint64, []link.Address)            {}
 func (w *still) Sweep([]link.Address, []link.Address) error { return nil }
 func (w *still) Changed(Change)                             {}
-func (w *still) Sent(time.Time)                             {}
 func (w *still) List() ([]link.Interface, error) {
 	return []link.Interface{{Index: 1, Name: "eth0", Up: true, Addrs: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}}}, nil
 }

@@ -80,9 +80,4 @@ type Change struct {
 // Observer hears of changes on the engine's thread and must not block.
 type Observer interface {
 	Changed(Change)
-	// Sent tells, at most every quarter of an interval, that adverts of all
-	// masters went out; the parent keeps it for Resume. Where masters have
-	// different intervals the adverts of slower ones may be older than now by
-	// the difference to the fastest one's interval.
-	Sent(now time.Time)
 }

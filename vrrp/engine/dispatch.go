@@ -98,7 +98,6 @@ func (e *Engine) send(now time.Time) {
 		}
 		r.lastSent = now
 	}
-	e.tellSent(now)
 }
 
 // sendFailed counts, and logs once a minute.
@@ -109,38 +108,6 @@ func (e *Engine) sendFailed(now time.Time, r *router, err error) {
 		r.loggedAt = now
 		e.log.Warn("sending an advert failed", append(r.attrs(), "error", err, "failures", r.sendErrs)...)
 	}
-}
-
-// tellSent tells the observer, every quarter of the shortest interval of a
-// master, up to when all masters kept their peers waiting. For a router with a
-// longer interval than the shortest its own last advert may be older by the
-// difference; Resume counts with that.
-func (e *Engine) tellSent(now time.Time) {
-	if now.Before(e.tellAt) {
-		return
-	}
-	shortest := e.shortest()
-	if shortest == 0 {
-		return
-	}
-	oldest := now
-	for _, r := range e.routers {
-		if r != nil && r.core.State() == vrrp.Master {
-			oldest = earlier(oldest, r.lastSent.Add(r.cfg.AdvertInt-shortest))
-		}
-	}
-	e.tellAt = now.Add(shortest / 4)
-	e.deps.Observer.Sent(oldest)
-}
-
-// shortest interval of all masters; 0: there is none.
-func (e *Engine) shortest() (d time.Duration) {
-	for _, r := range e.routers {
-		if r != nil && r.core.State() == vrrp.Master && (d == 0 || r.cfg.AdvertInt < d) {
-			d = r.cfg.AdvertInt
-		}
-	}
-	return d
 }
 
 // want hands the wanted addresses to the applier, at a takeover after the IPVS

@@ -89,7 +89,6 @@ type Engine struct {
 	gated     int           // routers that wait for their table
 	retryAt   time.Time     // ports to open again; zero: none
 	watchAt   time.Time     // watcher to start again; zero: none
-	tellAt    time.Time     // not before: the next Observer.Sent
 	unknown   uint64        // packets on no known port
 	late      lateness
 

@@ -27,6 +27,7 @@ type lab struct {
 
 	mu      sync.Mutex
 	sent    []sentAdvert
+	last    map[sender]time.Time
 	lines   []string // transcript
 	quiet   bool     // no transcript
 	holders map[netip.Addr]map[string]bool
@@ -53,12 +54,13 @@ func bubble(t *testing.T, f func(t *testing.T, l *lab)) {
 }
 
 func newLab(t testing.TB, seed uint64) *lab {
-	l := &lab{t: t, net: link.NewMemNet(seed), began: time.Now(), holders: map[netip.Addr]map[string]bool{}}
+	l := &lab{t: t, net: link.NewMemNet(seed), began: time.Now(), holders: map[netip.Addr]map[string]bool{}, last: map[sender]time.Time{}}
 	l.net.OnSend = func(at time.Time, host string, d *link.Datagram) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		s := sentAdvert{at: at, host: host, vrid: d.Body[1], prio: d.Body[2], dst: d.Dst, n: int(d.Body[3])}
 		l.sent = append(l.sent, s)
+		l.last[sender{host, s.vrid}] = at
 		l.line("%s sends vrid %d priority %d", host, s.vrid, s.prio)
 	}
 	l.net.OnAddress = func(_ time.Time, host, ifname string, p netip.Prefix, added bool) {
@@ -115,6 +117,19 @@ func (l *lab) adverts(host string, since time.Time) (out []sentAdvert) {
 		}
 	}
 	return out
+}
+
+// sender is one virtual router of a host.
+type sender struct {
+	host string
+	vrid uint8
+}
+
+// lastSent is when a host sent its last advert for a virtual router.
+func (l *lab) lastSent(host string, vrid uint8) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last[sender{host, vrid}]
 }
 
 func prios(adverts []sentAdvert) (out []int) {
@@ -237,7 +252,6 @@ type recorder struct {
 	node    *node
 	mu      sync.Mutex
 	changes []Change
-	sent    []time.Time
 }
 
 func (o *recorder) Changed(c Change) {
@@ -245,21 +259,6 @@ func (o *recorder) Changed(c Change) {
 	defer o.mu.Unlock()
 	o.changes = append(o.changes, c)
 	o.node.say("%s tells %s", o.node.name, describe(c))
-}
-
-func (o *recorder) Sent(now time.Time) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.sent = append(o.sent, now)
-}
-
-func (o *recorder) lastSent() time.Time {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.sent) == 0 {
-		return time.Time{}
-	}
-	return o.sent[len(o.sent)-1]
 }
 
 // told lists the changes of state, without events.

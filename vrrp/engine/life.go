@@ -46,23 +46,15 @@ func (e *Engine) start() error {
 }
 
 // choose finds the routers that go on where a predecessor stopped: no peer may
-// have had the time to take over. LastAdvert is the observer's (see tellSent):
-// for a router with a longer interval than the shortest its last advert may be
-// older by the difference. A date in the future is a clock that was set, and
-// proves nothing.
+// have had the time to take over. A date in the future is a clock that was
+// set, and proves nothing.
 func (e *Engine) choose(now time.Time) {
-	var shortest time.Duration
-	for _, s := range e.deps.Resume {
-		if r := e.byName[s.Name]; r != nil && (shortest == 0 || r.cfg.AdvertInt < shortest) {
-			shortest = r.cfg.AdvertInt
-		}
-	}
 	for _, s := range e.deps.Resume {
 		r := e.byName[s.Name]
 		if r == nil {
 			continue
 		}
-		age := now.Round(0).Sub(s.LastAdvert.Round(0)) + r.cfg.AdvertInt - shortest
+		age := now.Round(0).Sub(s.LastAdvert.Round(0))
 		r.resume = !s.LastAdvert.IsZero() && age >= 0 && age < r.dead
 		e.log.Info("predecessor was master", append(r.attrs(), "age", age, "resumed", r.resume)...)
 	}

@@ -23,7 +23,7 @@ func TestResumeInTime(t *testing.T) {
 		b := l.node("b", "192.0.2.2/24").start(config(vr(1, 100)))
 		time.Sleep(10 * time.Second)
 		a.is(vrrp.Master)
-		last := a.obs.lastSent()
+		last := l.lastSent("a", 1)
 		if age := time.Since(last); age < 0 || age > time.Second {
 			t.Fatalf("last sent %v ago", age)
 		}

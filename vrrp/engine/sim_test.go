@@ -154,7 +154,7 @@ func (w *world) accident() {
 		if kind%2 == 0 && n.obs != nil {
 			for _, r := range w.config(i).Routers {
 				if n.obs.wasMaster(r.Name) {
-					resume = append(resume, addResume(r.Name, n.obs.lastSent()))
+					resume = append(resume, addResume(r.Name, w.lastSent(n.name, r.VRID)))
 				}
 			}
 		}

@@ -169,8 +169,3 @@ func aliveWindow(in *config.VRRPInstance) time.Duration {
 	}
 	return time.Duration(n-1) * in.AdvertInt
 }
-
-// Sent implements engine.Observer. The parent reckons with one interval
-// between the last advert and the death of this process, so that it need not
-// be told of every advert.
-func (t *teller) Sent(time.Time) {}
