@@ -119,6 +119,7 @@ func (e *Engine) want(now time.Time, r *router, want bool, gen uint64) {
 	if want {
 		r.addrs = e.addresses(r)
 	}
+	e.forget(r, old)
 	c := Change{Time: now, Event: true, Name: r.cfg.Name, From: vrrp.Master, To: vrrp.Master, Addresses: r.addrs}
 	switch {
 	case fresh:
@@ -204,6 +205,22 @@ func (e *Engine) announce(r *router, rounds int) {
 		}
 		if err := e.deps.Announcer.Announce(dev, i.HWAddr, addrs, rounds); err != nil {
 			e.log.Warn("announcing addresses failed", append(r.attrs(), "error", err)...)
+		}
+	}
+}
+
+// forget keeps announcements that still wait from leaving for addresses that
+// the router gives up: by then they may be another machine's.
+func (e *Engine) forget(r *router, old []link.Address) {
+	queue, ok := e.deps.Announcer.(interface {
+		Forget(ifindex int, addrs []netip.Addr)
+	})
+	if !ok {
+		return
+	}
+	for _, a := range old {
+		if !slices.Contains(r.addrs, a) {
+			queue.Forget(a.Ifindex, []netip.Addr{a.Prefix.Addr()})
 		}
 	}
 }
