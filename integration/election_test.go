@@ -60,6 +60,7 @@ func election(t *testing.T, r router, first, second lab.Daemon) {
 		t.Fatalf("the last advert of the stopped master is %v, want priority 0", bye)
 	}
 	took, _ := n.watch.FirstAdded("b", vip, settled)
+	t.Logf("v%d every %v, stop: %s took over %.1f ms after the farewell, skew time %.1f ms", r.Version, r.Interval, second.Name, ms(took.Sub(bye.At)), ms(low.skew()))
 	if d := took.Sub(bye.At); d > low.skew()+noise || d < low.skew()-20*time.Millisecond {
 		t.Errorf("took over %v after the farewell, want the skew time %v", d, low.skew())
 	}
@@ -78,10 +79,12 @@ func election(t *testing.T, r router, first, second lab.Daemon) {
 	n.holder(vip, "b", low.down()+5*noise)
 	last, _ := n.capture.Last("a", uint8(r.VRID))
 	took, _ = n.watch.FirstAdded("b", vip, again)
+	t.Logf("v%d every %v, crash: %s took over %.1f ms after the last advert, master-down interval %.1f ms", r.Version, r.Interval, second.Name, ms(took.Sub(last.At)), ms(low.down()))
 	if d := took.Sub(last.At); d > low.down()+noise || d < low.down()-r.Interval/2-20*time.Millisecond {
 		t.Errorf("took over %v after the last advert, want the master-down interval %v", d, low.down())
 	}
 
+	t.Logf("v%d every %v, %s first: two holders for %.1f ms at most", r.Version, r.Interval, first.Name, ms(n.watch.Overlap(vip, start)))
 	if o := n.watch.Overlap(vip, start); o > r.Interval+noise {
 		t.Errorf("two holders for %v, history %v", o, n.watch.History(vip, start))
 	}
@@ -94,3 +97,6 @@ func election(t *testing.T, r router, first, second lab.Daemon) {
 		}
 	}
 }
+
+// ms is a time in milliseconds, for logs.
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
