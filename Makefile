@@ -29,8 +29,7 @@ deps: ## install the programs that tests, demo and bench use (as root)
 
 test: deps build ## everything: vet, unit tests with the race detector, labs, interop, the IPVS kernel
 	go vet ./...
-	@$(MAKE) unit
-	@$(MAKE) integration
+	@status=0; $(MAKE) unit || status=1; $(MAKE) integration || status=1; exit $$status
 
 # The packages below integration start real daemons and measure time: one at a
 # time, and without the race detector, whose memory the IPVS kernel cannot give.
