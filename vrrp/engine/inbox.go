@@ -23,7 +23,7 @@ type note struct {
 	ready   string // TableReady
 	update  *link.Update
 	reload  *reloadNote
-	status  chan<- Status
+	status  func(Status)
 	watch   error // the watcher ended
 }
 
@@ -72,10 +72,16 @@ func (e *Engine) Reload(ctx context.Context, cfg Config) error {
 	}
 }
 
+// Inspect has f called with a copy of the state on the engine's thread, hence
+// in order with what the Observer hears: whoever keeps a picture of the state
+// by both is never set back by a copy older than the last change told. f must
+// not block, and is not called once the engine has ended. Any goroutine.
+func (e *Engine) Inspect(f func(Status)) { e.put(note{status: f}) }
+
 // Status asks the engine for a copy of its state. Any goroutine.
 func (e *Engine) Status(ctx context.Context) (Status, error) {
 	reply := make(chan Status, 1) // the engine never waits for a reader
-	e.put(note{status: reply})
+	e.Inspect(func(s Status) { reply <- s })
 	select {
 	case s := <-reply:
 		return s, nil
@@ -108,7 +114,7 @@ func (e *Engine) take(now time.Time, n *note) {
 	case n.applied != nil:
 		e.applied(now, n.applied)
 	case n.status != nil:
-		n.status <- e.status(now)
+		n.status(e.status(now))
 	case n.reload != nil:
 		if e.stopping {
 			n.reload.done <- ErrStopped

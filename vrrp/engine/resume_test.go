@@ -187,3 +187,38 @@ func TestLateWakeUpOfABackup(t *testing.T) {
 		}
 	})
 }
+
+// What Inspect passes on is never older than the last change that was told.
+func TestInspectInOrder(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.node("a", "192.0.2.1/24")
+		a.prepare(config(vr(1, 255)))
+		a.proc.ApplyDelay(300 * time.Millisecond)
+		a.run()
+		seen := map[string]bool{}
+		for range 50 {
+			a.eng.Inspect(func(s Status) {
+				r, told := s.Routers[0], vrrp.Init
+				taking := false
+				for _, c := range a.obs.all() {
+					if !c.Event {
+						told = c.To
+					}
+					taking = taking || c.TakingOver
+				}
+				if r.Told != told {
+					t.Errorf("the copy says %v when %v was told", r.Told, told)
+				}
+				if (r.State == vrrp.Master) != taking || (len(r.Wanted) == 1) != taking {
+					t.Errorf("state %v, wanted %v, taking over told: %v", r.State, r.Wanted, taking)
+				}
+				seen[r.State.String()+" "+r.Told.String()] = true
+			})
+			time.Sleep(10 * time.Millisecond)
+		}
+		synctest.Wait()
+		if !seen["MASTER INIT"] || !seen["MASTER MASTER"] {
+			t.Errorf("seen %v", seen)
+		}
+	})
+}

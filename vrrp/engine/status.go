@@ -37,6 +37,7 @@ type RouterStatus struct {
 
 	vrrp.Status
 	VIPs       []VIPStatus
+	Wanted     []link.Address // nil unless master
 	Live       []link.Address // known to be in the kernel
 	ApplyError string
 	TableWait  bool // waits for TableReady
@@ -97,7 +98,7 @@ func (r *router) status() RouterStatus {
 		Waiting: r.ifindex == 0, LinkUp: r.linkUp, Source: r.src,
 		Status: r.core.Status(), TableWait: !r.gate.IsZero(),
 		SendErrors: r.sendErrs, LastSent: r.lastSent,
-		Live: slices.Clone(r.live),
+		Wanted: slices.Clone(r.addrs), Live: slices.Clone(r.live),
 	}
 	for _, err := range []struct {
 		to  *string

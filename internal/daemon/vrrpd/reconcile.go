@@ -19,12 +19,13 @@ func (t *teller) reconcile(st engine.Status) {
 		if in == nil {
 			continue
 		}
-		master := r.Told == vrrp.Master
+		// From TakingOver on, hence before MASTER is told to the world.
+		master := r.State == vrrp.Master
 		states[r.Name] = t.stateOf(in, master)
 		h := ipc.Held{Router: r.Name, Master: master}
 		if master {
 			h.Alive = aliveWindow(in)
-			h.Addresses = r.Live
+			h.Addresses = r.Wanted
 		}
 		_ = t.parent.PostBody(ipc.TypeHeld, h)
 	}
