@@ -35,7 +35,6 @@ type PortStats struct {
 // port is one open Port: one raw socket that sends and receives.
 type port struct {
 	key    Port
-	file   *os.File // owns fd
 	fd     int
 	flags  uintptr    // for sendmmsg
 	source netip.Addr // of what is sent; invalid while the interface has none
@@ -88,22 +87,23 @@ func openPort(key Port, rcvbuf int) (_ *port, err error) {
 		return nil, fmt.Errorf("link: open %v on interface %d: %w", local, key.Ifindex, err)
 	}
 	conn := pc.(*net.IPConn)
-	// The file below is a second descriptor of the same socket; the first one
-	// goes, for Go's own poller would wake up for every packet, too.
+	// What stays is a second descriptor of the same socket, which Go's own
+	// poller does not know: it would wake a thread for every packet received or
+	// sent. An os.File registers itself there, so it is a plain number.
 	defer conn.Close()
 	if err := configureSocket(conn, key); err != nil {
 		return nil, fmt.Errorf("link: configure %v on interface %d: %w", local, key.Ifindex, err)
 	}
-	file, err := conn.File()
+	fd, err := duplicate(conn)
 	if err != nil {
 		return nil, fmt.Errorf("link: open %v on interface %d: %w", local, key.Ifindex, err)
 	}
-	p := &port{key: key, file: file, fd: int(file.Fd()), source: key.Source}
+	p := &port{key: key, fd: fd, source: key.Source}
 	if key.Group.IsValid() {
 		p.flags = unix.MSG_DONTROUTE
 	}
 	if err := p.unmute(); err != nil {
-		file.Close()
+		p.close()
 		return nil, fmt.Errorf("link: open %v on interface %d: %w", local, key.Ifindex, err)
 	}
 	return p, nil
@@ -229,4 +229,18 @@ func (p *port) queueDrops() uint32 {
 	return info[unix.SK_MEMINFO_DROPS]
 }
 
-func (p *port) close() error { return p.file.Close() }
+func (p *port) close() error { return os.NewSyscallError("close", unix.Close(p.fd)) }
+
+// duplicate makes another descriptor of a connection's socket.
+func duplicate(conn *net.IPConn) (fd int, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	var derr error
+	err = raw.Control(func(old uintptr) { fd, derr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0) })
+	if err == nil {
+		err = os.NewSyscallError("fcntl F_DUPFD_CLOEXEC", derr)
+	}
+	return fd, err
+}
