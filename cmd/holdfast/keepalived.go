@@ -16,6 +16,7 @@ import (
 	"holdfast/internal/daemon"
 	"holdfast/internal/daemon/logging"
 	"holdfast/internal/daemon/role"
+	"holdfast/internal/daemon/vrrpd"
 )
 
 // keepalived's default pid files.
@@ -71,11 +72,22 @@ func newKAFlags() *kaFlags {
 	f.BoolVarP(&k.help, "help", "h", false, "print this text")
 	// The rest of keepalived's options: taken, and said to have no effect.
 	for _, o := range []struct{ long, short, noArg string }{
-		{"all", "", "true"}, {"log-file", "g", "true"}, {"flush-log-file", "", "true"},
-		{"address-monitoring", "a", "true"}, {"namespace", "s", ""}, {"all-config", "e", "true"},
-		{"snmp", "x", "true"}, {"snmp-agent-socket", "A", ""}, {"umask", "u", ""},
-		{"core-dump", "m", "true"}, {"core-dump-pattern", "M", "true"}, {"bfd_pid", "b", ""},
-		{"no-mem-check", "", "true"}, {"ignore-sigint", "", "true"}, {"debug", "", "true"}, {"perf", "", "true"},
+		{"all", "", "true"},
+		{"log-file", "g", "true"},
+		{"flush-log-file", "", "true"},
+		{"address-monitoring", "a", "true"},
+		{"namespace", "s", ""},
+		{"all-config", "e", "true"},
+		{"snmp", "x", "true"},
+		{"snmp-agent-socket", "A", ""},
+		{"umask", "u", ""},
+		{"core-dump", "m", "true"},
+		{"core-dump-pattern", "M", "true"},
+		{"bfd_pid", "b", ""},
+		{"no-mem-check", "", "true"},
+		{"ignore-sigint", "", "true"},
+		{"debug", "", "true"},
+		{"perf", "", "true"},
 	} {
 		v := new(string)
 		f.StringVarP(v, o.long, o.short, "", "no effect yet")
@@ -207,6 +219,7 @@ func (k *kaFlags) run(stderr io.Writer) (int, error) {
 		VRRP: both || k.vrrp, LVS: both || k.check,
 		PIDFile: k.pid, VRRPPID: k.vrrpPID, LVSPID: k.checkersPID,
 		Control: controlFor(k.pid, keepalivedPID), State: stateBeside(controlFor(k.pid, keepalivedPID)),
+		Check: vrrpd.Check,
 		Load: func() (*config.Config, []config.Diagnostic) {
 			c, diags := loadConfig()
 			if k.dump && c != nil {

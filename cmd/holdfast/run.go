@@ -10,6 +10,7 @@ import (
 	"holdfast/internal/daemon"
 	"holdfast/internal/daemon/logging"
 	"holdfast/internal/daemon/role"
+	"holdfast/internal/daemon/vrrpd"
 )
 
 func newRun() *cobra.Command {
@@ -44,6 +45,7 @@ take the IPVS table away and end with exit code 0.`,
 				ConfigFile: file, VRRP: true, LVS: true,
 				PIDFile: pidBeside(socket, "holdfast"), VRRPPID: pidBeside(socket, "vrrp"), LVSPID: pidBeside(socket, "lvs"),
 				Control: socket, State: stateBeside(socket),
+				Check:   vrrpd.Check,
 				Load:    loader(file, load.Options{Interfaces: interfaces, Users: true}),
 				Refused: func([]config.Diagnostic) int { return 2 },
 			}, log)

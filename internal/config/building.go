@@ -28,6 +28,7 @@ type globals struct {
 	defaultInterface  string
 	lowerPrioNoAdvert *bool
 	downTimerAdverts  int
+	smtpAlert         *bool
 	smtpAlertVRRP     *bool
 	smtpAlertChecker  *bool
 	syncPos           Pos
@@ -95,6 +96,7 @@ type instance struct {
 	priorityPos  Pos
 	notYet       []string
 	vipPos       Pos
+	smtpAlert    *bool
 }
 
 // group is a vrrp_sync_group in the making.
@@ -102,6 +104,7 @@ type group struct {
 	SyncGroup
 	pos       Pos
 	memberPos []Pos
+	smtpAlert *bool
 }
 
 // service is a virtual_server in the making.
@@ -119,6 +122,7 @@ type service struct {
 	check        checkDefaults
 	inhibit      bool
 	reals        []*realServer
+	smtpAlert    *bool
 }
 
 // realServer is a real_server in the making.
@@ -130,6 +134,7 @@ type realServer struct {
 	check     checkDefaults
 	checkers  []*checker
 	later     []string // checkers that are not active yet
+	smtpAlert *bool
 }
 
 // checkDefaults are the values that a virtual server hands down to its real

@@ -43,7 +43,7 @@ func (d *decoder) finishService(s *service) {
 		return
 	}
 	d.quorum(s)
-	s.SMTPAlert = d.alert(s.SMTPAlert, d.state.global.smtpAlertChecker, false)
+	s.SMTPAlert = d.alert(s.smtpAlert, d.state.global.smtpAlertChecker, false)
 	if s.group != "" {
 		return // reported where it stands
 	}
@@ -164,7 +164,7 @@ func (d *decoder) finishReal(s *service, r *realServer) bool {
 	if r.VirtualHost == "" {
 		r.VirtualHost = s.VirtualHost
 	}
-	r.SMTPAlert = d.alert(r.SMTPAlert, d.state.global.smtpAlertChecker, true)
+	r.SMTPAlert = d.alert(r.smtpAlert, d.state.global.smtpAlertChecker, true)
 	outer := r.check.under(s.check)
 	if len(r.checkers) > 0 {
 		r.Checkers = make([]Checker, 0, len(r.checkers))

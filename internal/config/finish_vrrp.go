@@ -224,17 +224,17 @@ func (d *decoder) inherit(i *instance) {
 	i.LowerPrioNoAdvert = pick(i.lowerPrio, g.lowerPrioNoAdvert, i.StrictMode)
 	i.HigherPrioSendAdvert = pick(i.higherPrio, &g.HigherPrioSendAdvert, false)
 	i.NotifyPriorityChanges = pick(i.priorityNote, &g.NotifyPriorityChange, false)
-	i.SMTPAlert = d.alert(i.SMTPAlert, g.smtpAlertVRRP, false)
+	i.SMTPAlert = d.alert(i.smtpAlert, g.smtpAlertVRRP, false)
 }
 
 // alert resolves smtp_alert.
-func (d *decoder) alert(own, side *bool, fallback bool) *bool {
-	for _, v := range []*bool{own, side, d.state.global.SMTPAlert} {
+func (d *decoder) alert(own, side *bool, fallback bool) bool {
+	for _, v := range []*bool{own, side, d.state.global.smtpAlert} {
 		if v != nil {
-			return ptr(*v)
+			return *v
 		}
 	}
-	return ptr(fallback)
+	return fallback
 }
 
 // strictMode applies what strict mode asks for besides authentication and
@@ -290,7 +290,7 @@ func (d *decoder) finishGroups() {
 		if len(members) == 1 {
 			d.report(g.pos, Warning, ClassGeneral, "small-group", "vrrp_sync_group "+g.Name+" has one member only")
 		}
-		g.SMTPAlert = d.alert(g.SMTPAlert, d.state.global.smtpAlertVRRP, false)
+		g.SMTPAlert = d.alert(g.smtpAlert, d.state.global.smtpAlertVRRP, false)
 		d.cfg.SyncGroups = append(d.cfg.SyncGroups, g.SyncGroup)
 	}
 }

@@ -7,6 +7,10 @@ import (
 
 // Config is one whole configuration, checked and with every default made
 // explicit. Both languages decode into it; nothing outside internal/ sees it.
+//
+// It travels between processes by encoding/gob, which does not tell a pointer
+// to zero from nil: where nil, zero and other values all mean something, a
+// field must be of another kind.
 type Config struct {
 	// Files lists every file read, in the order of reading.
 	Files []string
@@ -65,7 +69,6 @@ type GlobalDefs struct {
 	SMTPServer            string        // smtp_server HOST
 	SMTPPort              uint16        // smtp_server port, default 25
 	SMTPConnectTimeout    time.Duration // smtp_connect_timeout, default 30 s
-	SMTPAlert             *bool         // smtp_alert
 
 	VRRPVersion          uint8         // vrrp_version, default 2
 	VRRPSkipCheckAdvAddr bool          // vrrp_skip_check_adv_addr
@@ -187,7 +190,7 @@ type SyncGroup struct {
 	TrackInterfaces []Track
 	TrackingWeight  bool // sync_group_tracking_weight
 	Notify          NotifySet
-	SMTPAlert       *bool
+	SMTPAlert       bool // smtp_alert, as inherited
 }
 
 // AuthType is RFC 2338's authentication type.
@@ -240,7 +243,7 @@ type VRRPInstance struct {
 	NotifyPriorityChanges bool // notify_priority_changes
 
 	Notify    NotifySet
-	SMTPAlert *bool
+	SMTPAlert bool // smtp_alert, as inherited
 
 	// NotYet names what the instance needs and holdfast cannot do yet ("AH
 	// authentication, use_vmac"). Such an instance must not be run: it would
@@ -289,7 +292,7 @@ type VirtualServer struct {
 	Hysteresis   int
 	QuorumUp     Command
 	QuorumDown   Command
-	SMTPAlert    *bool
+	SMTPAlert    bool // smtp_alert, as inherited
 
 	RealServers []RealServer
 }
@@ -331,7 +334,7 @@ type RealServer struct {
 	LowerThreshold   uint32 // lthreshold
 	NotifyUp         Command
 	NotifyDown       Command
-	SMTPAlert        *bool
+	SMTPAlert        bool // smtp_alert, as inherited
 	VirtualHost      string
 	Checkers         []Checker
 }

@@ -72,7 +72,7 @@ func globalTable() []Keyword {
 		mailRow(row("notification_email_from", core, text("address", func(g *globals, v string) { g.NotificationEmailFrom = v }), "", "sender of mail")),
 		mailRow(row("smtp_server", core, custom("<host> [<port>]", []Arg{{Name: "host"}, {Name: "port", Kind: KindInt, Optional: true}}, smtpServer), "port 25", "mail relay")),
 		mailRow(row("smtp_connect_timeout", core, seconds("seconds", 0, 4294, func(g *globals, v time.Duration) { g.SMTPConnectTimeout = v }), "30", "limit for each step of sending mail")),
-		mailRow(row("smtp_alert", common, optBool(func(g *globals, v bool) { g.SMTPAlert = &v }), "unset", "default of every smtp_alert")),
+		mailRow(row("smtp_alert", common, optBool(func(g *globals, v bool) { g.smtpAlert = &v }), "unset", "default of every smtp_alert")),
 		mailRow(row("smtp_alert_vrrp", common, optBool(func(g *globals, v bool) { g.smtpAlertVRRP = &v }), "unset", "default of smtp_alert in instances and groups")),
 		mailRow(row("smtp_alert_checker", common, optBool(func(g *globals, v bool) { g.smtpAlertChecker = &v }), "unset", "default of smtp_alert in virtual and real servers")),
 

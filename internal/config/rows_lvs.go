@@ -106,7 +106,7 @@ func serviceRows() []Keyword {
 				s.SorryServer.Forward, s.sorryMethod = f, true
 			}
 		}), "lb_kind", "how packets reach the sorry server"),
-		mailRow(row("smtp_alert", common, optBool(func(s *service, v bool) { s.SMTPAlert = &v }), "off", "mail when quorum is gained or lost")),
+		mailRow(row("smtp_alert", common, optBool(func(s *service, v bool) { s.smtpAlert = &v }), "off", "mail when quorum is gained or lost")),
 		blockRow("real_server", core, block([]Arg{{Name: "ip", Kind: KindAddr}, {Name: "port", Kind: KindInt, Optional: true}}, "<address> [<port>] ", openReal), "one server").repeat(),
 	}
 	return append(rows, defaultsRows(func(s *service) *checkDefaults { return &s.check }, "none", 1)...)
@@ -128,7 +128,7 @@ func realRows() []Keyword {
 		row("notify_up", core, checkScript(func(r *realServer) *Command { return &r.NotifyUp }), "", "run when the server becomes alive"),
 		row("notify_down", core, checkScript(func(r *realServer) *Command { return &r.NotifyDown }), "", "run when the server becomes dead"),
 		row("virtualhost", common, text("host", func(r *realServer, v string) { r.VirtualHost = v }), vs, "Host header of HTTP checks"),
-		mailRow(row("smtp_alert", common, optBool(func(r *realServer, v bool) { r.SMTPAlert = &v }), "on", "mail when the server fails or recovers")),
+		mailRow(row("smtp_alert", common, optBool(func(r *realServer, v bool) { r.smtpAlert = &v }), "on", "mail when the server fails or recovers")),
 		blockRow("TCP_CHECK", core, block(nil, "", openChecker(TCPCheck)), "connect to a port").repeat(),
 		blockRow("HTTP_GET", core, block(nil, "", openChecker(HTTPGet)), "fetch pages").repeat(),
 		blockRow("SSL_GET", core, block(nil, "", openChecker(SSLGet)), "fetch pages over TLS").repeat(),

@@ -99,7 +99,7 @@ func groupRows() []Keyword {
 		linesRow("track_script", core, lineBlock("<vrrp_script> "+weightSyntax, func(d *decoder, g *group, n *Node) {
 			d.trackScript(&g.TrackScripts, g.Name, n)
 		}), trackLine("name"), "scripts tracked for every member"),
-		mailRow(row("smtp_alert", common, optBool(func(g *group, v bool) { g.SMTPAlert = &v }), "off", "mail on changes of the group")),
+		mailRow(row("smtp_alert", common, optBool(func(g *group, v bool) { g.smtpAlert = &v }), "off", "mail on changes of the group")),
 		row("sync_group_tracking_weight", common, flag(func(g *group) { g.TrackingWeight = true }), "off", "trackers of members keep their weights"),
 		row("global_tracking", "obsolete", value{set: func(d *decoder, _ any, n *Node) {
 			d.report(n.Pos, Warning, ClassDeprecated, "deprecated", "global_tracking has no effect: use track_interface or track_script of the group")
@@ -184,7 +184,7 @@ func instanceRows() []Keyword {
 		row("lower_prio_no_advert", common, optBool(func(i *instance, v bool) { i.lowerPrio = &v }), g, "do not answer an advert of lower priority"),
 		row("higher_prio_send_advert", common, optBool(func(i *instance, v bool) { i.higherPrio = &v }), g, "send one more advert before yielding"),
 		row("notify_priority_changes", common, optBool(func(i *instance, v bool) { i.priorityNote = &v }), g, "write changes of priority to the FIFOs"),
-		mailRow(row("smtp_alert", core, optBool(func(i *instance, v bool) { i.SMTPAlert = &v }), g+", else off", "mail on changes of state")),
+		mailRow(row("smtp_alert", core, optBool(func(i *instance, v bool) { i.smtpAlert = &v }), g+", else off", "mail on changes of state")),
 		row("lvs_sync_daemon_interface", "obsolete", custom("<interface>", []Arg{{Name: "interface"}}, instanceSyncDaemon), "", "old form of lvs_sync_daemon"),
 		row("debug", "obsolete", value{args: []Arg{{Name: "level", Optional: true}}, syntax: "[0..4]", set: func(*decoder, any, *Node) {}}, "", "no effect"),
 		row("notify_deleted", common, value{

@@ -1,6 +1,9 @@
 package daemon
 
 import (
+	"bufio"
+	"fmt"
+	"os"
 	"os/exec"
 	"syscall"
 	"time"
@@ -10,7 +13,7 @@ import (
 )
 
 // child is one running child process as the parent sees it. It belongs to the
-// parent's loop; its two goroutines only post to it.
+// parent's loop; its goroutines only post to it.
 type child struct {
 	role    role.Role
 	cmd     *exec.Cmd
@@ -18,6 +21,7 @@ type child struct {
 	out     *ipc.Mailbox // messages to it, sent by a goroutine of their own
 	started time.Time
 	ready   bool
+	told    bool // to stop
 }
 
 // slot is the place of a child: the process that fills it and what must be
@@ -26,22 +30,130 @@ type slot struct {
 	role     role.Role
 	wanted   bool
 	child    *child // nil: none runs
+	pidPath  string
 	pid      *pidFile
 	restarts int
 	delay    time.Duration // before the next replacement
-	stopping bool
+	stopping bool          // it is not wanted any more and has been told so
 }
 
-// The exit codes by which a child says that starting it again is of no use;
-// they are keepalived's and become the parent's own.
-const (
-	exitFatal      = 1
-	exitConfig     = 2
-	exitPermission = 4
-)
+// start starts the child of s with the present configuration.
+func (p *Parent) start(s *slot, resume []role.Resume) {
+	if p.stopping || !s.wanted || s.child != nil {
+		return
+	}
+	if err := p.startChild(s, resume); err != nil {
+		p.log.Error("process not started", "role", string(s.role), "err", err)
+		if !p.up {
+			p.stop(role.DaemonFatal)
+			return
+		}
+		p.retryLater(s)
+	}
+}
 
-func permanent(code int) bool {
-	return code == exitFatal || code == exitConfig || code == exitPermission
+// startWanted starts the children that are wanted and do not run, the lvs
+// process first: the IPVS table comes before the addresses.
+func (p *Parent) startWanted() {
+	p.start(p.lvs, nil)
+	p.start(p.vrrp, nil)
+}
+
+func (p *Parent) startChild(s *slot, resume []role.Resume) error {
+	boot, err := role.WriteBoot(p.boot(s, resume), p.cfg.encoded[s.role])
+	if err != nil {
+		return err
+	}
+	mine, theirs, err := ipc.Pair()
+	if err != nil {
+		boot.Close()
+		return err
+	}
+	conn, err := ipc.FromFile(mine)
+	if err != nil {
+		boot.Close()
+		theirs.Close()
+		return err
+	}
+	peerEnd, otherEnd, err := ipc.Pair()
+	if err != nil {
+		boot.Close()
+		conn.Close()
+		theirs.Close()
+		return err
+	}
+	cmd, err := p.spawn.start(p.opts.Program, p.opts.Argv, s.role, p.lastWords(s.role), []*os.File{theirs, peerEnd, boot})
+	if err != nil {
+		conn.Close()
+		otherEnd.Close()
+		return fmt.Errorf("start %s: %w", p.opts.Program, err)
+	}
+	c := &child{role: s.role, cmd: cmd, conn: conn, started: time.Now()}
+	c.out = ipc.NewMailbox(conn, nil) // its end is told by Wait
+	s.child = c
+	if o := p.other(s).child; o != nil {
+		o.out.Post(ipc.Message{Type: ipc.TypePeer}, otherEnd)
+	} else {
+		otherEnd.Close()
+	}
+	p.writePID(s)
+	p.watch(c)
+	p.log.Debug("process started", "role", string(s.role), "pid", cmd.Process.Pid)
+	return nil
+}
+
+func (p *Parent) boot(s *slot, resume []role.Resume) role.Boot {
+	b := role.Boot{Options: p.opts.Options, Resume: resume, Other: p.other(s).wanted, Restarted: s.restarts > 0}
+	if s.role == role.VRRP {
+		b.Leftovers = p.holdings.left()
+	} else {
+		b.Owned = p.owned
+	}
+	return b
+}
+
+// other is the slot of the other child.
+func (p *Parent) other(s *slot) *slot {
+	if s == p.vrrp {
+		return p.lvs
+	}
+	return p.vrrp
+}
+
+// lastWords is the standard error of a child: the console if we log there,
+// else a pipe into our log, so that the trace of a crash is not lost. The
+// spawner closes it.
+func (p *Parent) lastWords(r role.Role) *os.File {
+	if p.opts.Console {
+		return os.Stderr
+	}
+	in, out, err := os.Pipe()
+	if err != nil {
+		return nil // /dev/null
+	}
+	go func() {
+		defer in.Close()
+		for lines := bufio.NewReader(in); ; {
+			line, _, err := lines.ReadLine() // a long line comes in pieces
+			if err != nil {
+				return
+			}
+			p.log.Error("process said", "role", string(r), "text", string(line))
+		}
+	}()
+	return out
+}
+
+func (p *Parent) writePID(s *slot) {
+	var err error
+	if s.pid == nil {
+		s.pid, err = createPIDFile(s.pidPath, s.child.cmd.Process.Pid)
+	} else {
+		err = s.pid.write(s.child.cmd.Process.Pid)
+	}
+	if err != nil {
+		p.log.Warn("pid file not written", "role", string(s.role), "err", err)
+	}
 }
 
 // watch starts the goroutines that read the child's messages and wait for its
@@ -66,6 +178,8 @@ func (p *Parent) watch(c *child) {
 	}()
 }
 
+// exitCode is the exit code of a process, 128 and the signal that ended it, or
+// -1 when nobody knows.
 func exitCode(cmd *exec.Cmd, err error) int {
 	if cmd.ProcessState == nil {
 		return -1

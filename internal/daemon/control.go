@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -15,15 +16,21 @@ import (
 const statusLimit = 2 * time.Second
 
 // listen opens the control socket, for root only, in place of one that a
-// killed daemon left behind: the pid file's lock says that none is running.
+// killed daemon left behind.
 func (p *Parent) listen() (stop func(), err error) {
 	path := p.opts.Control
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	if st, err := os.Lstat(path); err == nil {
 		if st.Mode().Type() != os.ModeSocket {
 			return nil, fmt.Errorf("control socket: %s exists and is no socket", path)
+		}
+		// The pid file's lock says that none runs with our pid file, but one
+		// with another may have been given the same socket.
+		if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+			c.Close()
+			return nil, fmt.Errorf("control socket %s: another daemon listens there", path)
 		}
 		os.Remove(path)
 	}
@@ -39,6 +46,8 @@ func (p *Parent) listen() (stop func(), err error) {
 	return func() { l.Close() }, nil
 }
 
+var errStopped = errors.New("the daemon has stopped")
+
 // answer runs on a goroutine of the control socket.
 func (p *Parent) answer(r control.Request) (any, error) {
 	if r.Command != "status" {
@@ -47,14 +56,16 @@ func (p *Parent) answer(r control.Request) (any, error) {
 	reply := make(chan control.Status, 1)
 	select {
 	case p.events <- func() { p.status(func(s control.Status) { reply <- s }) }:
-	case <-time.After(control.AnswerLimit):
-		return nil, fmt.Errorf("the daemon is stopping or too busy to answer")
+	case <-p.done:
+		return nil, errStopped
 	}
 	select {
 	case s := <-reply:
 		return s, nil
+	case <-p.done:
+		return nil, errStopped
 	case <-time.After(control.AnswerLimit):
-		return nil, fmt.Errorf("the daemon is stopping or too busy to answer")
+		return nil, errors.New("the daemon is too busy to answer")
 	}
 }
 
@@ -63,8 +74,8 @@ func (p *Parent) status(done func(control.Status)) {
 	s := control.Status{
 		Version: p.opts.Version, PID: os.Getpid(), Started: p.started,
 		Config: control.Config{
-			Files: p.cfg.Files, Loaded: p.loaded,
-			LastReload: p.reload.last, ReloadFailure: p.reload.failure,
+			Files: p.cfg.files, Loaded: p.cfg.loaded,
+			LastReload: p.reload.last, ReloadFailure: p.reload.failure, NotActive: p.cfg.notActive,
 		},
 	}
 	waiting := 1

@@ -1,12 +1,13 @@
 package daemon
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -30,8 +31,15 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// play is the child: its story goes to DIR/ROLE.log. In the configuration,
-// router_id says how it ends: "exit N" at once.
+// play is the child: its story goes to DIR/ROLE.log. Words of the configuration's
+// router_id say how it behaves:
+//
+//	exit=N    it ends with N at once
+//	panic     it panics, when it replaces nobody
+//	hang      it does not stop
+//	die       it ends when it is handed a configuration
+//	mute      it answers no question
+//	slow      it is never ready
 func play(r role.Role) int {
 	f, err := os.OpenFile(filepath.Join(os.Getenv("TEST_DIR"), string(r)+".log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -43,14 +51,22 @@ func play(r role.Role) int {
 		say("open: %v", err)
 		return 1
 	}
-	if s, ok := strings.CutPrefix(c.Boot.Config.Global.RouterID, "exit "); ok {
-		n, _ := strconv.Atoi(s)
-		say("exit %d", n)
-		return n
+	id := c.Boot.Config.Global.RouterID
+	is := func(word string) bool { return slices.Contains(strings.Fields(id), word) }
+	var code int
+	if i := strings.Index(id, "exit="); i >= 0 {
+		fmt.Sscanf(id[i:], "exit=%d", &code)
+		say("exit %d", code)
+		return code
 	}
-	say("start %s resume=%d restarted=%t owned=%s", c.Boot.Config.Global.RouterID, len(c.Boot.Resume), c.Boot.Restarted, c.Boot.Owned)
-	ready, _ := ipc.New(ipc.TypeReady, nil)
-	c.Parent.Send(ready, nil)
+	if is("panic") && !c.Boot.Restarted {
+		say("panic")
+		panic("as told")
+	}
+	say("start %s resume=%d left=%d restarted=%t other=%t owned=%s", id, len(c.Boot.Resume), len(c.Boot.Leftovers), c.Boot.Restarted, c.Boot.Other, c.Boot.Owned)
+	if !is("slow") {
+		c.Parent.Send(ipc.Message{Type: ipc.TypeReady}, nil)
+	}
 	if r == role.VRRP {
 		held, _ := ipc.New(ipc.TypeHeld, ipc.Held{Router: "VI_1", Master: true, Alive: time.Minute, Addresses: []link.Address{{Ifindex: 1 << 30, Prefix: netip.MustParsePrefix("192.0.2.10/32")}}})
 		c.Parent.Send(held, nil)
@@ -78,17 +94,32 @@ func play(r role.Role) int {
 				say("boot: %v", err)
 				return 1
 			}
-			say("config %s", b.Config.Global.RouterID)
+			say("config %s other=%t", b.Config.Global.RouterID, b.Other)
+			if strings.Contains(b.Config.Global.RouterID, "die") {
+				return 7
+			}
 			c.Parent.Send(ipc.Message{Type: ipc.TypeConfig, ID: m.ID}, nil)
 		case ipc.TypePeer:
 			m.File.Close()
 			say("peer")
 		case ipc.TypeStatus:
+			if is("mute") {
+				continue
+			}
 			c.Parent.Send(ipc.Message{Type: ipc.TypeStatus, ID: m.ID, Body: []byte(`"` + string(r) + `"`)}, nil)
 		case ipc.TypeStop:
 			say("stop")
+			if is("hang") {
+				continue
+			}
+			var last ipc.Message
 			if r == role.VRRP {
+				last, _ = ipc.New(ipc.TypeHeld, ipc.Held{Router: "VI_1"})
+				c.Parent.Send(last, nil)
 				c.Parent.Send(ipc.Message{Type: ipc.TypeReleased}, nil)
+			} else {
+				last, _ = ipc.New(ipc.TypeOwned, []string{})
+				c.Parent.Send(last, nil)
 			}
 			return 0
 		}
@@ -101,60 +132,79 @@ type daemonUnderTest struct {
 	dir  string
 	opts Options
 	cfg  atomic.Pointer[config.Config]
-	bad  atomic.Bool
+	bad  atomic.Pointer[error] // of Check
 	exit chan int
+	up   chan struct{}
 }
 
-func start(t *testing.T, routerID string) *daemonUnderTest {
+func newDaemon(t *testing.T, routerID string) *daemonUnderTest {
 	t.Helper()
-	d := &daemonUnderTest{t: t, dir: t.TempDir(), exit: make(chan int, 1)}
+	d := &daemonUnderTest{t: t, dir: t.TempDir(), exit: make(chan int, 1), up: make(chan struct{})}
 	t.Setenv("TEST_DIR", d.dir)
-	d.set(routerID)
+	d.set(routerID, true, true)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	up := make(chan struct{})
 	d.opts = Options{
 		Version: "test", Program: self, Argv: []string{self}, VRRP: true, LVS: true,
 		PIDFile: d.path("holdfast.pid"), VRRPPID: d.path("vrrp.pid"), LVSPID: d.path("lvs.pid"),
 		Control: d.path("control.sock"), State: d.path("state"),
 		Load: func() (*config.Config, []config.Diagnostic) {
-			if d.bad.Load() {
-				return nil, []config.Diagnostic{{Severity: config.Error, Text: "bad"}}
+			if c := d.cfg.Load(); c != nil {
+				return c, []config.Diagnostic{{Severity: config.Warning, ID: "not-active", Text: "dancing is not active yet"}}
 			}
-			return d.cfg.Load(), nil
+			return nil, []config.Diagnostic{{Severity: config.Error, Text: "bad"}}
+		},
+		Check: func(*config.Config) error {
+			if err := d.bad.Load(); err != nil {
+				return *err
+			}
+			return nil
 		},
 		Refused: func([]config.Diagnostic) int { return 2 },
-		Up:      func() { close(up) },
+		Up:      func() { close(d.up) },
 	}
-	go func() { d.exit <- Run(d.opts, slog.New(slog.NewTextHandler(t.Output(), nil))) }()
+	return d
+}
+
+// run starts the daemon and waits until it is up or has ended.
+func (d *daemonUnderTest) run() *daemonUnderTest {
+	d.t.Helper()
+	go func() { d.exit <- Run(d.opts, slog.New(slog.NewTextHandler(d.t.Output(), nil))) }()
 	select {
-	case <-up:
+	case <-d.up:
 	case code := <-d.exit:
 		d.exit <- code
 	case <-time.After(20 * time.Second):
-		t.Fatal("the parent does not come up")
+		d.t.Fatal("the parent does not come up")
 	}
-	t.Cleanup(func() {
+	d.t.Cleanup(func() {
 		select {
 		case <-d.exit:
 		default:
-			syscall.Kill(os.Getpid(), syscall.SIGTERM)
+			d.signal(syscall.SIGTERM)
 			d.wait()
 		}
 	})
 	return d
 }
 
+func start(t *testing.T, routerID string) *daemonUnderTest { return newDaemon(t, routerID).run() }
+
+func (d *daemonUnderTest) signal(s syscall.Signal) { syscall.Kill(os.Getpid(), s) }
+
 func (d *daemonUnderTest) path(name string) string { return filepath.Join(d.dir, name) }
 
-func (d *daemonUnderTest) set(routerID string) {
-	d.cfg.Store(&config.Config{
-		Global:         config.GlobalDefs{RouterID: routerID},
-		Instances:      []config.VRRPInstance{{Name: "VI_1", AdvertInt: time.Second}},
-		VirtualServers: []config.VirtualServer{{}},
-	})
+func (d *daemonUnderTest) set(routerID string, vrrp, lvs bool) {
+	c := &config.Config{Global: config.GlobalDefs{RouterID: routerID}}
+	if vrrp {
+		c.Instances = []config.VRRPInstance{{Name: "VI_1", AdvertInt: time.Second}}
+	}
+	if lvs {
+		c.VirtualServers = []config.VirtualServer{{}}
+	}
+	d.cfg.Store(c)
 }
 
 func (d *daemonUnderTest) wait() int {
@@ -167,6 +217,11 @@ func (d *daemonUnderTest) wait() int {
 		d.t.Fatal("the parent does not end")
 		return -1
 	}
+}
+
+// began is the first line of a child's story.
+func began(id string) string {
+	return "start " + id + " resume=0 left=0 restarted=false other=true owned="
 }
 
 // story waits until the log of a role is as wanted.
@@ -184,6 +239,19 @@ func (d *daemonUnderTest) story(r role.Role, want ...string) {
 	d.t.Fatalf("%s:\n%swant:\n%s", r, got, strings.Join(want, "\n"))
 }
 
+// told waits until the log of a role has a line.
+func (d *daemonUnderTest) told(r role.Role, line string) {
+	d.t.Helper()
+	for range 1000 {
+		b, _ := os.ReadFile(d.path(string(r) + ".log"))
+		if slices.Contains(strings.Split(string(b), "\n"), line) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	d.t.Fatalf("%s was not told %q", r, line)
+}
+
 func (d *daemonUnderTest) pidOf(name string) int {
 	d.t.Helper()
 	b, err := os.ReadFile(d.path(name))
@@ -197,35 +265,6 @@ func (d *daemonUnderTest) pidOf(name string) int {
 	return pid
 }
 
-func TestStopReleasesAddressesBeforeTheTable(t *testing.T) {
-	d := start(t, "a")
-	d.story(role.VRRP, "start a resume=0 restarted=false owned=")
-	d.story(role.LVS, "start a resume=0 restarted=false owned=", "peer")
-	syscall.Kill(os.Getpid(), syscall.SIGTERM)
-	if code := d.wait(); code != 0 {
-		t.Errorf("exit code %d, want 0", code)
-	}
-	d.story(role.VRRP, "start a resume=0 restarted=false owned=", "stop")
-	d.story(role.LVS, "start a resume=0 restarted=false owned=", "peer", "stop")
-	for _, name := range []string{"holdfast.pid", "vrrp.pid", "lvs.pid", "control.sock", "state"} {
-		if _, err := os.Lstat(d.path(name)); err == nil {
-			t.Errorf("%s is left behind", name)
-		}
-	}
-}
-
-func TestAKilledChildIsReplacedAndToldWhatItHeld(t *testing.T) {
-	d := start(t, "a")
-	d.story(role.LVS, "start a resume=0 restarted=false owned=", "peer")
-	d.waitHeld()
-	syscall.Kill(d.pidOf("vrrp.pid"), syscall.SIGKILL)
-	d.story(role.VRRP, "start a resume=0 restarted=false owned=", "start a resume=1 restarted=true owned=")
-	d.story(role.LVS, "start a resume=0 restarted=false owned=", "peer", "peer")
-	syscall.Kill(d.pidOf("lvs.pid"), syscall.SIGKILL)
-	d.story(role.LVS, "start a resume=0 restarted=false owned=", "peer", "peer",
-		`start a resume=0 restarted=true owned=["tcp 192.0.2.10:80"]`)
-}
-
 // waitHeld waits until the state file knows what the children said.
 func (d *daemonUnderTest) waitHeld() {
 	d.t.Helper()
@@ -237,37 +276,6 @@ func (d *daemonUnderTest) waitHeld() {
 		time.Sleep(10 * time.Millisecond)
 	}
 	d.t.Fatal("the state file does not fill")
-}
-
-func TestAChildThatEndsForGoodEndsTheDaemonWithItsCode(t *testing.T) {
-	for _, code := range []int{exitFatal, exitConfig, exitPermission} {
-		t.Run(strconv.Itoa(code), func(t *testing.T) {
-			d := start(t, fmt.Sprintf("exit %d", code))
-			if got := d.wait(); got != code {
-				t.Errorf("exit code %d, want %d", got, code)
-			}
-		})
-	}
-}
-
-func TestReloadTellsBothChildrenAndABadOneTellsNobody(t *testing.T) {
-	d := start(t, "a")
-	d.story(role.LVS, "start a resume=0 restarted=false owned=", "peer")
-	d.bad.Store(true)
-	syscall.Kill(os.Getpid(), syscall.SIGHUP)
-	st := d.status(func(s control.Status) bool { return s.Config.ReloadFailure != "" })
-	if !strings.Contains(st.Config.ReloadFailure, "refused") {
-		t.Errorf("failure %q does not say that the reload was refused", st.Config.ReloadFailure)
-	}
-	d.bad.Store(false)
-	d.set("b")
-	syscall.Kill(os.Getpid(), syscall.SIGHUP)
-	d.story(role.VRRP, "start a resume=0 restarted=false owned=", "config b")
-	d.story(role.LVS, "start a resume=0 restarted=false owned=", "peer", "config b")
-	st = d.status(func(s control.Status) bool { return s.Config.ReloadFailure == "" })
-	if string(st.VRRP) != `"vrrp"` || string(st.LVS) != `"lvs"` || len(st.Processes) != 2 {
-		t.Errorf("status %+v", st)
-	}
 }
 
 func (d *daemonUnderTest) status(until func(control.Status) bool) control.Status {
@@ -287,28 +295,24 @@ func (d *daemonUnderTest) status(until func(control.Status) bool) control.Status
 	return s
 }
 
-func TestUnknownCommandsAreRefused(t *testing.T) {
-	d := start(t, "a")
-	var s control.Status
-	if err := control.Ask(d.opts.Control, control.Request{Command: "dance"}, &s); err == nil {
-		t.Error("no error for an unknown command")
+// nothingLeft checks that a clean stop leaves no file behind.
+func (d *daemonUnderTest) nothingLeft() {
+	d.t.Helper()
+	for _, name := range []string{"holdfast.pid", "vrrp.pid", "lvs.pid", "control.sock", "state"} {
+		if _, err := os.Lstat(d.path(name)); err == nil {
+			d.t.Errorf("%s is left behind", name)
+		}
 	}
 }
 
-func TestASecondDaemonDoesNotStart(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a.pid")
-	p, err := createPIDFile(path, 1)
+// listenAndForget leaves a socket behind as a killed daemon does.
+func listenAndForget(path string) (bool, error) {
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
-		t.Fatal(err)
+		return false, err
 	}
-	defer p.remove()
-	if _, err := createPIDFile(path, 2); !errors.Is(err, ErrRunning) {
-		t.Errorf("second lock: %v, want ErrRunning", err)
-	}
-	if err := os.Symlink("/etc/hostname", path+".link"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := createPIDFile(path+".link", 2); err == nil {
-		t.Error("a symbolic link was followed")
-	}
+	l.SetUnlinkOnClose(false)
+	l.Close()
+	_, err = os.Lstat(path)
+	return err == nil, err
 }

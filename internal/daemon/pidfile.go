@@ -22,34 +22,63 @@ type pidFile struct {
 // createPIDFile writes pid to path, mode 0644, and holds a lock on it. It does
 // not follow a symbolic link, so that nobody can have another file written.
 func createPIDFile(path string, pid int) (*pidFile, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("pid file %s: %w", path, err)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("pid file %s: %w", path, err)
-	}
-	lock := unix.Flock_t{Type: unix.F_WRLCK}
-	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lock); err != nil {
-		f.Close()
-		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
-			return nil, fmt.Errorf("pid file %s: %w", path, ErrRunning)
+	for range 10 {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o644)
+		if err != nil {
+			return nil, fmt.Errorf("pid file %s: %w", path, err)
 		}
-		return nil, fmt.Errorf("pid file %s: lock: %w", path, err)
+		lock := unix.Flock_t{Type: unix.F_WRLCK}
+		if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lock); err != nil {
+			f.Close()
+			if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+				return nil, fmt.Errorf("pid file %s: %w", path, ErrRunning)
+			}
+			return nil, fmt.Errorf("pid file %s: lock: %w", path, err)
+		}
+		if !isFile(path, f) {
+			f.Close() // its owner removed it between our open and our lock
+			continue
+		}
+		p := &pidFile{path: path, f: f}
+		if err := p.write(pid); err != nil {
+			f.Close()
+			return nil, err
+		}
+		return p, nil
 	}
-	p := &pidFile{path: path, f: f}
-	if err := p.write(pid); err != nil {
-		f.Close()
-		return nil, err
+	return nil, fmt.Errorf("pid file %s: somebody removes it again and again", path)
+}
+
+// isFile says whether f is what is at path.
+func isFile(path string, f *os.File) bool {
+	a, err := os.Lstat(path)
+	if err != nil {
+		return false
 	}
-	return p, nil
+	b, err := f.Stat()
+	return err == nil && os.SameFile(a, b)
+}
+
+// makeFolder makes the folder of a file of ours where there is none, whatever
+// the umask: others may look at what is in it.
+func makeFolder(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	if err := makeFolder(filepath.Dir(path)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return os.Chmod(path, 0o755)
 }
 
 // write replaces the pid, for a process that was started anew.
 func (p *pidFile) write(pid int) error {
-	if p == nil {
-		return nil
-	}
 	if err := p.f.Truncate(0); err != nil {
 		return fmt.Errorf("pid file %s: %w", p.path, err)
 	}
@@ -62,10 +91,13 @@ func (p *pidFile) write(pid int) error {
 	return nil
 }
 
+// remove removes the file if it is still ours; p may be nil.
 func (p *pidFile) remove() {
 	if p == nil {
 		return
 	}
-	os.Remove(p.path)
+	if isFile(p.path, p.f) {
+		os.Remove(p.path)
+	}
 	p.f.Close()
 }

@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"holdfast/internal/config"
@@ -16,7 +18,8 @@ const reloadLimit = 30 * time.Second
 // reloadState is what is known of reloads.
 type reloadState struct {
 	running bool
-	again   bool // asked for while one was running
+	again   bool   // asked for while one was running
+	next    func() // what follows when no child is stopping any more
 	last    time.Time
 	failure string // of the last one; empty: it succeeded
 }
@@ -33,28 +36,69 @@ func (p *Parent) startReload() {
 	}
 	p.reload.running = true
 	p.log.Info("reloading", "config", p.opts.ConfigFile)
+	opts := p.opts
 	go func() {
-		cfg, diags := p.opts.Load()
-		p.post(func() { p.loadedAnew(cfg, diags) })
+		cfg, diags := opts.Load()
+		var next *running
+		var err error
+		switch n := refusals(diags); {
+		case n > 0:
+			err = fmt.Errorf("%d errors", n)
+		case cfg == nil:
+			err = errors.New("the configuration cannot be used")
+		default:
+			next, err = newRunning(&opts, cfg, diags)
+		}
+		p.post(func() { p.loadedAnew(next, diags, err) })
+		cfg = nil
+		debug.FreeOSMemory() // a large one is needed in its encoded form only
 	}()
 }
 
-func (p *Parent) loadedAnew(cfg *config.Config, diags []config.Diagnostic) {
+func (p *Parent) loadedAnew(next *running, diags []config.Diagnostic, err error) {
 	logDiagnostics(p.log, diags)
-	if n := refusals(diags); n > 0 || cfg == nil {
-		p.reloaded(fmt.Sprintf("refused, the running configuration stays: %d errors", n))
-		return
-	}
-	if len(cfg.Instances)+len(cfg.VirtualServers) == 0 && len(p.cfg.Instances)+len(p.cfg.VirtualServers) > 0 {
-		// What is left of a file that is being written is most often nothing.
-		p.reloaded("refused, the running configuration stays: the new one is empty; stop the daemon to release everything")
+	if err != nil {
+		p.reloaded(fmt.Sprintf("refused, the running configuration stays: %v", err))
 		return
 	}
 	if p.stopping {
-		p.reloaded("stopped meanwhile")
+		p.reloaded("the daemon stops")
 		return
 	}
-	p.cfg, p.loaded = cfg, time.Now()
+	p.cfg = next
+	p.want()
+	// Those that are not wanted any more end first: what they share with the
+	// other process, it takes over.
+	for _, s := range []*slot{p.vrrp, p.lvs} {
+		switch {
+		case s.wanted:
+		case s.child != nil:
+			s.stopping = true
+			p.tellStop(s)
+		default: // it died a moment ago
+			p.vacate(s)
+		}
+	}
+	p.reload.next = p.handOver
+	p.stepReload()
+}
+
+// stepReload goes on when no child is stopping.
+func (p *Parent) stepReload() {
+	if p.vrrp.stopping || p.lvs.stopping {
+		return
+	}
+	if f := p.reload.next; f != nil {
+		p.reload.next = nil
+		f()
+		return
+	}
+	p.startWanted() // wanted again since it was told to stop
+}
+
+// handOver hands the new configuration to the children that run, and starts
+// those that are new.
+func (p *Parent) handOver() {
 	waiting, failure := 1, ""
 	done := func(r role.Role, err error) {
 		if err != nil {
@@ -62,28 +106,28 @@ func (p *Parent) loadedAnew(cfg *config.Config, diags []config.Diagnostic) {
 			p.log.Error("configuration not taken over", "role", string(r), "err", err)
 		}
 		if waiting--; waiting == 0 {
+			p.startWanted()
 			p.reloaded(failure)
 		}
 	}
 	for _, s := range []*slot{p.lvs, p.vrrp} {
-		if s.child == nil || s.stopping {
+		if s.child == nil {
 			continue
 		}
-		boot, err := role.WriteBoot(p.boot(s, nil))
 		waiting++
+		boot, err := role.WriteBoot(p.boot(s, nil), p.cfg.encoded[s.role])
 		if err != nil {
 			done(s.role, err)
 			continue
 		}
-		p.ask(s, ipc.Message{Type: ipc.TypeConfig}, boot, reloadLimit, func(m ipc.Message, err error) {
-			if err == nil && m.Err != "" {
-				err = fmt.Errorf("%s", m.Err)
+		p.ask(s, ipc.Message{Type: ipc.TypeConfig}, boot, reloadLimit, func(_ ipc.Message, err error) {
+			if errors.Is(err, errGone) {
+				err = fmt.Errorf("%w; its successor starts with the new configuration", err)
 			}
 			done(s.role, err)
 		})
 	}
 	done("", nil)
-	p.adopt()
 }
 
 // refusals counts the findings that a reload is refused for. A brace that does

@@ -32,22 +32,31 @@ func newSpawner() *spawner {
 	return s
 }
 
+// close ends the thread, when there is no child any more.
+func (s *spawner) close() { close(s.starts) }
+
 // start starts program in the given role with the original command line, so
 // that ps and pidof show it under the name it was called by. files become
-// descriptors 3, 4 and 5 and are closed here.
-func (s *spawner) start(program string, argv []string, r role.Role, files []*os.File) (*exec.Cmd, error) {
+// descriptors 3, 4 and 5; they and stderr, if it is not our own, are closed
+// here.
+func (s *spawner) start(program string, argv []string, r role.Role, stderr *os.File, files []*os.File) (*exec.Cmd, error) {
 	cmd := &exec.Cmd{
 		Path:        program,
 		Args:        argv,
 		Env:         append(os.Environ(), role.Env+"="+string(r)),
 		Stdout:      os.Stdout,
-		Stderr:      os.Stderr,
 		ExtraFiles:  files,
 		SysProcAttr: &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM},
+	}
+	if stderr != nil { // a nil *os.File is no nil io.Writer
+		cmd.Stderr = stderr
 	}
 	done := make(chan error)
 	s.starts <- startRequest{cmd, done}
 	err := <-done
+	if stderr != nil && stderr != os.Stderr {
+		stderr.Close()
+	}
 	for _, f := range files {
 		f.Close()
 	}

@@ -4,15 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"log/slog"
 	"os"
-	"path/filepath"
-	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
 
-	"holdfast/internal/daemon/ipc"
 	"holdfast/vrrp/link"
 )
 
@@ -20,14 +20,23 @@ import (
 // start after a crash. Kernels before 5.18 cannot mark addresses, and IPVS
 // has no owner marks at all.
 type savedState struct {
+	// Kernel names the running kernel and network namespace: the addresses of
+	// another one are not ours to remove.
+	Kernel    string          `json:"kernel"`
 	Addresses []link.Address  `json:"addresses"`
 	Owned     json.RawMessage `json:"owned,omitempty"`
 }
 
+// stateLimit bounds the state file in bytes: 100,000 services and addresses
+// are a tenth of it.
+const stateLimit = 128 << 20
+
 // stateFile writes the newest state in its own goroutine, so that a slow disk
 // holds nobody up.
 type stateFile struct {
-	path string
+	path   string
+	log    *slog.Logger
+	kernel string
 
 	mu      sync.Mutex
 	next    *savedState
@@ -35,38 +44,72 @@ type stateFile struct {
 	idle    *sync.Cond
 }
 
-func newStateFile(path string) *stateFile {
-	s := &stateFile{path: path}
+func newStateFile(path string, log *slog.Logger) *stateFile {
+	s := &stateFile{path: path, log: log, kernel: kernelID()}
 	s.idle = sync.NewCond(&s.mu)
 	return s
 }
 
-// load reads the file of a former daemon; none is an empty state.
+// kernelID is the boot of this machine and the network namespace.
+func kernelID() string {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	ns, err := os.Readlink("/proc/self/ns/net")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(boot)) + " " + ns
+}
+
+// load reads the file of a former daemon; none, and one from before a reboot,
+// is an empty state. The file is root's own, but nothing in it is believed
+// that could reach beyond what a daemon writes there: an address without an
+// interface, or one that no virtual router can have.
 func (s *stateFile) load() (savedState, error) {
-	var st savedState
-	f, err := os.OpenFile(s.path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	f, err := os.OpenFile(s.path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return st, nil
+		return savedState{}, nil
 	}
 	if err != nil {
-		return st, fmt.Errorf("state file: %w", err)
+		return savedState{}, fmt.Errorf("state file: %w", err)
 	}
 	defer f.Close()
-	if err := json.NewDecoder(f).Decode(&st); err != nil {
-		return savedState{}, fmt.Errorf("state file %s: %w", s.path, err)
+	wrap := func(err error) error { return fmt.Errorf("state file %s: %w", s.path, err) }
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return savedState{}, wrap(err)
+	case !info.Mode().IsRegular():
+		return savedState{}, wrap(errors.New("not a regular file"))
+	case info.Mode().Perm()&0o022 != 0:
+		return savedState{}, wrap(errors.New("others may write to it"))
+	case info.Size() > stateLimit:
+		return savedState{}, wrap(fmt.Errorf("%d bytes are too long", info.Size()))
+	}
+	var st savedState
+	if err := json.NewDecoder(io.LimitReader(f, stateLimit)).Decode(&st); err != nil {
+		return savedState{}, wrap(err)
+	}
+	if st.Kernel != s.kernel {
+		return savedState{}, nil
+	}
+	for _, a := range st.Addresses {
+		ip := a.Prefix.Addr()
+		if !a.Prefix.IsValid() || a.Ifindex <= 0 || ip.IsLoopback() || ip.IsUnspecified() || ip.IsMulticast() {
+			return savedState{}, wrap(fmt.Errorf("%v on interface %d cannot be a virtual address", a.Prefix, a.Ifindex))
+		}
 	}
 	return st, nil
 }
 
-// save keeps st as the newest state and returns at once.
-func (s *stateFile) save(held map[string]ipc.Held, owned json.RawMessage) {
-	st := &savedState{Owned: slices.Clone(owned)}
-	for _, h := range held {
-		st.Addresses = append(st.Addresses, h.Addresses...)
-	}
+// save keeps the newest state and returns at once. Neither argument is
+// changed by anybody afterwards.
+func (s *stateFile) save(addresses []link.Address, owned json.RawMessage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.next = st
+	s.next = &savedState{Kernel: s.kernel, Addresses: addresses, Owned: owned}
 	if !s.writing {
 		s.writing = true
 		go s.write()
@@ -82,8 +125,10 @@ func (s *stateFile) write() {
 		s.mu.Unlock()
 		b, err := json.Marshal(st)
 		if err == nil {
-			// A failure leaves the older state, which is read with the same care.
-			_ = replaceFile(s.path, b)
+			err = replaceFile(s.path, b)
+		}
+		if err != nil {
+			s.log.Error("state file not written", "err", err)
 		}
 		s.mu.Lock()
 	}
@@ -91,21 +136,27 @@ func (s *stateFile) write() {
 	s.idle.Broadcast()
 }
 
-// remove waits for a write under way and removes the file: a clean stop
-// leaves nothing behind.
-func (s *stateFile) remove() {
+// wait waits for a write under way.
+func (s *stateFile) wait() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	for s.writing {
 		s.idle.Wait()
 	}
-	s.mu.Unlock()
+}
+
+// remove removes the file: a clean stop leaves nothing behind.
+func (s *stateFile) remove() {
+	s.wait()
 	os.Remove(s.path)
 }
 
 // replaceFile writes a private file and puts it in the place of path, so that
 // readers see the old or the new one whole.
 func replaceFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".state-*")
+	next := path + ".new"
+	os.Remove(next) // of a daemon that was killed while writing
+	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
@@ -114,10 +165,10 @@ func replaceFile(path string, b []byte) error {
 		err = cerr
 	}
 	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = os.Rename(next, path)
 	}
 	if err != nil {
-		os.Remove(f.Name())
+		os.Remove(next)
 	}
 	return err
 }

@@ -1,14 +1,18 @@
 package daemon
 
 import (
-	"net"
 	"os"
 	"time"
 
-	"github.com/vishvananda/netlink"
-
 	"holdfast/internal/daemon/ipc"
 	"holdfast/internal/daemon/role"
+)
+
+// The delays of a child that dies again and again: none, 1 s, 2 s, 4 s … A
+// child that lived for long begins anew.
+const (
+	livedLong    = 60 * time.Second
+	longestDelay = 60 * time.Second
 )
 
 // exited handles the end of a child process.
@@ -20,30 +24,47 @@ func (p *Parent) exited(c *child, died time.Time, code int) {
 		return
 	}
 	s.child = nil
+	if s == p.vrrp {
+		p.holdings.died()
+		p.unsaved = true
+	}
+	p.unanswered(c)
+	daemon, permanent := role.Permanent(code)
 	switch {
 	case p.stopping:
 		if s == p.vrrp {
-			// Killed for taking too long, or it died on the way: nothing of
-			// it may stay behind.
-			p.dropHeld()
+			if !p.opts.DontReleaseVRRP {
+				p.dropOrphans() // killed for taking too long, or it died on the way
+			}
 			p.tellStop(p.lvs)
 		}
 		p.finish()
 	case s.stopping:
-		s.stopping = false
-		s.pid.remove()
-		s.pid = nil
-		p.adopt()
-	case permanent(code):
+		p.vacate(s)
+		p.stepReload()
+	case permanent:
 		p.log.Error("process ended for good", "role", string(s.role), "exit", code)
-		p.dropHeldOf(s)
-		p.stop(code)
+		p.dropOrphans()
+		p.stop(daemon)
 	case p.opts.DontRespawn:
 		p.log.Error("process died", "role", string(s.role), "exit", code)
-		p.dropHeldOf(s)
-		p.stop(exitFatal)
+		p.dropOrphans()
+		p.stop(role.DaemonFatal)
 	default:
 		p.replace(s, c, died, code)
+	}
+}
+
+// vacate leaves nothing behind of a child that is gone and not wanted any more.
+func (p *Parent) vacate(s *slot) {
+	s.stopping, s.delay = false, 0
+	s.pid.remove()
+	s.pid = nil
+	switch {
+	case s == p.vrrp:
+		p.dropOrphans()
+	case owns(p.owned) && !p.opts.DontReleaseIPVS:
+		p.log.Error("the lvs process ended before it had removed everything from the kernel's IPVS table")
 	}
 }
 
@@ -56,7 +77,7 @@ func (p *Parent) replace(s *slot, c *child, died time.Time, code int) {
 	}
 	p.log.Error("process died, starting another", "role", string(s.role), "exit", code, "restarts", s.restarts, "delay", s.delay)
 	if s.delay > 0 {
-		p.dropHeldOf(s)
+		p.dropOrphans()
 		p.retryLater(s)
 		return
 	}
@@ -68,74 +89,16 @@ func (p *Parent) replace(s *slot, c *child, died time.Time, code int) {
 	p.start(s, resume)
 }
 
+// retryLater starts the child of s after its delay. It may run by then: a
+// reload starts what is wanted at once.
 func (p *Parent) retryLater(s *slot) {
 	d := max(s.delay, time.Second)
 	s.delay = min(2*d, longestDelay)
 	p.after(d, func() { p.start(s, nil) })
 }
 
-// resume says what a new vrrp process may take up again, and sees to it that
-// addresses which it does not take up in time are removed before a peer that
-// has stopped hearing us may hold them too.
-func (p *Parent) resume(died time.Time) []role.Resume {
-	interval := map[string]time.Duration{}
-	for i := range p.cfg.Instances {
-		interval[p.cfg.Instances[i].Name] = p.cfg.Instances[i].AdvertInt
-	}
-	var list []role.Resume
-	for name, h := range p.held {
-		// The last advert was sent one interval before the death at the
-		// earliest.
-		list = append(list, role.Resume{Router: name, LastAdvert: died.Add(-interval[name])})
-		p.after(time.Until(died.Add(h.Alive)), func() {
-			if c := p.vrrp.child; c != nil && c.ready {
-				return // it has taken the router up, or swept its addresses
-			}
-			if late, ok := p.held[name]; ok {
-				p.log.Warn("addresses removed: no process announces them any more", "instance", name)
-				p.drop(late)
-			}
-		})
-	}
-	return list
-}
-
-// dropHeldOf removes what the dead child of s held.
-func (p *Parent) dropHeldOf(s *slot) {
-	if s == p.vrrp {
-		p.dropHeld()
-	}
-}
-
-func (p *Parent) dropHeld() {
-	if p.opts.DontReleaseVRRP {
-		return
-	}
-	for _, h := range p.held {
-		p.drop(h)
-	}
-}
-
-// drop removes the addresses of one virtual router from their interfaces.
-func (p *Parent) drop(h ipc.Held) {
-	delete(p.held, h.Router)
-	for _, a := range h.Addresses {
-		link, err := netlink.LinkByIndex(a.Ifindex)
-		if err != nil {
-			continue // its interface is gone, and the address with it
-		}
-		addr := &netlink.Addr{IPNet: &net.IPNet{
-			IP:   a.Prefix.Addr().AsSlice(),
-			Mask: net.CIDRMask(a.Prefix.Bits(), a.Prefix.Addr().BitLen()),
-		}}
-		// An address that is not there any more is what we want.
-		_ = netlink.AddrDel(link, addr)
-	}
-	p.state.save(p.held, p.owned)
-}
-
 // stop begins the orderly stop: the vrrp process releases first, then the lvs
-// process takes its table away.
+// process takes its table away. Only the first call counts.
 func (p *Parent) stop(code int) {
 	if p.stopping {
 		return
@@ -144,16 +107,19 @@ func (p *Parent) stop(code int) {
 	if p.vrrp.child != nil {
 		p.tellStop(p.vrrp)
 	} else {
+		p.dropOrphans() // its successor does not come any more
 		p.tellStop(p.lvs)
 	}
 	p.finish()
 }
 
+// tellStop tells the child of s to release everything and to end, once.
 func (p *Parent) tellStop(s *slot) {
 	c := s.child
-	if c == nil {
+	if c == nil || c.told {
 		return
 	}
+	c.told = true
 	c.out.Post(ipc.Message{Type: ipc.TypeStop}, nil)
 	p.after(childWait, func() {
 		if s.child == c {

@@ -129,7 +129,6 @@ func TestValues(t *testing.T) {
 	if diff := cmp.Diff([]config.VRRPScript{wantScript}, cfg.Scripts); diff != "" {
 		t.Error(diff)
 	}
-	yes := true
 	wantInstance := config.VRRPInstance{
 		Name: "VI_1", StateMaster: true, Interface: "eth0", VirtualRouterID: 51, Priority: 255, Version: 3, Family: 4,
 		AdvertInt: 100 * time.Millisecond,
@@ -152,7 +151,7 @@ func TestValues(t *testing.T) {
 			Master: config.Command{Args: []string{"/bin/echo", "master"}, User: "nobody"},
 			Any:    config.Command{Args: []string{"/bin/true"}},
 		},
-		SMTPAlert: &yes,
+		SMTPAlert: true,
 	}
 	if diff := cmp.Diff([]config.VRRPInstance{wantInstance}, cfg.Instances, addrs); diff != "" {
 		t.Error(diff)
@@ -177,15 +176,15 @@ func TestValues(t *testing.T) {
 		LBAlgo: "sh", SchedFlags: 0x10, Forward: gue, PersistenceTimeout: 360 * time.Second, PersistenceGranularity: 24,
 		DelayLoop:   6 * time.Second,
 		SorryServer: &config.SorryServer{Addr: netip.MustParseAddr("127.0.0.1"), Port: 80, Forward: gue},
-		VirtualHost: "www.example.org", Alpha: true, Quorum: 1, SMTPAlert: &yes,
+		VirtualHost: "www.example.org", Alpha: true, Quorum: 1, SMTPAlert: true,
 		RealServers: []config.RealServer{
 			{
 				Addr: netip.MustParseAddr("198.51.100.1"), Port: 80, Weight: 3, Forward: gue,
-				SMTPAlert: &yes, VirtualHost: "www.example.org", Checkers: []config.Checker{http, misc},
+				SMTPAlert: true, VirtualHost: "www.example.org", Checkers: []config.Checker{http, misc},
 			},
 			{
 				Addr: netip.MustParseAddr("198.51.100.2"), Port: 80, Weight: 1, Forward: gue, InhibitOnFailure: true,
-				SMTPAlert: &yes, VirtualHost: "www.example.org", Checkers: []config.Checker{tcp},
+				SMTPAlert: true, VirtualHost: "www.example.org", Checkers: []config.Checker{tcp},
 			},
 		},
 	}

@@ -25,14 +25,20 @@ type Lateness struct {
 	Max     float64 `json:"max"`
 }
 
+// The states of an instance that are not the protocol's.
+const (
+	Waiting = "WAITING" // for its interface, which does not exist
+	NotRun  = "NOT RUN" // it needs what holdfast cannot do yet
+)
+
 // Instance is one virtual router. Durations are in seconds.
 type Instance struct {
 	Name      string     `json:"name"`
 	Interface string     `json:"interface"`
 	VRID      uint8      `json:"virtual_router_id"`
 	Version   uint8      `json:"version"`
-	State     string     `json:"state"` // INIT, BACKUP, MASTER, FAULT, or WAITING for its interface
-	Since     time.Time  `json:"since"`
+	State     string     `json:"state"` // INIT, BACKUP, MASTER, FAULT, WAITING or NOT RUN
+	Since     time.Time  `json:"since,omitzero"`
 	Reason    string     `json:"reason"`
 	Faults    []string   `json:"faults,omitempty"`
 	Priority  Priority   `json:"priority"`

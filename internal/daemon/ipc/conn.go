@@ -1,5 +1,6 @@
-// Package ipc carries typed messages between holdfast's processes: JSON
-// behind a length on a Unix stream socket, with an optional descriptor.
+// Package ipc carries typed messages between holdfast's processes on a Unix
+// stream socket: a small header in JSON, a body in JSON that only its reader
+// decodes, and an optional descriptor.
 package ipc
 
 import (
@@ -16,16 +17,20 @@ import (
 )
 
 // MaxMessage bounds the body of one message in bytes. The largest is the
-// status of tens of thousands of real servers; configurations travel in a
+// status of a hundred thousand real servers; configurations travel in a
 // memfd and do not count.
 const MaxMessage = 256 << 20
+
+// maxHeader bounds everything but the body: the type, a number and the text of
+// an error.
+const maxHeader = 64 << 10
 
 // Message is one message: its type and, by type, a body.
 type Message struct {
 	Type string          `json:"type"`
 	ID   uint64          `json:"id,omitempty"` // joins an answer to its question
 	Err  string          `json:"err,omitempty"`
-	Body json.RawMessage `json:"body,omitempty"`
+	Body json.RawMessage `json:"-"` // JSON, not looked at on the way
 
 	// File came with the message; the receiver closes it.
 	File *os.File `json:"-"`
@@ -87,17 +92,22 @@ func Pair() (a, b *os.File, err error) {
 }
 
 // Send writes m. With f, the descriptor travels along and f stays the caller's.
+// An error that does not wrap ErrMessage means that the stream is of no more use.
 func (c *Conn) Send(m Message, f *os.File) error {
-	b, err := json.Marshal(m)
+	if len(m.Err) > maxHeader/8 { // escaped it is six times as long at most
+		m.Err = m.Err[:maxHeader/8] + " …"
+	}
+	head, err := json.Marshal(m)
 	if err != nil {
-		return fmt.Errorf("message %s: %w", m.Type, err)
+		return fmt.Errorf("%w %s: %w", ErrMessage, m.Type, err)
 	}
-	if len(b) > MaxMessage {
-		return fmt.Errorf("message %s: %d bytes are too long", m.Type, len(b))
+	if len(head) > maxHeader || len(m.Body) > MaxMessage {
+		return fmt.Errorf("%w %s: %d bytes are too long", ErrMessage, m.Type, len(head)+len(m.Body))
 	}
-	buf := make([]byte, 4, 4+len(b))
-	binary.BigEndian.PutUint32(buf, uint32(len(b)))
-	buf = append(buf, b...)
+	buf := make([]byte, 8, 8+len(head))
+	binary.BigEndian.PutUint32(buf, uint32(len(head)))
+	binary.BigEndian.PutUint32(buf[4:], uint32(len(m.Body)))
+	buf = append(buf, head...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f != nil {
@@ -109,23 +119,28 @@ func (c *Conn) Send(m Message, f *os.File) error {
 		}
 		buf = buf[n:]
 	}
-	if _, err := c.uc.Write(buf); err != nil {
+	parts := net.Buffers{buf, m.Body}
+	if _, err := parts.WriteTo(c.uc); err != nil {
 		return fmt.Errorf("message %s: %w", m.Type, err)
 	}
 	return nil
 }
 
+// ErrMessage is wrapped by errors of Send about the message, not the stream:
+// nothing of it was written.
+var ErrMessage = errors.New("message")
+
 // Receive waits for one message; io.EOF when the other end is gone.
 func (c *Conn) Receive() (Message, error) {
-	var head [4]byte
-	if err := c.read(head[:]); err != nil {
+	var lengths [8]byte
+	if err := c.read(lengths[:]); err != nil {
 		return Message{}, err
 	}
-	n := binary.BigEndian.Uint32(head[:])
-	if n > MaxMessage {
-		return Message{}, fmt.Errorf("message of %d bytes is too long", n)
+	n, body := binary.BigEndian.Uint32(lengths[:]), binary.BigEndian.Uint32(lengths[4:])
+	if n > maxHeader || body > MaxMessage {
+		return Message{}, fmt.Errorf("message of %d and %d bytes is too long", n, body)
 	}
-	b := make([]byte, n)
+	b := make([]byte, n+body)
 	if err := c.read(b); err != nil {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
@@ -133,8 +148,11 @@ func (c *Conn) Receive() (Message, error) {
 		return Message{}, err
 	}
 	var m Message
-	if err := json.Unmarshal(b, &m); err != nil {
+	if err := json.Unmarshal(b[:n], &m); err != nil {
 		return Message{}, fmt.Errorf("message: %w", err)
+	}
+	if body > 0 {
+		m.Body = b[n:]
 	}
 	if len(c.files) > 0 {
 		m.File, c.files = c.files[0], c.files[1:]
@@ -176,10 +194,12 @@ func (c *Conn) take(oob []byte) {
 	}
 }
 
-// Close ends the stream; the other end receives io.EOF.
+// Close ends the stream; the other end receives io.EOF. No Receive may be
+// running: it is the one that files belong to.
 func (c *Conn) Close() error {
 	for _, f := range c.files {
 		f.Close()
 	}
+	c.files = nil
 	return c.uc.Close()
 }

@@ -72,9 +72,10 @@ func TestMessagesArriveInOrderWithTheirFile(t *testing.T) {
 
 func TestGarbageIsAnErrorNotAPanic(t *testing.T) {
 	for name, in := range map[string]string{
-		"length beyond the bound": "\xff\xff\xff\xff",
-		"not json":                "\x00\x00\x00\x02{]",
-		"cut short":               "\x00\x00\x00\x09{",
+		"header beyond the bound": "\x00\x02\x00\x00\x00\x00\x00\x00",
+		"body beyond the bound":   "\x00\x00\x00\x02\xff\xff\xff\xff",
+		"not json":                "\x00\x00\x00\x02\x00\x00\x00\x00{]",
+		"cut short":               "\x00\x00\x00\x09\x00\x00\x00\x00{",
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, b := pair(t)
@@ -84,5 +85,17 @@ func TestGarbageIsAnErrorNotAPanic(t *testing.T) {
 				t.Fatalf("got %+v, want an error", m)
 			}
 		})
+	}
+}
+
+func TestALongErrorIsCutAndALongMessageLeavesTheStreamWhole(t *testing.T) {
+	a, b := pair(t)
+	if err := a.Send(Message{Type: strings.Repeat("t", 2*maxHeader)}, nil); !errors.Is(err, ErrMessage) {
+		t.Fatalf("a header that is too long: %v", err)
+	}
+	go a.Send(Message{Type: "x", Err: strings.Repeat("\x01", maxHeader)}, nil)
+	m, err := b.Receive()
+	if err != nil || m.Type != "x" || len(m.Err) < maxHeader/8 {
+		t.Fatalf("type %q, error of %d bytes, %v", m.Type, len(m.Err), err)
 	}
 }

@@ -9,11 +9,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"holdfast/healthcheck"
 	"holdfast/internal/config"
@@ -25,14 +24,12 @@ import (
 	"holdfast/internal/proc"
 )
 
-// The exit codes that keep the parent from starting this process again.
 const (
-	exitFatal      = 1
-	exitPermission = 4
+	// answerLimit bounds how long a reload or a status may take.
+	answerLimit = 10 * time.Second
+	// flushLimit bounds how long the last words to the parent may take.
+	flushLimit = time.Second
 )
-
-// answerLimit bounds how long a reload or a status may take.
-const answerLimit = 10 * time.Second
 
 // process is the lvs process.
 type process struct {
@@ -43,34 +40,36 @@ type process struct {
 	out    *notifier.Notifier
 	lvs    *lvs.LVS
 	pipes  pipes
-	stop   context.CancelFunc
+	stop   context.CancelFunc // begins the orderly stop; at any time, many times
+	ready  atomic.Bool        // the role worked
+
+	reloads sync.Mutex // one at a time
 }
 
 // Main is the life of the lvs process; it returns the exit code.
 func Main() int {
-	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE, syscall.SIGUSR1, syscall.SIGUSR2)
+	ctx, stop := role.UntilTerm()
+	role.HoldSignals(syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE, syscall.SIGUSR1, syscall.SIGUSR2)
 	child, err := role.Open()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "lvs:", err)
-		return exitFatal
+		return role.ExitFatal
 	}
-	log, flush := logging.New(child.Boot.Options, "lvs")
+	log, flush := logging.New(child.Boot.Options, string(role.LVS))
 	defer flush()
-	p := &process{log: log, child: child}
-	if err := p.run(); err != nil {
+	restarted := child.Boot.Restarted
+	p := &process{log: log, child: child, stop: stop}
+	if err = p.run(ctx); err != nil {
 		log.Error("lvs process ends", "err", err)
-		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-			return exitPermission
-		}
-		return exitFatal
 	}
-	return 0
+	return role.ExitCode(err, restarted || p.ready.Load())
 }
 
-func (p *process) run() error {
+func (p *process) run(ctx context.Context) error {
 	boot := p.child.Boot
-	p.parent = ipc.NewMailbox(p.child.Parent, nil)
-	p.peer = ipc.NewMailbox(p.child.Peer, nil)
+	p.child.Boot = role.Boot{} // a reload must not keep the first configuration alive
+	p.parent = ipc.NewMailbox(p.child.Parent, p.notSent)
+	p.peer = ipc.NewMailbox(p.child.Peer, p.notSent)
 	p.out = notifier.New(p.log)
 	p.configure(boot.Config)
 	owned, err := ownedOf(boot)
@@ -87,15 +86,32 @@ func (p *process) run() error {
 		Restarted:  boot.Restarted,
 		Keep:       boot.Options.DontReleaseIPVS,
 	})
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	p.stop = stop
 	go p.fromParent()
 	go p.fromPeer(p.child.Peer)
-	_ = p.parent.PostBody(ipc.TypeReady, nil)
+	go p.sayReady(ctx)
 	err = p.lvs.Run(ctx)
 	p.out.Close()
+	limit, cancel := context.WithTimeout(context.Background(), flushLimit)
+	defer cancel()
+	p.parent.Flush(limit)
 	return err
+}
+
+// sayReady tells the parent when the role works: it has then found the
+// kernel's IPVS, if it needs it.
+func (p *process) sayReady(ctx context.Context) {
+	if _, err := p.lvs.Status(ctx); err == nil {
+		p.ready.Store(true)
+		p.parent.Post(ipc.Message{Type: ipc.TypeReady}, nil)
+	}
+}
+
+// notSent hears of messages that the stream does not take. That the other
+// process is gone is no news: the parent replaces it, or is gone itself.
+func (p *process) notSent(err error) {
+	if errors.Is(err, ipc.ErrMessage) {
+		p.log.Error("message not sent", "err", err)
+	}
 }
 
 func ownedOf(boot role.Boot) (lvs.Owned, error) {
@@ -139,94 +155,4 @@ func (p *process) exec(ctx context.Context, c healthcheck.Command) (int, string,
 	r := proc.Run(ctx, s)
 	n, err := r.Status()
 	return n, string(r.Output), err
-}
-
-// fromParent carries out what the parent says; the end of the stream is the
-// parent's death.
-func (p *process) fromParent() {
-	defer p.stop()
-	for {
-		m, err := p.child.Parent.Receive()
-		if err != nil {
-			p.log.Warn("the parent is gone, releasing everything")
-			return
-		}
-		switch m.Type {
-		case ipc.TypeStop:
-			return
-		case ipc.TypeConfig:
-			go p.reload(m)
-		case ipc.TypePeer:
-			if m.File == nil {
-				continue
-			}
-			c, err := ipc.FromFile(m.File)
-			if err != nil {
-				p.log.Error("no stream to the vrrp process", "err", err)
-				continue
-			}
-			p.peer.Redirect(c)
-			go p.fromPeer(c)
-		case ipc.TypeStatus:
-			go p.status(m.ID)
-		}
-	}
-}
-
-// fromPeer takes the states of virtual routers. What was told stays when the
-// stream ends: a new vrrp process tells everything anew.
-func (p *process) fromPeer(c *ipc.Conn) {
-	for {
-		m, err := c.Receive()
-		if err != nil {
-			return
-		}
-		var r ipc.Routers
-		if m.Type != ipc.TypeRouters {
-			continue
-		}
-		if err := m.Decode(&r); err != nil {
-			p.log.Error("message not understood", "err", err)
-			continue
-		}
-		for _, s := range r.States {
-			p.lvs.RouterState(s.Name, s.Master, s.VIPs)
-		}
-	}
-}
-
-func (p *process) reload(m ipc.Message) {
-	answer := ipc.Message{Type: ipc.TypeConfig, ID: m.ID}
-	if err := p.takeOver(m.File); err != nil {
-		answer.Err = err.Error()
-	}
-	p.parent.Post(answer, nil)
-}
-
-func (p *process) takeOver(f *os.File) error {
-	if f == nil {
-		return errors.New("no configuration came with the message")
-	}
-	boot, err := role.ReadBoot(f)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
-	defer cancel()
-	p.configure(boot.Config)
-	return p.lvs.Reload(ctx, boot.Config)
-}
-
-func (p *process) status(id uint64) {
-	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
-	defer cancel()
-	m := ipc.Message{Type: ipc.TypeStatus, ID: id}
-	st, err := p.lvs.Status(ctx)
-	if err == nil {
-		m.Body, err = json.Marshal(st)
-	}
-	if err != nil {
-		m.Err = err.Error()
-	}
-	p.parent.Post(m, nil)
 }

@@ -4,14 +4,16 @@ import (
 	"slices"
 	"strings"
 
+	"holdfast/internal/config"
 	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/track"
 	"holdfast/vrrp"
 	"holdfast/vrrp/engine"
 )
 
-// statusOf turns the engine's state into what operators are shown.
-func statusOf(st engine.Status) control.VRRP {
+// statusOf turns the engine's state into what operators are shown, with the
+// instances of the configuration that are not run.
+func statusOf(st engine.Status, cfg *config.Config) control.VRRP {
 	out := control.VRRP{
 		Time:      st.Time.Round(0),
 		Instances: make([]control.Instance, 0, len(st.Routers)),
@@ -23,6 +25,11 @@ func statusOf(st engine.Status) control.VRRP {
 	for i := range st.Routers {
 		names[st.Routers[i].ID] = st.Routers[i].Name
 		out.Instances = append(out.Instances, instanceOf(&st.Routers[i]))
+	}
+	for i := range cfg.Instances {
+		if in := &cfg.Instances[i]; in.NotYet != "" {
+			out.Instances = append(out.Instances, notRun(in))
+		}
 	}
 	slices.SortFunc(out.Instances, func(a, b control.Instance) int { return strings.Compare(a.Name, b.Name) })
 	for _, g := range st.Groups {
@@ -60,7 +67,7 @@ func instanceOf(r *engine.RouterStatus) control.Instance {
 		in.AdvertInt = r.AdvertInt.Seconds()
 	}
 	if r.Waiting {
-		in.State = "WAITING"
+		in.State = control.Waiting
 		in.Faults = []string{"interface " + r.Interface + " does not exist"}
 	}
 	if r.State == vrrp.Backup && r.Master.IsValid() {
@@ -86,6 +93,23 @@ func instanceOf(r *engine.RouterStatus) control.Instance {
 		}
 	}
 	return in
+}
+
+// notRun is an instance that needs what holdfast cannot do yet.
+func notRun(in *config.VRRPInstance) control.Instance {
+	out := control.Instance{
+		Name: in.Name, Interface: in.Interface, VRID: in.VirtualRouterID, Version: in.Version,
+		State: control.NotRun, Reason: "not active yet: " + in.NotYet, Agreement: true,
+		Priority:  control.Priority{Base: in.Priority},
+		AdvertInt: in.AdvertInt.Seconds(), VIPs: []control.VIP{},
+	}
+	for _, v := range in.VirtualIPAddress {
+		out.VIPs = append(out.VIPs, control.VIP{Address: v.Prefix})
+	}
+	for _, v := range in.VirtualIPAddressExcluded {
+		out.VIPs = append(out.VIPs, control.VIP{Address: v.Prefix, Excluded: true})
+	}
+	return out
 }
 
 func upDown(up, pending bool) string {

@@ -84,6 +84,12 @@ func (t *teller) run() {
 	}
 }
 
+// takeOver takes over the configuration of a reload; in the goroutine.
+func (t *teller) takeOver(boot role.Boot) {
+	t.readers = !boot.Other
+	t.configure(boot.Config)
+}
+
 // configure takes over a configuration; in the goroutine, or before it runs.
 func (t *teller) configure(cfg *config.Config) {
 	t.cfg = cfg

@@ -1,0 +1,211 @@
+package daemon
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"holdfast/internal/daemon/control"
+	"holdfast/internal/daemon/role"
+)
+
+func TestStopReleasesAddressesBeforeTheTable(t *testing.T) {
+	d := start(t, "a")
+	d.story(role.VRRP, began("a"))
+	d.story(role.LVS, began("a"), "peer")
+	for range 3 { // only the first counts
+		d.signal(syscall.SIGTERM)
+	}
+	if code := d.wait(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	d.story(role.VRRP, began("a"), "stop")
+	d.story(role.LVS, began("a"), "peer", "stop")
+	d.nothingLeft()
+}
+
+func TestAKilledChildIsReplacedAndToldWhatItHeld(t *testing.T) {
+	d := start(t, "a")
+	d.story(role.LVS, began("a"), "peer")
+	d.waitHeld()
+	syscall.Kill(d.pidOf("vrrp.pid"), syscall.SIGKILL)
+	d.story(role.VRRP, began("a"), "start a resume=1 left=1 restarted=true other=true owned=")
+	d.story(role.LVS, began("a"), "peer", "peer")
+	syscall.Kill(d.pidOf("lvs.pid"), syscall.SIGKILL)
+	d.story(role.LVS, began("a"), "peer", "peer",
+		`start a resume=0 left=0 restarted=true other=true owned=["tcp 192.0.2.10:80"]`)
+	d.status(func(s control.Status) bool {
+		return len(s.Processes) == 2 && s.Processes[0].Restarts == 1 && s.Processes[1].Restarts == 1
+	})
+}
+
+func TestAChildThatEndsForGoodEndsTheDaemonWithItsCode(t *testing.T) {
+	for code, want := range map[int]int{role.ExitFatal: 1, role.ExitPermission: 4} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			d := start(t, fmt.Sprintf("exit=%d", code))
+			if got := d.wait(); got != want {
+				t.Errorf("exit code %d, want %d", got, want)
+			}
+		})
+	}
+}
+
+// The Go runtime ends a program that panics with 2, which is keepalived's code
+// for a configuration that no child can run with.
+func TestAChildThatPanicsIsReplaced(t *testing.T) {
+	d := start(t, "panic")
+	d.told(role.VRRP, "start panic resume=0 left=0 restarted=true other=true owned=")
+	d.told(role.LVS, "start panic resume=0 left=0 restarted=true other=true owned=")
+}
+
+func TestAChildThatDiesAgainAndAgainIsReplacedMoreAndMoreSeldom(t *testing.T) {
+	d := newDaemon(t, "exit=3")
+	d.set("exit=3", true, false)
+	began := time.Now()
+	go d.run()
+	for range 1000 {
+		b, _ := os.ReadFile(d.path("vrrp.log"))
+		if n := strings.Count(string(b), "exit 3"); n == 4 { // at 0, 0, 1 and 3 s
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if took := time.Since(began); took < 3*time.Second || took > 8*time.Second {
+		t.Errorf("the fourth start after %v, want 3 s", took)
+	}
+	d.signal(syscall.SIGTERM) // while none runs
+	if code := d.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	d.nothingLeft()
+}
+
+func TestAProgramThatCannotBeStartedEndsTheDaemon(t *testing.T) {
+	d := newDaemon(t, "a")
+	d.opts.Program = d.path("nothing")
+	if code := d.run().wait(); code != role.DaemonFatal {
+		t.Errorf("exit code %d", code)
+	}
+	d.nothingLeft()
+}
+
+func TestDontRespawnEndsTheDaemonWithTheFirstChild(t *testing.T) {
+	d := newDaemon(t, "a")
+	d.opts.DontRespawn = true
+	d.run()
+	d.waitHeld()
+	syscall.Kill(d.pidOf("lvs.pid"), syscall.SIGKILL)
+	if code := d.wait(); code != role.DaemonFatal {
+		t.Errorf("exit code %d", code)
+	}
+	d.told(role.VRRP, "stop")
+}
+
+func TestAChildThatDoesNotStopIsKilled(t *testing.T) {
+	d := start(t, "hang")
+	d.story(role.LVS, began("hang"), "peer")
+	vrrp, lvs := d.pidOf("vrrp.pid"), d.pidOf("lvs.pid")
+	d.signal(syscall.SIGTERM)
+	d.told(role.VRRP, "stop")
+	d.signal(syscall.SIGHUP)            // means nothing any more
+	syscall.Kill(vrrp, syscall.SIGKILL) // a child killed during the stop
+	d.told(role.LVS, "stop")
+	began := time.Now()
+	if code := d.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if took := time.Since(began); took < childWait-time.Second || took > childWait+5*time.Second {
+		t.Errorf("the lvs process was killed after %v, want %v", took, childWait)
+	}
+	for _, pid := range []int{vrrp, lvs} {
+		if syscall.Kill(pid, 0) == nil {
+			t.Errorf("process %d is still there", pid)
+		}
+	}
+	d.nothingLeft()
+}
+
+// A daemon counts as up when its children work, not when they were started.
+func TestUpWhenTheChildrenWork(t *testing.T) {
+	d := newDaemon(t, "slow")
+	done := make(chan struct{})
+	go func() { defer close(done); d.run() }()
+	d.told(role.LVS, "peer")
+	select {
+	case <-d.up:
+		t.Error("up although no child was ready")
+	case <-time.After(300 * time.Millisecond):
+	}
+	d.signal(syscall.SIGTERM)
+	<-done
+	if code := d.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestOnlyWhatIsAllowedAndConfiguredRuns(t *testing.T) {
+	for name, c := range map[string]struct {
+		vrrp, lvs bool // allowed
+		all       bool
+		want      []string
+	}{
+		"-P":    {true, false, false, []string{"vrrp"}},
+		"-C":    {false, true, false, nil},
+		"--all": {true, true, true, []string{"vrrp", "lvs"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDaemon(t, "a")
+			d.set("a", true, false)
+			d.opts.VRRP, d.opts.LVS, d.opts.All = c.vrrp, c.lvs, c.all
+			d.run()
+			var got []string
+			for _, p := range d.status(func(control.Status) bool { return true }).Processes {
+				got = append(got, p.Role)
+			}
+			if fmt.Sprint(got) != fmt.Sprint(c.want) {
+				t.Errorf("processes %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestStatusSaysWhoDoesNotAnswerAndWhatIsNotActive(t *testing.T) {
+	d := start(t, "mute")
+	s := d.status(func(control.Status) bool { return true })
+	if fmt.Sprint(s.Missing) != "[vrrp lvs]" || len(s.Config.NotActive) != 1 {
+		t.Errorf("%+v", s)
+	}
+	var unknown control.Status
+	if err := control.Ask(d.opts.Control, control.Request{Command: "dance"}, &unknown); err == nil {
+		t.Error("no error for an unknown command")
+	}
+}
+
+func TestASecondDaemonDoesNotTakeTheFirstOnesFiles(t *testing.T) {
+	d := start(t, "a")
+	log := d.opts
+	second := func(change func(*Options)) int {
+		o := log
+		o.Up = func() { t.Error("the second daemon is up") }
+		change(&o)
+		return Run(o, quiet())
+	}
+	if code := second(func(o *Options) {}); code != role.DaemonFatal {
+		t.Errorf("exit code %d", code)
+	}
+	if code := second(func(o *Options) { o.KeepalivedNaming = true }); code != 0 {
+		t.Errorf("exit code as keepalived %d", code)
+	}
+	other := filepath.Join(t.TempDir(), "other.pid")
+	if code := second(func(o *Options) { o.PIDFile = other }); code != role.DaemonFatal {
+		t.Errorf("exit code with the same control socket %d", code)
+	}
+	if _, err := os.Lstat(other); err == nil {
+		t.Error("the pid file of a daemon that did not start is left behind")
+	}
+	d.status(func(s control.Status) bool { return s.PID == os.Getpid() })
+}

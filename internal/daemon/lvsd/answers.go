@@ -1,0 +1,108 @@
+package lvsd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+
+	"holdfast/internal/daemon/ipc"
+	"holdfast/internal/daemon/role"
+)
+
+// fromParent carries out what the parent says; the end of the stream is the
+// parent's death.
+func (p *process) fromParent() {
+	defer p.stop()
+	for {
+		m, err := p.child.Parent.Receive()
+		if err != nil {
+			p.log.Warn("the parent is gone, releasing everything")
+			return
+		}
+		switch m.Type {
+		case ipc.TypeStop:
+			return
+		case ipc.TypeConfig:
+			go p.reload(m)
+		case ipc.TypePeer:
+			if m.File == nil {
+				continue
+			}
+			c, err := ipc.FromFile(m.File)
+			if err != nil {
+				p.log.Error("no stream to the vrrp process", "err", err)
+				continue
+			}
+			p.peer.Redirect(c)
+			go p.fromPeer(c)
+		case ipc.TypeStatus:
+			go p.status(m.ID)
+		default:
+			if m.File != nil {
+				m.File.Close()
+			}
+		}
+	}
+}
+
+// fromPeer takes the states of virtual routers. What was told stays when the
+// stream ends: a new vrrp process tells everything anew.
+func (p *process) fromPeer(c *ipc.Conn) {
+	defer c.Close()
+	for {
+		m, err := c.Receive()
+		if err != nil {
+			return
+		}
+		var r ipc.Routers
+		if m.Type != ipc.TypeRouters {
+			continue
+		}
+		if err := m.Decode(&r); err != nil {
+			p.log.Error("message not understood", "err", err)
+			continue
+		}
+		for _, s := range r.States {
+			p.lvs.RouterState(s.Name, s.Master, s.VIPs)
+		}
+	}
+}
+
+func (p *process) reload(m ipc.Message) {
+	answer := ipc.Message{Type: ipc.TypeConfig, ID: m.ID}
+	if err := p.takeOver(m.File); err != nil {
+		answer.Err = err.Error()
+	}
+	p.parent.Post(answer, nil)
+}
+
+func (p *process) takeOver(f *os.File) error {
+	if f == nil {
+		return errors.New("no configuration came with the message")
+	}
+	boot, err := role.ReadBoot(f)
+	if err != nil {
+		return err
+	}
+	p.reloads.Lock()
+	defer p.reloads.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
+	defer cancel()
+	p.configure(boot.Config)
+	return p.lvs.Reload(ctx, boot.Config)
+}
+
+func (p *process) status(id uint64) {
+	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
+	defer cancel()
+	m := ipc.Message{Type: ipc.TypeStatus, ID: id}
+	st, err := p.lvs.Status(ctx)
+	if err == nil {
+		m.Body, err = json.Marshal(st)
+	}
+	if err != nil {
+		m.Err = err.Error()
+	}
+	p.parent.Post(m, nil)
+}

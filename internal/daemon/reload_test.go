@@ -1,0 +1,111 @@
+package daemon
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+
+	"holdfast/internal/daemon/control"
+	"holdfast/internal/daemon/role"
+)
+
+func TestReloadTellsBothChildrenAndABadOneTellsNobody(t *testing.T) {
+	d := start(t, "a")
+	d.story(role.LVS, began("a"), "peer")
+	good := d.cfg.Load()
+	d.cfg.Store(nil)
+	d.signal(syscall.SIGHUP)
+	refused := func(s control.Status) bool { return strings.Contains(s.Config.ReloadFailure, "refused") }
+	d.status(refused)
+	d.cfg.Store(good)
+	d.signal(syscall.SIGHUP)
+	d.story(role.VRRP, began("a"), "config a other=true")
+	d.story(role.LVS, began("a"), "peer", "config a other=true")
+	d.status(func(s control.Status) bool { return s.Config.ReloadFailure == "" })
+
+	// What only the roles can find wrong is found before anything is changed.
+	wrong := errors.New("two routers of one name")
+	d.bad.Store(&wrong)
+	d.set("b", false, true)
+	d.signal(syscall.SIGHUP)
+	s := d.status(refused)
+	if !strings.Contains(s.Config.ReloadFailure, wrong.Error()) {
+		t.Errorf("failure %q", s.Config.ReloadFailure)
+	}
+	d.bad.Store(nil)
+	d.set("c", true, true)
+	d.signal(syscall.SIGHUP)
+	d.story(role.VRRP, began("a"), "config a other=true", "config c other=true")
+	d.story(role.LVS, began("a"), "peer", "config a other=true", "config c other=true")
+	s = d.status(func(s control.Status) bool { return s.Config.ReloadFailure == "" })
+	if string(s.VRRP) != `"vrrp"` || string(s.LVS) != `"lvs"` || len(s.Processes) != 2 {
+		t.Errorf("status %+v", s)
+	}
+}
+
+func TestReloadStopsAndStartsChildren(t *testing.T) {
+	d := start(t, "a")
+	d.waitHeld()
+	d.set("b", true, false)
+	d.signal(syscall.SIGHUP)
+	d.story(role.LVS, began("a"), "peer", "stop")
+	// The other one hears of it when it is gone, and of what it is now alone with.
+	d.story(role.VRRP, began("a"), "config b other=false")
+	d.status(func(s control.Status) bool {
+		return len(s.Processes) == 1 && len(s.Missing) == 0 && !s.Config.LastReload.IsZero()
+	})
+
+	d.set("c", false, true)
+	d.signal(syscall.SIGHUP)
+	d.story(role.VRRP, began("a"), "config b other=false", "stop")
+	d.told(role.LVS, "start c resume=0 left=0 restarted=false other=false owned=[]")
+	d.status(func(s control.Status) bool {
+		return len(s.Processes) == 1 && s.Processes[0].Role == "lvs" && s.Config.ReloadFailure == ""
+	})
+
+	d.set("d", true, true)
+	d.signal(syscall.SIGHUP)
+	d.told(role.VRRP, "start d resume=0 left=0 restarted=false other=true owned=")
+	d.told(role.LVS, "config d other=true")
+	d.told(role.LVS, "peer")
+
+	d.set("e", false, false)
+	d.signal(syscall.SIGHUP)
+	d.status(func(s control.Status) bool { return len(s.Processes) == 0 && len(s.Missing) == 0 })
+	d.signal(syscall.SIGTERM)
+	if code := d.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	d.nothingLeft()
+}
+
+func TestAChildThatDiesOfItsNewConfigurationFailsTheReloadAtOnce(t *testing.T) {
+	d := start(t, "a")
+	d.story(role.LVS, began("a"), "peer")
+	d.set("die", true, true)
+	d.signal(syscall.SIGHUP)
+	s := d.status(func(s control.Status) bool { return !s.Config.LastReload.IsZero() })
+	if !strings.Contains(s.Config.ReloadFailure, "successor") {
+		t.Errorf("failure %q", s.Config.ReloadFailure)
+	}
+	for _, r := range []role.Role{role.VRRP, role.LVS} {
+		d.told(r, "config die other=true")
+	}
+	d.status(func(s control.Status) bool { return len(s.Processes) == 2 && len(s.Missing) == 0 })
+}
+
+func TestReloadWhileAChildIsBeingReplaced(t *testing.T) {
+	d := start(t, "a")
+	d.waitHeld()
+	syscall.Kill(d.pidOf("lvs.pid"), syscall.SIGKILL)
+	d.told(role.LVS, `start a resume=0 left=0 restarted=true other=true owned=["tcp 192.0.2.10:80"]`)
+	syscall.Kill(d.pidOf("lvs.pid"), syscall.SIGKILL) // the next one comes after 1 s
+	d.status(func(s control.Status) bool { return len(s.Missing) == 1 })
+	d.set("b", true, true)
+	d.signal(syscall.SIGHUP)
+	d.signal(syscall.SIGHUP)
+	d.told(role.LVS, `start b resume=0 left=0 restarted=true other=true owned=["tcp 192.0.2.10:80"]`)
+	d.told(role.VRRP, "config b other=true")
+	d.status(func(s control.Status) bool { return len(s.Processes) == 2 && s.Config.ReloadFailure == "" })
+}

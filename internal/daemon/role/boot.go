@@ -1,0 +1,107 @@
+package role
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/gob"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"holdfast/internal/config"
+	"holdfast/vrrp/link"
+)
+
+// Options are the settings of the command line that children need.
+type Options struct {
+	Console          bool // log to stderr; otherwise to syslog
+	Facility         int  // syslog facility 0..23 << 3
+	NoSyslog         bool
+	Detail           int // -D: 1, twice: 2
+	JSON             bool
+	DontReleaseVRRP  bool // -V: keep addresses at stop
+	DontReleaseIPVS  bool // -I: keep the IPVS table at stop
+	DontRespawn      bool // -R
+	KeepalivedNaming bool // called as keepalived
+}
+
+// Boot is the boot record: everything a child is started or reloaded with.
+type Boot struct {
+	Options Options
+	// Resume names the routers that the predecessor was master of.
+	Resume []Resume
+	// Leftovers are addresses that a predecessor, or a killed daemon, may
+	// have left behind.
+	Leftovers []link.Address
+	// Owned is what the lvs role last said it owns.
+	Owned json.RawMessage
+	// Other is set when the other child process runs too.
+	Other bool
+	// Restarted is set for a child that replaces a dead one.
+	Restarted bool
+
+	// Config travels behind the rest, see Encode.
+	Config *config.Config
+}
+
+// Resume is one router that the predecessor was master of.
+type Resume struct {
+	Router     string
+	LastAdvert time.Time // wall clock, the earliest that the last advert can have been sent
+}
+
+// Encoded is a configuration as it travels: a tenth of what it takes in
+// memory, so that the parent need not keep it in any other form.
+type Encoded []byte
+
+// Encode encodes a configuration for WriteBoot.
+func Encode(c *config.Config) (Encoded, error) {
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(c); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// WriteBoot puts the record, with cfg in the place of its Config, into a
+// memfd; the caller closes it.
+func WriteBoot(b Boot, cfg Encoded) (*os.File, error) {
+	b.Config = nil
+	fd, err := unix.MemfdCreate("holdfast-boot", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("boot record: memfd: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "boot")
+	if err = gob.NewEncoder(f).Encode(b); err == nil {
+		_, err = f.Write(cfg)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("boot record: %w", err)
+	}
+	return f, nil
+}
+
+// ReadBoot reads a record and closes f. Its place in the file does not
+// matter: the descriptor may have been shared.
+func ReadBoot(f *os.File) (Boot, error) {
+	defer f.Close()
+	var b Boot
+	st, err := f.Stat()
+	if err != nil {
+		return b, fmt.Errorf("boot record: %w", err)
+	}
+	r := bufio.NewReader(io.NewSectionReader(f, 0, st.Size()))
+	if err := gob.NewDecoder(r).Decode(&b); err != nil {
+		return b, fmt.Errorf("boot record: %w", err)
+	}
+	b.Config = &config.Config{}
+	if err := gob.NewDecoder(r).Decode(b.Config); err != nil {
+		return b, fmt.Errorf("boot record: configuration: %w", err)
+	}
+	return b, nil
+}

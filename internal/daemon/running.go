@@ -1,0 +1,91 @@
+package daemon
+
+import (
+	"fmt"
+	"time"
+
+	"holdfast/internal/config"
+	"holdfast/internal/daemon/role"
+)
+
+// running is what the parent keeps of the configuration in force: what each
+// child is started with, and the little it needs itself. The whole would be
+// many times as large.
+type running struct {
+	files     []string
+	loaded    time.Time
+	notActive []string
+	hasVRRP   bool
+	hasLVS    bool
+	intervals map[string]time.Duration // advert_int by virtual router
+	encoded   map[role.Role]role.Encoded
+}
+
+// notActiveLimit bounds the list of keywords without effect in the status.
+const notActiveLimit = 50
+
+// newRunning prepares a configuration; any goroutine.
+func newRunning(opts *Options, cfg *config.Config, diags []config.Diagnostic) (*running, error) {
+	if opts.Check != nil {
+		if err := opts.Check(cfg); err != nil {
+			return nil, fmt.Errorf("configuration: %w", err)
+		}
+	}
+	r := &running{
+		files: cfg.Files, loaded: time.Now(), notActive: notActive(diags),
+		hasVRRP:   len(cfg.Instances) > 0,
+		hasLVS:    len(cfg.VirtualServers) > 0 || cfg.Global.LVSSyncDaemon != nil,
+		intervals: make(map[string]time.Duration, len(cfg.Instances)),
+		encoded:   map[role.Role]role.Encoded{},
+	}
+	for i := range cfg.Instances {
+		r.intervals[cfg.Instances[i].Name] = cfg.Instances[i].AdvertInt
+	}
+	for _, part := range []struct {
+		role role.Role
+		use  bool
+		cfg  *config.Config
+	}{{role.VRRP, opts.VRRP, withoutServers(cfg)}, {role.LVS, opts.LVS, cfg}} {
+		if !part.use {
+			continue
+		}
+		enc, err := role.Encode(part.cfg)
+		if err != nil {
+			return nil, err
+		}
+		r.encoded[part.role] = enc
+	}
+	return r, nil
+}
+
+// withoutServers leaves out what the vrrp process has no use for: it stays
+// small however many services there are, but still has to know which addresses
+// have one.
+func withoutServers(cfg *config.Config) *config.Config {
+	c := *cfg
+	c.VirtualServers = make([]config.VirtualServer, len(cfg.VirtualServers))
+	for i := range c.VirtualServers {
+		vs := &cfg.VirtualServers[i]
+		c.VirtualServers[i] = config.VirtualServer{Addr: vs.Addr, FWMark: vs.FWMark, Family: vs.Family}
+	}
+	return &c
+}
+
+// notActive lists what the configuration asks for and holdfast cannot do yet.
+func notActive(diags []config.Diagnostic) []string {
+	var out []string
+	more := 0
+	for _, d := range diags {
+		switch {
+		case d.ID != "not-active":
+		case len(out) < notActiveLimit:
+			out = append(out, d.Pos.String()+": "+d.Text)
+		default:
+			more++
+		}
+	}
+	if more > 0 {
+		out = append(out, fmt.Sprintf("and %d more: holdfast check lists them", more))
+	}
+	return out
+}

@@ -1,0 +1,128 @@
+package vrrpd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+
+	"holdfast/internal/daemon/ipc"
+	"holdfast/internal/daemon/role"
+	"holdfast/vrrp/engine"
+)
+
+// fromParent carries out what the parent says; the end of the stream is the
+// parent's death.
+func (p *process) fromParent() {
+	defer p.stop()
+	for {
+		m, err := p.child.Parent.Receive()
+		if err != nil {
+			p.log.Warn("the parent is gone, releasing everything")
+			return
+		}
+		switch m.Type {
+		case ipc.TypeStop:
+			return
+		case ipc.TypeConfig:
+			go p.reload(m)
+		case ipc.TypePeer:
+			p.newPeer(m.File)
+		case ipc.TypeStatus:
+			go p.status(m.ID)
+		default:
+			if m.File != nil {
+				m.File.Close()
+			}
+		}
+	}
+}
+
+// fromPeer hears of tables that are ready until the stream ends; the parent
+// sends another one when there is another lvs process.
+func (p *process) fromPeer(c *ipc.Conn) {
+	defer c.Close()
+	for {
+		m, err := c.Receive()
+		if err != nil {
+			return
+		}
+		var name string
+		if m.Type == ipc.TypeTable && m.Decode(&name) == nil {
+			p.engine.TableReady(name)
+		}
+	}
+}
+
+func (p *process) newPeer(f *os.File) {
+	if f == nil {
+		return
+	}
+	c, err := ipc.FromFile(f)
+	if err != nil {
+		p.log.Error("no stream to the lvs process", "err", err)
+		return
+	}
+	p.peer.Redirect(c)
+	p.tell.post(p.tell.retell)
+	go p.fromPeer(c)
+}
+
+func (p *process) reload(m ipc.Message) {
+	answer := ipc.Message{Type: ipc.TypeConfig, ID: m.ID}
+	if err := p.takeOver(m.File); err != nil {
+		answer.Err = err.Error()
+	}
+	p.parent.Post(answer, nil)
+}
+
+// takeOver takes over a configuration, or changes nothing.
+func (p *process) takeOver(f *os.File) error {
+	if f == nil {
+		return errors.New("no configuration came with the message")
+	}
+	boot, err := role.ReadBoot(f)
+	if err != nil {
+		return err
+	}
+	p.reloads.Lock()
+	defer p.reloads.Unlock()
+	next := engineConfig(boot.Config)
+	if err := next.Check(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
+	defer cancel()
+	// What has been told so far was under the old names; what the engine
+	// tells from here on is under the new ones.
+	p.tell.post(func() { p.tell.takeOver(boot) })
+	p.setScripts(boot.Config)
+	p.cfg.Store(boot.Config)
+	if err := p.engine.Reload(ctx, next); err != nil {
+		return err
+	}
+	p.engine.Inspect(func(st engine.Status) {
+		p.tell.post(func() {
+			p.tell.reconcile(st)
+			p.tell.retell()
+		})
+	})
+	return nil
+}
+
+func (p *process) status(id uint64) {
+	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
+	defer cancel()
+	m := ipc.Message{Type: ipc.TypeStatus, ID: id}
+	st, err := p.engine.Status(ctx)
+	if err == nil {
+		answer := statusOf(st, p.cfg.Load())
+		answer.Scripts = scriptStatus(p.tracker.Status())
+		answer.Notify = p.out.Status()
+		m.Body, err = json.Marshal(answer)
+	}
+	if err != nil {
+		m.Err = err.Error()
+	}
+	p.parent.Post(m, nil)
+}
