@@ -336,6 +336,21 @@ func (s *sideBySide) step(name string) {
 	s.compare(name)
 }
 
+// told is step for what makes both sides tell something: it waits for that
+// first, so that a slow machine is not taken for one where nothing happened.
+func (s *sideBySide) told(name string) {
+	s.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		s.mu.Lock()
+		both := len(s.lines[0]) > 0 && len(s.lines[1]) > 0
+		s.mu.Unlock()
+		if both {
+			break
+		}
+	}
+	s.step(name)
+}
+
 func (s *sideBySide) keepalivedLog() {
 	if s.t.Failed() {
 		b, _ := os.ReadFile(s.log)
