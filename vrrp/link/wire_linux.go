@@ -22,6 +22,11 @@ const (
 	// doubles it. It holds about 2,700 adverts.
 	DefaultReceiveBuffer = 1 << 20
 
+	// busyTime is how long after a packet the next one is taken for a part of
+	// a stream. A packet that comes alone is read at once: a second sleep would
+	// cost more than it saves.
+	busyTime = int64(20 * time.Millisecond)
+
 	// lateLimit is how late a timer may fire before Wait no longer believes
 	// that the sockets, looked at in the same moment, are still empty: the
 	// process may have been stopped in between.
@@ -32,8 +37,9 @@ const (
 type WireConfig struct {
 	Log *slog.Logger // nil: no log
 	// Coalesce is how long Wait sleeps after the first packet before it reads,
-	// when the deadline is farther away than that: packets that come close
-	// together then cost one wake-up. 0: DefaultCoalesce; negative: never.
+	// when the deadline is farther away than that and the packet before came
+	// less than 20 ms ago: packets that come close together then cost one
+	// wake-up. 0: DefaultCoalesce; negative: never.
 	Coalesce time.Duration
 	// Watcher gives Open the addresses of the interfaces as it last read them,
 	// so that Open, on the engine's thread, does not wait for netlink. nil: Open
@@ -59,6 +65,7 @@ type EpollWire struct {
 	woken               atomic.Bool // the eventfd is written and not yet seen
 	armed               int64       // what the timerfd is set to, monotonic ns; 0: not set
 	behind              bool        // the last Wait left messages in the sockets
+	heard               int64       // when a packet last woke Wait, monotonic ns
 	closed              bool
 
 	ports  map[Port]*port
@@ -176,8 +183,11 @@ func (w *EpollWire) Wait(deadline time.Time) ([]Packet, error) {
 		now := w.clock.nanos()
 		if fired && w.armed == due && now-due < lateLimit {
 			polled = now // the sockets were looked at after the timer fired
-		} else if timeout != 0 && !woken && len(w.ready) > 0 && due-now > w.coalesce {
-			w.nap()
+		} else if timeout != 0 && !woken && len(w.ready) > 0 {
+			if now-w.heard < busyTime && due-now > w.coalesce {
+				w.nap()
+			}
+			w.heard = now
 		}
 		if fired {
 			w.armed = 0

@@ -353,3 +353,38 @@ func TestWirePacketsBeforeDeadline(t *testing.T) {
 		t.Fatalf("the next Wait = %v, %v; want the deadline", ps, err)
 	}
 }
+
+// A packet that comes alone is read at once; one that follows closely waits
+// for others.
+func TestWireCoalescesStreamsOnly(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	a, b := veth(t, []string{"10.9.0.2/24"}, []string{"10.9.0.1/24"})
+	pa, pb := Port{Ifindex: a, Group: group}, Port{Ifindex: b, Group: group}
+	w, hear := wire(t, WireConfig{}), wire(t, WireConfig{})
+	open(t, w, pa)
+	open(t, hear, pb)
+	for i, want := range []uint64{0, 1, 1} {
+		began := time.Now()
+		if i == 2 {
+			time.Sleep(2 * time.Duration(busyTime))
+		}
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			time.Sleep(time.Millisecond) // after the other sleeps in Wait
+			send(t, w, pa, "224.0.0.18", []byte("1"))
+		}()
+		if ps, err := hear.Wait(hear.Now().Add(time.Second)); err != nil || len(ps) != 1 {
+			t.Fatalf("%d packets and %v", len(ps), err)
+		}
+		<-sent
+		if i == 1 && time.Since(began) >= time.Duration(busyTime) {
+			t.Skip("the machine is too busy to tell")
+		}
+		if got := hear.Stats().Coalesced; got != want {
+			t.Errorf("packet %d: coalesced %d times, want %d", i, got, want)
+		}
+	}
+}

@@ -102,7 +102,9 @@ func (p *process) run(ctx context.Context) error {
 		go p.fromParent()
 		go p.fromPeer(p.child.Peer)
 		p.sayReady()
+		undo := realTime(p.log)
 		err = p.engine.Run(ctx)
+		undo()
 		p.tracker.Close()
 	}
 	p.tell.end()

@@ -1,0 +1,79 @@
+package vrrpd
+
+import (
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// policy is the scheduling policy of a thread (0: the calling one).
+func policy(t *testing.T, tid int) uint32 {
+	t.Helper()
+	attr, err := unix.SchedGetAttr(tid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return attr.Policy
+}
+
+func needRealTime(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		return
+	}
+	if os.Getenv("HOLDFAST_REQUIRE") == "1" {
+		t.Fatal("needs root")
+	}
+	t.Skip("needs root")
+}
+
+func TestOnlyTheEnginesThreadIsRealTime(t *testing.T) {
+	needRealTime(t)
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_RTTIME, &before); err != nil {
+		t.Fatal(err)
+	}
+	undo := realTime(slog.New(slog.DiscardHandler))
+	tid := unix.Gettid()
+	if got := policy(t, 0); got != unix.SCHED_FIFO {
+		t.Errorf("policy %d, want SCHED_FIFO", got)
+	}
+	// Field 41 of proc_pid_stat(5) is the policy of a program started from here.
+	out, err := exec.Command("cat", "/proc/self/stat").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(out[strings.LastIndexByte(string(out), ')')+1:]))
+	if fields[41-3] != "0" {
+		t.Errorf("a program that was started has policy %s", fields[41-3])
+	}
+	undo()
+	if got := policy(t, tid); got != unix.SCHED_NORMAL {
+		t.Errorf("afterwards policy %d", got)
+	}
+	var after unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_RTTIME, &after); err != nil || after != before {
+		t.Errorf("limit %v, before %v, %v", after, before, err)
+	}
+}
+
+// Go's scheduler interrupts a thread that runs for long, which the kernel takes
+// for a pause; what the kernel would send is sent here.
+func TestAnEngineThatRunsWildBecomesOrdinary(t *testing.T) {
+	needRealTime(t)
+	undo := realTime(slog.New(slog.DiscardHandler))
+	defer undo()
+	if err := unix.Kill(os.Getpid(), unix.SIGXCPU); err != nil {
+		t.Fatal(err)
+	}
+	for began := time.Now(); policy(t, 0) == unix.SCHED_FIFO; time.Sleep(time.Millisecond) {
+		if time.Since(began) > 5*time.Second {
+			t.Fatal("still real-time")
+		}
+	}
+}
