@@ -3,6 +3,7 @@ package integration
 import (
 	"encoding/json"
 	"math"
+	"os"
 	"testing"
 	"time"
 
@@ -17,8 +18,12 @@ func status(t testing.TB, h *lab.Host) (st control.Status, v control.VRRP) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	args := []string{prog, "status", "--json"}
+	if socket := h.Path("parent.sock"); exists(socket) { // started with pidFiles
+		args = append(args, "--control", socket)
+	}
 	asked := time.Now()
-	out, err := h.Output(t.Context(), prog, "status", "--json")
+	out, err := h.Output(t.Context(), args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,6 +39,11 @@ func status(t testing.TB, h *lab.Host) (st control.Status, v control.VRRP) {
 		}
 	}
 	return st, v
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // virtualRouter is one virtual router of a status.
