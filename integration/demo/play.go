@@ -203,7 +203,7 @@ func (s *stage) killServer(ctx context.Context) error {
 	gone := time.Now()
 	s.say("lvs1 takes web1 out of its table, after %v (the checks: every %v, then %d more, %v apart: %v)",
 		round(gone.Sub(killed)), delayLoop, retries, retryDelay, bound)
-	s.check(gone.Sub(killed) <= bound+s.slack, "a dead web server is out in time: %v of at most %v", round(gone.Sub(killed)), bound)
+	s.check(gone.Sub(killed) <= bound+2*s.slack, "a dead web server is out in time: %v of at most %v", round(gone.Sub(killed)), bound)
 	if err := pause(ctx, 2*time.Second); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -153,8 +154,12 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	cmd.Dir = work
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + work}
 	cmd.Stdout, cmd.Stderr = &serial, &serial
-	// The kernel is many processes; they form one group and end together.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// The kernel is many processes; they form one group and end together, also
+	// when we are killed. That signal comes when the thread that started the
+	// kernel ends, so the thread stays here as long as the kernel runs.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
 	if err := cmd.Start(); err != nil {
