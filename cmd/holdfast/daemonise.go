@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,26 +13,16 @@ import (
 // meaning. Descriptor 3 is then a pipe on which it says that it is up.
 const daemonEnv = "HOLDFAST_BACKGROUND"
 
+func inBackground() bool { return os.Getenv(daemonEnv) != "" }
+
 // daemonise starts this program again in a session of its own and waits until
 // that process is up or has ended, so that the exit code tells a start script
-// the truth. In the background process isParent is false and done tells the
-// waiting one.
-func daemonise(prog string, argv []string, stderr io.Writer) (done func(), isParent bool, code int, err error) {
-	if os.Getenv(daemonEnv) != "" {
-		os.Unsetenv(daemonEnv)
-		pipe := os.NewFile(3, "ready")
-		syscall.CloseOnExec(3)
-		if err := os.Chdir("/"); err != nil {
-			fmt.Fprintln(stderr, "keepalived:", err)
-		}
-		return func() {
-			pipe.Write([]byte{1})
-			pipe.Close()
-		}, false, 0, nil
-	}
+// the truth. Its standard descriptors are /dev/null, but stderr stays when the
+// log is to go there.
+func daemonise(prog string, argv []string, console bool) (code int, err error) {
 	r, w, err := os.Pipe()
 	if err != nil {
-		return nil, true, 1, err
+		return 1, err
 	}
 	defer r.Close()
 	cmd := &exec.Cmd{
@@ -40,24 +31,39 @@ func daemonise(prog string, argv []string, stderr io.Writer) (done func(), isPar
 		ExtraFiles:  []*os.File{w},
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}
-	for _, a := range argv[1:] {
-		if a == "-l" || a == "--log-console" {
-			cmd.Stderr = os.Stderr // asked for
-		}
+	if console {
+		cmd.Stderr = os.Stderr
 	}
-	if err := cmd.Start(); err != nil {
-		w.Close()
-		return nil, true, 1, err
-	}
+	err = cmd.Start()
 	w.Close()
+	if err != nil {
+		return 1, err
+	}
 	if n, _ := r.Read(make([]byte, 1)); n == 1 {
-		return nil, true, 0, nil
+		return 0, nil
 	}
-	if err := cmd.Wait(); err != nil {
-		if e, ok := err.(*exec.ExitError); ok && e.ExitCode() > 0 {
-			return nil, true, e.ExitCode(), nil
-		}
-		return nil, true, 1, fmt.Errorf("%w: %w", errNotReady, err)
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return 0, nil // it runs already
+	case errors.As(err, &exit) && exit.ExitCode() > 0:
+		return exit.ExitCode(), errNotUp
 	}
-	return nil, true, 0, nil
+	return 1, fmt.Errorf("the process in the background: %w", err)
+}
+
+// backgroundReady prepares the process in the background; done tells the one
+// that waits.
+func backgroundReady(stderr io.Writer) (done func()) {
+	os.Unsetenv(daemonEnv) // scripts must not inherit it
+	pipe := os.NewFile(3, "ready")
+	syscall.CloseOnExec(3)
+	if err := os.Chdir("/"); err != nil {
+		fmt.Fprintln(stderr, "keepalived:", err)
+	}
+	return func() {
+		pipe.Write([]byte{1})
+		pipe.Close()
+	}
 }

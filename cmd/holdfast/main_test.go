@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The tests run the program as it is, under both names: the test binary plays
+// it when TEST_PROGRAM is set, which its children inherit.
+func TestMain(m *testing.M) {
+	if os.Getenv("TEST_PROGRAM") != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// programs makes links to the test binary by the two names of the program.
+func programs(t *testing.T) (holdfast, keepalived string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	holdfast, keepalived = filepath.Join(dir, "holdfast"), filepath.Join(dir, "keepalived")
+	for _, name := range []string{holdfast, keepalived} {
+		if err := os.Symlink(self, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return holdfast, keepalived
+}
+
+// run runs a program to its end.
+func run(t *testing.T, name string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "TEST_PROGRAM=1", controlEnv+"="+filepath.Join(cmd.Dir, "none.sock"))
+	err := cmd.Run()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "k.conf")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const (
+	clean = "global_defs {\n router_id a\n}\nvrrp_instance A {\n interface lo\n virtual_router_id 5\n virtual_ipaddress {\n 192.0.2.10/24\n }\n}\n"
+	odd   = "global_defs {\n router_id a\n rooter_id b\n}\n"
+	bad   = "vrrp_instance A {\n interface lo\n virtual_router_id\n}\n"
+)
+
+func TestCommandsOfHoldfast(t *testing.T) {
+	holdfast, _ := programs(t)
+	for name, c := range map[string]struct {
+		args           []string
+		code           int
+		stdout, stderr string // contained
+	}{
+		"help":            {[]string{"--help"}, 0, "Available Commands", ""},
+		"nothing":         {nil, 0, "Available Commands", ""},
+		"version":         {[]string{"version"}, 0, "holdfast ", ""},
+		"unknown command": {[]string{"dance"}, 1, "", `unknown command "dance"`},
+		"unknown flag":    {[]string{"run", "--dance"}, 1, "", "unknown flag"},
+		"extra argument":  {[]string{"run", "x.conf"}, 1, "", "x.conf"},
+		"run --help":      {[]string{"run", "--help"}, 0, "--log-json", ""},
+		"check --help":    {[]string{"check", "--help"}, 0, "--offline", ""},
+		"status --help":   {[]string{"status", "--help"}, 0, "--json", ""},
+		"demo --help":     {[]string{"demo", "--help"}, 0, "namespaces", ""},
+		"no daemon":       {[]string{"status"}, 1, "", "no daemon answers"},
+		"clean":           {[]string{"check", "--offline", write(t, clean)}, 0, "", ""},
+		"odd":             {[]string{"check", "--offline", write(t, odd)}, 1, "did you mean", ""},
+		"strict":          {[]string{"check", "--offline", "--strict", write(t, odd)}, 2, "error", ""},
+		"bad":             {[]string{"check", "--offline", write(t, bad)}, 2, "k.conf:3:", ""},
+		"json":            {[]string{"check", "--offline", "--json", write(t, bad)}, 2, `"line": 3`, ""},
+		"missing":         {[]string{"check", "/nonexistent.conf"}, 2, "/nonexistent.conf", ""},
+		"completion":      {[]string{"completion", "bash"}, 0, "__start_holdfast", ""},
+		"complete":        {[]string{"__complete", "st"}, 0, "status", ""},
+		"run bad":         {[]string{"run", "-f", write(t, bad)}, 2, "", "not started"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, stdout, stderr := run(t, holdfast, c.args...)
+			if code != c.code || !strings.Contains(stdout, c.stdout) || !strings.Contains(stderr, c.stderr) {
+				t.Errorf("exit %d, want %d\nstdout: %s\nwant: %s\nstderr: %s\nwant: %s", code, c.code, stdout, c.stdout, stderr, c.stderr)
+			}
+		})
+	}
+}
+
+func TestKeepalivedsCommandLine(t *testing.T) {
+	_, keepalived := programs(t)
+	file := write(t, clean)
+	log := filepath.Join(t.TempDir(), "test.log")
+	for name, c := range map[string]struct {
+		args           []string
+		code           int
+		stdout, stderr string // contained
+	}{
+		"help":               {[]string{"-h"}, 0, "--dont-release-vrrp", ""},
+		"long help":          {[]string{"--help"}, 0, "-t, --config-test[=FILE]", ""},
+		"version":            {[]string{"-v"}, 0, "", "Keepalived v"},
+		"unknown short":      {[]string{"-Z"}, 1, "", "unknown option -Z"},
+		"unknown long":       {[]string{"--dance"}, 1, "", "unknown option --dance"},
+		"unknown in cluster": {[]string{"-nZl"}, 1, "", "unknown option -Z"},
+		"no argument":        {[]string{"-f"}, 1, "", "requires an argument"},
+		"needless argument":  {[]string{"--vrrp=yes"}, 1, "", "takes no argument"},
+		"extra":              {[]string{"-t", "extra"}, 1, "", "unexpected argument(s): extra"},
+		"ambiguous":          {[]string{"--dont"}, 1, "", "may be"},
+		"namespace":          {[]string{"-s", "blue", "-f", file}, 1, "", "ip netns exec"},
+		"genhash":            {[]string{"-T"}, 1, "", "not there yet"},
+		"signum":             {[]string{"--signum=JSON"}, 0, "36\n", ""},
+		"signum apart":       {[]string{"--signum", "RELOAD"}, 0, "1\n", ""},
+		"signum unknown":     {[]string{"--signum=DANCE"}, 1, "", "Unknown sigfunc DANCE"},
+		"test clean":         {[]string{"-t", "-f", file}, 0, "", ""},
+		"test abbreviated":   {[]string{"--config-t", "--use-file=" + file}, 0, "", ""},
+		"test odd":           {[]string{"-t", "-f" + write(t, odd)}, 5, "", "rooter_id"},
+		"test bad":           {[]string{"-tf", file}, 1, "", ""}, // the f is the log's name
+		"test missing":       {[]string{"-t", "-f", "/nonexistent.conf"}, 6, "", "/nonexistent.conf"},
+		"test log":           {[]string{"-t" + log, "-f", write(t, odd)}, 5, "", ""},
+		"test argument":      {[]string{"-t", "-f", write(t, bad)}, 2, "", "k.conf:3:"},
+		"bad facility":       {[]string{"-S", "9", "-t", "-f", file}, 0, "", "invalid log facility"},
+		"bad umask":          {[]string{"-u", "999", "-t", "-f", file}, 0, "", "invalid umask"},
+		"run missing":        {[]string{"-n", "-l", "-f", "/nonexistent.conf"}, 6, "", "/nonexistent.conf"},
+		"run missing toml":   {[]string{"-nlf", "/nonexistent.toml"}, 6, "", "/nonexistent.toml"},
+		"run bad":            {[]string{"-nlf", write(t, bad)}, 2, "", "not started"},
+		"background missing": {[]string{"-f", "/nonexistent.conf"}, 6, "", "not started"},
+		"background bad":     {[]string{"-G", "-f", write(t, bad)}, 2, "", "not started"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, stdout, stderr := run(t, keepalived, c.args...)
+			if code != c.code || !strings.Contains(stdout, c.stdout) || !strings.Contains(stderr, c.stderr) {
+				t.Errorf("exit %d, want %d\nstdout: %s\nwant: %s\nstderr: %s\nwant: %s", code, c.code, stdout, c.stdout, stderr, c.stderr)
+			}
+		})
+	}
+	if b, err := os.ReadFile(log); err != nil || !strings.Contains(string(b), "rooter_id") {
+		t.Errorf("the log of -tFILE: %q, %v", b, err)
+	}
+}
+
+// Every option of keepalived 2.2.7's help is taken.
+func TestEveryOptionOfKeepalivedIsTaken(t *testing.T) {
+	want := map[string]byte{
+		"use-file": 'f', "vrrp": 'P', "check": 'C', "no_bfd": 'B', "all": 0, "log-console": 'l', "log-detail": 'D',
+		"log-facility": 'S', "no-syslog": 'G', "umask": 'u', "release-vips": 'X', "dont-release-vrrp": 'V',
+		"dont-release-ipvs": 'I', "dont-respawn": 'R', "dont-fork": 'n', "dump-conf": 'd', "pid": 'p', "vrrp_pid": 'r',
+		"genhash": 'T', "checkers_pid": 'c', "address-monitoring": 'a', "bfd_pid": 'b', "snmp": 'x',
+		"snmp-agent-socket": 'A', "namespace": 's', "core-dump": 'm', "core-dump-pattern": 'M', "all-config": 'e',
+		"config-id": 'i', "signum": 0, "config-test": 't', "version": 'v', "help": 'h',
+		"log-file": 'g', "flush-log-file": 0,
+	}
+	seen := map[byte]string{}
+	for _, o := range newKACommand().options() {
+		if short, ok := want[o.long]; ok && short != o.short {
+			t.Errorf("--%s is -%c, want -%c", o.long, o.short, short)
+		}
+		delete(want, o.long)
+		if other := seen[o.short]; o.short != 0 && other != "" {
+			t.Errorf("-%c is --%s and --%s", o.short, o.long, other)
+		}
+		seen[o.short] = o.long
+	}
+	for long := range want {
+		t.Errorf("--%s is missing", long)
+	}
+}
