@@ -3,41 +3,28 @@
 package logging
 
 import (
-	"fmt"
 	"io"
 	"log/slog"
-	"log/syslog"
 	"os"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"holdfast/internal/daemon/role"
 )
 
 // New returns the logger of the process called name and a function that
 // writes out what is waiting (half a second at most) before the process ends.
+// It may be called more than once.
 func New(opts role.Options, name string) (*slog.Logger, func()) {
-	var out io.Writer = io.Discard
-	console := opts.Console
+	var out lineWriter
 	switch {
-	case console:
-		out = os.Stderr
+	case opts.Console:
+		out = console{os.Stderr}
 	case !opts.NoSyslog:
-		prio := syslog.Priority(opts.Facility) | syslog.LOG_INFO
-		if opts.Facility == 0 {
-			prio = syslog.LOG_DAEMON | syslog.LOG_INFO
-		}
 		tag := "holdfast"
 		if opts.KeepalivedNaming {
 			tag = "Keepalived_" + name
 		}
-		// Without a syslog daemon the lines are lost, as keepalived's are.
-		if w, err := syslog.New(prio, tag); err == nil {
-			out = w
-		}
-	}
-	if out == io.Discard {
+		out = newSyslog(opts.Facility, tag)
+	default:
 		return slog.New(slog.DiscardHandler), func() {}
 	}
 	w := newAsync(out)
@@ -46,63 +33,28 @@ func New(opts role.Options, name string) (*slog.Logger, func()) {
 		level = slog.LevelDebug
 	}
 	ho := &slog.HandlerOptions{Level: level}
-	if !console {
+	if !opts.Console {
 		ho.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
-			if a.Key == slog.TimeKey && len(groups) == 0 {
+			if len(groups) == 0 && a.Key == slog.TimeKey {
 				return slog.Attr{} // syslog stamps its own
 			}
 			return a
 		}
 	}
-	var h slog.Handler = slog.NewTextHandler(w, ho)
-	if opts.JSON {
-		h = slog.NewJSONHandler(w, ho)
-	}
+	h := newLeveled(w, func(out io.Writer) slog.Handler {
+		if opts.JSON {
+			return slog.NewJSONHandler(out, ho)
+		}
+		return slog.NewTextHandler(out, ho)
+	})
 	return slog.New(h).With("proc", name), w.flush
 }
 
-// async passes lines to a slow writer. A full queue drops the line: the engine
-// must not wait for a terminal or a log daemon that does not read.
-type async struct {
-	lines   chan []byte
-	dropped atomic.Uint64
-	out     io.Writer
-	pending sync.WaitGroup
+// lineWriter writes one line of a level; it may be slow.
+type lineWriter interface {
+	writeLine(level slog.Level, line []byte)
 }
 
-func newAsync(out io.Writer) *async {
-	w := &async{lines: make(chan []byte, 4096), out: out}
-	go w.run()
-	return w
-}
+type console struct{ w io.Writer }
 
-func (w *async) Write(b []byte) (int, error) {
-	line := append([]byte(nil), b...)
-	w.pending.Add(1)
-	select {
-	case w.lines <- line:
-	default:
-		w.pending.Done()
-		w.dropped.Add(1)
-	}
-	return len(b), nil
-}
-
-func (w *async) run() {
-	for line := range w.lines {
-		if n := w.dropped.Swap(0); n > 0 {
-			fmt.Fprintf(w.out, "level=WARN msg=\"log lines lost\" count=%d\n", n)
-		}
-		w.out.Write(line)
-		w.pending.Done()
-	}
-}
-
-func (w *async) flush() {
-	done := make(chan struct{})
-	go func() { w.pending.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(500 * time.Millisecond):
-	}
-}
+func (c console) writeLine(_ slog.Level, line []byte) { _, _ = c.w.Write(line) }

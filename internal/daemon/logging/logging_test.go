@@ -1,23 +1,31 @@
 package logging
 
 import (
-	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"log/syslog"
+	"net"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"holdfast/internal/daemon/role"
 )
 
 // stuck is a writer that nobody reads until it is released.
 type stuck struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+	mu    sync.Mutex
+	lines []string
 }
 
-func (s *stuck) Write(b []byte) (int, error) {
+func (s *stuck) writeLine(level slog.Level, b []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.buf.Write(b)
+	s.lines = append(s.lines, level.String()+" "+string(b))
 }
 
 func TestAStuckWriterNeverHoldsTheCaller(t *testing.T) {
@@ -27,20 +35,98 @@ func TestAStuckWriterNeverHoldsTheCaller(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		for range 3 * cap(w.lines) {
-			w.Write([]byte("line\n"))
+			w.put(slog.LevelInfo, []byte("line\n"))
 		}
+		w.flush() // it must end too
 		close(done)
 	}()
 	select {
 	case <-done:
 	case <-time.After(10 * time.Second):
-		t.Fatal("Write waits for the writer")
+		t.Fatal("put or flush waits for the writer")
 	}
 	s.mu.Unlock()
 	w.flush()
+	w.put(slog.LevelInfo, nil)
+	w.flush()
+	w.flush()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !strings.Contains(s.buf.String(), "log lines lost") {
+	if !strings.Contains(strings.Join(s.lines, ""), "log lines lost") {
 		t.Error("lost lines are not told")
 	}
+}
+
+func TestTheWriterIsToldTheLevel(t *testing.T) {
+	s := &stuck{}
+	w := newAsync(s)
+	log := slog.New(newLeveled(w, func(out io.Writer) slog.Handler {
+		return slog.NewTextHandler(out, &slog.HandlerOptions{
+			ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+				if a.Key == slog.TimeKey {
+					return slog.Attr{}
+				}
+				return a
+			},
+		})
+	})).With("a", 1).WithGroup("g")
+	log.Debug("not said")
+	log.Info("i")
+	log.Warn("w", "b", 2)
+	log.Error("e")
+	w.flush()
+	want := []string{"INFO level=INFO msg=i a=1\n", "WARN level=WARN msg=w a=1 g.b=2\n", "ERROR level=ERROR msg=e a=1\n"}
+	if fmt.Sprint(s.lines) != fmt.Sprint(want) {
+		t.Errorf("%q, want %q", s.lines, want)
+	}
+}
+
+// At boot the log daemon may come after us: what was said until then is not
+// lost.
+func TestSyslogIsFoundLater(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	var there *net.UnixConn
+	s := newSyslog(16<<3, "tag")
+	s.dial = func(p syslog.Priority, tag string) (*syslog.Writer, error) {
+		if there == nil {
+			return nil, errors.New("no daemon")
+		}
+		return syslog.Dial("unixgram", path, p, tag)
+	}
+	for i := range 2 * keptLines {
+		s.writeLine(slog.LevelInfo, fmt.Appendf(nil, "line %d\n", i))
+	}
+	there, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer there.Close()
+	there.SetReadBuffer(1 << 20)
+	s.writeLine(slog.LevelInfo, []byte("too early\n"))
+	s.next = time.Time{}
+	go s.writeLine(slog.LevelError, []byte("last\n"))
+	var got []string
+	b := make([]byte, 1024)
+	there.SetReadDeadline(time.Now().Add(10 * time.Second))
+	for range keptLines + 1 {
+		n, err := there.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, string(b[:n]))
+	}
+	first, last := got[0], got[len(got)-1]
+	if !strings.HasPrefix(first, "<134>") || !strings.Contains(first, "tag[") || !strings.HasSuffix(strings.TrimSpace(first), "line 0") {
+		t.Errorf("first line %q", first)
+	}
+	if !strings.HasPrefix(last, "<131>") || !strings.HasSuffix(strings.TrimSpace(last), "last") {
+		t.Errorf("last line %q", last)
+	}
+}
+
+func TestNoLogIsNoLog(t *testing.T) {
+	log, flush := New(role.Options{NoSyslog: true}, "x")
+	log.Error("nobody hears")
+	flush()
+	flush()
 }
