@@ -61,6 +61,11 @@ func (p *Parent) loadedAnew(next *running, diags []config.Diagnostic, err error)
 		p.reloaded(fmt.Sprintf("refused, the running configuration stays: %v", err))
 		return
 	}
+	if next.empty() && !p.cfg.empty() {
+		// What is left of a file that is being written is most often nothing.
+		p.reloaded("refused, the running configuration stays: the new one has neither vrrp_instance nor virtual_server; stop the daemon to release everything")
+		return
+	}
 	if p.stopping {
 		p.reloaded("the daemon stops")
 		return

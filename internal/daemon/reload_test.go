@@ -70,9 +70,13 @@ func TestReloadStopsAndStartsChildren(t *testing.T) {
 	d.told(role.LVS, "config d other=true")
 	d.told(role.LVS, "peer")
 
+	// An empty file is one that somebody is about to write.
 	d.set("e", false, false)
 	d.signal(syscall.SIGHUP)
-	d.status(func(s control.Status) bool { return len(s.Processes) == 0 && len(s.Missing) == 0 })
+	s := d.status(func(s control.Status) bool { return s.Config.ReloadFailure != "" })
+	if !strings.Contains(s.Config.ReloadFailure, "neither vrrp_instance nor virtual_server") || len(s.Processes) != 2 {
+		t.Errorf("failure %q, processes %+v", s.Config.ReloadFailure, s.Processes)
+	}
 	d.signal(syscall.SIGTERM)
 	if code := d.wait(); code != 0 {
 		t.Errorf("exit code %d", code)

@@ -21,6 +21,9 @@ type running struct {
 	encoded   map[role.Role]role.Encoded
 }
 
+// empty reports whether there is nothing to run.
+func (r *running) empty() bool { return !r.hasVRRP && !r.hasLVS }
+
 // notActiveLimit bounds the list of keywords without effect in the status.
 const notActiveLimit = 50
 
