@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 
+	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/ipc"
 	"holdfast/internal/daemon/role"
 )
@@ -99,7 +100,7 @@ func (p *process) status(id uint64) {
 	m := ipc.Message{Type: ipc.TypeStatus, ID: id}
 	st, err := p.lvs.Status(ctx)
 	if err == nil {
-		m.Body, err = json.Marshal(st)
+		m.Body, err = json.Marshal(control.LVS{Status: st, Notify: p.out.Status()})
 	}
 	if err != nil {
 		m.Err = err.Error()

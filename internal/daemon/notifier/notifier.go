@@ -7,6 +7,8 @@ import (
 	"errors"
 	"log/slog"
 	"os/user"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -110,13 +112,35 @@ func (n *Notifier) Write(line string, pipes ...config.FIFO) {
 
 // Status is what the notify side shows of itself.
 type Status struct {
-	Scripts notify.ScriptStats          `json:"scripts"`
-	FIFOs   map[string]notify.FIFOStats `json:"fifos,omitempty"`
+	Scripts Scripts `json:"scripts"`
+	FIFOs   []FIFO  `json:"fifos,omitempty"`
+}
+
+// Scripts counts notify scripts since the start.
+type Scripts struct {
+	Done    uint64 `json:"done"`    // ended, with or without success
+	Failed  uint64 `json:"failed"`  // of those, not successful
+	Dropped uint64 `json:"dropped"` // never started
+	Waiting int    `json:"waiting"` // now
+	Running int    `json:"running"` // now
+}
+
+// FIFO counts the lines of one pipe since it was opened.
+type FIFO struct {
+	Path    string `json:"path"`
+	Written uint64 `json:"written"`
+	Dropped uint64 `json:"dropped"`
+	Waiting int    `json:"waiting"` // now, because the pipe is full
 }
 
 // Status returns the counters.
 func (n *Notifier) Status() Status {
-	return Status{Scripts: n.scripts.Stats(), FIFOs: n.fifos.Stats()}
+	st := Status{Scripts: Scripts(n.scripts.Stats())}
+	for path, f := range n.fifos.Stats() {
+		st.FIFOs = append(st.FIFOs, FIFO{Path: path, Written: f.Written, Dropped: f.Dropped, Waiting: f.Waiting})
+	}
+	slices.SortFunc(st.FIFOs, func(a, b FIFO) int { return strings.Compare(a.Path, b.Path) })
+	return st
 }
 
 // Close waits for what is queued, StopLimit at most, and ends everything.

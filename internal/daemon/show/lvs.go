@@ -6,11 +6,12 @@ import (
 	"strings"
 	"time"
 
+	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/lvs"
 )
 
 // renderLVS prints the services for people, one block each.
-func renderLVS(w io.Writer, st *lvs.Status, now time.Time) {
+func renderLVS(w io.Writer, st *control.LVS, now time.Time) {
 	for i := range st.Services {
 		renderService(w, &st.Services[i], now)
 	}
@@ -26,6 +27,7 @@ func renderLVS(w io.Writer, st *lvs.Status, now time.Time) {
 	if st.Kernel.Repairs > 0 {
 		fmt.Fprintf(w, "IPVS entries changed by others and repaired: %d\n", st.Kernel.Repairs)
 	}
+	renderNotify(w, &st.Notify)
 }
 
 func renderService(w io.Writer, s *lvs.ServiceStatus, now time.Time) {

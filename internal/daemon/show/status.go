@@ -9,18 +9,21 @@ import (
 	"time"
 
 	"holdfast/internal/daemon/control"
-	"holdfast/internal/daemon/lvs"
 )
 
 // Status prints the whole status.
 func Status(w io.Writer, st *control.Status) error {
 	fmt.Fprintf(w, "holdfast %s, pid %d, up %s\n", st.Version, st.PID, time.Since(st.Started).Round(time.Second))
 	fmt.Fprintf(w, "  %-12s %s, loaded %s\n", "config", strings.Join(st.Config.Files, ", "), st.Config.Loaded.Format(time.DateTime))
-	if st.Config.ReloadFailure != "" {
-		fmt.Fprintf(w, "  %-12s %s: %s\n", "reload", st.Config.LastReload.Format(time.DateTime), st.Config.ReloadFailure)
+	if !st.Config.LastReload.IsZero() {
+		result := "done"
+		if st.Config.ReloadFailure != "" {
+			result = "FAILED: " + st.Config.ReloadFailure
+		}
+		fmt.Fprintf(w, "  %-12s %s: %s\n", "reload", st.Config.LastReload.Format(time.DateTime), result)
 	}
 	for _, p := range st.Processes {
-		fmt.Fprintf(w, "  %-12s pid %d, up %s, replaced %d times\n", p.Role, p.PID, time.Since(p.Started).Round(time.Second), p.Restarts)
+		fmt.Fprintf(w, "  %-12s pid %d, up %s, %s\n", p.Role, p.PID, time.Since(p.Started).Round(time.Second), replaced(p.Restarts))
 	}
 	for _, m := range st.Missing {
 		fmt.Fprintf(w, "  %-12s does not answer\n", m)
@@ -37,7 +40,7 @@ func Status(w io.Writer, st *control.Status) error {
 		renderVRRP(w, &v)
 	}
 	if st.LVS != nil {
-		var l lvs.Status
+		var l control.LVS
 		if err := json.Unmarshal(st.LVS, &l); err != nil {
 			return fmt.Errorf("answer of the lvs process: %w", err)
 		}
@@ -45,4 +48,14 @@ func Status(w io.Writer, st *control.Status) error {
 		renderLVS(w, &l, time.Now())
 	}
 	return nil
+}
+
+func replaced(n int) string {
+	switch n {
+	case 0:
+		return "never replaced"
+	case 1:
+		return "replaced once"
+	}
+	return fmt.Sprintf("replaced %d times", n)
 }

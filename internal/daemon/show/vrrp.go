@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"holdfast/internal/daemon/control"
+	"holdfast/internal/daemon/notifier"
 )
 
 // renderVRRP prints the virtual routers for people, one block each.
@@ -25,10 +26,28 @@ func renderVRRP(w io.Writer, v *control.VRRP) {
 		}
 		fmt.Fprintf(w, "vrrp_script %s: %s\n", s.Name, line)
 	}
+	renderNotify(w, &v.Notify)
 	for _, p := range v.Ports {
 		if p.UnknownVRID+p.Short > 0 {
 			fmt.Fprintf(w, "adverts on %s to %s: %d, of these for no VRID of ours: %d, too short: %d\n",
 				p.Interface, p.Destination, p.Packets, p.UnknownVRID, p.Short)
+		}
+	}
+	if v.Lateness.Wakeups > 0 {
+		fmt.Fprintf(w, "engine: %d wake-ups, late by %s at 99 %%, by %s at most\n", v.Lateness.Wakeups, seconds(v.Lateness.P99), seconds(v.Lateness.Max))
+	}
+}
+
+// renderNotify prints what went wrong with notify scripts and pipes, and what
+// they are about now.
+func renderNotify(w io.Writer, n *notifier.Status) {
+	s := n.Scripts
+	if s.Failed+s.Dropped > 0 || s.Running+s.Waiting > 0 {
+		fmt.Fprintf(w, "notify scripts: %d ended, %d of them failed, %d not run, %d running, %d waiting\n", s.Done, s.Failed, s.Dropped, s.Running, s.Waiting)
+	}
+	for _, f := range n.FIFOs {
+		if f.Dropped > 0 || f.Waiting > 0 {
+			fmt.Fprintf(w, "notify fifo %s: %d lines written, %d lost, %d waiting: is it read?\n", f.Path, f.Written, f.Dropped, f.Waiting)
 		}
 	}
 }
@@ -44,6 +63,13 @@ func renderInstance(w io.Writer, in *control.Instance, now time.Time) {
 	fmt.Fprintln(w)
 	field := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	if in.State == control.NotRun {
+		field("interface", "%s, VRID %d, version %d", in.Interface, in.VRID, in.Version)
+		for _, v := range in.VIPs {
+			field("address", "%s", v.Address)
+		}
+		return
 	}
 	field("interface", "%s, VRID %d, version %d, advert_int %s, source %s", in.Interface, in.VRID, in.Version, seconds(in.AdvertInt), orNone(in.Source))
 	field("priority", "%s", sum(in.Priority))

@@ -17,6 +17,7 @@ func statusOf(st engine.Status, cfg *config.Config) control.VRRP {
 	out := control.VRRP{
 		Time:      st.Time.Round(0),
 		Instances: make([]control.Instance, 0, len(st.Routers)),
+		Ports:     make([]control.Port, 0, len(st.Ports)),
 		Lateness: control.Lateness{
 			Wakeups: st.Wakeups, P99: st.Lateness.P99.Seconds(), Max: st.Lateness.Max.Seconds(),
 		},

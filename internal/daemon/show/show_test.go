@@ -1,0 +1,182 @@
+package show
+
+import (
+	"encoding/json"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/internal/daemon/control"
+	"holdfast/internal/daemon/lvs"
+	"holdfast/internal/daemon/notifier"
+)
+
+var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func ip(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+func instance(state string) control.Instance {
+	return control.Instance{
+		Name: "VI_1", Interface: "eth0", VRID: 51, Version: 3, State: state, Since: now.Add(-90 * time.Second),
+		Source: ip("192.0.2.2"), Priority: control.Priority{Effective: 100, Base: 100},
+		AdvertInt: 0.5, MasterDown: 1.8047, Agreement: true,
+		VIPs: []control.VIP{{Address: netip.MustParsePrefix("192.0.2.10/24")}},
+	}
+}
+
+func TestEveryStateOfAnInstance(t *testing.T) {
+	peer := control.Peer{Addr: ip("192.0.2.3"), Priority: 150, LastHeard: now.Add(-200 * time.Millisecond)}
+	for name, c := range map[string]struct {
+		change func(*control.Instance)
+		state  string
+		want   []string
+		not    []string
+	}{
+		"master": {func(in *control.Instance) {
+			in.Reason = "no advert"
+			in.VIPs[0].Present, in.VIPs[0].Wanted = true, true
+			in.Peers = []control.Peer{peer}
+			in.AdvertsSent = 7
+		}, "MASTER", []string{
+			"vrrp_instance VI_1: MASTER for 1m30s (no advert)\n",
+			"  interface    eth0, VRID 51, version 3, advert_int 500ms, source 192.0.2.2\n",
+			"  priority     100\n", "  address      192.0.2.10/24 present\n",
+			"  peer         192.0.2.3, priority 150, last heard 200ms ago\n",
+			"  adverts      7 sent, 0 accepted, 0 not sent\n",
+		}, []string{"missing", "warning", "drops", "error"}},
+		"master without its address": {func(in *control.Instance) {
+			in.VIPs[0].Wanted, in.ApplyError, in.SendError, in.Agreement = true, "no such device", "network is down", false
+			in.VIPs[0].Excluded = true
+		}, "MASTER", []string{
+			"192.0.2.10/24 missing (not advertised)\n", "address error no such device\n", "send error   network is down\n",
+			"lists other addresses than ours",
+		}, nil},
+		"backup": {func(in *control.Instance) {
+			in.Master, in.Peers = &peer, []control.Peer{peer}
+			in.Drops = map[string]uint64{"ttl": 3, "auth pass": 1}
+			in.Priority = control.Priority{Effective: 90, Base: 100, Contributions: []control.Contribution{
+				{Track: "script chk", State: "down", Value: -10}, {Track: "interface eth1", State: "pending"},
+			}}
+		}, "BACKUP", []string{
+			"master       192.0.2.3, priority 150, heard 200ms ago, taken for dead after 1.8047s\n",
+			"priority     90 = 100, script chk -10 (down), interface eth1 +0 (pending)\n",
+			"drops        auth pass 1, ttl 3\n",
+		}, []string{"peer "}},
+		"fault": {func(in *control.Instance) { in.Faults = []string{"interface", "script chk"} }, "FAULT", []string{
+			"FAULT for 1m30s", "faults       interface; script chk\n",
+		}, nil},
+		"waiting": {func(in *control.Instance) {
+			in.Source, in.Since = netip.Addr{}, time.Time{}
+			in.Faults = []string{"interface eth0 does not exist"}
+		}, control.Waiting, []string{"VI_1: WAITING\n", "source none yet", "faults       interface eth0 does not exist\n"}, nil},
+		"not run": {func(in *control.Instance) { in.Since, in.Reason = time.Time{}, "not active yet: use_vmac" }, control.NotRun, []string{
+			"VI_1: NOT RUN (not active yet: use_vmac)\n", "address      192.0.2.10/24\n",
+		}, []string{"adverts", "priority", "source"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := instance(c.state)
+			c.change(&in)
+			var b strings.Builder
+			renderVRRP(&b, &control.VRRP{Time: now, Instances: []control.Instance{in}})
+			for _, w := range c.want {
+				if !strings.Contains(b.String(), w) {
+					t.Errorf("no %q in\n%s", w, b.String())
+				}
+			}
+			for _, n := range c.not {
+				if strings.Contains(b.String(), n) {
+					t.Errorf("%q in\n%s", n, b.String())
+				}
+			}
+		})
+	}
+}
+
+func TestEveryStateOfAService(t *testing.T) {
+	server := lvs.ServerStatus{Addr: ip("198.51.100.1"), Port: 80, Method: "DR", Checks: []lvs.CheckStatus{{Kind: "TCP_CHECK", Target: "198.51.100.1:80", State: "unknown"}}}
+	for name, c := range map[string]struct {
+		service lvs.ServiceStatus
+		want    string
+	}{
+		"up":        {lvs.ServiceStatus{Up: true, Wanted: true, Installed: true}, "virtual_server S: UP for 1m30s, rr\n"},
+		"persists":  {lvs.ServiceStatus{Wanted: true, Installed: true, Persistent: 300}, "DOWN for 1m30s, rr, persistent 300 s\n"},
+		"follows":   {lvs.ServiceStatus{Follows: []string{"VI_1", "VI_2"}}, ", not installed while no master: VI_1, VI_2\n"},
+		"missing":   {lvs.ServiceStatus{Wanted: true}, ", MISSING in the kernel\n"},
+		"left over": {lvs.ServiceStatus{Installed: true}, ", in the kernel but not wanted there\n"},
+		"sorry":     {lvs.ServiceStatus{Wanted: true, Installed: true, Sorry: true, SorryName: "[127.0.0.1]:80"}, ", sorry server [127.0.0.1]:80 in service\n"},
+		"server":    {lvs.ServiceStatus{Servers: []lvs.ServerStatus{server}}, "real_server  [198.51.100.1]:80 DR DOWN, not in the kernel's table\n    TCP_CHECK        198.51.100.1:80: unknown\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := c.service
+			s.Name, s.Scheduler, s.Since = "S", "rr", now.Add(-90*time.Second)
+			var b strings.Builder
+			renderLVS(&b, &control.LVS{Status: lvs.Status{Services: []lvs.ServiceStatus{s}}}, now)
+			if !strings.Contains(b.String(), c.want) {
+				t.Errorf("no %q in\n%s", c.want, b.String())
+			}
+		})
+	}
+}
+
+func TestTheDaemonItself(t *testing.T) {
+	v, err := json.Marshal(control.VRRP{
+		Time:     now,
+		Lateness: control.Lateness{Wakeups: 9, P99: 0.00006, Max: 0.012},
+		Notify: notifier.Status{
+			Scripts: notifier.Scripts{Done: 5, Failed: 2, Dropped: 1},
+			FIFOs:   []notifier.FIFO{{Path: "/run/good", Written: 4}, {Path: "/run/full", Written: 4, Dropped: 7}},
+		},
+		Scripts: []control.Script{{Name: "chk", State: "down", Last: "exit status 1"}},
+		Groups:  []control.Group{{Name: "G", State: "MASTER", Members: []string{"A", "B"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	err = Status(&b, &control.Status{
+		Version: "1", PID: 7, Started: time.Now().Add(-time.Minute),
+		Config: control.Config{
+			Files: []string{"a.conf", "b.conf"}, Loaded: now, LastReload: now.Add(time.Hour), ReloadFailure: "refused: 2 errors",
+			NotActive: []string{"a.conf:3:1: mail is not active yet"},
+		},
+		Processes: []control.Process{{Role: "vrrp", PID: 8, Started: time.Now(), Restarts: 1}},
+		Missing:   []string{"lvs"},
+		VRRP:      v,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"holdfast 1, pid 7, up 1m0s\n", "config       a.conf, b.conf, loaded 2026-01-02 03:04:05\n",
+		"reload       2026-01-02 04:04:05: FAILED: refused: 2 errors\n", "vrrp         pid 8, up 0s, replaced once\n",
+		"lvs          does not answer\n", "not active   a.conf:3:1: mail is not active yet\n",
+		"vrrp_sync_group G: MASTER (A, B)\n", "vrrp_script chk: down, last run: exit status 1\n",
+		"notify scripts: 5 ended, 2 of them failed, 1 not run", "notify fifo /run/full: 4 lines written, 7 lost",
+		"engine: 9 wake-ups, late by 60µs at 99 %, by 12ms at most\n",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+	if strings.Contains(b.String(), "/run/good") {
+		t.Error("a pipe that is read is mentioned")
+	}
+	if err := Status(&b, &control.Status{LVS: json.RawMessage(`{"services":7}`)}); err == nil {
+		t.Error("no error for an answer of another shape")
+	}
+}
+
+func TestTimeSpans(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0s", 1500 * time.Microsecond: "2ms", 59940 * time.Millisecond: "59.9s",
+		time.Hour + 500*time.Millisecond: "1h0m1s",
+	} {
+		if got := ago(now, now.Add(-d)); got != want {
+			t.Errorf("%v: %s, want %s", d, got, want)
+		}
+	}
+	if got := ago(now, time.Time{}); got != "never" {
+		t.Errorf("zero time: %s", got)
+	}
+}
