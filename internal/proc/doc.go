@@ -11,6 +11,8 @@
 //     of which the last Spec.Capture bytes are kept.
 //   - The environment is ours without IFS, LD_PRELOAD and LD_LIBRARY_PATH.
 //   - At Spec.Timeout the group gets SIGTERM, Spec.KillAfter later SIGKILL.
+//   - StopAll leaves no program of ours behind when the daemon ends, not even
+//     one that ignores SIGTERM.
 //   - Only children started here are waited for, through their pidfd; no
 //     thread is blocked while one runs. The leader of a group that is still to
 //     be killed stays unreaped until then, so that its id cannot be reused.

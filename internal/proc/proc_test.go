@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func sh(text string) Spec { return Spec{Args: []string{"/bin/sh", "-c", text}} }
@@ -159,6 +161,43 @@ func TestTimeoutReachesWholeGroup(t *testing.T) {
 }
 
 // A leader that honours SIGTERM must not save a child that does not.
+// Neither a program that ignores SIGTERM nor what it started is left, and one
+// that ends in time is not waited for longer.
+func TestStopAll(t *testing.T) {
+	polite, err := Start(Spec{Args: []string{"sleep", "60"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	StopAll(10 * time.Second)
+	if d := time.Since(began); d > 5*time.Second {
+		t.Errorf("%v for a program that ends at once", d)
+	}
+	if r := polite.Result(); !r.Stopped || r.Signal != int(unix.SIGTERM) {
+		t.Errorf("result %+v", r)
+	}
+
+	deaf, err := Start(Spec{Shell: true, Args: []string{`trap "" TERM; sleep 60 & while :; do sleep 60; done`}, KillAfter: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 500 { // until the trap is set and the first sleep runs
+		if groupHasOthers(deaf.Pid()) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	began = time.Now()
+	StopAll(200 * time.Millisecond)
+	if d := time.Since(began); d < 200*time.Millisecond || d > 5*time.Second {
+		t.Errorf("%v for a program that ignores SIGTERM", d)
+	}
+	<-deaf.Done()
+	if r := deaf.Result(); r.Signal != int(unix.SIGKILL) {
+		t.Errorf("result %+v", r)
+	}
+}
+
 func TestTimeoutKillsWhatTheLeaderLeftBehind(t *testing.T) {
 	pidfile := filepath.Join(t.TempDir(), "pid")
 	s := sh("(trap '' TERM; echo ok >" + pidfile + ".ready; while :; do sleep 0.05; done) & echo $! >" + pidfile + "; wait")

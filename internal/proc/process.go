@@ -73,6 +73,7 @@ func Start(s Spec) (*Process, error) {
 		expired: make(chan struct{}), done: make(chan struct{}),
 		gone: make(chan struct{}), stop: make(chan struct{}),
 	}
+	p.enlist()
 	ended := make(chan struct{})
 	go func() {
 		waitEnd(pid, pidfd)
@@ -121,7 +122,7 @@ func (p *Process) watch(ended <-chan struct{}) {
 	select {
 	case <-ended:
 		p.finish(r)
-		p.reap()
+		p.bury()
 		return
 	case <-timeout:
 		r.TimedOut = true
@@ -141,12 +142,12 @@ func (p *Process) watch(ended <-chan struct{}) {
 			<-kill.C
 			p.signalGroup(unix.SIGKILL)
 		}
-		p.reap()
+		p.bury()
 	case <-kill.C:
 		p.signalGroup(unix.SIGKILL)
 		<-ended
 		p.finish(r)
-		p.reap()
+		p.bury()
 	}
 }
 

@@ -91,6 +91,7 @@ func (p *process) run(ctx context.Context) error {
 	go p.sayReady(ctx)
 	err = p.lvs.Run(ctx)
 	p.out.Close()
+	proc.StopAll(role.ScriptGrace)
 	limit, cancel := context.WithTimeout(context.Background(), flushLimit)
 	defer cancel()
 	p.parent.Flush(limit)

@@ -2,6 +2,7 @@ package role
 
 import (
 	"errors"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,6 +33,10 @@ func Permanent(code int) (daemon int, permanent bool) {
 	}
 	return 0, false
 }
+
+// ScriptGrace is what scripts have between SIGTERM and SIGKILL when the daemon
+// ends.
+const ScriptGrace = 500 * time.Millisecond
 
 // exitAgain is the code of a child that failed and may be started again.
 const exitAgain = 100

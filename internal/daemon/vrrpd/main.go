@@ -17,6 +17,7 @@ import (
 	"holdfast/internal/daemon/notifier"
 	"holdfast/internal/daemon/role"
 	"holdfast/internal/daemon/track"
+	"holdfast/internal/proc"
 	"holdfast/vrrp/engine"
 	"holdfast/vrrp/link"
 )
@@ -110,6 +111,7 @@ func (p *process) run(ctx context.Context) error {
 	p.tell.end()
 	p.parent.Post(ipc.Message{Type: ipc.TypeReleased}, nil)
 	p.out.Close()
+	proc.StopAll(role.ScriptGrace)
 	// What the parent does not hear before this process ends it never hears.
 	limit, cancel := context.WithTimeout(context.Background(), flushLimit)
 	defer cancel()
