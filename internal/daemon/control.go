@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"holdfast/internal/daemon/control"
@@ -81,6 +82,7 @@ func (p *Parent) status(done func(control.Status)) {
 	waiting := 1
 	answered := func() {
 		if waiting--; waiting == 0 {
+			slices.Sort(s.Missing)
 			done(s)
 		}
 	}

@@ -176,7 +176,7 @@ func TestOnlyWhatIsAllowedAndConfiguredRuns(t *testing.T) {
 func TestStatusSaysWhoDoesNotAnswerAndWhatIsNotActive(t *testing.T) {
 	d := start(t, "mute")
 	s := d.status(func(control.Status) bool { return true })
-	if fmt.Sprint(s.Missing) != "[vrrp lvs]" || len(s.Config.NotActive) != 1 {
+	if fmt.Sprint(s.Missing) != "[lvs vrrp]" || fmt.Sprint(s.Config.NotActive) != "[dancing is not active yet]" {
 		t.Errorf("%+v", s)
 	}
 	var unknown control.Status

@@ -300,12 +300,17 @@ func (p *Parent) message(c *child, m ipc.Message) {
 		}
 		p.checkUp()
 	case ipc.TypeHeld:
-		var h ipc.Held
-		if err := m.Decode(&h); err != nil {
+		var list []ipc.Held
+		if err := m.Decode(&list); err != nil {
 			p.log.Error("message not understood", "role", string(c.role), "err", err)
 			return
 		}
-		p.holdings.said(h)
+		if p.stopping && p.opts.DontReleaseVRRP {
+			return // it keeps what it held: the next start has to know
+		}
+		for _, h := range list {
+			p.holdings.said(h)
+		}
 		p.unsaved = true
 	case ipc.TypeOwned:
 		p.owned = m.Body

@@ -82,7 +82,11 @@ func notActive(diags []config.Diagnostic) []string {
 		switch {
 		case d.ID != "not-active":
 		case len(out) < notActiveLimit:
-			out = append(out, d.Pos.String()+": "+d.Text)
+			text := d.Text
+			if at := d.Pos.String(); at != "" {
+				text = at + ": " + text
+			}
+			out = append(out, text)
 		default:
 			more++
 		}
