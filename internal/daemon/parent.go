@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -254,6 +255,7 @@ func (p *Parent) isUp() {
 	if p.opts.Up != nil {
 		p.opts.Up()
 	}
+	go debug.FreeOSMemory() // reading a configuration takes many times what is kept of it
 }
 
 func logDiagnostics(log *slog.Logger, diags []config.Diagnostic) {

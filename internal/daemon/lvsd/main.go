@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -104,6 +105,7 @@ func (p *process) sayReady(ctx context.Context) {
 	if _, err := p.lvs.Status(ctx); err == nil {
 		p.ready.Store(true)
 		p.parent.Post(ipc.Message{Type: ipc.TypeReady}, nil)
+		debug.FreeOSMemory() // what decoding the configuration took
 	}
 }
 
