@@ -185,6 +185,10 @@ func (e *Engine) applied(now time.Time, a *link.Applied) {
 	}
 	r.applyErr = a.Err
 	e.step(now, r, &vrrp.Event{Kind: vrrp.EventApplied, Gen: r.askedGen, Up: a.Err == nil})
+	if r.doubt {
+		r.doubt = false
+		e.verify(now, r)
+	}
 }
 
 // announce tells the neighbours about the addresses that are there.

@@ -89,6 +89,7 @@ type Engine struct {
 	gated     int           // routers that wait for their table
 	retryAt   time.Time     // ports to open again; zero: none
 	watchAt   time.Time     // watcher to start again; zero: none
+	watched   bool          // the watcher has told what there is
 	unknown   uint64        // packets on no known port
 	late      lateness
 

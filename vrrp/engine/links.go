@@ -33,6 +33,7 @@ func (e *Engine) links(now time.Time, u *link.Update) {
 	e.reopen(now)
 	e.replaceAddresses(now)
 	e.lost(now, u.Lost)
+	e.seen(now)
 }
 
 func (e *Engine) setInterfaces(list []link.Interface) {
@@ -259,41 +260,74 @@ func (e *Engine) replaceAddresses(now time.Time) {
 // lost takes the addresses that disappeared. Those that we removed are among
 // them, so what counts is whether one is wanted, was there, and is missing now.
 func (e *Engine) lost(now time.Time, list []link.LostAddress) {
-	var present []link.Interface
-	for _, l := range list {
-		for _, r := range e.routers {
-			if r == nil || !r.holds(l) {
-				continue
-			}
-			if present == nil {
-				var err error
-				if present, err = e.deps.Watcher.List(); err != nil {
-					e.log.Error("cannot read the addresses", "error", err)
-					return
-				}
-			}
-			if slices.ContainsFunc(present, func(i link.Interface) bool {
-				return i.Index == l.Ifindex && slices.Contains(i.Addrs, l.Prefix)
-			}) {
-				continue
-			}
-			e.log.Warn("a virtual address was removed by someone else", append(r.attrs(), "address", l.Prefix)...)
-			e.step(now, r, &vrrp.Event{Kind: vrrp.EventAddressLost})
+	for _, r := range e.routers {
+		if r != nil && slices.ContainsFunc(list, r.minds) {
+			e.verify(now, r)
 		}
 	}
 	e.dispatch(now)
 }
 
-// holds says whether a router wants the address, was told that it is there,
-// and minds its loss.
-func (r *router) holds(l link.LostAddress) bool {
-	if !r.wanted || r.done != r.set {
+// seen is the first word of a watcher: what was lost before it looked is in no
+// list of losses.
+func (e *Engine) seen(now time.Time) {
+	if e.watched {
+		return
+	}
+	e.watched = true
+	for _, r := range e.routers {
+		if r != nil {
+			e.verify(now, r)
+		}
+	}
+	e.dispatch(now)
+}
+
+// verify looks whether a router's addresses are there: at once, or after the
+// applier's answer when one is due, for whatever removed them may have done so
+// before or after the applier's work.
+func (e *Engine) verify(now time.Time, r *router) {
+	if !r.wanted {
+		return
+	}
+	if r.done != r.set {
+		r.doubt = true
+		return
+	}
+	var present []link.Interface
+	for _, a := range r.live {
+		if !r.tracks(a.Prefix) {
+			continue
+		}
+		if present == nil {
+			var err error
+			if present, err = e.deps.Watcher.List(); err != nil {
+				e.log.Error("cannot read the addresses", "error", err)
+				return
+			}
+		}
+		if slices.ContainsFunc(present, func(i link.Interface) bool {
+			return i.Index == a.Ifindex && slices.Contains(i.Addrs, a.Prefix)
+		}) {
+			continue
+		}
+		e.log.Warn("a virtual address was removed by someone else", append(r.attrs(), "address", a.Prefix)...)
+		e.step(now, r, &vrrp.Event{Kind: vrrp.EventAddressLost})
+		return
+	}
+}
+
+// minds says whether a router wants the address and minds its loss.
+func (r *router) minds(l link.LostAddress) bool {
+	if !r.wanted || !r.tracks(l.Prefix) {
 		return false
 	}
-	if !slices.ContainsFunc(r.live, func(a link.Address) bool { return a.Ifindex == l.Ifindex && a.Prefix == l.Prefix }) {
-		return false
-	}
-	return slices.ContainsFunc(r.cfg.VIPs, func(v VIP) bool { return v.Prefix == l.Prefix && !v.NoTrack })
+	return slices.ContainsFunc(r.asked, func(a link.Address) bool { return a.Ifindex == l.Ifindex && a.Prefix == l.Prefix })
+}
+
+// tracks says whether the loss of an address is to be noticed.
+func (r *router) tracks(p netip.Prefix) bool {
+	return slices.ContainsFunc(r.cfg.VIPs, func(v VIP) bool { return v.Prefix == p && !v.NoTrack })
 }
 
 // watching is the goroutine that runs the watcher.
@@ -309,6 +343,7 @@ func (e *Engine) startWatch() {
 	if e.watch.stop == nil {
 		e.watch.stop = make(chan struct{})
 	}
+	e.watched = false
 	stop, done := e.watch.stop, make(chan struct{})
 	e.watch.done = done
 	go func() {

@@ -209,3 +209,76 @@ func TestPortFailure(t *testing.T) {
 		a.is(vrrp.Master)
 	})
 }
+
+// thief is an Applier that has what it installed stolen before it answers, a
+// number of times.
+type thief struct {
+	link.Applier
+	node   *node
+	thefts int
+}
+
+func (f *thief) Set(owner int, gen uint64, want []link.Address) {
+	if len(want) == 0 {
+		f.Applier.Set(owner, gen, want)
+		return
+	}
+	go func() {
+		for _, a := range want {
+			if err := f.node.host.AddAddress("eth0", a.Prefix); err != nil {
+				f.node.t.Error(err)
+			}
+			if f.thefts > 0 {
+				f.thefts--
+				if err := f.node.host.RemoveAddress("eth0", a.Prefix); err != nil {
+					f.node.t.Error(err)
+				}
+			}
+		}
+		time.Sleep(20 * time.Millisecond)
+		f.node.eng.Applied(link.Applied{Owner: owner, Gen: gen})
+	}()
+}
+
+// An address that a stranger removes before the applier has answered is missed
+// too: a parent does so when a replaced process takes up late what it held.
+func TestAddressLostBeforeItWasThere(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.node("a", "192.0.2.1/24")
+		a.start(config(vr(1, 255)), func(d *Deps) { d.Applier = &thief{Applier: d.Applier, node: a, thefts: 2} })
+		time.Sleep(time.Second)
+		a.is(vrrp.Master)
+		if s := a.router(0); !a.host.Has(addr("192.0.2.101")) || s.AddressesLost != 2 {
+			t.Fatalf("not restored: %d lost", s.AddressesLost)
+		}
+	})
+}
+
+// late is a Watcher whose first word comes late.
+type late struct {
+	link.Watcher
+	by time.Duration
+}
+
+func (w late) Watch(stop <-chan struct{}, f func(link.Update)) error {
+	time.Sleep(w.by)
+	return w.Watcher.Watch(stop, f)
+}
+
+// An address that was lost while nobody watched is missed when somebody does.
+func TestAddressLostUnwatched(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		r := vr(1, 255)
+		a := l.node("a", "192.0.2.1/24")
+		a.start(config(r), func(d *Deps) { d.Watcher = late{d.Watcher, time.Second} })
+		time.Sleep(500 * time.Millisecond)
+		a.is(vrrp.Master)
+		if err := a.host.RemoveAddress("eth0", r.VIPs[0].Prefix); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if s := a.router(0); !a.host.Has(addr("192.0.2.101")) || s.AddressesLost != 1 {
+			t.Fatalf("not restored: %d lost", s.AddressesLost)
+		}
+	})
+}

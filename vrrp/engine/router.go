@@ -45,6 +45,7 @@ type router struct {
 	gate      time.Time      // zero: open
 	addrs     []link.Address // of wanted
 	live      []link.Address // known to be there
+	doubt     bool           // one of asked may have gone before the answer came
 
 	dead     time.Duration // peers wait for at least so long
 	lastSent time.Time
