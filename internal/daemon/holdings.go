@@ -18,12 +18,29 @@ type holdings struct {
 	live      map[string]ipc.Held // what the running vrrp process is master of
 	orphans   map[string]ipc.Held // the same of one that died, until its successor has swept
 	leftovers []link.Address      // of a killed daemon, until a vrrp process has swept
+	released  map[string]release  // what the running vrrp process has given up
 }
+
+// release is what a virtual router held until it left MASTER.
+type release struct {
+	at        time.Time
+	addresses []link.Address
+}
+
+// releaseTime is longer than the kernel may take to remove addresses: a process
+// that dies sooner than this after it gave some up may have left them there.
+const releaseTime = 5 * time.Second
 
 // said takes the word of the running vrrp process.
 func (h *holdings) said(v ipc.Held) {
 	delete(h.orphans, v.Router)
 	if !v.Master {
+		if old, ok := h.live[v.Router]; ok {
+			if h.released == nil {
+				h.released = map[string]release{}
+			}
+			h.released[v.Router] = release{time.Now(), old.Addresses}
+		}
 		delete(h.live, v.Router)
 		return
 	}
@@ -31,9 +48,11 @@ func (h *holdings) said(v ipc.Held) {
 		h.live = map[string]ipc.Held{}
 	}
 	h.live[v.Router] = v
+	delete(h.released, v.Router)
 }
 
-// died makes orphans of what a vrrp process held.
+// died makes orphans of what a vrrp process held, and left-overs of what it was
+// about to remove.
 func (h *holdings) died() {
 	if h.orphans == nil {
 		h.orphans = map[string]ipc.Held{}
@@ -41,7 +60,12 @@ func (h *holdings) died() {
 	for name, v := range h.live {
 		h.orphans[name] = v
 	}
-	h.live = nil
+	for _, r := range h.released {
+		if time.Since(r.at) < releaseTime {
+			h.leftovers = append(h.leftovers, r.addresses...)
+		}
+	}
+	h.live, h.released = nil, nil
 }
 
 // swept forgets what was left: the vrrp process is ready and has removed all
@@ -88,16 +112,18 @@ func (p *Parent) resume(died time.Time) []role.Resume {
 	return list
 }
 
-// dropOrphans removes at once what a dead vrrp process held.
+// dropOrphans removes at once what a dead vrrp process held or left behind.
 func (p *Parent) dropOrphans() {
-	if len(p.holdings.orphans) == 0 {
+	h := &p.holdings
+	if len(h.orphans) == 0 && len(h.leftovers) == 0 {
 		return
 	}
-	for name, h := range p.holdings.orphans {
+	p.removeAddresses(h.leftovers)
+	for name, o := range h.orphans {
 		p.log.Warn("addresses removed: no process announces them any more", "instance", name)
-		p.removeAddresses(h.Addresses)
+		p.removeAddresses(o.Addresses)
 	}
-	p.holdings.orphans = nil
+	h.swept()
 	p.unsaved = true
 }
 
