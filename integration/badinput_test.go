@@ -163,6 +163,10 @@ func TestMissingInterface(t *testing.T) {
 	if _, heard := n.capture.Last("a", 61); heard {
 		t.Error("a router without an interface sends adverts")
 	}
+	_, v := status(t, n.a)
+	if in := virtualRouter(t, v, "VI_2"); in.State != "WAITING" {
+		t.Errorf("a router without an interface is %s, want WAITING", in.State)
+	}
 	second, err := n.lab.Segment("second")
 	if err != nil {
 		t.Fatal(err)

@@ -48,6 +48,10 @@ func TestSameBytes(t *testing.T) {
 			if diff := cmp.Diff(want.farewell, got.farewell); diff != "" {
 				t.Errorf("farewell (-keepalived +holdfast):\n%s", diff)
 			}
+			if got.arpTimes[0] < 0 || want.arpTimes[0] < 0 {
+				t.Errorf("the first ARP comes %v after the first advert, keepalived's %v", got.arpTimes[0], want.arpTimes[0])
+			}
+			t.Logf("ARPs after the first advert: holdfast %v, keepalived %v", got.arpTimes, want.arpTimes)
 			for i := range min(len(want.arpTimes), len(got.arpTimes)) {
 				if d := (want.arpTimes[i] - got.arpTimes[i]).Abs(); d > noise {
 					t.Errorf("ARP %d comes %v after the first advert, keepalived's %v", i, got.arpTimes[i], want.arpTimes[i])
