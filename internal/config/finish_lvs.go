@@ -157,7 +157,11 @@ func (d *decoder) finishReal(s *service, r *realServer) bool {
 			"virtual_server %s: real_server %v is of another family: it is ignored", s.describe(), r.Addr))
 		return false
 	}
+	written := r.Port
 	d.serverPort(s, r.Forward, &r.Port, r.pos, "real_server", r.Addr)
+	if written == 0 {
+		written = r.Port
+	}
 	if r.LowerThreshold > r.UpperThreshold && r.UpperThreshold != 0 {
 		d.report(r.pos, Warning, ClassGeneral, "threshold", fmt.Sprintf("real_server %v: lthreshold is above uthreshold", r.Addr))
 	}
@@ -170,7 +174,7 @@ func (d *decoder) finishReal(s *service, r *realServer) bool {
 		r.Checkers = make([]Checker, 0, len(r.checkers))
 	}
 	for _, c := range r.checkers {
-		c.complete(r, outer)
+		c.complete(r, written, outer)
 		r.Checkers = append(r.Checkers, c.Checker)
 	}
 	if len(r.later) > 0 {
@@ -183,8 +187,10 @@ func (d *decoder) finishReal(s *service, r *realServer) bool {
 	return true
 }
 
-// complete resolves what a checker inherits.
-func (c *checker) complete(r *realServer, outer checkDefaults) {
+// complete resolves what a checker inherits. It connects to the real server's
+// port as written, also where packets then go to the service's (keepalived
+// 2.2.7, measured): people check a server on another port that way.
+func (c *checker) complete(r *realServer, port uint16, outer checkDefaults) {
 	v := c.check.under(outer)
 	c.DelayLoop = orDefault(v.delayLoop, defaultDelayLoop)
 	c.Warmup = orDefault(v.warmup, c.DelayLoop)
@@ -206,7 +212,7 @@ func (c *checker) complete(r *realServer, outer checkDefaults) {
 		c.ConnectIP = r.Addr
 	}
 	if c.ConnectPort == 0 {
-		c.ConnectPort = r.Port
+		c.ConnectPort = port
 	}
 	host := c.host
 	if host == "" {

@@ -296,6 +296,26 @@ func TestSyncGroupWeights(t *testing.T) {
 	}
 }
 
+// TestCheckedPort holds checks to the port that is written, also where packets
+// then go to the service's.
+func TestCheckedPort(t *testing.T) {
+	for _, c := range []struct {
+		kind, port   string
+		server, want uint16
+	}{
+		{"DR", "8080", 80, 8080}, {"TUN", "8080", 80, 8080}, {"NAT", "8080", 8080, 8080}, {"NAT", "", 80, 80}, {"DR", "", 80, 80},
+	} {
+		cfg, diags := conf("virtual_server 192.0.2.1 80 {\n lb_algo rr\n lb_kind " + c.kind + "\n protocol TCP\n real_server 198.51.100.1 " + c.port + " {\n TCP_CHECK {\n }\n }\n}\n")
+		if cfg == nil {
+			t.Fatal(diags)
+		}
+		r := cfg.VirtualServers[0].RealServers[0]
+		if r.Port != c.server || r.Checkers[0].ConnectPort != c.want {
+			t.Errorf("%s, port %q: server %d, check %d", c.kind, c.port, r.Port, r.Checkers[0].ConnectPort)
+		}
+	}
+}
+
 func big(services, servers int) string {
 	var b strings.Builder
 	for s := range services {
