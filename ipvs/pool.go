@@ -2,6 +2,7 @@ package ipvs
 
 import (
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -187,8 +188,9 @@ func (r *real) weight() uint32 {
 	return uint32(min(max(w, 0), maxWeight))
 }
 
-// maxWeight is the largest weight that keepalived and ipvsadm accept.
-const maxWeight = 65535
+// maxWeight is the largest weight that the kernel takes; keepalived passes on
+// what is configured, also above the 65535 of the manual (2.2.7, measured).
+const maxWeight = math.MaxInt32
 
 // judge compares the weights that are up with the quorum. start is set when
 // the configuration is new: a service that is not up then gets its sorry

@@ -186,7 +186,7 @@ start -> 1=4 2=2 | VS up
 2 weight 0 -> 9=1 | VS down
 1 weight 100 -> 1=100 2=0 | VS up
 1 down -> 9=1 | 1 down, VS down
-1 weight 70000 -> 1=65535 2=0 | 1 up, VS up
+1 weight 70000 -> 1=70000 2=0 | 1 up, VS up
 1 up -> 1=4 2=0 |
 2 up -> 1=4 2=2 |`},
 		{"all checks of a server must be up", vs(1, 2).with(twoChecks), `
