@@ -1,0 +1,373 @@
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"holdfast/integration/lab"
+)
+
+// sides are daemons that run one configuration, each in a network of its own;
+// the first is the real keepalived. What is done to one is done to all.
+type sides struct {
+	t    *testing.T
+	list []*side
+}
+
+type side struct {
+	name   string
+	daemon lab.Daemon
+	toml   bool // it gets the TOML form of the configuration
+	net    *network
+	raw    *rawIPVS
+	web    *realServers
+	proc   *lab.Process
+	fifo   *os.File
+
+	mu    sync.Mutex
+	lines []string // read from the FIFO since the last comparison
+}
+
+// sideBySide is keepalived and the program under test called as keepalived;
+// with toml also the program under its own name, which then gets TOML.
+func sideBySide(t *testing.T, toml bool) *sides {
+	t.Helper()
+	s := &sides{t: t}
+	s.add(theirs(t), false)
+	s.add(ours(t), false)
+	if toml {
+		prog, err := program()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.add(lab.Holdfast(prog), true)
+	}
+	return s
+}
+
+func (s *sides) add(d lab.Daemon, toml bool) {
+	s.t.Helper()
+	n := directors(s.t, d.Name)
+	x := &side{name: d.Name, daemon: d, toml: toml, net: n, raw: rawIPVSOf(s.t, n.a), web: &realServers{host: n.a, list: map[string]*realServer{}}}
+	if toml {
+		x.name += " with TOML"
+	}
+	s.t.Cleanup(x.web.close)
+	note := "#!/bin/sh\necho \"$@\" >>" + n.a.Path("notes") + "\n"
+	check := "#!/bin/sh\nf=" + n.a.Path("exit") + ".$1\n[ -e $f ] || exit 0\nexit $(cat $f)\n"
+	for name, text := range map[string]string{"note": note, "check": check} {
+		if err := os.WriteFile(n.a.Path(name), []byte(text), 0o755); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	// Made beforehand, so that no line is written before it is read.
+	if err := syscall.Mkfifo(n.a.Path("fifo"), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	var err error
+	if x.fifo, err = os.OpenFile(n.a.Path("fifo"), os.O_RDWR, 0); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { x.fifo.Close() })
+	go x.readFIFO()
+	s.list = append(s.list, x)
+}
+
+// readFIFO collects lines. keepalived writes a NUL after each newline.
+func (x *side) readFIFO() {
+	buf := make([]byte, 1<<16)
+	for {
+		n, err := x.fifo.Read(buf)
+		if err != nil {
+			return
+		}
+		x.mu.Lock()
+		for line := range strings.SplitSeq(string(buf[:n]), "\n") {
+			if line = strings.Trim(line, "\x00"); line != "" {
+				x.lines = append(x.lines, line)
+			}
+		}
+		x.mu.Unlock()
+	}
+}
+
+// text is the configuration in the side's language, with the side's folder
+// for DIR.
+func (x *side) text(c confs) string {
+	text := c.conf
+	if x.toml {
+		text = c.toml
+	}
+	return strings.ReplaceAll(text, "DIR", x.net.a.Dir)
+}
+
+// confs is one configuration in both languages; toml may be missing where no
+// side asks for it.
+type confs struct{ conf, toml string }
+
+// start starts every daemon.
+func (s *sides) start(c confs, args ...string) {
+	s.t.Helper()
+	for _, x := range s.list {
+		d := x.daemon
+		file := "director.conf"
+		if x.toml {
+			file = "director.toml"
+		} else {
+			d.Args = append(slices.Clone(args), d.Args...)
+		}
+		var err error
+		if x.proc, err = x.net.a.StartDaemon(d, file, x.text(c)); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// reload gives every daemon another configuration.
+func (s *sides) reload(c confs) {
+	s.t.Helper()
+	for _, x := range s.list {
+		file := "director.conf"
+		if x.toml {
+			file = "director.toml"
+		}
+		if err := os.WriteFile(x.net.a.Path(file), []byte(x.text(c)), 0o644); err != nil {
+			s.t.Fatal(err)
+		}
+		if err := x.proc.Signal(syscall.SIGHUP); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// stop stops every daemon and compares what is left.
+func (s *sides) stop(want ...string) {
+	s.t.Helper()
+	for _, x := range s.list {
+		if exit, err := x.proc.Stop(15 * time.Second); err != nil || exit != 0 {
+			s.t.Errorf("%s: stop: exit %d, %v", x.name, exit, err)
+		}
+	}
+	s.same("after the stop", 0, want...)
+}
+
+// each does something on every side.
+func (s *sides) each(f func(*side) error) {
+	s.t.Helper()
+	for _, x := range s.list {
+		if err := f(x); err != nil {
+			s.t.Fatalf("%s: %v", x.name, err)
+		}
+	}
+}
+
+// run runs a command in every director.
+func (s *sides) run(args ...string) {
+	s.t.Helper()
+	s.each(func(x *side) error {
+		_, err := x.net.a.Output(s.t.Context(), args...)
+		return err
+	})
+}
+
+// exits has the check program answer for a name; -1 for 0, as in the beginning.
+func (s *sides) exits(name string, code int) {
+	s.t.Helper()
+	s.each(func(x *side) error {
+		if code < 0 {
+			return os.Remove(x.net.a.Path("exit." + name))
+		}
+		// Whole at once: the check may run at any moment.
+		tmp := x.net.a.Path("exit.new")
+		if err := os.WriteFile(tmp, fmt.Append(nil, code), 0o644); err != nil {
+			return err
+		}
+		return os.Rename(tmp, x.net.a.Path("exit."+name))
+	})
+}
+
+// servers sets how real servers answer.
+func (s *sides) servers(how answer, addrs ...string) {
+	s.t.Helper()
+	s.each(func(x *side) error {
+		for _, a := range addrs {
+			if err := x.web.set(a, how); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// state is everything that is compared.
+func (x *side) state() (table, news []string, err error) {
+	if table, err = x.raw.lines(); err != nil {
+		return nil, nil, err
+	}
+	x.mu.Lock()
+	for _, l := range x.lines {
+		news = append(news, "fifo: "+l)
+	}
+	x.mu.Unlock()
+	notes, err := os.ReadFile(x.net.a.Path("notes"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, nil, err
+	}
+	for line := range strings.Lines(string(notes)) {
+		news = append(news, "script: "+strings.TrimSpace(line))
+	}
+	slices.Sort(news) // the order of two services' news is chance
+	return table, news, nil
+}
+
+// same waits for settle, and then until every side has the same table and has
+// told the same since the last call; and requires that the table has lines
+// that contain each text of want, or, after "no ", that none does.
+func (s *sides) same(when string, settle time.Duration, want ...string) {
+	s.t.Helper()
+	time.Sleep(settle)
+	var tables, news [][]string
+	equal := lab.WaitFor(15*time.Second, func() bool {
+		tables, news = nil, nil
+		for _, x := range s.list {
+			a, b, err := x.state()
+			if err != nil {
+				s.t.Fatalf("%s: %v", x.name, err)
+			}
+			tables, news = append(tables, a), append(news, b)
+		}
+		for i := range s.list {
+			if !slices.Equal(tables[0], tables[i]) || !slices.Equal(news[0], news[i]) {
+				time.Sleep(200 * time.Millisecond)
+				return false
+			}
+		}
+		for _, w := range want {
+			if !holds(tables[0], w) {
+				time.Sleep(200 * time.Millisecond)
+				return false
+			}
+		}
+		return true
+	})
+	if !equal {
+		for i, x := range s.list[1:] {
+			if d := cmp.Diff(tables[0], tables[i+1]); d != "" {
+				s.t.Errorf("%s: table (-keepalived +%s):\n%s", when, x.name, d)
+			}
+			if d := cmp.Diff(news[0], news[i+1]); d != "" {
+				s.t.Errorf("%s: news (-keepalived +%s):\n%s", when, x.name, d)
+			}
+		}
+		for _, w := range want {
+			if !holds(tables[0], w) {
+				s.t.Errorf("%s: keepalived's table: want %q:\n%s", when, w, strings.Join(tables[0], "\n"))
+			}
+		}
+	}
+	s.t.Logf("%s: %d lines of table, %d of news", when, len(tables[0]), len(news[0]))
+	s.each(func(x *side) error {
+		x.mu.Lock()
+		x.lines = nil
+		x.mu.Unlock()
+		err := os.Remove(x.net.a.Path("notes"))
+		if errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
+		return err
+	})
+}
+
+// holds reports whether a line contains the text; with "no " before it,
+// whether none does.
+func holds(table []string, want string) bool {
+	text, absent := strings.CutPrefix(want, "no ")
+	return slices.ContainsFunc(table, func(l string) bool { return strings.Contains(l, text) }) != absent
+}
+
+// answer is how a real server answers.
+type answer struct {
+	closed bool // connections are refused
+	status int  // default 200
+	body   string
+}
+
+// realServers are web servers at addresses of their own on one host.
+type realServers struct {
+	host *lab.Host
+	list map[string]*realServer
+}
+
+type realServer struct {
+	listener net.Listener
+	mu       sync.Mutex
+	how      answer
+}
+
+func (w *realServers) set(at string, how answer) error {
+	s := w.list[at]
+	if s == nil {
+		addr, err := netip.ParseAddrPort(at)
+		if err != nil {
+			return err
+		}
+		if err := w.host.AddAddr("lo", netip.PrefixFrom(addr.Addr(), addr.Addr().BitLen()).String()); err != nil && !errors.Is(err, syscall.EEXIST) {
+			return err
+		}
+		s = &realServer{}
+		w.list[at] = s
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.how = how
+	switch {
+	case how.closed && s.listener != nil:
+		err := s.listener.Close()
+		s.listener = nil
+		return err
+	case !how.closed && s.listener == nil:
+		err := w.host.Do(func() (err error) {
+			s.listener, err = net.Listen("tcp", at)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		server := &http.Server{Handler: s, ReadHeaderTimeout: 5 * time.Second}
+		server.SetKeepAlivesEnabled(false)
+		go server.Serve(s.listener) //nolint:errcheck // it ends with its listener
+	}
+	return nil
+}
+
+func (s *realServer) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	how := s.how
+	s.mu.Unlock()
+	if how.status != 0 {
+		w.WriteHeader(how.status)
+	}
+	fmt.Fprint(w, how.body)
+}
+
+func (w *realServers) close() {
+	for _, s := range w.list {
+		s.mu.Lock()
+		if s.listener != nil {
+			s.listener.Close()
+		}
+		s.mu.Unlock()
+	}
+}
