@@ -60,7 +60,7 @@ func newDirector(t *testing.T) *director {
 // notify.log.
 func (d *director) conf(text string) {
 	d.t.Helper()
-	script := fmt.Sprintf("#!/bin/sh\necho \"$2 $3 $(umask) $(awk '/SigIgn/{print $2}' /proc/self/status)${HOLDFAST_ROLE}${HOLDFAST_BACKGROUND}\" >> %s\n", d.Path("notify.log"))
+	script := fmt.Sprintf("#!/bin/sh\necho \"$2 $3 $4 $(umask) $(awk '/SigIgn/{print $2}' /proc/self/status)${HOLDFAST_ROLE}${HOLDFAST_BACKGROUND}\" >> %s\n", d.Path("notify.log"))
 	if err := os.WriteFile(d.Path("notify.sh"), []byte(script), 0o755); err != nil {
 		d.t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestRunsInTheBackgroundAsKeepalivedDoes(t *testing.T) {
 	syscall.Kill(parent, syscall.SIGTERM)
 	d.until("the end", func() bool { return len(d.left()) == 0 && !d.has() })
 	// keepalived's umask, no signal ignored, nothing of ours in the environment.
-	const tail = " 0177 0000000000000000\n"
+	const tail = " 255 0177 0000000000000000\n"
 	if want := "A MASTER" + tail + "A STOP" + tail; d.notified() != want {
 		t.Errorf("notified %q, want %q", d.notified(), want)
 	}
@@ -201,7 +201,7 @@ func TestDontReleaseKeepsTheAddressesAndSaysNothing(t *testing.T) {
 	}
 	p := d.start("-n", "-l", "-V", "-u", "022")
 	d.until("the VIP", d.has)
-	d.until("MASTER", func() bool { return strings.Contains(d.notified(), "MASTER 0022") })
+	d.until("MASTER", func() bool { return strings.Contains(d.notified(), "MASTER 255 0022") })
 	if code, err := p.Stop(10 * time.Second); err != nil || code != 0 {
 		t.Fatalf("exit %d, %v", code, err)
 	}
@@ -255,7 +255,7 @@ func TestChildrenReleaseWholeHoweverOftenTheyAreTold(t *testing.T) {
 		if d.has() {
 			t.Error("the VIP is left")
 		}
-		if !strings.HasSuffix(strings.TrimSpace(d.notified()), "A STOP 0177 0000000000000000") {
+		if !strings.HasSuffix(strings.TrimSpace(d.notified()), "A STOP 255 0177 0000000000000000") {
 			t.Errorf("notified %q", d.notified())
 		}
 	}
@@ -301,5 +301,29 @@ func TestStatesThatAreNotTheProtocols(t *testing.T) {
 	d.until("the VIP again", d.has)
 	if code, err := p.Stop(10 * time.Second); err != nil || code != 0 || d.has() || len(d.left()) > 0 {
 		t.Errorf("exit %d, %v, VIP %t, left %v", code, err, d.has(), d.left())
+	}
+}
+
+// keepalived's words for an instance that a reload removed: FAULT, or DELETED
+// with notify_deleted, with the priority it had.
+func TestInstancesThatAReloadRemoves(t *testing.T) {
+	d := newDirector(t)
+	more := func(name string, vrid int, line string) string {
+		return fmt.Sprintf("vrrp_instance %s {\n interface eth0\n version 3\n advert_int 0.1\n priority 120\n virtual_router_id %d\n virtual_ipaddress {\n 10.0.0.%d\n }\n %s\n NOTIFY\n}\n", name, vrid, 100+vrid, line)
+	}
+	d.conf(fast + more("B", 6, "") + more("C", 7, "notify_deleted"))
+	p := d.start("-n", "-l")
+	d.until("all masters", func() bool { return strings.Count(d.notified(), "MASTER") == 3 })
+	d.conf(fast)
+	p.Signal(syscall.SIGHUP)
+	d.until("both told", func() bool {
+		return strings.Contains(d.notified(), "B FAULT 120 ") && strings.Contains(d.notified(), "C DELETED 120 ")
+	})
+	if n := strings.Count(d.notified(), "A "); n != 1 || !d.has() {
+		t.Errorf("the instance that stayed was disturbed: %q", d.notified())
+	}
+	list, err := d.Addrs("eth0")
+	if err != nil || slices.Contains(list, netip.MustParseAddr("10.0.0.106")) {
+		t.Errorf("addresses %v, %v", list, err)
 	}
 }

@@ -85,7 +85,8 @@ func (e *Engine) reload(now time.Time, cfg Config) error {
 // remove releases a router that is no longer configured.
 func (e *Engine) remove(now time.Time, r *router) {
 	e.turn++ // its last word is no repetition
-	from := r.core.Status().Told
+	was := r.core.Status()
+	from := was.Told
 	e.acts = e.dir.Remove(now, r.id, e.acts)
 	// The change is told below, as a deletion.
 	e.acts = slices.DeleteFunc(e.acts, func(a vrrp.Action) bool {
@@ -95,7 +96,7 @@ func (e *Engine) remove(now time.Time, r *router) {
 	e.shutGate(r)
 	e.routers[r.id] = nil
 	e.log.Info("removed", append(r.attrs(), "from", from.String())...)
-	e.tell(Change{Time: now, Name: r.cfg.Name, From: from, To: vrrp.Init, Reason: vrrp.ReasonShutdown, Deleted: true})
+	e.tell(Change{Time: now, Name: r.cfg.Name, From: from, To: vrrp.Init, Reason: vrrp.ReasonShutdown, Priority: was.EffectivePriority, Deleted: true})
 }
 
 // update changes a router in place.
