@@ -66,7 +66,7 @@ func TestAChildThatDiesAgainAndAgainIsReplacedMoreAndMoreSeldom(t *testing.T) {
 	d := newDaemon(t, "exit=3")
 	d.set("exit=3", true, false)
 	began := time.Now()
-	go d.run()
+	d.launch()
 	for range 1000 {
 		b, _ := os.ReadFile(d.path("vrrp.log"))
 		if n := strings.Count(string(b), "exit 3"); n == 4 { // at 0, 0, 1 and 3 s
@@ -132,8 +132,7 @@ func TestAChildThatDoesNotStopIsKilled(t *testing.T) {
 // A daemon counts as up when its children work, not when they were started.
 func TestUpWhenTheChildrenWork(t *testing.T) {
 	d := newDaemon(t, "slow")
-	done := make(chan struct{})
-	go func() { defer close(done); d.run() }()
+	d.launch()
 	d.told(role.LVS, "peer")
 	select {
 	case <-d.up:
@@ -141,7 +140,6 @@ func TestUpWhenTheChildrenWork(t *testing.T) {
 	case <-time.After(300 * time.Millisecond):
 	}
 	d.signal(syscall.SIGTERM)
-	<-done
 	if code := d.wait(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}

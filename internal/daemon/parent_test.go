@@ -68,7 +68,7 @@ func play(r role.Role) int {
 		c.Parent.Send(ipc.Message{Type: ipc.TypeReady}, nil)
 	}
 	if r == role.VRRP {
-		held, _ := ipc.New(ipc.TypeHeld, ipc.Held{Router: "VI_1", Master: true, Alive: time.Minute, Addresses: []link.Address{{Ifindex: 1 << 30, Prefix: netip.MustParsePrefix("192.0.2.10/32")}}})
+		held, _ := ipc.New(ipc.TypeHeld, []ipc.Held{{Router: "VI_1", Master: true, Alive: time.Minute, Addresses: []link.Address{{Ifindex: 1 << 30, Prefix: netip.MustParsePrefix("192.0.2.10/32")}}}})
 		c.Parent.Send(held, nil)
 	} else {
 		owned, _ := ipc.New(ipc.TypeOwned, []string{"tcp 192.0.2.10:80"})
@@ -114,7 +114,7 @@ func play(r role.Role) int {
 			}
 			var last ipc.Message
 			if r == role.VRRP {
-				last, _ = ipc.New(ipc.TypeHeld, ipc.Held{Router: "VI_1"})
+				last, _ = ipc.New(ipc.TypeHeld, []ipc.Held{{Router: "VI_1"}})
 				c.Parent.Send(last, nil)
 				c.Parent.Send(ipc.Message{Type: ipc.TypeReleased}, nil)
 			} else {
@@ -171,7 +171,7 @@ func newDaemon(t *testing.T, routerID string) *daemonUnderTest {
 // run starts the daemon and waits until it is up or has ended.
 func (d *daemonUnderTest) run() *daemonUnderTest {
 	d.t.Helper()
-	go func() { d.exit <- Run(d.opts, slog.New(slog.NewTextHandler(d.t.Output(), nil))) }()
+	d.launch()
 	select {
 	case <-d.up:
 	case code := <-d.exit:
@@ -179,6 +179,12 @@ func (d *daemonUnderTest) run() *daemonUnderTest {
 	case <-time.After(20 * time.Second):
 		d.t.Fatal("the parent does not come up")
 	}
+	return d
+}
+
+// launch starts the daemon.
+func (d *daemonUnderTest) launch() {
+	go func() { d.exit <- Run(d.opts, slog.New(slog.NewTextHandler(d.t.Output(), nil))) }()
 	d.t.Cleanup(func() {
 		select {
 		case <-d.exit:
@@ -187,7 +193,6 @@ func (d *daemonUnderTest) run() *daemonUnderTest {
 			d.wait()
 		}
 	})
-	return d
 }
 
 func start(t *testing.T, routerID string) *daemonUnderTest { return newDaemon(t, routerID).run() }

@@ -23,7 +23,7 @@ const (
 	// TypeReleased [vrrp to parent]: adverts and addresses are gone, only
 	// notify scripts are still running.
 	TypeReleased = "released"
-	// TypeHeld [vrrp to parent, Held]: what the parent has to remove should
+	// TypeHeld [vrrp to parent, []Held]: what the parent has to remove should
 	// the vrrp process die and not come back in time.
 	TypeHeld = "held"
 	// TypeRouters [vrrp to lvs, Routers]: states of virtual routers.

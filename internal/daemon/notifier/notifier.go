@@ -31,8 +31,9 @@ type Notifier struct {
 	fifos   *notify.FIFOs
 	cancel  context.CancelFunc
 
-	mu     sync.Mutex
-	global config.GlobalDefs
+	mu          sync.Mutex
+	global      config.GlobalDefs
+	user, group string // ScriptUser of global: hundreds of changes at once need it
 }
 
 // New returns a Notifier without pipes; Configure opens them.
@@ -47,8 +48,9 @@ func New(log *slog.Logger) *Notifier {
 // Configure takes over the settings and opens, keeps and closes pipes. Those
 // with readers that another process starts have no Script.
 func (n *Notifier) Configure(g config.GlobalDefs, pipes ...config.FIFO) {
+	name, group := ScriptUser(g)
 	n.mu.Lock()
-	n.global = g
+	n.global, n.user, n.group = g, name, group
 	n.mu.Unlock()
 	var cfgs []notify.FIFOConfig
 	for _, p := range pipes {
@@ -73,12 +75,16 @@ func (n *Notifier) Configure(g config.GlobalDefs, pipes ...config.FIFO) {
 	}
 }
 
-// Command turns a configured command into one to run, with the user it runs as.
+// Command turns a configured command into one to run, with the user it runs
+// as; none stays none.
 func (n *Notifier) Command(c config.Command) notify.Command {
+	if !c.Set() {
+		return notify.Command{}
+	}
 	out := notify.Command{Args: c.Args, Shell: c.Shell, User: c.User, Group: c.Group}
 	if out.User == "" {
 		n.mu.Lock()
-		out.User, out.Group = ScriptUser(n.global)
+		out.User, out.Group = n.user, n.group
 		n.mu.Unlock()
 	}
 	return out

@@ -12,6 +12,7 @@ import (
 // rename or another list of addresses is no change of state and is told by
 // nothing else.
 func (t *teller) reconcile(st engine.Status) {
+	t.flush()
 	states := map[string]ipc.RouterState{}
 	for i := range st.Routers {
 		r := &st.Routers[i]
@@ -27,12 +28,13 @@ func (t *teller) reconcile(st engine.Status) {
 			h.Alive = aliveWindow(in)
 			h.Addresses = r.Wanted
 		}
-		_ = t.parent.PostBody(ipc.TypeHeld, h)
+		t.held = append(t.held, h)
 	}
 	for name := range t.states {
 		if _, ok := states[name]; !ok {
-			_ = t.parent.PostBody(ipc.TypeHeld, ipc.Held{Router: name, Addresses: []link.Address{}})
+			t.held = append(t.held, ipc.Held{Router: name, Addresses: []link.Address{}})
 		}
 	}
 	t.states = states
+	t.flush()
 }

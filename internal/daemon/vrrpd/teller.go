@@ -28,6 +28,8 @@ type teller struct {
 	cfg     *config.Config
 	byName  map[string]*config.VRRPInstance
 	states  map[string]ipc.RouterState
+	routers []ipc.RouterState // to be told to lvs
+	held    []ipc.Held        // to be told to the parent
 }
 
 func newTeller(boot role.Boot, parent, peer *ipc.Mailbox, n *transitions) *teller {
@@ -80,6 +82,7 @@ func (t *teller) run() {
 		for _, f := range batch {
 			f()
 		}
+		t.flush()
 		t.mu.Lock()
 	}
 }
@@ -129,7 +132,7 @@ func (t *teller) tellState(c engine.Change) {
 		st = t.stateOf(in, st.Master)
 		t.states[c.Name] = st
 	}
-	_ = t.peer.PostBody(ipc.TypeRouters, ipc.Routers{States: []ipc.RouterState{st}})
+	t.routers = append(t.routers, st)
 }
 
 func (t *teller) stateOf(in *config.VRRPInstance, master bool) ipc.RouterState {
@@ -146,6 +149,7 @@ func (t *teller) stateOf(in *config.VRRPInstance, master bool) ipc.RouterState {
 // retell tells lvs every state anew, after either side was replaced or the
 // configuration changed.
 func (t *teller) retell() {
+	t.flush()
 	all := ipc.Routers{States: []ipc.RouterState{}}
 	for name, st := range t.states {
 		if in := t.byName[name]; in != nil {
@@ -163,7 +167,20 @@ func (t *teller) tellHeld(c engine.Change) {
 			h.Alive = aliveWindow(in)
 		}
 	}
-	_ = t.parent.PostBody(ipc.TypeHeld, h)
+	t.held = append(t.held, h)
+}
+
+// flush tells the other processes what has changed since the last one: a
+// takeover of hundreds of routers is one message to each and not hundreds.
+func (t *teller) flush() {
+	if len(t.routers) > 0 {
+		_ = t.peer.PostBody(ipc.TypeRouters, ipc.Routers{States: t.routers})
+		t.routers = t.routers[:0]
+	}
+	if len(t.held) > 0 {
+		_ = t.parent.PostBody(ipc.TypeHeld, t.held)
+		t.held = t.held[:0]
+	}
 }
 
 // aliveWindow is how long after the death of this process every peer still
