@@ -97,14 +97,14 @@ func (c *Capture) configure() error {
 func (c *Capture) run() {
 	buf, oob := make([]byte, 65536), make([]byte, 256)
 	for {
+		select {
+		case <-c.done:
+			return
+		default: // the receive timeout brings us back here even on a silent wire
+		}
 		n, oobn, _, from, err := unix.Recvmsg(c.fd, buf, oob, 0)
 		switch {
 		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
-			select {
-			case <-c.done:
-				return
-			default:
-			}
 			continue
 		case errors.Is(err, unix.ENETDOWN):
 			continue // a port was set down
