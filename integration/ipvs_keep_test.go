@@ -1,0 +1,270 @@
+package integration
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"holdfast/integration/lab"
+)
+
+// TestIPVSKept is about what must not change in the kernel, and when changes
+// come.
+func TestIPVSKept(t *testing.T) {
+	lab.Require(t, "ipvsadm", "nginx")
+	if inIPVS(t, 5*time.Minute) {
+		return
+	}
+	t.Run("untouched and repaired", func(t *testing.T) {
+		t.Parallel()
+		keptTable(t)
+	})
+	t.Run("follows the master", func(t *testing.T) {
+		t.Parallel()
+		followMaster(t)
+	})
+}
+
+// keptTable has a reload that changes nothing and the death of the lvs
+// process: the kernel is asked but not told anything, and a connection lives
+// on. Then another program changes the table.
+func keptTable(t *testing.T) {
+	n, _, conf := direct(t)
+	client := n.host("client", "02:00:00:00:00:99", "192.0.2.99/24")
+	p := n.start(n.a, ours(t), conf, pidFiles(n.a)...)
+	n.holder(vip, "a", 30*time.Second)
+	raw := rawIPVSOf(t, n.a)
+	time.Sleep(5 * time.Second) // the first checks
+	before := tableOf(t, raw)
+	if len(before) != 4 {
+		t.Fatalf("the table is not a service, two servers and timeouts:\n%s", strings.Join(before, "\n"))
+	}
+	tap := tapNetlink(t, n.a)
+	var conn net.Conn
+	if err := client.Do(func() (err error) {
+		conn, err = net.DialTimeout("tcp", vip.String()+":80", 5*time.Second)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+
+	if err := p.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(3 * time.Second)
+	says(t, p, "reloaded")
+	if w := writesOf(tap.heard()); len(w) > 0 {
+		t.Errorf("a reload that changes nothing tells the kernel %v", w)
+	}
+	pid := pidIn(n.a.Path("lvs.pid"))
+	if pid == 0 {
+		t.Fatal("no pid of the lvs process")
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if !lab.WaitFor(20*time.Second, func() bool {
+		next := pidIn(n.a.Path("lvs.pid"))
+		return next != 0 && next != pid
+	}) {
+		t.Fatal("the lvs process is not replaced")
+	}
+	time.Sleep(6 * time.Second) // it reads the table and checks the servers
+	heard := tap.heard()
+	if w := writesOf(heard); len(w) > 0 {
+		t.Errorf("the new lvs process tells the kernel %v", w)
+	}
+	if !slices.ContainsFunc(heard, func(a asked) bool { return a.ipvs && a.command == ipvsGetService }) {
+		t.Errorf("the new lvs process has not read the table: %v", heard)
+	}
+	if after := tableOf(t, raw); !slices.Equal(before, after) {
+		t.Errorf("the table was\n%s\nand is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
+	}
+	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fprint(conn, "GET / HTTP/1.0\r\n\r\n"); err != nil {
+		t.Error(err)
+	} else if answer, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || answer.StatusCode != 200 {
+		t.Errorf("the connection did not live on: %v", err)
+	}
+
+	// Another program's doings: ours is repaired within a minute, theirs stays.
+	for _, args := range []string{
+		"-e -t " + vip.String() + ":80 -r 192.0.2.21:80 -g -w 9",
+		"-d -t " + vip.String() + ":80 -r 192.0.2.22:80",
+		"-A -t 192.0.2.222:25 -s rr",
+	} {
+		if _, err := n.a.Output(t.Context(), append([]string{"ipvsadm"}, strings.Fields(args)...)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !lab.WaitFor(80*time.Second, func() bool {
+		time.Sleep(500 * time.Millisecond)
+		return slices.Equal(before, slices.DeleteFunc(tableOf(t, raw), func(l string) bool { return strings.Contains(l, "192.0.2.222") }))
+	}) {
+		t.Errorf("not repaired: %s", strings.Join(tableOf(t, raw), "\n"))
+	}
+	says(t, p, "changed by another program")
+	says(t, p, "left alone")
+	if exit, err := p.Stop(15 * time.Second); err != nil || exit != 0 {
+		t.Errorf("stop: exit %d, %v", exit, err)
+	}
+	if left := strings.Join(tableOf(t, raw), "\n"); strings.Contains(left, vip.String()) || !strings.Contains(left, "192.0.2.222") {
+		t.Errorf("left after the stop:\n%s", left)
+	}
+}
+
+func tableOf(t *testing.T, r *rawIPVS) []string {
+	t.Helper()
+	table, err := r.lines()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+func writesOf(list []asked) []asked {
+	return slices.DeleteFunc(slices.Clone(list), func(a asked) bool { return !a.writes() })
+}
+
+// followConf is a director in TOML: one service at the virtual address and one
+// at an address without a virtual router.
+const followConf = `
+[global_defs]
+router_id = "lab"
+
+[vrrp_instance.VI_1]
+state = "BACKUP"
+interface = "eth0"
+virtual_router_id = 51
+priority = PRIORITY
+advert_int = 1
+virtual_ipaddress = ["192.0.2.100/24"]
+
+[[virtual_server]]
+ip = "192.0.2.100"
+port = 80
+lb_algo = "wlc"
+lb_kind = "DR"
+protocol = "TCP"
+real_server = [{ ip = "192.0.2.21", port = 80 }, { ip = "192.0.2.22", port = 80, weight = 3 }]
+
+[[virtual_server]]
+ip = "192.0.2.250"
+port = 80
+lb_algo = "rr"
+lb_kind = "DR"
+protocol = "TCP"
+real_server = [{ ip = "192.0.2.21", port = 80 }]
+`
+
+// followMaster has the table of the virtual address on the master alone: there
+// before the address, gone after it.
+func followMaster(t *testing.T) {
+	n := directors(t, "follow")
+	prog, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosts := []*lab.Host{n.a, n.b}
+	raws, taps, procs := make([]*rawIPVS, 2), make([]*netlinkTap, 2), make([]*lab.Process, 2)
+	start := func(i int) {
+		t.Helper()
+		conf := strings.Replace(followConf, "PRIORITY", []string{"150", "100"}[i], 1)
+		if procs[i], err = hosts[i].StartDaemon(lab.Holdfast(prog), "director.toml", conf); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// has waits until a director has the number of lines that name an address.
+	has := func(i int, addr string, want int) {
+		t.Helper()
+		count := 0
+		if !lab.WaitFor(5*time.Second, func() bool {
+			count = 0
+			for _, l := range tableOf(t, raws[i]) {
+				if strings.Contains(l, addr+" ") {
+					count++
+				}
+			}
+			return count == want
+		}) {
+			t.Errorf("%s: %d lines about %s, want %d:\n%s", hosts[i].Name, count, addr, want, strings.Join(tableOf(t, raws[i]), "\n"))
+		}
+	}
+	const full = 3 // a service and two servers
+	for i := range hosts {
+		raws[i], taps[i] = rawIPVSOf(t, hosts[i]), tapNetlink(t, hosts[i])
+	}
+	start(0)
+	start(1)
+	n.holder(vip, "a", 30*time.Second)
+	for i, want := range []int{full, 0} {
+		has(i, vip.String(), want)
+		has(i, "192.0.2.250", 2)
+	}
+	tableFirst(t, "a at start", taps[0].heard())
+	taps[1].heard()
+
+	if _, err := procs[0].Crash(); err != nil {
+		t.Fatal(err)
+	}
+	n.holder(vip, "b", 20*time.Second)
+	has(1, vip.String(), full)
+	tableFirst(t, "b on takeover", taps[1].heard())
+
+	// What the crashed director left is removed or taken over by the next one.
+	if err := n.a.Restore(); err != nil {
+		t.Fatal(err)
+	}
+	taps[0].heard()
+	start(0)
+	n.holder(vip, "a", 30*time.Second)
+	has(0, vip.String(), full)
+	has(1, vip.String(), 0)
+	has(1, "192.0.2.250", 2)
+	list := taps[1].heard()
+	removed, gone := first(list, false, unix.RTM_DELADDR), last(list, true, ipvsDelService)
+	if removed < 0 || gone < 0 || gone < removed {
+		t.Errorf("b removes its address as request %d and the table as request %d", removed, gone)
+	}
+	for i, p := range procs {
+		if exit, err := p.Stop(15 * time.Second); err != nil || exit != 0 {
+			t.Errorf("stop: exit %d, %v", exit, err)
+		}
+		has(i, vip.String(), 0)
+		has(i, "192.0.2.250", 0)
+	}
+}
+
+func first(list []asked, ipvs bool, command int) int {
+	return slices.IndexFunc(list, func(a asked) bool { return a.about(ipvs, command, vip.As4()) })
+}
+
+func last(list []asked, ipvs bool, command int) int {
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i].about(ipvs, command, vip.As4()) {
+			return i
+		}
+	}
+	return -1
+}
+
+// tableFirst requires that the service and its servers were asked for before
+// the address.
+func tableFirst(t *testing.T, when string, list []asked) {
+	t.Helper()
+	service, server, addr := first(list, true, ipvsNewService), last(list, true, ipvsNewDest), first(list, false, unix.RTM_NEWADDR)
+	if service < 0 || server < 0 || addr < 0 || service > addr || server > addr {
+		t.Errorf("%s: service, last server and address are requests %d, %d and %d of\n%v", when, service, server, addr, list)
+	}
+}
