@@ -147,11 +147,14 @@ func (p *Process) Tree() []int {
 	return pids
 }
 
-// Kill ends the whole tree with SIGKILL, the root first, so that it cannot
-// replace what it lost.
+// Kill ends the whole tree with SIGKILL. It is stopped first, the root before
+// all, so that nobody replaces what was lost or cleans up after the dead.
 func (p *Process) Kill() error {
 	if p.Running() {
 		_ = syscall.Kill(p.Pid, syscall.SIGSTOP)
+	}
+	for _, pid := range p.Tree() {
+		_ = syscall.Kill(pid, syscall.SIGSTOP)
 	}
 	ok := WaitFor(5*time.Second, func() bool {
 		pids := p.Tree()
