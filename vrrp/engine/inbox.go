@@ -37,15 +37,22 @@ type reloadNote struct {
 	done chan<- error
 }
 
-func (e *Engine) put(n note) {
+func (e *Engine) put(n ...note) {
 	e.inbox.mu.Lock()
-	e.inbox.notes = append(e.inbox.notes, n)
+	e.inbox.notes = append(e.inbox.notes, n...)
 	e.inbox.mu.Unlock()
 	e.wire.Wake()
 }
 
-// Applied takes the applier's answer. Any goroutine.
-func (e *Engine) Applied(a link.Applied) { e.put(note{applied: &a}) }
+// Applied takes answers of the applier; those of one batch are handled in one
+// turn. list is the engine's from now on. Any goroutine.
+func (e *Engine) Applied(list ...link.Applied) {
+	notes := make([]note, len(list))
+	for i := range list {
+		notes[i].applied = &list[i]
+	}
+	e.put(notes...)
+}
 
 // Track tells that the tracked thing key ("script NAME") is up or not, to
 // every router and group that tracks it. Any goroutine.

@@ -16,7 +16,7 @@ import (
 // to be added, then all that is to be removed.
 type NetlinkApplier struct {
 	log    *slog.Logger
-	answer func(Applied)
+	answer func([]Applied)
 
 	mu      sync.Mutex
 	waiting []request // in order of the owners' first Set; one for each owner
@@ -39,9 +39,10 @@ type request struct {
 var _ Applier = (*NetlinkApplier)(nil)
 
 // NewApplier opens an applier. It needs CAP_NET_ADMIN. answer is called from
-// the applier's goroutine for every Set that no newer one of its owner has
-// replaced, after the kernel is done; log may be nil.
-func NewApplier(log *slog.Logger, answer func(Applied)) (*NetlinkApplier, error) {
+// the applier's goroutine after every batch that the kernel is done with: one
+// answer for every Set that no newer one of its owner has replaced. It may keep
+// the slice; log may be nil.
+func NewApplier(log *slog.Logger, answer func([]Applied)) (*NetlinkApplier, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -120,9 +121,11 @@ func (a *NetlinkApplier) round() {
 	a.work.Lock()
 	errs := a.carryOut(reqs)
 	a.work.Unlock()
+	answers := make([]Applied, len(reqs))
 	for i, r := range reqs {
-		a.answer(Applied{Owner: r.owner, Gen: r.gen, Err: errs[i]})
+		answers[i] = Applied{Owner: r.owner, Gen: r.gen, Err: errs[i]}
 	}
+	a.answer(answers)
 }
 
 // carryOut changes the kernel's addresses for reqs; it returns one error for

@@ -15,7 +15,11 @@ import (
 func applierIn(t testing.TB) (*NetlinkApplier, chan Applied) {
 	t.Helper()
 	answers := make(chan Applied, 64)
-	a, err := NewApplier(nil, func(x Applied) { answers <- x })
+	a, err := NewApplier(nil, func(list []Applied) {
+		for _, x := range list {
+			answers <- x
+		}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@
 // there and none of them blocks, but Wait. Announce and Set are called there as
 // well and return at once: what takes longer is done by a goroutine that the
 // Announcer or the Applier owns and that ends with its Close. An Applier
-// answers through the function that it was given, from its own goroutine; a
+// answers a whole batch through the function that it was given, from its own goroutine; a
 // Watcher calls the function given to Watch on the goroutine that called
 // Watch, which blocks until it is stopped. Both make one call at a time and
 // wait for it to return.

@@ -16,8 +16,9 @@ import (
 
 const (
 	watchBuffer = 4 << 20
-	// watchPause is the least time between two readings: a batch of 255
-	// addresses makes 255 messages.
+	// watchPause is the least time between two readings, and before one for the
+	// sake of addresses: a batch of 255 addresses makes 255 messages, most often
+	// while this process has better things to do.
 	watchPause = 5 * time.Millisecond
 	watchRetry = 200 * time.Millisecond // after a socket that could not be opened or read
 )
@@ -159,22 +160,30 @@ func (w *NetlinkWatcher) read(conn *mdnetlink.Conn, stop <-chan struct{}, tell f
 		case <-ended:
 		}
 	}()
-	news, failed := make(chan struct{}, 1), make(chan error, 1)
+	news, failed := make(chan bool, 1), make(chan error, 1) // news: of an interface
 	go func() {
 		for {
-			if _, err := conn.Receive(); err != nil {
+			msgs, err := conn.Receive()
+			if err != nil {
 				failed <- err
 				return
 			}
 			select {
-			case news <- struct{}{}:
+			case news <- slices.ContainsFunc(msgs, ofInterface):
 			default: // one that was not seen yet does for both
 			}
 		}
 	}()
 	for {
 		select {
-		case <-news:
+		case now := <-news:
+			if !now {
+				time.Sleep(watchPause)
+				select {
+				case <-news:
+				default:
+				}
+			}
 			if !tell() {
 				_ = conn.SetReadDeadline(time.Unix(1, 0))
 				<-failed
@@ -190,6 +199,11 @@ func (w *NetlinkWatcher) read(conn *mdnetlink.Conn, stop <-chan struct{}, tell f
 			return
 		}
 	}
+}
+
+// ofInterface says whether news are of an interface and not of an address.
+func ofInterface(m mdnetlink.Message) bool {
+	return m.Header.Type == unix.RTM_NEWLINK || m.Header.Type == unix.RTM_DELLINK
 }
 
 // sameInterface says whether nothing that a reader could see has changed.

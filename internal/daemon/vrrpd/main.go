@@ -141,7 +141,7 @@ func (p *process) open(deps *engine.Deps) (closeAll func(), err error) {
 	}
 	closers = append(closers, announcer.Close)
 	// It answers the engine only, which exists when it first asks.
-	applier, err := link.NewApplier(p.log, func(a link.Applied) { p.engine.Applied(a) })
+	applier, err := link.NewApplier(p.log, func(list []link.Applied) { p.engine.Applied(list...) })
 	if err != nil {
 		return closeAll, err
 	}
