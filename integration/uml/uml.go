@@ -27,11 +27,13 @@ const modulesRoot = "/usr/lib/uml/modules"
 
 // IPVSModules is every module that a holdfast configuration can ask for.
 // Schedulers and tunnels that are not listed are loaded on demand. That would
-// not do for ip_vs_pe_sip: Linux 6.1 loads it with IPVS's lock held, and as it
-// needs nf_conntrack that stops every namespace for good if one is just being
-// removed, which takes the same two locks in the other order.
+// not do for ip_vs_lblc, ip_vs_lblcr and ip_vs_pe_sip: IPVS of Linux 6.1 was
+// seen to stop for good when a service asked for one while a namespace was
+// being removed. They (or nf_conntrack below them) register with every
+// namespace, and the kernel loads them with IPVS's lock held, for which the
+// removal waits.
 var IPVSModules = []string{
-	"ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_lc", "ip_vs_wlc", "ip_vs_sh", "ip_vs_mh", "ip_vs_pe_sip",
+	"ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_lc", "ip_vs_wlc", "ip_vs_sh", "ip_vs_mh", "ip_vs_lblc", "ip_vs_lblcr", "ip_vs_pe_sip",
 	"veth", "bridge", "dummy", "af_packet",
 }
 
