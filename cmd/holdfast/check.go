@@ -14,10 +14,11 @@ import (
 func newCheck() *cobra.Command {
 	var asJSON, strict, offline bool
 	cmd := &cobra.Command{
-		Use:   "check FILE...",
+		Use:   "check [FILE...]",
 		Short: "Check configuration files without touching anything",
 		Long: `Check configuration files and print everything there is to say about them, the
-worst last. Nothing is started or changed.
+worst last. Nothing is started or changed. Without FILE: the file that run would
+use.
 
 Exit code: 0 clean, 1 warnings, 2 errors.`,
 		Example: "  holdfast check /etc/keepalived/keepalived.conf\n  holdfast check --strict --offline new.toml",
@@ -31,7 +32,8 @@ Exit code: 0 clean, 1 warnings, 2 errors.`,
 			}
 			var all []config.Diagnostic
 			for _, f := range files {
-				_, diags := load.Load(f, opts)
+				c, diags := load.Load(f, opts)
+				diags = append(diags, idle(f, c)...)
 				if strict {
 					stricter(diags)
 				}
@@ -58,6 +60,17 @@ Exit code: 0 clean, 1 warnings, 2 errors.`,
 	return cmd
 }
 
+// idle is a finding about a file with nothing to run.
+func idle(file string, c *config.Config) []config.Diagnostic {
+	if c == nil || len(c.Instances) > 0 || len(c.VirtualServers) > 0 || c.Global.LVSSyncDaemon != nil {
+		return nil
+	}
+	return []config.Diagnostic{{
+		Pos: config.Pos{File: file}, Severity: config.Warning, ID: "nothing-to-run",
+		Text: "no vrrp_instance and no virtual_server: there is nothing to run, and a reload is refused",
+	}}
+}
+
 func stricter(diags []config.Diagnostic) {
 	for i := range diags {
 		if diags[i].Class == config.ClassUnknownKeyword {
@@ -69,7 +82,11 @@ func stricter(diags []config.Diagnostic) {
 func printDiagnostics(cmd *cobra.Command, diags []config.Diagnostic, asJSON bool) error {
 	if !asJSON {
 		for _, d := range diags {
-			fmt.Fprintln(cmd.OutOrStdout(), d)
+			line := d.String()
+			if d.RefusesReload() && d.Severity != config.Error {
+				line += " (a reload is refused)"
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), line)
 		}
 		return nil
 	}

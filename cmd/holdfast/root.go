@@ -19,6 +19,7 @@ of a pool of servers: VRRP elects the master, IPVS balances the load, health
 checks keep dead servers out. It reads keepalived.conf as it is, and TOML with
 the same keywords. Called by the name keepalived it takes keepalived's command
 line.`,
+		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}

@@ -60,8 +60,20 @@ type Diagnostic struct {
 	Hint     string // "did you mean …"; may be empty
 }
 
+// RefusesReload says that a running daemon stays with what it has because of
+// this finding: an error, or, although a start goes on with what is there, a
+// block that is not closed: the file was most likely read while it was being
+// written.
+func (d Diagnostic) RefusesReload() bool {
+	return d.Severity == Error || d.ID == "unclosed-block"
+}
+
+// String is one line: place (if there is one), severity, text and hint.
 func (d Diagnostic) String() string {
-	s := fmt.Sprintf("%s: %s: %s", d.Pos, d.Severity, d.Text)
+	s := fmt.Sprintf("%s: %s", d.Severity, d.Text)
+	if place := d.Pos.String(); place != "" {
+		s = place + ": " + s
+	}
 	if d.Hint != "" {
 		s += " (" + d.Hint + ")"
 	}

@@ -116,6 +116,11 @@ func Run(opts Options, log *slog.Logger) int {
 	}
 	defer p.spawn.close()
 	pid, err := createPIDFile(opts.PIDFile, os.Getpid())
+	if err == nil {
+		if err = p.childrenFree(); err != nil {
+			pid.remove()
+		}
+	}
 	if err != nil {
 		log.Error("not started", "err", err)
 		if errors.Is(err, ErrRunning) && opts.KeepalivedNaming {
@@ -191,7 +196,7 @@ func (p *Parent) signalled(s os.Signal) {
 		}
 		p.stop(0)
 	default:
-		p.log.Warn("signal has no effect yet: the dump files are not written; use holdfast status --json", "signal", s.String())
+		p.log.Warn("signal has no effect yet: the dump files are not written; use holdfast status --json", "signal", signalName(s))
 	}
 }
 
@@ -271,7 +276,11 @@ func logDiagnostics(log *slog.Logger, diags []config.Diagnostic) {
 		if d.Hint != "" {
 			text += " (" + d.Hint + ")"
 		}
-		log.Log(context.Background(), level, text, "at", d.Pos.String(), "id", d.ID)
+		attrs := []any{"id", d.ID}
+		if place := d.Pos.String(); place != "" {
+			attrs = append(attrs, "at", place)
+		}
+		log.Log(context.Background(), level, text, attrs...)
 	}
 }
 

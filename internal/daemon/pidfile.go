@@ -101,3 +101,17 @@ func (p *pidFile) remove() {
 	}
 	p.f.Close()
 }
+
+// free says that no process holds the lock of path: nil, or ErrRunning.
+func free(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil // none there; what else is wrong with it shows when it is made
+	}
+	defer f.Close()
+	lock := unix.Flock_t{Type: unix.F_WRLCK}
+	if unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &lock) == nil && lock.Type != unix.F_UNLCK {
+		return fmt.Errorf("pid file %s: %w", path, ErrRunning)
+	}
+	return nil
+}

@@ -41,9 +41,11 @@ func (p *Parent) startReload() {
 		cfg, diags := opts.Load()
 		var next *running
 		var err error
-		switch n := refusals(diags); {
-		case n > 0:
-			err = fmt.Errorf("%d errors", n)
+		switch list := refusals(diags); {
+		case len(list) > 1:
+			err = fmt.Errorf("%s (and %d more)", list[0], len(list)-1)
+		case len(list) > 0:
+			err = errors.New(list[0].String())
 		case cfg == nil:
 			err = errors.New("the configuration cannot be used")
 		default:
@@ -135,17 +137,17 @@ func (p *Parent) handOver() {
 	done("", nil)
 }
 
-// refusals counts the findings that a reload is refused for. A brace that does
+// refusals are the findings that a reload is refused for. A brace that does
 // not close is one even in keepalived.conf, where a start goes on with what is
 // there: the file was most likely read while somebody was writing it.
-func refusals(diags []config.Diagnostic) int {
-	n := 0
+func refusals(diags []config.Diagnostic) []config.Diagnostic {
+	var list []config.Diagnostic
 	for _, d := range diags {
-		if d.Severity == config.Error || d.Class == config.ClassBraces {
-			n++
+		if d.RefusesReload() {
+			list = append(list, d)
 		}
 	}
-	return n
+	return list
 }
 
 func (p *Parent) reloaded(failure string) {

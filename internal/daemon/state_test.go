@@ -157,3 +157,21 @@ func TestPIDFileIsLockedAndFollowsNoLink(t *testing.T) {
 		t.Error("not removed")
 	}
 }
+
+func TestATakenPIDFileOfAChildIsSeenAndAFreeOneIsNotHeld(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.pid")
+	if err := free(path); err != nil {
+		t.Errorf("no file: %v", err)
+	}
+	p, err := createPIDFile(path, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := free(path); !errors.Is(err, ErrRunning) {
+		t.Errorf("taken: %v, want ErrRunning", err)
+	}
+	p.f.Close() // as after SIGKILL: the file stays, the lock does not
+	if err := free(path); err != nil {
+		t.Errorf("left behind: %v", err)
+	}
+}

@@ -2,7 +2,10 @@ package daemon
 
 import (
 	"os"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"holdfast/internal/daemon/ipc"
 	"holdfast/internal/daemon/role"
@@ -137,4 +140,27 @@ func (p *Parent) finish() {
 	p.vrrp.pid.remove()
 	p.lvs.pid.remove()
 	p.over = true
+}
+
+// childrenFree says whether the pid files of the children that are to run are
+// free: with the same ones, another daemon does the same work.
+func (p *Parent) childrenFree() error {
+	if p.opts.VRRP {
+		if err := free(p.opts.VRRPPID); err != nil {
+			return err
+		}
+	}
+	if p.opts.LVS {
+		return free(p.opts.LVSPID)
+	}
+	return nil
+}
+
+// signalName is the name that people know a signal by.
+func signalName(s os.Signal) string {
+	n, ok := s.(syscall.Signal)
+	if name := unix.SignalName(n); ok && name != "" {
+		return name
+	}
+	return s.String()
 }

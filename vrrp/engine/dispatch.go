@@ -96,7 +96,7 @@ func (e *Engine) send(now time.Time) {
 			e.sendFailed(now, r, err)
 			continue
 		}
-		r.lastSent = now
+		r.lastSent, r.lastErr = now, nil
 	}
 }
 

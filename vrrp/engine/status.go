@@ -44,7 +44,7 @@ type RouterStatus struct {
 
 	Peers      []Peer // heard, unordered
 	SendErrors uint64
-	SendError  string // the last one
+	SendError  string // of the last attempt; empty: it succeeded
 	LastSent   time.Time
 }
 

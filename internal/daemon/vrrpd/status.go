@@ -67,6 +67,17 @@ func instanceOf(r *engine.RouterStatus) control.Instance {
 	if r.State == vrrp.Master {
 		in.AdvertInt = r.AdvertInt.Seconds()
 	}
+	for i, f := range in.Faults {
+		if f == "interface" {
+			in.Faults[i] = "interface " + r.Interface + " is down"
+		}
+	}
+	if r.Reason == vrrp.ReasonLink {
+		in.Reason = "the interface came up"
+		if r.State == vrrp.Fault {
+			in.Reason = "the interface went down"
+		}
+	}
 	if r.Waiting {
 		in.State = control.Waiting
 		in.Faults = []string{"interface " + r.Interface + " does not exist"}
