@@ -1,50 +1,18 @@
 package keepalived
 
 import (
+	"math/rand/v2"
+	"strconv"
 	"strings"
 
 	"holdfast/internal/config"
 )
 
-// Bounds on parameters.
-const (
-	maxExpansion = 64 << 10 // bytes of one expanded line
-	maxRounds    = 64       // parameters within parameters
-)
-
-// condition takes the @id and @^id prefixes off a line; false drops the line.
-func (r *reader) condition(text string, _ config.Pos) (string, bool) {
-	for strings.HasPrefix(text, "@") {
-		end := strings.IndexAny(text, blanks)
-		if end < 0 {
-			return "", false // nothing is left of the line
-		}
-		id := text[1:end]
-		want := true
-		if strings.HasPrefix(id, "^") {
-			id, want = id[1:], false
-		}
-		if (id == r.opts.ConfigID && id != "") != want {
-			return "", false
-		}
-		text = strings.TrimLeft(text[end:], blanks)
-	}
-	return text, text != ""
-}
-
-// sequence reports ~SEQ, ~SEQx and ~LST, which are not active yet; the line is
-// then used up.
-func (r *reader) sequence(text string, pos config.Pos) bool {
-	if !strings.HasPrefix(text, "~SEQ") && !strings.HasPrefix(text, "~LST") {
-		return false
-	}
-	name := text[:4]
-	r.once(name, pos, config.Error, config.ClassNone, "not-active", "%s is not active yet: write the lines out", name)
-	return true
-}
+// maxValue bounds the value of one parameter, in bytes.
+const maxValue = 64 << 10
 
 // definition handles $NAME=VALUE; false: the line is none.
-func (r *reader) definition(text string, pos config.Pos) bool {
+func (r *reader) definition(text string) bool {
 	if !strings.HasPrefix(text, "$") {
 		return false
 	}
@@ -52,25 +20,25 @@ func (r *reader) definition(text string, pos config.Pos) bool {
 	if n == 0 || len(text) <= n+1 || text[n+1] != '=' {
 		return false
 	}
-	r.define(text[1:n+1], text[n+2:], pos)
+	r.define(text[1:n+1], text[n+2:])
 	return true
 }
 
 // define sets a parameter. A value that ends in a backslash goes on in the next
-// line, and the parameter then stands for several lines.
-func (r *reader) define(name, value string, _ config.Pos) {
+// line, and the parameter then stands for several lines. Parameters in the
+// value are replaced where it is used, not here.
+func (r *reader) define(name, value string) {
 	value = strings.Trim(value, blanks)
-	more := strings.HasSuffix(value, `\`)
 	value = strings.TrimRight(strings.TrimSuffix(value, `\`), blanks)
 	if r.defining != "" {
 		value = r.params[name] + "\n" + value
 	}
 	r.params[name] = value
 	r.defining = ""
-	if more {
+	if r.more {
 		r.defining = name
 	}
-	if len(value) > maxExpansion {
+	if len(value) > maxValue {
 		r.defining = ""
 		r.params[name] = ""
 	}
@@ -86,49 +54,6 @@ func nameLength(s string) int {
 		}
 	}
 	return len(s)
-}
-
-// expand replaces $NAME and ${NAME}. What is not defined stays as it is.
-func (r *reader) expand(text string, pos config.Pos) string {
-	for range maxRounds {
-		next, changed := r.expandOnce(text, pos)
-		if len(next) > maxExpansion {
-			r.report(pos, config.Error, config.ClassGeneral, "expansion", "the line grows beyond %d bytes by its parameters", maxExpansion)
-			return ""
-		}
-		if !changed {
-			return next
-		}
-		text = next
-	}
-	r.report(pos, config.Error, config.ClassGeneral, "expansion", "a parameter refers to itself")
-	return ""
-}
-
-func (r *reader) expandOnce(text string, pos config.Pos) (string, bool) {
-	var b strings.Builder
-	changed := false
-	for i := 0; i < len(text); {
-		if text[i] != '$' {
-			b.WriteByte(text[i])
-			i++
-			continue
-		}
-		name, size := reference(text[i:])
-		value, ok := r.parameter(name, pos)
-		if name == "" || !ok {
-			b.WriteByte('$')
-			i++
-			continue
-		}
-		b.WriteString(value)
-		i += size
-		changed = true
-		if b.Len() > maxExpansion {
-			break
-		}
-	}
-	return b.String(), changed
 }
 
 // reference returns the name of the parameter at the start of s, which begins
@@ -153,7 +78,9 @@ func (r *reader) parameter(name string, pos config.Pos) (string, bool) {
 	if v, ok := r.params[name]; ok {
 		return v, true
 	}
-	switch word, _, _ := strings.Cut(name, " "); word {
+	word, args, _ := strings.Cut(name, " ")
+	args = strings.Trim(args, blanks)
+	switch word {
 	case "_PWD":
 		return directory(pos.File), true
 	case "_INSTANCE":
@@ -162,9 +89,54 @@ func (r *reader) parameter(name string, pos config.Pos) (string, bool) {
 		return "#", true
 	case "_BANG":
 		return "!", true
-	case "_ENV", "_RANDOM":
-		r.once(word, pos, config.Error, config.ClassNone, "not-active", "${%s} is not active yet", word)
-		return "", true
+	case "_ENV":
+		if args == "" {
+			return "", false
+		}
+		if r.opts.Env == nil {
+			return "", true
+		}
+		return r.opts.Env(args), true
+	case "_RANDOM":
+		return r.number(args, pos)
 	}
 	return "", false
+}
+
+// number returns a random number for ${_RANDOM [MIN [MAX]]}, 0..32767 without
+// bounds. A configuration with random_seed gets the same ones every time.
+func (r *reader) number(args string, pos config.Pos) (string, bool) {
+	low, high := uint64(0), uint64(32767)
+	var err error
+	for i, f := range strings.Fields(args) {
+		switch i {
+		case 0:
+			low, err = strconv.ParseUint(f, 10, 32)
+		case 1:
+			high, err = strconv.ParseUint(f, 10, 32)
+		default:
+			err = strconv.ErrSyntax
+		}
+		if err != nil {
+			r.report(pos, config.Warning, config.ClassGeneral, "bad-random", "${_RANDOM %s}: two numbers are wanted, the least and the greatest", args)
+			return "", false
+		}
+	}
+	if low > high {
+		r.report(pos, config.Warning, config.ClassGeneral, "bad-random", "${_RANDOM %s}: %d is greater than %d, which makes it %d", args, low, high, low)
+		high = low
+	}
+	if r.random == nil {
+		r.random = rand.New(rand.NewPCG(rand.Uint64(), 0))
+	}
+	return strconv.FormatUint(low+r.random.Uint64N(high-low+1), 10), true
+}
+
+// seed takes the statement random_seed of global_defs.
+func (r *reader) seed(w []config.Word) {
+	if len(w) == 2 && w[0].Text == "random_seed" && len(r.open) == 2 {
+		if n, err := strconv.ParseUint(w[1].Text, 10, 32); err == nil {
+			r.random = rand.New(rand.NewPCG(n, 0))
+		}
+	}
 }

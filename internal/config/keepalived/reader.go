@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ const (
 	maxFiles = 1024     // files of one configuration
 	maxBytes = 64 << 20 // bytes of all of them
 	maxNest  = 64       // blocks within blocks
+	maxLines = 1 << 20  // lines that come from parameters and sequences
 )
 
 // ErrSkip is returned by Source.Read for a file that is left out as keepalived
@@ -39,6 +41,8 @@ type Options struct {
 	// ConfigID is what lines that begin with @id are compared with. Empty: no
 	// line with an id is kept, every line with ^id is.
 	ConfigID string
+	// Env returns a variable of the environment for ${_ENV NAME}; nil: none is set.
+	Env func(name string) string
 }
 
 // reader builds the tree of one configuration.
@@ -51,13 +55,16 @@ type reader struct {
 	files    []string
 	stack    []string // files that are being read, each included by the one before
 	stop     bool     // a bound is reached: nothing more is read
-	bytes    int
+	bytes    int      // read and expanded so far
+	lines    int      // expanded so far
 	diags    []config.Diagnostic
 	params   map[string]string
 	scratch  []piece
 	wordSlab []config.Word
 	nodeSlab []config.Node
 	defining string          // parameter whose definition goes on in this line
+	more     bool            // this line ends in a backslash
+	random   *rand.Rand      // of ${_RANDOM}; nil: not used yet
 	said     map[string]bool // what is reported once only
 }
 
@@ -136,51 +143,28 @@ func (r *reader) file(path string, pos config.Pos, depth int, check check) {
 	}
 }
 
-// line reads one line: comment, condition, definition, include, parameters and
-// at last its statements.
-func (r *reader) line(text string, pos config.Pos, depth int) {
-	if len(text) > maxLine {
-		if strings.TrimLeft(text, blanks) == "" || strings.IndexByte("#!", strings.TrimLeft(text, blanks)[0]) >= 0 {
+// line reads one line of a file: bounds, comment, and what is left of it.
+func (r *reader) line(raw string, pos config.Pos, depth int) {
+	if len(raw) > maxLine {
+		if start := strings.TrimLeft(raw, blanks); start == "" || strings.IndexByte("#!", start[0]) >= 0 {
 			return
 		}
 		r.report(pos, config.Warning, config.ClassGeneral, "long-line", "the line is longer than %d bytes: it is ignored", maxLine)
 		return
 	}
-	if strings.IndexByte(text, 0) >= 0 {
+	if strings.IndexByte(raw, 0) >= 0 {
 		r.report(pos, config.Warning, config.ClassGeneral, "nul-byte", "the line holds a zero byte: it is ignored")
 		return
 	}
-	text = stripComment(text)
+	text := stripComment(raw)
+	// A definition goes on even when the backslash stands in its comment.
+	r.more = strings.HasSuffix(strings.TrimRight(raw, blanks), `\`)
 	if r.defining != "" {
-		r.define(r.defining, text, pos)
+		r.define(r.defining, text)
 		return
 	}
-	trimmed := strings.TrimLeft(text, blanks)
-	if trimmed == "" {
-		return
-	}
-	trimmed, ok := r.condition(trimmed, pos)
-	if !ok {
-		return
-	}
-	if r.sequence(trimmed, pos) || r.definition(trimmed, pos) {
-		return
-	}
-	// keep columns: what was cut from the left is made up by blanks
-	if cut := len(text) - len(trimmed); cut > 0 {
-		text = strings.Repeat(" ", cut) + trimmed
-	}
-	if strings.Contains(trimmed, "$") {
-		text = r.expand(text, pos)
-		if r.bytes += len(text); r.bytes > maxBytes {
-			r.bound(pos, "too-large", "the configuration with its parameters is larger than %d MiB", maxBytes>>20)
-			return
-		}
-	}
-	for line := range strings.SplitSeq(text, "\n") {
-		if !r.includeLine(strings.TrimLeft(line, blanks), pos, depth) {
-			r.pieces(line, pos)
-		}
+	if strings.TrimLeft(text, blanks) != "" {
+		r.logical(text, pos, depth, 0)
 	}
 }
 
@@ -209,6 +193,7 @@ func (r *reader) statement(text string, pos config.Pos) {
 	if len(w) == 0 || r.deep > 0 {
 		return
 	}
+	r.seed(w)
 	n := r.node()
 	*n = config.Node{Words: w, Pos: pos, End: w[len(w)-1].Pos, Raw: text}
 	t := r.top()

@@ -103,7 +103,6 @@ func TestTree(t *testing.T) {
 		{"several lines", "$A= \\\n b \\\n c {\\\n d }\n$A", "b; c{d}", nil},
 		{"endless parameter", "$A=x$A\nb $A\nc", "c", []string{"expansion"}},
 		{"built in", "a ${_INSTANCE} ${_PWD}x ${_HASH}", "a one .x #", nil},
-		{"sequence", "~SEQ(x, 3) a $x", "", []string{"not-active"}},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
@@ -193,6 +192,11 @@ func TestBounds(t *testing.T) {
 		{"deep includes", deep, "include-depth"},
 		{"many includes", wide, "too-many-files"},
 		{"deep blocks", files{"f0": strings.Repeat("a {\n", 1000)}, "too-deep"},
+		{"a sequence of a billion", files{"f0": "~SEQ(A,1,1000000000) x\n"}, "too-large"},
+		{"a billion of nothing", files{"f0": "~SEQ(A,1,1000000000) @no x\n"}, "too-large"},
+		{"sequences of sequences", files{"f0": "~SEQ(A,9999) ~SEQ(B,9999) ~SEQ(C,9999) x\n"}, "too-large"},
+		{"lines that multiply", files{"f0": multiplying(40) + "$L40\n"}, "too-large"},
+		{"lines within themselves", files{"f0": "$A=\\\n\\\n$A\n$A\n"}, "expansion"},
 		{"growing parameters", files{"f0": "$A=aaaaaaaaaa\n" + doubling(40) + "x $B40\n"}, "expansion"},
 	}
 	for _, tc := range tests {
@@ -213,8 +217,18 @@ func doubling(n int) string {
 	return b.String()
 }
 
+// multiplying defines $L1 … $Ln, each two times the lines of the one before.
+func multiplying(n int) string {
+	var b strings.Builder
+	b.WriteString("$L0= \\\nx \\\ny\n")
+	for i := range n {
+		fmt.Fprintf(&b, "$L%d= \\\n$L%d \\\n$L%d\n", i+1, i, i)
+	}
+	return b.String()
+}
+
 func FuzzRead(f *testing.F) {
-	for _, s := range []string{"a b {\n c\n}\n", "a \"", "}{", "include k", "$A=\\\n\n$A", "@a @^b c", "~SEQ(a)", "a \\\" {"} {
+	for _, s := range []string{"a b {\n c\n}\n", "a \"", "}{", "include k", "$A=\\\n\n$A", "@a @^b c", "~SEQ(a)", "~SEQ(A,1,9) x$A", "~SEQx(A,1,-9,0x) x", "~LST({a,b},{c},d) $a ${b}", "$L=\\\n$L", "${_RANDOM 1 2} ${_ENV A}", "a \\\" {"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

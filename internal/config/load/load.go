@@ -70,7 +70,7 @@ func Load(path string, opts Options) (*config.Config, []config.Diagnostic) {
 		files = []string{path}
 		root, diags = toml.Read(path, data)
 	} else {
-		root, files, diags = keepalived.Read(path, keepalived.Options{Source: opts.source(), ConfigID: opts.ConfigID})
+		root, files, diags = keepalived.Read(path, keepalived.Options{Source: opts.source(), ConfigID: opts.ConfigID, Env: os.Getenv})
 	}
 	if root == nil {
 		return nil, diags

@@ -1,0 +1,152 @@
+package keepalived
+
+import (
+	"strings"
+
+	"holdfast/internal/config"
+)
+
+// Bounds on what parameters and sequences make of a line.
+const (
+	maxExpansion = 64 << 10 // bytes of one line
+	maxRounds    = 64       // parameters within parameters, sequences within sequences
+)
+
+// logical reads one line without comment: conditions, sequences, definitions,
+// parameters, includes, and at last its statements. What parameters bring in is
+// read like a line that was written so; level counts how deep that goes.
+func (r *reader) logical(text string, pos config.Pos, depth, level int) {
+	if r.stop || !r.grown(text, pos, level) {
+		return
+	}
+	for range maxRounds {
+		trimmed, ok := r.condition(strings.TrimLeft(text, blanks))
+		if !ok || r.sequence(trimmed, pos, depth, level) || r.definition(trimmed) {
+			return
+		}
+		// Columns stay as they are in the file: what was cut is made up by blanks.
+		if cut := len(text) - len(trimmed); cut > 0 {
+			text = strings.Repeat(" ", cut) + trimmed
+		}
+		if !strings.Contains(trimmed, "$") {
+			r.plain(text, pos, depth)
+			return
+		}
+		next, body, changed := r.expand(text, pos)
+		switch {
+		case len(next) > maxExpansion:
+			r.report(pos, config.Error, config.ClassGeneral, "expansion", "the line grows beyond %d bytes by its parameters", maxExpansion)
+			return
+		case body != "":
+			r.body(next, body, pos, depth, level)
+			return
+		case !changed:
+			r.plain(text, pos, depth)
+			return
+		}
+		text = next
+	}
+	r.report(pos, config.Error, config.ClassGeneral, "expansion", "a parameter refers to itself")
+}
+
+// grown counts what expansion yields; false: a bound is reached.
+func (r *reader) grown(text string, pos config.Pos, level int) bool {
+	if level == 0 {
+		return true
+	}
+	r.lines++
+	r.bytes += len(text)
+	switch {
+	case level > maxRounds:
+		r.report(pos, config.Error, config.ClassGeneral, "expansion", "a parameter refers to itself")
+		return false
+	case r.lines > maxLines:
+		r.bound(pos, "too-large", "parameters and sequences make more than %d lines", maxLines)
+		return false
+	case r.bytes > maxBytes:
+		r.bound(pos, "too-large", "the configuration with its parameters is larger than %d MiB", maxBytes>>20)
+		return false
+	}
+	return true
+}
+
+// body reads the lines of a parameter that stands for several; before is what
+// stands in front of it in its line.
+func (r *reader) body(before, body string, pos config.Pos, depth, level int) {
+	first := true
+	for line := range strings.SplitSeq(body, "\n") {
+		if first {
+			line, first = before+line, false
+		}
+		// A definition within a body ends with its line.
+		r.more = false
+		if strings.TrimLeft(line, blanks) != "" {
+			r.logical(line, pos, depth, level+1)
+		}
+	}
+}
+
+// plain reads a line in which nothing is left to replace.
+func (r *reader) plain(text string, pos config.Pos, depth int) {
+	if !r.includeLine(strings.TrimLeft(text, blanks), pos, depth) {
+		r.pieces(text, pos)
+	}
+}
+
+// condition takes the @id and @^id prefixes off a line; false drops the line.
+func (r *reader) condition(text string) (string, bool) {
+	for strings.HasPrefix(text, "@") {
+		end := strings.IndexAny(text, blanks)
+		if end < 0 {
+			return "", false // nothing is left of the line
+		}
+		id := text[1:end]
+		want := true
+		if strings.HasPrefix(id, "^") {
+			id, want = id[1:], false
+		}
+		if (id == r.opts.ConfigID && id != "") != want {
+			return "", false
+		}
+		text = strings.TrimLeft(text[end:], blanks)
+	}
+	return text, text != ""
+}
+
+// expand replaces every $NAME and ${NAME} of text by its value, once. What is
+// not defined stays as it is. A parameter that stands for several lines is
+// replaced at the end of the line only: its lines are then the body.
+func (r *reader) expand(text string, pos config.Pos) (out, body string, changed bool) {
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		if text[i] != '$' {
+			b.WriteByte(text[i])
+			i++
+			continue
+		}
+		name, size := reference(text[i:])
+		value, ok := "", false
+		if name != "" {
+			value, ok = r.parameter(name, pos)
+		}
+		if ok && strings.Contains(value, "\n") {
+			if strings.Trim(text[i+size:], blanks) == "" {
+				return b.String(), value, true
+			}
+			r.report(pos, config.Warning, config.ClassNone, "expansion", "$%s stands for several lines: nothing may follow it in its line", name)
+			ok = false
+		}
+		if !ok {
+			b.WriteByte('$')
+			i++
+			continue
+		}
+		b.WriteString(value)
+		i += size
+		changed = true
+		if b.Len() > maxExpansion {
+			break
+		}
+	}
+	return b.String(), "", changed
+}
