@@ -18,6 +18,7 @@ type building struct {
 	kept      []*service // those in the configuration, in its order
 	hints     int        // proposals made
 
+	devices   map[string]string // names of VMACs -> their instance
 	scriptPos map[string]Pos
 	mail      bool // "no mail is sent" was said
 }
@@ -43,6 +44,7 @@ func newBuilding(d *decoder) *building {
 		scripts:   map[string]*VRRPScript{},
 		byName:    map[string]*instance{},
 		groupName: map[string]bool{},
+		devices:   map[string]string{},
 		scriptPos: map[string]Pos{},
 	}
 	b.global = globals{
@@ -57,6 +59,7 @@ func newBuilding(d *decoder) *building {
 				LowerPrioDelay: unset, LowerPrioRep: unset,
 			},
 			StandbyChecks: true,
+			VMACPrefix:    "vrrp",
 		},
 		downTimerAdverts: 3,
 	}
@@ -95,6 +98,8 @@ type instance struct {
 	noVIPs       bool
 	priorityPos  Pos
 	notYet       []string
+	vmacPos      Pos
+	vmacBytes    []byte // of the MAC given: five or six
 	vipPos       Pos
 	smtpAlert    *bool
 }

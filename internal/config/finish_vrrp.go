@@ -17,6 +17,9 @@ func (d *decoder) finish() {
 	if b.global.lowerPrioNoAdvert != nil {
 		d.cfg.Global.LowerPrioNoAdvert = *b.global.lowerPrioNoAdvert
 	}
+	if d.cfg.Global.VMACAddrPrefix == "" {
+		d.cfg.Global.VMACAddrPrefix = d.cfg.Global.VMACPrefix
+	}
 	for _, i := range b.instances {
 		d.finishInstance(i)
 	}
@@ -70,6 +73,7 @@ func (d *decoder) finishInstance(i *instance) {
 	if i.StrictMode {
 		d.strictMode(i)
 	}
+	d.finishVMAC(i)
 	if i.Family == 6 {
 		i.notYet = append(i.notYet, "IPv6")
 		d.about(i, Warning, ClassNone, "not-active", "IPv6 virtual routers are not active yet: it is not run")

@@ -74,6 +74,8 @@ type GlobalDefs struct {
 	VRRPSkipCheckAdvAddr bool          // vrrp_skip_check_adv_addr
 	VRRPStrict           bool          // vrrp_strict
 	VRRPMcastGroup4      netip.Addr    // vrrp_mcast_group4, default 224.0.0.18
+	VMACPrefix           string        // vmac_prefix, default "vrrp"
+	VMACAddrPrefix       string        // vmac_addr_prefix, default VMACPrefix
 	VRRPStartupDelay     time.Duration // vrrp_startup_delay
 	VRRPCheckUnicastSrc  bool          // vrrp_check_unicast_src
 	GARP                 GARP          // vrrp_garp_*: defaults for instances
@@ -242,6 +244,8 @@ type VRRPInstance struct {
 
 	NotifyPriorityChanges bool // notify_priority_changes
 
+	VMAC VMAC // use_vmac, use_ipvlan
+
 	Notify    NotifySet
 	SMTPAlert bool // smtp_alert, as inherited
 
@@ -265,6 +269,7 @@ type VIP struct {
 	Scope     uint8      // RT_SCOPE_*, default 0 (global)
 	Broadcast netip.Addr // brd; invalid: none
 	NoTrack   bool
+	UseVMAC   bool // use_vmac: on a VMAC above its interface
 }
 
 // VirtualServer holds one virtual_server.

@@ -208,9 +208,8 @@ func instanceRows() []Keyword {
 		}), "", "run when a master hears an advert of lower priority"),
 	}
 	rows = append(rows, notifyRows(func(t *instance) *NotifySet { return &t.Notify })...)
+	rows = append(rows, vmacInstanceRows()...)
 	for _, u := range []struct{ name, syntax, doc string }{
-		{"use_vmac", "[[name] <interface>] [<MAC>] [netlink_notify_msg] [group <id>]", "own interface with the virtual MAC"},
-		{"use_ipvlan", "[[name] <interface>] [<address>] [bridge|private|vepa] [group <id>]", "own ipvlan interface"},
 		{"vrf", "<interface>", "VRF for instances without an interface"},
 		{"native_ipv6", "", "IPv6; the addresses say that by themselves"},
 		{"v3_checksum_as_v2", "[true|false]", "checksum without pseudo-header in version 3"},

@@ -16,6 +16,7 @@ var keywordList string
 // reference. The first row of a name wins.
 func schemaTables() [][]Keyword {
 	out := [][]Keyword{rootTable(), globalTable()}
+	out = append(out, table("global_defs", vmacGlobalRows()...))
 	out = append(out, vrrpTables()...)
 	out = append(out, lvsTables()...)
 	return append(out, listed())

@@ -96,7 +96,9 @@ func (d *decoder) vipOption(v *VIP, key, val Word) bool {
 		v.Broadcast = b
 	case "no_track":
 		v.NoTrack = true
-	case "peer", "preferred_lft", "use_vmac", "home", "-nodad", "mngtmpaddr", "noprefixroute", "autojoin":
+	case "use_vmac":
+		v.UseVMAC = true
+	case "peer", "preferred_lft", "home", "-nodad", "mngtmpaddr", "noprefixroute", "autojoin":
 		d.report(key.Pos, Warning, ClassNone, "not-active", d.kw.Name+": "+v.Prefix.String()+": "+key.Text+" is not active yet: it is ignored")
 	default:
 		complain(key.Pos, "unknown option '"+clip(key.Text)+"', ignored")

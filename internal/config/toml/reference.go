@@ -77,6 +77,7 @@ var samples = map[string]string{
 	"vrrp_instance/preempt_delay":    `"1m30s"`,
 	"virtual_server/hysteresis":      "0",
 	"vrrp_instance/use_vmac":         "true",
+	"vrrp_instance/use_ipvlan":       `{ name = "ipvl.51", address = "192.0.2.3/24", mode = "bridge" }`,
 	"vrrp_garp_interval":             "0.001",
 	"vrrp_gna_interval":              "0.001",
 	"vrrp_instance/notify_deleted":   "true",
