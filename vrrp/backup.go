@@ -31,6 +31,7 @@ func (r *Router) advert(now time.Time, ev *Event, out []Action) []Action {
 func (r *Router) backupAdvert(now time.Time, ev *Event) {
 	a := ev.Advert
 	r.heard(ev)
+	r.listened()
 	switch {
 	case a.Priority == 0:
 		r.timer = now.Add(r.skew())
@@ -38,7 +39,7 @@ func (r *Router) backupAdvert(now time.Time, ev *Event) {
 	case a.Priority >= r.effective:
 		r.preemptAt = time.Time{}
 		r.accept(now, a)
-	case r.cfg.NoPreempt && r.effective != ownerPriority:
+	case (r.cfg.NoPreempt || r.cfg.Sticky) && r.effective != ownerPriority:
 		r.accept(now, a)
 	case r.cfg.PreemptDelay > 0:
 		if r.preemptAt.IsZero() {

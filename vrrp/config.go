@@ -20,6 +20,10 @@ type Config struct {
 	DownTimerAdverts int           // adverts missed before takeover, usually 3
 	NoPreempt        bool
 	PreemptDelay     time.Duration // 0..1000 s
+	// Sticky: whoever is master stays it while it lives, see sticky.go;
+	// HoldOff is how much longer it listens before its first takeover.
+	Sticky  bool
+	HoldOff time.Duration
 	StartupDelay     time.Duration // vrrp_startup_delay: adverts ignored and timers held for so long after EventStart
 
 	// Addresses are the advertised addresses in their order on the wire.

@@ -200,6 +200,7 @@ func (d *Director) SetGroups(now time.Time, groups []GroupConfig, out []Action) 
 	}
 	for _, g := range d.groups {
 		out = g.spreadFault(now, out)
+		out = g.unite(now, g.told, out)
 		out = g.tell(ReasonReload, out)
 		for _, m := range g.members {
 			d.heap.fix(m)

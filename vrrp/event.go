@@ -118,5 +118,6 @@ const (
 	ReasonShutdown             // stopped or removed from the configuration
 	ReasonResume               // mastership of a replaced process
 	ReasonReload               // changed by a reload
+	ReasonDeaf                 // sticky: a master was there that could not be heard before
 	ReasonYield                // slept longer than the peers wait, another master was heard
 )

@@ -88,6 +88,9 @@ func (r *Router) recover(now time.Time, reason Reason, out []Action) []Action {
 	if r.startupUntil.After(now) {
 		from = r.startupUntil
 	}
+	if reason == ReasonLink || reason == ReasonStart {
+		wait += r.holdOff(from)
+	}
 	r.timer = from.Add(wait)
 	r.expiry = ReasonTimeout
 	r.enter(now, Backup, reason, noPeer)

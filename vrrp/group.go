@@ -38,6 +38,56 @@ func (g *group) mayMaster(r *Router) bool {
 	return true
 }
 
+// joining tells whether r, which is about to start, comes to a group that is
+// master already (a reload put it there): it follows at once. Members that
+// have not started yet do the same.
+func (g *group) joining(r *Router) bool {
+	if g == nil || g.told != Master {
+		return false
+	}
+	masters := 0
+	for _, m := range g.members {
+		switch {
+		case m == r || m.state == Init:
+		case m.state == Master:
+			masters++
+		default:
+			return false
+		}
+	}
+	return masters > 0
+}
+
+// unite makes the members agree after a reload put masters and backups
+// together: a group that was master takes the newcomers along; a master that
+// comes to a group that was not gives up, as the group's peer is master there.
+// In a group that is new the backups follow: the adverts decide about the whole
+// of it then.
+func (g *group) unite(now time.Time, was State, out []Action) []Action {
+	masters, backups := 0, 0
+	for _, m := range g.members {
+		switch m.state {
+		case Master:
+			masters++
+		case Backup:
+			backups++
+		}
+	}
+	if masters == 0 || masters+backups < len(g.members) || backups == 0 {
+		return out
+	}
+	for _, m := range g.members {
+		switch {
+		case was == Backup && m.state == Master:
+			out = m.send(0, out)
+			out = m.yield(now, ReasonGroup, noPeer, m.masterDown(), out)
+		case was != Backup && m.state == Backup:
+			out = m.takeOver(now, ReasonGroup, out)
+		}
+	}
+	return out
+}
+
 // starting tells whether members are still in INIT.
 func (g *group) starting() bool {
 	if g == nil {
@@ -103,8 +153,11 @@ func (g *group) follow(now time.Time, r *Router, before State, out []Action) []A
 // state is the group's state by what was told of its members, so that on
 // MASTER and STOP the instances are told before the group.
 func (g *group) state() State {
-	masters, faults, inits := 0, 0, 0
+	masters, faults, inits, away := 0, 0, 0, 0
 	for _, m := range g.members {
+		if m.state != Master && m.state != Init {
+			away++
+		}
 		switch m.told {
 		case Master:
 			masters++
@@ -123,6 +176,8 @@ func (g *group) state() State {
 		return Master
 	case g.told == Init && masters > 0 && inits > 0:
 		return Init // being resumed, one after the other
+	case g.told == Master && masters > 0 && away == 0:
+		return Master // those who came to it have not been told yet, or will follow when they start
 	}
 	return Backup
 }

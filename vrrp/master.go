@@ -22,7 +22,8 @@ func (r *Router) takeOver(now time.Time, reason Reason, out []Action) []Action {
 	r.stopTimers()
 	r.learned = r.cfg.AdvertInt
 	r.enter(now, Master, reason, noPeer)
-	out = r.send(r.effective, out)
+	r.holdUntil = time.Time{}
+	out = r.send(r.advertised(now), out)
 	r.timer = now.Add(r.cfg.AdvertInt)
 	out = r.addresses(true, out)
 	r.promoted = true
@@ -81,11 +82,11 @@ func (r *Router) announceSet(rounds int, out []Action) []Action {
 func (r *Router) masterAdvert(now time.Time, ev *Event, out []Action) []Action {
 	a := ev.Advert
 	if a.Priority == 0 {
-		out = r.send(r.effective, out)
+		out = r.send(r.advertised(now), out)
 		r.timer = now.Add(r.cfg.AdvertInt)
 		return out
 	}
-	order := int(a.Priority) - int(r.effective)
+	order := int(a.Priority) - int(r.advertised(now))
 	if order == 0 {
 		order = ev.Src.Compare(ev.Local)
 		if order == 0 {
@@ -95,15 +96,23 @@ func (r *Router) masterAdvert(now time.Time, ev *Event, out []Action) []Action {
 	}
 	if order > 0 {
 		if r.cfg.HigherPrioSendAdvert {
-			out = r.send(r.effective, out)
+			out = r.send(r.advertised(now), out)
 		}
 		r.heard(ev)
 		r.learn(a)
 		return r.yield(now, ReasonHigherAdvert, ev.Src, r.masterDown(), out)
 	}
+	if r.yieldsDeaf(now, a) {
+		r.heard(ev)
+		r.listened()
+		r.learn(a)
+		return r.yield(now, ReasonDeaf, ev.Src, r.masterDown(), out)
+	}
+	r.listened()
+	r.rivalHeard(now, ev.Src, a)
 	r.heardLower = true
 	if !r.cfg.LowerPrioNoAdvert {
-		out = r.send(r.effective, out)
+		out = r.send(r.advertised(now), out)
 		r.timer = now.Add(r.cfg.AdvertInt)
 	}
 	out = r.announceLower(now, out)

@@ -16,6 +16,7 @@ var reasonNames = [...]string{
 	ReasonShutdown:      "stopped",
 	ReasonResume:        "taken over from a process that died",
 	ReasonReload:        "reload",
+	ReasonDeaf:          "a master was there that could not be heard before",
 	ReasonYield:         "slept longer than the peers wait",
 }
 

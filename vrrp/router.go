@@ -35,6 +35,8 @@ type Router struct {
 	expiry       Reason    // why the master-down timer will have expired
 	preemptAt    time.Time // end of preempt_delay; zero: not begun
 	startupUntil time.Time // end of vrrp_startup_delay
+	holdUntil    time.Time // end of a sticky router's hold-off; zero: not running
+	deaf         bool      // sticky: nobody was heard since the start or the link came up
 	garpSecond   time.Time
 	garpRefresh  time.Time
 	garpLower    time.Time
@@ -50,6 +52,7 @@ type Router struct {
 
 	group      *group
 	wantMaster bool // the timer expired; the group may still hold it back
+	rival      Rival
 	heardLower bool // set by master for the director: an advert of lower priority came
 
 	sorted  []netip.Addr // cfg.Addresses in order, to compare lists
@@ -167,7 +170,10 @@ func (r *Router) start(now time.Time, out []Action) []Action {
 		}
 		return r.expireBackup(now, out)
 	}
-	r.timer = r.startupUntil.Add(r.masterDown())
+	if r.group.joining(r) {
+		return r.takeOver(now, ReasonGroup, out)
+	}
+	r.timer = r.startupUntil.Add(r.masterDown() + r.holdOff(r.startupUntil))
 	r.expiry = ReasonTimeout
 	r.enter(now, Backup, ReasonStart, noPeer)
 	return r.tell(ReasonStart, out)
@@ -224,7 +230,7 @@ func (r *Router) Expire(now time.Time, out []Action) []Action {
 		case Backup:
 			out = r.expireBackup(now, out)
 		case Master:
-			out = r.send(r.effective, out)
+			out = r.send(r.advertised(now), out)
 			r.timer = nextOnGrid(r.timer, now, r.cfg.AdvertInt)
 		default:
 			r.timer = time.Time{}

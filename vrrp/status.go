@@ -16,6 +16,7 @@ type Counters struct {
 	ZeroReceived    uint64
 	AddressMismatch uint64 // adverts with another address list than ours
 	AddressesLost   uint64 // incidents in which a stranger removed addresses
+	SecondMaster    uint64 // incidents in which a master heard a second one
 	SameAddress     uint64 // as master: equal priority from our own address
 	Checksums       [NumChecksumForms]uint64
 }
@@ -56,6 +57,7 @@ type Status struct {
 	MasterDown      time.Duration
 	PreemptAt       time.Time // end of preempt_delay; zero: not running
 	StartupUntil    time.Time // end of the start-up delay
+	HoldUntil       time.Time // end of a sticky router's hold-off; zero: not running
 	Deadline        time.Time
 
 	// Master, MasterPriority: the sender of the last advert accepted as
@@ -63,6 +65,7 @@ type Status struct {
 	Master         netip.Addr
 	MasterPriority uint8
 	LastHeard      time.Time
+	Rival          Rival // the last second master heard, as master
 
 	Gen       uint64 // of the wanted addresses
 	Applied   bool   // Gen is in the kernel
@@ -79,7 +82,7 @@ func (r *Router) Status() Status {
 		State: r.state, Told: r.told, Since: r.since, Reason: r.reason, Peer: r.peer,
 		BasePriority: r.cfg.Priority, EffectivePriority: r.effective, WantMaster: r.wantMaster,
 		AdvertInt: r.cfg.AdvertInt, LearnedInterval: r.learned, Skew: r.skew(), MasterDown: r.masterDown(),
-		PreemptAt: r.preemptAt, StartupUntil: r.startupUntil, Deadline: r.Deadline(),
+		PreemptAt: r.preemptAt, StartupUntil: r.startupUntil, HoldUntil: r.holdUntil, Rival: r.rival, Deadline: r.Deadline(),
 		Master: r.master, MasterPriority: r.masterPriority, LastHeard: r.lastHeard,
 		Gen: r.gen, Applied: r.applied, Agreement: !r.disagree,
 		Counters: r.count, Drops: r.drops,

@@ -21,9 +21,9 @@ var update = flag.Bool("update", false, "write the transcripts in testdata anew"
 //
 // Commands:
 //
-//	router NAME [version=] [vrid=] [priority=] [advert_int=] [addresses=A,B] [nopreempt] [preempt_delay=]
+//	router NAME [version=] [vrid=] [priority=] [advert_int=] [addresses=A,B] [nopreempt] [sticky] [hold_off=] [preempt_delay=]
 //	       [startup_delay=] [master] [track=KEY[:WEIGHT[:reverse]],...] [refresh=] [no_lower_advert] [higher_advert]
-//	group NAME MEMBER... [track=...]
+//	group NAME MEMBER... [track=...]; regroup: this one is all there is
 //	apply DURATION|never       how long the kernel takes for addresses
 //	start|shutdown|lost|remove NAME, resume NAME
 //	link NAME up|down, track KEY up|down
@@ -149,7 +149,10 @@ func (p *player) command(w []string) error {
 		}
 		p.cfgs[cfg.Name] = cfg
 		p.do(p.d.Update(p.now, who, cfg, p.acts[:0]))
-	case "group":
+	case "group", "regroup":
+		if verb == "regroup" {
+			p.groups = nil
+		}
 		g := GroupConfig{Name: args[0]}
 		for _, a := range args[1:] {
 			if v, ok := strings.CutPrefix(a, "track="); ok {
@@ -195,6 +198,9 @@ func (p *player) command(w []string) error {
 	case "status":
 		s := p.d.Router(who).Status()
 		p.say("%s: %v, priority %d of base %d, faults %v, agreement %v", s.Name, s.State, s.EffectivePriority, s.BasePriority, s.Faults, s.Agreement)
+		if s.Rival.Addr.IsValid() {
+			p.say("%s: %d times a second master, the last one %v with priority %d, %d adverts", s.Name, s.SecondMaster, s.Rival.Addr, s.Rival.Priority, s.Rival.Adverts)
+		}
 		for _, c := range s.Contributions {
 			p.say("%s: %s %+d, up %v, pending %v", s.Name, c.Key, c.Value, c.Up, c.Pending)
 		}
@@ -264,7 +270,7 @@ func parseConfig(cfg Config, words []string) (Config, error) {
 		switch k {
 		case "version", "vrid", "priority", "down_timer_adverts":
 			n, err = strconv.Atoi(v)
-		case "advert_int", "preempt_delay", "startup_delay", "refresh":
+		case "advert_int", "preempt_delay", "startup_delay", "hold_off", "refresh":
 			d, err = time.ParseDuration(v)
 		}
 		if err != nil {
@@ -287,6 +293,10 @@ func parseConfig(cfg Config, words []string) (Config, error) {
 			cfg.StartupDelay = d
 		case "refresh":
 			cfg.GARP.Refresh = d
+		case "hold_off":
+			cfg.HoldOff = d
+		case "sticky":
+			cfg.Sticky = true
 		case "nopreempt":
 			cfg.NoPreempt = true
 		case "master":
