@@ -28,6 +28,7 @@ type globals struct {
 	GlobalDefs
 	defaultInterface  string
 	lowerPrioNoAdvert *bool
+	ownerIgnore       *bool
 	downTimerAdverts  int
 	smtpAlert         *bool
 	smtpAlertVRRP     *bool
@@ -90,6 +91,7 @@ type instance struct {
 	wantMaster   bool
 	strict       *bool
 	lowerPrio    *bool
+	ownerIgnore  *bool
 	higherPrio   *bool
 	priorityNote *bool
 	unicast      bool

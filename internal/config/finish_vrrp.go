@@ -70,6 +70,7 @@ func (d *decoder) finishInstance(i *instance) {
 	d.intervals(i)
 	d.authentication(i)
 	d.inherit(i)
+	d.policies(i)
 	if i.StrictMode {
 		d.strictMode(i)
 	}

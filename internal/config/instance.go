@@ -76,6 +76,7 @@ func openInstance(d *decoder, _ any, n *Node) {
 	i.SkipCheckAdvAddr = g.VRRPSkipCheckAdvAddr
 	i.CheckUnicastSrc = g.VRRPCheckUnicastSrc
 	i.DownTimerAdverts = g.downTimerAdverts
+	i.StickyHoldOff = defaultHoldOff
 	if name, ok := arg1(d, n); ok {
 		i.Name = name
 	}

@@ -217,6 +217,8 @@ type VRRPInstance struct {
 	AdvertInt       time.Duration
 	NoPreempt       bool
 	PreemptDelay    time.Duration
+	StickyMaster    bool          // sticky_master (holdfast's own)
+	StickyHoldOff   time.Duration // sticky_hold_off (holdfast's own)
 
 	VirtualIPAddress         []VIP
 	VirtualIPAddressExcluded []VIP
@@ -240,7 +242,8 @@ type VRRPInstance struct {
 	GARP                 GARP
 	LowerPrioNoAdvert    bool
 	HigherPrioSendAdvert bool
-	DownTimerAdverts     int // down_timer_adverts, default 3
+	OwnerIgnoreAdverts   bool // owner_ignore_adverts, as inherited
+	DownTimerAdverts     int  // down_timer_adverts, default 3
 
 	NotifyPriorityChanges bool // notify_priority_changes
 

@@ -60,7 +60,7 @@ func vrrpTables() [][]Keyword {
 	return [][]Keyword{
 		table("vrrp_script", scriptRows()...),
 		table("vrrp_sync_group", groupRows()...),
-		table("vrrp_instance", instanceRows()...),
+		table("vrrp_instance", append(instanceRows(), policyRows()...)...),
 		table("vrrp_instance/authentication",
 			row("auth_type", core, custom("PASS|AH", []Arg{{Name: "type"}}, authType), "", "plain password, or a digest in an AH header (not active yet)"),
 			row("auth_pass", core, custom("<password>", []Arg{{Name: "password"}}, authPass), "", "password; eight bytes count"),
