@@ -22,9 +22,9 @@ type Config struct {
 	PreemptDelay     time.Duration // 0..1000 s
 	// Sticky: whoever is master stays it while it lives, see sticky.go;
 	// HoldOff is how much longer it listens before its first takeover.
-	Sticky  bool
-	HoldOff time.Duration
-	StartupDelay     time.Duration // vrrp_startup_delay: adverts ignored and timers held for so long after EventStart
+	Sticky       bool
+	HoldOff      time.Duration
+	StartupDelay time.Duration // vrrp_startup_delay: adverts ignored and timers held for so long after EventStart
 
 	// Addresses are the advertised addresses in their order on the wire.
 	Addresses        []netip.Addr
