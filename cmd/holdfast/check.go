@@ -90,20 +90,10 @@ func printDiagnostics(cmd *cobra.Command, diags []config.Diagnostic, asJSON bool
 		}
 		return nil
 	}
-	type finding struct {
-		File     string `json:"file"`
-		Line     int    `json:"line"`
-		Column   int    `json:"column"`
-		Severity string `json:"severity"`
-		ID       string `json:"id"`
-		Text     string `json:"text"`
-		Hint     string `json:"hint,omitempty"`
-	}
-	out := make([]finding, 0, len(diags))
-	for _, d := range diags {
-		out = append(out, finding{d.Pos.File, d.Pos.Line, d.Pos.Column, d.Severity.String(), d.ID, d.Text, d.Hint})
+	if diags == nil {
+		diags = []config.Diagnostic{}
 	}
 	enc := json.NewEncoder(cmd.OutOrStdout())
 	enc.SetIndent("", "  ")
-	return enc.Encode(out)
+	return enc.Encode(diags)
 }

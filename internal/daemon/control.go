@@ -51,21 +51,37 @@ var errStopped = errors.New("the daemon has stopped")
 
 // answer runs on a goroutine of the control socket.
 func (p *Parent) answer(r control.Request) (any, error) {
-	if r.Command != "status" {
-		return nil, fmt.Errorf("unknown command %q", r.Command)
+	switch r.Command {
+	case "status":
+		return wait(p, control.AnswerLimit, p.status)
+	case "reload":
+		return wait(p, control.ReloadLimit, func(answer func(control.Reload)) {
+			if r.NoWait {
+				p.startReload()
+				answer(control.Reload{})
+				return
+			}
+			p.askReload(answer)
+		})
 	}
-	reply := make(chan control.Status, 1)
+	return nil, fmt.Errorf("unknown command %q", r.Command)
+}
+
+// wait runs ask on the parent's loop and waits for the answer that it gives
+// to its argument, once, at any time.
+func wait[T any](p *Parent, limit time.Duration, ask func(answer func(T))) (any, error) {
+	reply := make(chan T, 1)
 	select {
-	case p.events <- func() { p.status(func(s control.Status) { reply <- s }) }:
+	case p.events <- func() { ask(func(v T) { reply <- v }) }:
 	case <-p.done:
 		return nil, errStopped
 	}
 	select {
-	case s := <-reply:
-		return s, nil
+	case v := <-reply:
+		return v, nil
 	case <-p.done:
 		return nil, errStopped
-	case <-time.After(control.AnswerLimit):
+	case <-time.After(limit):
 		return nil, errors.New("the daemon is too busy to answer")
 	}
 }

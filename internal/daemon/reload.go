@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"holdfast/internal/config"
+	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/ipc"
 	"holdfast/internal/daemon/role"
 )
@@ -22,6 +23,25 @@ type reloadState struct {
 	next    func() // what follows when no child is stopping any more
 	last    time.Time
 	failure string // of the last one; empty: it succeeded
+
+	findings []config.Diagnostic    // about the file read last
+	waiting  []func(control.Reload) // for the one that runs
+	later    []func(control.Reload) // for the one after it
+}
+
+// askReload reloads and answers when that is over. A reload that runs already
+// may have read the file before it was changed, so one more follows it.
+func (p *Parent) askReload(answer func(control.Reload)) {
+	switch {
+	case p.stopping:
+		answer(control.Reload{Failure: "the daemon stops"})
+		return
+	case p.reload.running:
+		p.reload.later = append(p.reload.later, answer)
+	default:
+		p.reload.waiting = append(p.reload.waiting, answer)
+	}
+	p.startReload()
 }
 
 // startReload reads and checks the whole new configuration beside the running
@@ -59,6 +79,7 @@ func (p *Parent) startReload() {
 
 func (p *Parent) loadedAnew(next *running, diags []config.Diagnostic, err error) {
 	logDiagnostics(p.log, diags)
+	p.reload.findings = diags
 	if err != nil {
 		p.reloaded(fmt.Sprintf("refused, the running configuration stays: %v", err))
 		return
@@ -157,6 +178,10 @@ func (p *Parent) reloaded(failure string) {
 	} else {
 		p.log.Info("reloaded")
 	}
+	for _, answer := range p.reload.waiting {
+		answer(control.Reload{Failure: failure, Diagnostics: p.reload.findings})
+	}
+	p.reload.waiting, p.reload.later, p.reload.findings = p.reload.later, nil, nil
 	if p.reload.again {
 		p.reload.again = false
 		p.startReload()

@@ -113,3 +113,52 @@ func TestReloadWhileAChildIsBeingReplaced(t *testing.T) {
 	d.told(role.VRRP, "config b other=true")
 	d.status(func(s control.Status) bool { return len(s.Processes) == 2 && s.Config.ReloadFailure == "" })
 }
+
+// TestReloadOnRequest asks on the control socket: the answer comes when the
+// reload is over, with what was found in the file.
+func TestReloadOnRequest(t *testing.T) {
+	d := start(t, "a")
+	d.story(role.LVS, began("a"), "peer")
+	ask := func() (r control.Reload) {
+		t.Helper()
+		if err := control.Ask(d.opts.Control, control.Request{Command: "reload"}, &r); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	d.set("b", true, true)
+	if r := ask(); r.Failure != "" {
+		t.Errorf("failed: %s", r.Failure)
+	}
+	d.told(role.VRRP, "config b other=true")
+	d.told(role.LVS, "config b other=true")
+
+	d.cfg.Store(nil)
+	if r := ask(); !strings.Contains(r.Failure, "refused") {
+		t.Errorf("a configuration that cannot be used: %q", r.Failure)
+	}
+
+	// Everyone who asks while one runs is answered, by a reload that began later.
+	d.set("c", true, true)
+	answers := make(chan string, 8)
+	for range cap(answers) {
+		go func() {
+			var r control.Reload
+			if err := control.Ask(d.opts.Control, control.Request{Command: "reload"}, &r); err != nil {
+				answers <- err.Error()
+				return
+			}
+			answers <- r.Failure
+		}()
+	}
+	for range cap(answers) {
+		if f := <-answers; f != "" {
+			t.Error(f)
+		}
+	}
+	d.told(role.VRRP, "config c other=true")
+	var r control.Reload
+	if err := control.Ask(d.opts.Control, control.Request{Command: "reload", NoWait: true}, &r); err != nil || r.Failure != "" {
+		t.Errorf("not waited for: %v %s", err, r.Failure)
+	}
+}

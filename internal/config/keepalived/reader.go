@@ -62,17 +62,16 @@ type reader struct {
 	scratch  []piece
 	wordSlab []config.Word
 	nodeSlab []config.Node
-	defining string          // parameter whose definition goes on in this line
-	more     bool            // this line ends in a backslash
-	random   *rand.Rand      // of ${_RANDOM}; nil: not used yet
-	said     map[string]bool // what is reported once only
+	defining string     // parameter whose definition goes on in this line
+	more     bool       // this line ends in a backslash
+	random   *rand.Rand // of ${_RANDOM}; nil: not used yet
 }
 
 // Read reads the files that match the pattern path, which may be a plain name,
 // with everything that they include. It returns the tree and the names of the
 // files in the order of reading. A missing file is a diagnostic, not an error.
 func Read(path string, opts Options) (root *config.Node, files []string, diags []config.Diagnostic) {
-	r := &reader{opts: opts, root: &config.Node{Block: true}, params: map[string]string{}, said: map[string]bool{}}
+	r := &reader{opts: opts, root: &config.Node{Block: true}, params: map[string]string{}}
 	r.open = []*config.Node{r.root}
 	r.include(path, "", config.Pos{File: path}, 0, includeAll)
 	r.finish()
@@ -81,14 +80,6 @@ func Read(path string, opts Options) (root *config.Node, files []string, diags [
 
 func (r *reader) report(pos config.Pos, s config.Severity, c config.Class, id, format string, args ...any) {
 	r.diags = append(r.diags, config.Diagnostic{Pos: pos, Severity: s, Class: c, ID: id, Text: fmt.Sprintf(format, args...)})
-}
-
-// once reports a finding the first time that it is made.
-func (r *reader) once(key string, pos config.Pos, s config.Severity, c config.Class, id, format string, args ...any) {
-	if !r.said[key] {
-		r.said[key] = true
-		r.report(pos, s, c, id, format, args...)
-	}
 }
 
 // bound reports that a bound is reached and ends the reading.

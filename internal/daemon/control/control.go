@@ -11,9 +11,19 @@ import (
 	"time"
 )
 
-// Request is one question. Command is "status".
+// Request is one question. Command is "status" or "reload".
 type Request struct {
 	Command string `json:"command"`
+	// NoWait makes "reload" answer when the reload has begun.
+	NoWait bool `json:"no_wait,omitempty"`
+}
+
+// limit is how long the daemon may take for the answer.
+func (r Request) limit() time.Duration {
+	if r.Command == "reload" {
+		return ReloadLimit
+	}
+	return AnswerLimit
 }
 
 // Limits of a request, against a client that says too much or nothing.
@@ -22,6 +32,9 @@ const (
 	readLimit  = 5 * time.Second
 	// AnswerLimit is how long the daemon may take for an answer.
 	AnswerLimit = 5 * time.Second
+	// ReloadLimit is the same for a reload, which may have to wait for the one
+	// before it.
+	ReloadLimit = 2 * time.Minute
 )
 
 // Serve answers requests on l until it is closed.
@@ -68,7 +81,7 @@ func Ask(path string, r Request, v any) error {
 		return fmt.Errorf("no daemon answers at %s: %w", path, err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(AnswerLimit + readLimit))
+	c.SetDeadline(time.Now().Add(r.limit() + readLimit))
 	if err := json.NewEncoder(c).Encode(r); err != nil {
 		return fmt.Errorf("control socket %s: %w", path, err)
 	}
