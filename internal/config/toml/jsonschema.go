@@ -1,0 +1,171 @@
+package toml
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+
+	"holdfast/internal/config"
+)
+
+// object is a JSON object.
+type object = map[string]any
+
+// WriteSchema writes the JSON Schema (draft 2020-12) of holdfast.toml, for
+// editors: every block with its keys, their types and what they mean. It
+// describes the form only; ranges and what goes together is for the check to
+// say.
+func WriteSchema(w io.Writer) error {
+	defs := object{}
+	for _, path := range config.Blocks() {
+		if path != "" {
+			defs[defName(path)] = blockSchema(path, blockArgs(path))
+		}
+	}
+	root := blockSchema("", nil)
+	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	root["title"] = "holdfast.toml"
+	root["description"] = "Configuration of holdfast: keepalived's keywords in TOML."
+	root["$defs"] = defs
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(root)
+}
+
+func defName(path string) string { return strings.ReplaceAll(path, "/", ".") }
+
+// blockArgs are the arguments of a block itself, which stand among its keys;
+// the name of a named block stands in the table's name.
+func blockArgs(path string) []config.Arg {
+	at := strings.LastIndexByte(path, '/')
+	k, ok := config.Lookup(path[:max(at, 0)], path[at+1:])
+	switch {
+	case !ok:
+		return nil
+	case k.Named && len(k.Args) > 0:
+		return k.Args[1:]
+	}
+	return k.Args
+}
+
+// blockSchema describes the table of a block.
+func blockSchema(path string, args []config.Arg) object {
+	properties := object{}
+	for _, a := range args {
+		properties[a.Name] = argSchema(a)
+	}
+	for _, k := range config.Keywords(path) {
+		if k.Status == config.NotYet && k.Tier == "obsolete" {
+			continue
+		}
+		s := keywordSchema(k)
+		doc := sentence(k.Doc)
+		if k.Status != config.Active {
+			doc = strings.TrimSpace(doc + " Not active yet.")
+		}
+		if k.Default != "" {
+			doc = strings.TrimSpace(doc + " Default: " + k.Default + ".")
+		}
+		if doc != "" {
+			s["description"] = doc
+		}
+		if k.Tier == "obsolete" {
+			s["deprecated"] = true
+		}
+		properties[k.Name] = s
+		for _, alias := range k.Aliases {
+			other := object{"deprecated": true}
+			for key, v := range s {
+				other[key] = v
+			}
+			properties[alias] = other
+		}
+	}
+	return object{"type": "object", "properties": properties, "additionalProperties": false}
+}
+
+// keywordSchema describes the value of a key.
+func keywordSchema(k *config.Keyword) object {
+	switch {
+	case k.Status == config.NotYet:
+		return object{}
+	case k.Shape == config.ShapeBlock:
+		ref := object{"$ref": "#/$defs/" + defName(k.Path())}
+		switch {
+		case k.Named:
+			return object{"type": "object", "additionalProperties": ref}
+		case k.Repeat:
+			return object{"anyOf": []any{ref, object{"type": "array", "items": ref}}}
+		}
+		return object{"allOf": []any{ref}}
+	case k.Shape == config.ShapeLines:
+		entry := valueSchema(k.Lines)
+		return object{"anyOf": append(alternatives(entry), object{"type": "array", "items": entry})}
+	case len(k.Args) == 0:
+		return object{"type": "boolean"}
+	}
+	value := valueSchema(k.Args)
+	if k.Args[0].Kind == config.KindBool && !strings.Contains(k.Syntax, "true|false") {
+		// Words of its own beside true and false.
+		value = object{"type": []any{"boolean", "string"}}
+	}
+	if !required(k.Args) && !takesBool(k.Args) {
+		value = object{"anyOf": append(alternatives(value), object{"type": "boolean"})}
+	}
+	if k.Repeat && !takesArray(k.Args) {
+		value = object{"anyOf": append(alternatives(value), object{"type": "array", "items": value})}
+	}
+	return value
+}
+
+// valueSchema describes a value that stands for the given arguments: the first
+// of them alone, all as one text, or each by its name.
+func valueSchema(args []config.Arg) object {
+	out := alternatives(argSchema(args[0]))
+	if len(args) > 1 || args[0].Rest {
+		out = append(out, object{"type": "string"})
+		if len(args) > 1 {
+			named := object{}
+			for _, a := range args {
+				named[a.Name] = argSchema(a)
+			}
+			out = append(out, object{"type": "object", "properties": named, "additionalProperties": false})
+		}
+	}
+	switch {
+	case args[0].Kind == config.KindCommand:
+	case args[0].Rest, len(args) > 1:
+		out = append(out, object{"type": "array", "items": object{"type": []any{"string", "number", "boolean"}}})
+	}
+	if len(out) == 1 {
+		return out[0].(object)
+	}
+	return object{"anyOf": out}
+}
+
+// alternatives takes a schema apart into those of which one must hold.
+func alternatives(s object) []any {
+	if list, ok := s["anyOf"].([]any); ok && len(s) == 1 {
+		return list[:len(list):len(list)]
+	}
+	return []any{s}
+}
+
+// argSchema describes the value of one argument.
+func argSchema(a config.Arg) object {
+	switch a.Kind {
+	case config.KindInt:
+		return object{"type": []any{"integer", "string"}}
+	case config.KindSeconds, config.KindTimer:
+		return object{"type": []any{"number", "string"}}
+	case config.KindBool, config.KindFlag:
+		return object{"type": "boolean"}
+	case config.KindCommand:
+		return object{"anyOf": []any{
+			object{"type": "string"},
+			object{"type": "array", "items": object{"type": []any{"string", "number", "boolean"}}},
+		}}
+	}
+	return object{"type": []any{"string", "number"}}
+}
