@@ -1,11 +1,7 @@
 package daemon
 
 import (
-	"net"
-	"slices"
 	"time"
-
-	"github.com/vishvananda/netlink"
 
 	"holdfast/internal/daemon/ipc"
 	"holdfast/internal/daemon/role"
@@ -17,38 +13,47 @@ import (
 type holdings struct {
 	live      map[string]ipc.Held // what the running vrrp process is master of
 	orphans   map[string]ipc.Held // the same of one that died, until its successor has swept
-	leftovers []link.Address      // of a killed daemon, until a vrrp process has swept
+	leftovers link.Wanted         // of a killed daemon, until a vrrp process has swept
 	released  map[string]release  // what the running vrrp process has given up
 }
 
 // release is what a virtual router held until it left MASTER.
 type release struct {
-	at        time.Time
-	addresses []link.Address
+	at   time.Time
+	held link.Wanted
 }
 
 // releaseTime is longer than the kernel may take to remove addresses: a process
 // that dies sooner than this after it gave some up may have left them there.
 const releaseTime = 5 * time.Second
 
+// heldKey tells what is static from virtual routers of the same name.
+func heldKey(v ipc.Held) string {
+	if v.Static {
+		return "static\x00" + v.Router
+	}
+	return v.Router
+}
+
 // said takes the word of the running vrrp process.
 func (h *holdings) said(v ipc.Held) {
-	delete(h.orphans, v.Router)
+	key := heldKey(v)
+	delete(h.orphans, key)
 	if !v.Master {
-		if old, ok := h.live[v.Router]; ok {
+		if old, ok := h.live[key]; ok {
 			if h.released == nil {
 				h.released = map[string]release{}
 			}
-			h.released[v.Router] = release{time.Now(), old.Addresses}
+			h.released[key] = release{time.Now(), old.Wanted}
 		}
-		delete(h.live, v.Router)
+		delete(h.live, key)
 		return
 	}
 	if h.live == nil {
 		h.live = map[string]ipc.Held{}
 	}
-	h.live[v.Router] = v
-	delete(h.released, v.Router)
+	h.live[key] = v
+	delete(h.released, key)
 }
 
 // died makes orphans of what a vrrp process held, and left-overs of what it was
@@ -62,7 +67,7 @@ func (h *holdings) died() {
 	}
 	for _, r := range h.released {
 		if time.Since(r.at) < releaseTime {
-			h.leftovers = append(h.leftovers, r.addresses...)
+			h.leftovers.Add(r.held)
 		}
 	}
 	h.live, h.released = nil, nil
@@ -70,19 +75,20 @@ func (h *holdings) died() {
 
 // swept forgets what was left: the vrrp process is ready and has removed all
 // that it does not hold.
-func (h *holdings) swept() { h.orphans, h.leftovers = nil, nil }
+func (h *holdings) swept() { h.orphans, h.leftovers = nil, link.Wanted{} }
 
-// left are the addresses that nobody holds.
-func (h *holdings) left() []link.Address { return h.collect(h.orphans) }
+// left is what nobody holds.
+func (h *holdings) left() link.Wanted { return h.collect(h.orphans) }
 
-// addresses are all of them, for the state file.
-func (h *holdings) addresses() []link.Address { return h.collect(h.live, h.orphans) }
+// all is everything, for the state file.
+func (h *holdings) all() link.Wanted { return h.collect(h.live, h.orphans) }
 
-func (h *holdings) collect(maps ...map[string]ipc.Held) []link.Address {
-	out := slices.Clone(h.leftovers)
+func (h *holdings) collect(maps ...map[string]ipc.Held) link.Wanted {
+	var out link.Wanted
+	out.Add(h.leftovers)
 	for _, m := range maps {
 		for _, v := range m {
-			out = append(out, v.Addresses...)
+			out.Add(v.Wanted)
 		}
 	}
 	return out
@@ -94,19 +100,21 @@ func (h *holdings) collect(maps ...map[string]ipc.Held) []link.Address {
 func (p *Parent) resume(died time.Time) []role.Resume {
 	var list []role.Resume
 	for name, h := range p.holdings.orphans {
-		// The last advert was sent one interval before the death at the
-		// earliest.
-		list = append(list, role.Resume{Router: name, LastAdvert: died.Add(-p.cfg.intervals[name])})
+		if !h.Static {
+			// The last advert was sent one interval before the death at the
+			// earliest.
+			list = append(list, role.Resume{Router: name, LastAdvert: died.Add(-p.cfg.intervals[name])})
+		}
 		p.after(time.Until(died.Add(h.Alive)), func() {
 			// Not an orphan any more: the new process has taken it up, or swept.
 			late, ok := p.holdings.orphans[name]
 			if !ok {
 				return
 			}
-			p.log.Warn("addresses removed: no process announces them any more", "instance", name)
+			p.log.Warn("addresses removed: no process announces them any more", "instance", h.Router)
 			delete(p.holdings.orphans, name)
 			p.unsaved = true
-			p.removeAddresses(late.Addresses)
+			p.removeHeld(late.Wanted)
 		})
 	}
 	return list
@@ -115,34 +123,21 @@ func (p *Parent) resume(died time.Time) []role.Resume {
 // dropOrphans removes at once what a dead vrrp process held or left behind.
 func (p *Parent) dropOrphans() {
 	h := &p.holdings
-	if len(h.orphans) == 0 && len(h.leftovers) == 0 {
+	if len(h.orphans) == 0 && h.leftovers.Empty() {
 		return
 	}
-	p.removeAddresses(h.leftovers)
-	for name, o := range h.orphans {
-		p.log.Warn("addresses removed: no process announces them any more", "instance", name)
-		p.removeAddresses(o.Addresses)
+	p.removeHeld(h.leftovers)
+	for _, o := range h.orphans {
+		p.log.Warn("addresses removed: no process announces them any more", "instance", o.Router)
+		p.removeHeld(o.Wanted)
 	}
 	h.swept()
 	p.unsaved = true
 }
 
-// removeAddresses removes addresses from their interfaces; those that are gone
-// already are as they should be. The last comes first: removing the first of a
-// subnet may take the others along.
-func (p *Parent) removeAddresses(list []link.Address) {
-	handle, err := netlink.NewHandle()
-	if err != nil {
-		p.log.Error("addresses not removed", "err", err)
-		return
-	}
-	defer handle.Close()
-	for _, a := range slices.Backward(list) {
-		// Only the index of the link is looked at.
-		on := &netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: a.Ifindex}}
-		_ = handle.AddrDel(on, &netlink.Addr{IPNet: &net.IPNet{
-			IP:   a.Prefix.Addr().AsSlice(),
-			Mask: net.CIDRMask(a.Prefix.Bits(), a.Prefix.Addr().BitLen()),
-		}})
+// removeHeld removes what nobody holds any more from the kernel.
+func (p *Parent) removeHeld(w link.Wanted) {
+	if err := link.Remove(w); err != nil {
+		p.log.Error("addresses, routes or rules not removed", "err", err)
 	}
 }

@@ -165,7 +165,7 @@ func (p *Parent) loop(signals <-chan os.Signal) {
 		}
 		if p.unsaved && (len(p.events) == 0 || p.over) {
 			p.unsaved = false
-			p.state.save(p.holdings.addresses(), p.owned)
+			p.state.save(p.holdings.all(), p.owned)
 		}
 	}
 }
@@ -207,9 +207,9 @@ func (p *Parent) inherit() {
 		p.log.Warn("state of the former daemon not used", "err", err)
 		return
 	}
-	p.holdings.leftovers, p.owned = left.Addresses, left.Owned
-	if len(left.Addresses) > 0 || owns(left.Owned) {
-		p.log.Info("a former daemon did not end in order", "addresses", len(left.Addresses), "ipvs", owns(left.Owned))
+	p.holdings.leftovers, p.owned = left.Wanted, left.Owned
+	if !left.Empty() || owns(left.Owned) {
+		p.log.Info("a former daemon did not end in order", "addresses", len(left.Addresses), "routes_and_rules", len(left.Objects), "ipvs", owns(left.Owned))
 	}
 }
 
@@ -225,9 +225,9 @@ func (p *Parent) want() {
 // cleanUp removes what a killed daemon left and no child of this one will look
 // after.
 func (p *Parent) cleanUp() {
-	if !p.vrrp.wanted && len(p.holdings.leftovers) > 0 {
-		p.log.Info("removing left-over addresses", "count", len(p.holdings.leftovers))
-		p.removeAddresses(p.holdings.leftovers)
+	if !p.vrrp.wanted && !p.holdings.leftovers.Empty() {
+		p.log.Info("removing left-over addresses, routes and rules")
+		p.removeHeld(p.holdings.leftovers)
 		p.holdings.swept()
 		p.unsaved = true
 	}

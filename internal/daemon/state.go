@@ -22,9 +22,9 @@ import (
 type savedState struct {
 	// Kernel names the running kernel and network namespace: the addresses of
 	// another one are not ours to remove.
-	Kernel    string          `json:"kernel"`
-	Addresses []link.Address  `json:"addresses"`
-	Owned     json.RawMessage `json:"owned,omitempty"`
+	Kernel string `json:"kernel"`
+	link.Wanted
+	Owned json.RawMessage `json:"owned,omitempty"`
 }
 
 // stateLimit bounds the state file in bytes: 100,000 services and addresses
@@ -66,7 +66,7 @@ func kernelID() string {
 // load reads the file of a former daemon; none, and one from before a reboot,
 // is an empty state. The file is root's own, but nothing in it is believed
 // that could reach beyond what a daemon writes there: an address without an
-// interface, or one that no virtual router can have.
+// interface, or one that no virtual router can have, or a route of the kernel.
 func (s *stateFile) load() (savedState, error) {
 	f, err := os.OpenFile(s.path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -101,15 +101,20 @@ func (s *stateFile) load() (savedState, error) {
 			return savedState{}, wrap(fmt.Errorf("%v on interface %d cannot be a virtual address", a.Prefix, a.Ifindex))
 		}
 	}
+	for _, o := range st.Objects {
+		if !o.Removable() {
+			return savedState{}, wrap(fmt.Errorf("%v %q cannot be a virtual one", o.Kind, o.Text))
+		}
+	}
 	return st, nil
 }
 
 // save keeps the newest state and returns at once. Neither argument is
 // changed by anybody afterwards.
-func (s *stateFile) save(addresses []link.Address, owned json.RawMessage) {
+func (s *stateFile) save(held link.Wanted, owned json.RawMessage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.next = &savedState{Kernel: s.kernel, Addresses: addresses, Owned: owned}
+	s.next = &savedState{Kernel: s.kernel, Wanted: held, Owned: owned}
 	if !s.writing {
 		s.writing = true
 		go s.write()

@@ -40,7 +40,7 @@ func (d *daemonUnderTest) leave(prefix, owned string) {
 	d.t.Helper()
 	b, err := json.Marshal(savedState{
 		Kernel: kernelID(), Owned: json.RawMessage(owned),
-		Addresses: []link.Address{{Ifindex: 1 << 30, Prefix: netip.MustParsePrefix(prefix)}},
+		Wanted: link.Wanted{Addresses: []link.Address{{Ifindex: 1 << 30, Prefix: netip.MustParsePrefix(prefix)}}},
 	})
 	if err != nil {
 		d.t.Fatal(err)
@@ -108,7 +108,7 @@ func TestStateFileSavesTheNewest(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	s := newStateFile(path, quiet())
 	for i := range 100 {
-		s.save([]link.Address{{Ifindex: i + 1, Prefix: netip.MustParsePrefix("192.0.2.1/24")}}, json.RawMessage(`{"a":1}`))
+		s.save(link.Wanted{Addresses: []link.Address{{Ifindex: i + 1, Prefix: netip.MustParsePrefix("192.0.2.1/24")}}}, json.RawMessage(`{"a":1}`))
 	}
 	s.wait()
 	st, err := s.load()

@@ -25,14 +25,14 @@ func (w *still) Wait(time.Time) ([]link.Packet, error) {
 	w.packets = nil
 	return p, nil
 }
-func (w *still) Send(b []link.Datagram)                     { w.sent += len(b) }
-func (w *still) Wake()                                      {}
-func (w *still) Open([]link.Port) map[link.Port]error       { return nil }
-func (w *still) SourceOf(link.Port) (netip.Addr, bool)      { return w.src, true }
-func (w *still) Close() error                               { return nil }
-func (w *still) Set(int, uint64, []link.Address)            {}
-func (w *still) Sweep([]link.Address, []link.Address) error { return nil }
-func (w *still) Changed(Change)                             {}
+func (w *still) Send(b []link.Datagram)                { w.sent += len(b) }
+func (w *still) Wake()                                 {}
+func (w *still) Open([]link.Port) map[link.Port]error  { return nil }
+func (w *still) SourceOf(link.Port) (netip.Addr, bool) { return w.src, true }
+func (w *still) Close() error                          { return nil }
+func (w *still) Set(int, uint64, link.Wanted)          {}
+func (w *still) Sweep(link.Wanted, link.Wanted) error  { return nil }
+func (w *still) Changed(Change)                        {}
 func (w *still) List() ([]link.Interface, error) {
 	return []link.Interface{{Index: 1, Name: "eth0", Up: true, Addrs: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}}}, nil
 }

@@ -6,12 +6,14 @@ import (
 
 	"holdfast/vrrp"
 	"holdfast/vrrp/link"
+	"holdfast/vrrp/route"
 )
 
 // Config is the whole wanted state of the engine.
 type Config struct {
 	Routers []Router
 	Groups  []Group
+	Static  []Static
 }
 
 // Router is one virtual router with its place on this machine.
@@ -21,6 +23,8 @@ type Router struct {
 	Group     netip.Addr // multicast group; invalid with Unicast
 	Source    netip.Addr // mcast_src_ip or unicast_src_ip; invalid: the interface's
 	VIPs      []VIP      // advertised and excluded ones, in the order in which they are added
+	Routes    []route.Route
+	Rules     []route.Rule
 	// TrackInterfaces are keyed "interface NAME" in vrrp.Config.Tracks; the
 	// engine feeds those tracks itself from the link watcher.
 	// TrackScripts ("script NAME") are fed by Engine.Track.
@@ -39,6 +43,14 @@ type VIP struct {
 	Broadcast netip.Addr
 	NoTrack   bool
 	Excluded  bool // not advertised
+
+	// As in link.Address.
+	Peer         netip.Addr
+	Flags        uint32
+	DAD          bool
+	Preferred    uint32
+	PreferredSet bool
+	Drop         bool
 }
 
 // Group is one sync group, by names.
@@ -71,10 +83,13 @@ type Change struct {
 	// again, From MASTER.
 	TakingOver bool
 	Peer       netip.Addr
-	// Addresses wanted when To is master: what the parent must remove if this
-	// process dies. A reload that changes them tells an event with
-	// ReasonReload. Not to be changed.
-	Addresses []link.Address
+	// Wanted is what is wanted in the kernel when To is master: what the
+	// parent must remove if this process dies. A reload that changes it tells
+	// an event with ReasonReload. Not to be changed.
+	link.Wanted
+	// Static: not of a router but of the Static with this name. Wanted is
+	// then all that it has, and nothing else is set.
+	Static bool
 }
 
 // Observer hears of changes on the engine's thread and must not block.

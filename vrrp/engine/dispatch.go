@@ -113,14 +113,14 @@ func (e *Engine) sendFailed(now time.Time, r *router, err error) {
 // want hands the wanted addresses to the applier, at a takeover after the IPVS
 // table where that has to come first.
 func (e *Engine) want(now time.Time, r *router, want bool, gen uint64) {
-	fresh, old := want && !r.wanted, r.addrs
+	fresh, old, oldObjs := want && !r.wanted, r.addrs, r.objs
 	r.wanted, r.gen = want, gen
-	r.addrs = nil
+	r.addrs, r.objs = nil, nil
 	if want {
-		r.addrs = e.addresses(r)
+		r.addrs, r.objs = e.addresses(r), e.objects(r)
 	}
 	e.forget(r, old)
-	c := Change{Time: now, Event: true, Name: r.cfg.Name, From: vrrp.Master, To: vrrp.Master, Addresses: r.addrs}
+	c := Change{Time: now, Event: true, Name: r.cfg.Name, From: vrrp.Master, To: vrrp.Master, Wanted: r.kernel()}
 	switch {
 	case fresh:
 		s := r.core.Status()
@@ -133,7 +133,7 @@ func (e *Engine) want(now time.Time, r *router, want bool, gen uint64) {
 			return
 		}
 	case want:
-		if !slices.Equal(old, r.addrs) {
+		if !slices.Equal(old, r.addrs) || !slices.Equal(oldObjs, r.objs) {
 			c.Reason = vrrp.ReasonReload
 			e.tell(c)
 		}
@@ -157,7 +157,7 @@ func (e *Engine) set(r *router) {
 	e.gen++
 	r.set, r.asked, r.askedGen = e.gen, r.addrs, r.gen
 	r.live = slices.DeleteFunc(slices.Clone(r.live), func(a link.Address) bool { return !slices.Contains(r.addrs, a) })
-	e.deps.Applier.Set(int(r.id), r.set, r.addrs)
+	e.deps.Applier.Set(int(r.id), r.set, r.kernel())
 }
 
 func (e *Engine) openGate(r *router) {
@@ -174,6 +174,10 @@ func (e *Engine) shutGate(r *router) {
 
 // applied takes the answer of the applier; one to an older question is none.
 func (e *Engine) applied(now time.Time, a *link.Applied) {
+	if a.Owner < 0 {
+		e.appliedStatic(now, a)
+		return
+	}
 	r := e.router(vrrp.ID(a.Owner))
 	if r == nil || a.Gen != r.set {
 		return
@@ -181,7 +185,7 @@ func (e *Engine) applied(now time.Time, a *link.Applied) {
 	r.done = a.Gen
 	r.live = r.asked
 	if a.Err != nil {
-		e.log.Error("setting addresses failed", append(r.attrs(), "error", a.Err)...)
+		e.log.Error("setting addresses, routes or rules failed", append(r.attrs(), "error", a.Err)...)
 	}
 	r.applyErr = a.Err
 	e.step(now, r, &vrrp.Event{Kind: vrrp.EventApplied, Gen: r.askedGen, Up: a.Err == nil})
@@ -242,7 +246,7 @@ func (e *Engine) changed(now time.Time, r *router, a *vrrp.Action) {
 			"reason", a.Reason.String(), "priority", a.Priority)...)
 	}
 	if c.To == vrrp.Master {
-		c.Addresses = r.addrs
+		c.Wanted = r.kernel()
 		r.taking = r.taking && c.Event
 	}
 	e.tell(c)

@@ -46,9 +46,9 @@ type Deps struct {
 	Log       *slog.Logger
 	// Resume lists what a predecessor that died a moment ago was master of.
 	Resume []Resume
-	// LeftOvers are further addresses to remove at start, such as those that
-	// a state file lists.
-	LeftOvers []link.Address
+	// LeftOvers is what else is to be removed at start, such as what a state
+	// file lists.
+	LeftOvers link.Wanted
 }
 
 // Engine runs the virtual routers of one machine.
@@ -62,6 +62,7 @@ type Engine struct {
 	routers []*router // by vrrp.ID; nil where removed
 	byName  map[string]*router
 	groups  []Group
+	statics []*static
 	virtual map[netip.Addr]bool // addresses of all routers
 	results map[string]bool     // last result of every tracked script
 	ifaces  map[string]*link.Interface
@@ -123,6 +124,7 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 		e.add(&cfg.Routers[i])
 	}
 	e.groups = cfg.Groups
+	e.configureStatics(cfg.Static)
 	e.acts = e.dir.SetGroups(e.wire.Now(), e.groupConfigs(), e.acts)
 	e.tune()
 	return e, nil
@@ -208,6 +210,9 @@ func (e *Engine) next() time.Time {
 	d := e.dir.Deadline()
 	d = earlier(d, e.retryAt)
 	d = earlier(d, e.watchAt)
+	for _, s := range e.statics {
+		d = earlier(d, s.retryAt)
+	}
 	if e.gated > 0 {
 		for _, r := range e.routers {
 			if r != nil {
@@ -235,6 +240,7 @@ func (e *Engine) due(now time.Time) {
 			}
 		}
 	}
+	e.dueStatics(now)
 	if !e.watchAt.IsZero() && !e.watchAt.After(now) {
 		e.watchAt = time.Time{}
 		e.startWatch()

@@ -25,6 +25,7 @@ type note struct {
 	reload  *reloadNote
 	status  func(Status)
 	watch   error // the watcher ended
+	lost    *int  // owner of a route or a rule that somebody removed
 }
 
 type trackNote struct {
@@ -57,6 +58,10 @@ func (e *Engine) Applied(list ...link.Applied) {
 // Track tells that the tracked thing key ("script NAME") is up or not, to
 // every router and group that tracks it. Any goroutine.
 func (e *Engine) Track(key string, up bool) { e.put(note{track: &trackNote{key, up}}) }
+
+// ObjectLost tells that a route or a rule of an owner of the applier was removed
+// by somebody else. Any goroutine.
+func (e *Engine) ObjectLost(owner int) { e.put(note{lost: &owner}) }
 
 // TableReady tells that the IPVS table for a router is installed: its
 // addresses need not wait any longer. Any goroutine.
@@ -136,6 +141,8 @@ func (e *Engine) take(now time.Time, n *note) {
 		if r := e.byName[n.ready]; r != nil && !r.gate.IsZero() {
 			e.openGate(r)
 		}
+	case n.lost != nil:
+		e.objectLost(now, *n.lost)
 	case n.update != nil:
 		e.links(now, n.update)
 	case n.watch != nil:

@@ -17,12 +17,14 @@ func (e *Engine) start() error {
 	}
 	e.setInterfaces(list)
 	e.choose(now)
-	remove, keep := append([]link.Address(nil), e.deps.LeftOvers...), []link.Address(nil)
+	var remove link.Wanted
+	remove.Add(e.deps.LeftOvers)
+	keep := e.staticsWanted()
 	for _, r := range e.routers {
 		if r.resume {
-			keep = append(keep, e.addresses(r)...)
+			keep.Add(e.wantedOf(r))
 		} else {
-			remove = append(remove, e.addresses(r)...)
+			remove.Add(e.wantedOf(r))
 		}
 	}
 	if err := e.deps.Applier.Sweep(remove, keep); err != nil {
@@ -35,6 +37,7 @@ func (e *Engine) start() error {
 		return fmt.Errorf("engine: list interfaces: %w", err)
 	}
 	e.setInterfaces(list)
+	e.placeStatics(now, true)
 	e.reopen(now)
 	for _, r := range e.routers {
 		if r.ifindex == 0 {
@@ -68,14 +71,10 @@ func (e *Engine) stop() {
 	e.turn++
 	e.acts = e.dir.Shutdown(now, e.acts)
 	e.dispatch(now)
-	for limit := now.Add(stopTime); e.unanswered() && e.wire.Now().Before(limit); {
-		if _, err := e.wire.Wait(limit); err != nil {
-			break
-		}
-		now = e.wire.Now()
-		e.drain(now)
-		e.dispatch(now)
-	}
+	limit := now.Add(stopTime)
+	e.settle(limit)
+	e.removeStatics() // the routers' own may need them
+	e.settle(limit)
 	if e.unanswered() {
 		e.log.Error("addresses may be left: the kernel did not answer in time")
 	}
@@ -87,10 +86,27 @@ func (e *Engine) stop() {
 	e.changes = nil
 }
 
+// settle waits, until limit, for the applier's answers.
+func (e *Engine) settle(limit time.Time) {
+	for e.unanswered() && e.wire.Now().Before(limit) {
+		if _, err := e.wire.Wait(limit); err != nil {
+			return
+		}
+		now := e.wire.Now()
+		e.drain(now)
+		e.dispatch(now)
+	}
+}
+
 // unanswered says whether the applier still works on something.
 func (e *Engine) unanswered() bool {
 	for _, r := range e.routers {
 		if r != nil && r.set != r.done {
+			return true
+		}
+	}
+	for _, s := range e.statics {
+		if s.set != s.done {
 			return true
 		}
 	}

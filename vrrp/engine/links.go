@@ -25,14 +25,17 @@ func (e *Engine) links(now time.Time, u *link.Update) {
 			e.setLink(now, r, false, false)
 		}
 	}
-	for _, name := range changedInterfaces(old, e.ifaces) {
+	changed := changedInterfaces(old, e.ifaces)
+	for _, name := range changed {
 		i := e.ifaces[name]
 		e.trackAll(now, ifaceTrack+name, i != nil && i.Up)
 	}
 	e.dispatch(now)
 	e.reopen(now)
-	e.replaceAddresses(now)
+	e.replaceAddresses(now, len(changed) > 0)
+	e.placeStatics(now, len(changed) > 0)
 	e.lost(now, u.Lost)
+	e.lostStatics(now, u.Lost)
 	e.seen(now)
 }
 
@@ -220,21 +223,22 @@ func (e *Engine) clean(r *router) {
 	if r.resume {
 		return
 	}
-	var remove []link.Address
+	var remove, keep link.Wanted
 	for _, a := range e.addresses(r) {
 		if i := e.byIndex[a.Ifindex]; i != nil && slices.Contains(i.Addrs, a.Prefix) && !e.isWanted(a) {
-			remove = append(remove, a)
+			remove.Addresses = append(remove.Addresses, a)
 		}
 	}
-	if len(remove) == 0 {
+	remove.Objects = e.objects(r)
+	if remove.Empty() {
 		return
 	}
-	var keep []link.Address
 	for _, o := range e.routers {
 		if o != nil && (o.wanted || o.resume) {
-			keep = append(keep, e.addresses(o)...)
+			keep.Add(e.wantedOf(o))
 		}
 	}
+	keep.Add(e.staticsWanted())
 	if err := e.deps.Applier.Sweep(remove, keep); err != nil {
 		e.log.Error("removing left-over addresses failed", append(r.attrs(), "error", err)...)
 	}
@@ -247,10 +251,11 @@ func (e *Engine) isWanted(a link.Address) bool {
 }
 
 // replaceAddresses asks anew for addresses whose interface came, went or came
-// back under another index.
-func (e *Engine) replaceAddresses(now time.Time) {
+// back under another index, and for routes after every change: those over an
+// interface that goes down go with it.
+func (e *Engine) replaceAddresses(now time.Time, changed bool) {
 	for _, r := range e.routers {
-		if r != nil && r.wanted && !slices.Equal(e.addresses(r), r.addrs) {
+		if r != nil && r.wanted && (!slices.Equal(e.addresses(r), r.addrs) || changed && r.cfg.hasObjects()) {
 			e.acts = e.dir.Reapply(r.id, e.acts)
 		}
 	}

@@ -218,13 +218,13 @@ type thief struct {
 	thefts int
 }
 
-func (f *thief) Set(owner int, gen uint64, want []link.Address) {
-	if len(want) == 0 {
+func (f *thief) Set(owner int, gen uint64, want link.Wanted) {
+	if want.Empty() {
 		f.Applier.Set(owner, gen, want)
 		return
 	}
 	go func() {
-		for _, a := range want {
+		for _, a := range want.Addresses {
 			if err := f.node.host.AddAddress("eth0", a.Prefix); err != nil {
 				f.node.t.Error(err)
 			}

@@ -73,6 +73,8 @@ func (e *Engine) reload(now time.Time, cfg Config) error {
 	maps.DeleteFunc(e.results, func(k string, _ bool) bool { return !tracked[k] })
 	e.dispatch(now)
 	e.tune()
+	e.configureStatics(cfg.Static)
+	e.placeStatics(now, false)
 	e.reopen(now)
 	for _, c := range fresh {
 		if r := e.byName[c.Name]; r.ifindex == 0 {
@@ -104,7 +106,7 @@ func (e *Engine) update(now time.Time, r *router, c *Router) {
 	if reflect.DeepEqual(r.cfg, *c) {
 		return
 	}
-	vips := !slices.Equal(r.cfg.VIPs, c.VIPs)
+	vips := !slices.Equal(r.cfg.VIPs, c.VIPs) || !reflect.DeepEqual(r.cfg.Routes, c.Routes) || !reflect.DeepEqual(r.cfg.Rules, c.Rules)
 	core := !reflect.DeepEqual(r.cfg.coreConfig(), c.coreConfig())
 	r.configure(c)
 	n := len(e.acts)

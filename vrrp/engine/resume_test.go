@@ -86,7 +86,7 @@ func TestLeftOvers(t *testing.T) {
 			}
 		}
 		a.start(config(vr(1, 100)), func(d *Deps) {
-			d.LeftOvers = []link.Address{{Ifindex: 1, Prefix: vr(1, 1, "192.0.2.77/32").VIPs[0].Prefix}}
+			d.LeftOvers.Addresses = []link.Address{{Ifindex: 1, Prefix: vr(1, 1, "192.0.2.77/32").VIPs[0].Prefix}}
 		})
 		a.is(vrrp.Backup)
 		if a.host.Has(addr("192.0.2.101")) || a.host.Has(addr("192.0.2.77")) || !a.host.Has(addr("192.0.2.88")) {
@@ -209,7 +209,7 @@ func TestInspectInOrder(t *testing.T) {
 				if r.Told != told {
 					t.Errorf("the copy says %v when %v was told", r.Told, told)
 				}
-				if (r.State == vrrp.Master) != taking || (len(r.Wanted) == 1) != taking {
+				if (r.State == vrrp.Master) != taking || (len(r.Wanted.Addresses) == 1) != taking {
 					t.Errorf("state %v, wanted %v, taking over told: %v", r.State, r.Wanted, taking)
 				}
 				seen[r.State.String()+" "+r.Told.String()] = true

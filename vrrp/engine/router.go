@@ -45,6 +45,7 @@ type router struct {
 	gate      time.Time      // zero: open
 	addrs     []link.Address // of wanted
 	live      []link.Address // known to be there
+	objs      []link.Object  // routes and rules of wanted
 	doubt     bool           // one of asked may have gone before the answer came
 
 	dead     time.Duration // peers wait for at least so long
@@ -221,15 +222,22 @@ func (e *Engine) feed(now time.Time, r *router) {
 // addresses is the wanted set; addresses whose interface is missing are left
 // out until it appears.
 func (e *Engine) addresses(r *router) []link.Address {
-	out := make([]link.Address, 0, len(r.cfg.VIPs))
-	for _, v := range r.cfg.VIPs {
-		dev := v.Dev
-		if dev == "" {
-			dev = r.cfg.Interface
+	return e.addressesOf(r.cfg.VIPs, r.cfg.Interface)
+}
+
+// addressesOf puts addresses in their places; those that name none go to dev.
+func (e *Engine) addressesOf(vips []VIP, dev string) []link.Address {
+	out := make([]link.Address, 0, len(vips))
+	for i := range vips {
+		v := &vips[i]
+		on := v.Dev
+		if on == "" {
+			on = dev
 		}
-		if i := e.ifaces[dev]; i != nil {
+		if i := e.ifaces[on]; i != nil {
 			out = append(out, link.Address{
 				Ifindex: i.Index, Prefix: v.Prefix, Label: v.Label, Scope: v.Scope, Broadcast: v.Broadcast,
+				Peer: v.Peer, Flags: v.Flags, DAD: v.DAD, Preferred: v.Preferred, PreferredSet: v.PreferredSet, Drop: v.Drop,
 			})
 		}
 	}

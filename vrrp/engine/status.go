@@ -17,6 +17,7 @@ type Status struct {
 	Lateness Lateness
 	Routers  []RouterStatus
 	Groups   []vrrp.GroupStatus
+	Static   []StaticStatus
 	Ports    []PortStatus
 }
 
@@ -37,7 +38,8 @@ type RouterStatus struct {
 
 	vrrp.Status
 	VIPs       []VIPStatus
-	Wanted     []link.Address // nil unless master
+	Objects    []ObjectStatus
+	Wanted     link.Wanted    // nothing unless master
 	Live       []link.Address // known to be in the kernel
 	ApplyError string
 	TableWait  bool // waits for TableReady
@@ -68,7 +70,7 @@ type PortStatus struct {
 }
 
 func (e *Engine) status(now time.Time) Status {
-	s := Status{Time: now, Wakeups: e.turn, Lateness: e.late.status(), Groups: e.dir.GroupStatus()}
+	s := Status{Time: now, Wakeups: e.turn, Lateness: e.late.status(), Groups: e.dir.GroupStatus(), Static: e.staticStatus()}
 	for _, r := range e.routers {
 		if r != nil {
 			s.Routers = append(s.Routers, r.status())
@@ -98,7 +100,7 @@ func (r *router) status() RouterStatus {
 		Waiting: r.ifindex == 0, LinkUp: r.linkUp, Source: r.src,
 		Status: r.core.Status(), TableWait: !r.gate.IsZero(),
 		SendErrors: r.sendErrs, LastSent: r.lastSent,
-		Wanted: slices.Clone(r.addrs), Live: slices.Clone(r.live),
+		Wanted: r.kernel(), Live: slices.Clone(r.live),
 	}
 	for _, err := range []struct {
 		to  *string
@@ -115,6 +117,7 @@ func (r *router) status() RouterStatus {
 		}
 		s.VIPs = append(s.VIPs, vs)
 	}
+	s.Objects = objectStatus(r.cfg.Routes, r.cfg.Rules, r.objs)
 	for _, p := range r.heard {
 		if p.Addr.IsValid() {
 			s.Peers = append(s.Peers, p)

@@ -37,14 +37,19 @@ func (o addrOp) String() string {
 }
 
 // wanted is an address as we install it: ours by its mark, for ever, and for
-// IPv6 without duplicate address detection and, where it is a host's address,
-// deprecated, so that it never becomes the source of the machine's own
-// connections (keepalived does both).
+// IPv6, unless it says otherwise, without duplicate address detection and,
+// where it is a host's address, deprecated, so that it never becomes the source
+// of the machine's own connections (keepalived does both).
 func wanted(a Address) kernelAddr {
 	k := kernelAddr{Address: a, Proto: IFAProto, Valid: math.MaxUint32, Prefer: math.MaxUint32}
 	if a.Prefix.Addr().Is6() {
-		k.Flags = unix.IFA_F_NODAD
-		if a.Prefix.IsSingleIP() {
+		if !a.DAD {
+			k.Flags |= unix.IFA_F_NODAD
+		}
+		switch {
+		case a.PreferredSet:
+			k.Prefer = a.Preferred
+		case a.Prefix.IsSingleIP():
 			k.Prefer = 0
 		}
 	}
@@ -62,14 +67,14 @@ func (o addrOp) message() (netlink.Message, error) {
 	if ip.Is6() {
 		family = unix.AF_INET6
 	}
-	near, bits := a.Prefix, a.Prefix.Bits()
+	far, bits := ip, a.Prefix.Bits()
 	if a.Peer.IsValid() {
-		near, bits = a.Peer, a.Peer.Bits() // the prefix length belongs to the far end
+		far = a.Peer
 	}
 
 	ae := netlink.NewAttributeEncoder()
 	ae.Bytes(unix.IFA_LOCAL, ip.AsSlice())
-	ae.Bytes(unix.IFA_ADDRESS, near.Addr().AsSlice())
+	ae.Bytes(unix.IFA_ADDRESS, far.AsSlice())
 	m := netlink.Message{Header: netlink.Header{Type: unix.RTM_DELADDR, Flags: netlink.Request}}
 	if o.add {
 		m.Header.Type = unix.RTM_NEWADDR
@@ -110,7 +115,7 @@ func (o addrOp) settled(err error) bool {
 	}
 }
 
-// addrConn sends changes of addresses to the kernel.
+// addrConn sends changes of addresses, routes and rules to the kernel.
 type addrConn struct{ conn *netlink.Conn }
 
 func dialAddrs() (*addrConn, error) {
@@ -134,13 +139,22 @@ func dialAddrs() (*addrConn, error) {
 
 func (c *addrConn) close() error { return c.conn.Close() }
 
+// change is one change of the kernel's state that an addrConn carries out.
+type change interface {
+	// message encodes it, without flags that ask for an answer.
+	message() (netlink.Message, error)
+	// settled says whether err means that the change is already so.
+	settled(err error) bool
+	String() string
+}
+
 // apply carries out ops in their order, as few system calls as that takes, and
 // returns one error for each, nil for those that are as wanted afterwards.
-func (c *addrConn) apply(ops []addrOp) []error {
+func apply[T change](c *addrConn, ops []T) []error {
 	errs := make([]error, len(ops))
 	for start := 0; start < len(ops); start += nlBatch {
 		end := min(start+nlBatch, len(ops))
-		c.batch(ops[start:end], errs[start:end])
+		batch(c, ops[start:end], errs[start:end])
 	}
 	for i, o := range ops {
 		switch {
@@ -155,7 +169,7 @@ func (c *addrConn) apply(ops []addrOp) []error {
 
 // batch sends up to nlBatch changes in one system call. Only the last one asks
 // for an answer: the kernel works in order and reports what fails unasked.
-func (c *addrConn) batch(ops []addrOp, errs []error) {
+func batch[T change](c *addrConn, ops []T, errs []error) {
 	msgs, index := make([]netlink.Message, 0, len(ops)), make([]int, 0, len(ops))
 	for i, o := range ops {
 		m, err := o.message()

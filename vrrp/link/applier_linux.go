@@ -28,12 +28,14 @@ type NetlinkApplier struct {
 	conn      *addrConn
 	list      *netlink.Handle
 	installed map[int]map[addrKey]Address // by owner: what we added and did not remove
+	objects   map[int][]Object            // the same, in the order of addition
 }
 
 type request struct {
 	owner int
 	gen   uint64
 	want  []Address
+	objs  []Object
 }
 
 var _ Applier = (*NetlinkApplier)(nil)
@@ -58,22 +60,22 @@ func NewApplier(log *slog.Logger, answer func([]Applied)) (*NetlinkApplier, erro
 	a := &NetlinkApplier{
 		log: log, answer: answer,
 		more: make(chan struct{}, 1), done: make(chan struct{}),
-		conn: conn, list: list, installed: make(map[int]map[addrKey]Address),
+		conn: conn, list: list, installed: make(map[int]map[addrKey]Address), objects: make(map[int][]Object),
 	}
 	go a.run()
 	return a, nil
 }
 
 // Set implements Applier. It keeps want, which must not be changed any more.
-// Every Set asks the kernel for every wanted address, whatever was asked
-// before: that is how an address comes back that a stranger removed.
-func (a *NetlinkApplier) Set(owner int, gen uint64, want []Address) {
+// Every Set asks the kernel for everything wanted, whatever was asked before:
+// that is how an address, a route or a rule comes back that a stranger removed.
+func (a *NetlinkApplier) Set(owner int, gen uint64, want Wanted) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
 		return
 	}
-	r := request{owner, gen, want}
+	r := request{owner, gen, want.Addresses, want.Objects}
 	if i := slices.IndexFunc(a.waiting, func(w request) bool { return w.owner == owner }); i >= 0 {
 		a.waiting[i] = r
 	} else {
@@ -85,8 +87,8 @@ func (a *NetlinkApplier) Set(owner int, gen uint64, want []Address) {
 	}
 }
 
-// Close carries out what still waits and ends. Addresses stay: whoever wants
-// them gone sets each owner to nothing first.
+// Close carries out what still waits and ends. What is installed stays: whoever
+// wants it gone sets each owner to nothing first.
 func (a *NetlinkApplier) Close() error {
 	a.mu.Lock()
 	if a.closed {
@@ -128,10 +130,12 @@ func (a *NetlinkApplier) round() {
 	a.answer(answers)
 }
 
-// carryOut changes the kernel's addresses for reqs; it returns one error for
-// each.
+// carryOut changes the kernel's state for reqs; it returns one error for each.
+// What is to be added comes first, and of that the addresses: routes may need
+// them. Removal is the other way round.
 func (a *NetlinkApplier) carryOut(reqs []request) []error {
 	p := newPlan(a.installed, reqs)
+	objs := newObjectPlan(a.objects, reqs)
 	errs := make([][]error, len(reqs))
 	stuck := make(map[planned]bool) // what could not be removed
 	note := func(ops []planned, results []error) {
@@ -142,15 +146,23 @@ func (a *NetlinkApplier) carryOut(reqs []request) []error {
 			}
 		}
 	}
-	if p.risky() {
+	switch {
+	case p.risky():
 		note(p.replaced, a.removeCarefully(p.replaced))
 		note(p.adds, a.apply(p.adds))
+		a.applyObjects(objs, errs)
 		note(p.removals, a.removeCarefully(p.removals))
-	} else {
+	case objs.empty():
 		all := p.all()
 		note(all, a.apply(all))
+	default:
+		first := slices.Concat(p.replaced, p.adds)
+		note(first, a.apply(first))
+		a.applyObjects(objs, errs)
+		note(p.removals, a.apply(p.removals))
 	}
 	p.remember(a.installed, stuck)
+	objs.remember(a.objects)
 
 	joined := make([]error, len(reqs))
 	for i := range reqs {
@@ -164,16 +176,16 @@ func (a *NetlinkApplier) apply(ops []planned) []error {
 	for i, o := range ops {
 		plain[i] = o.addrOp
 	}
-	return a.applyOps(plain)
+	return applyOps(a, plain)
 }
 
 // applyOps opens the socket anew when it failed: an answer that comes late
 // must not be taken for that of a later batch.
-func (a *NetlinkApplier) applyOps(ops []addrOp) []error {
+func applyOps[T change](a *NetlinkApplier, ops []T) []error {
 	if len(ops) == 0 {
 		return nil
 	}
-	errs := a.conn.apply(ops)
+	errs := apply(a.conn, ops)
 	if !slices.ContainsFunc(errs, isTransport) {
 		return errs
 	}
@@ -205,7 +217,7 @@ func (a *NetlinkApplier) removeCarefully(ops []planned) []error {
 		return errs
 	}
 	back := lostSecondaries(before, after, ops)
-	for i, err := range a.applyOps(back) {
+	for i, err := range applyOps(a, back) {
 		if err != nil {
 			a.log.Error("an address that was lost with the first one of its subnet cannot be put back", "error", err)
 			continue
@@ -242,23 +254,24 @@ func lostSecondaries(before, after []kernelAddr, removed []planned) []addrOp {
 }
 
 // Sweep implements Applier. An address of remove with interface 0 is removed
-// from every interface. It must not run beside a Set of the same addresses.
-func (a *NetlinkApplier) Sweep(remove, keep []Address) error {
+// from every interface. It must not run beside a Set of the same things.
+func (a *NetlinkApplier) Sweep(remove, keep Wanted) error {
 	a.work.Lock()
 	defer a.work.Unlock()
+	errs := a.sweepObjects(remove.Objects, keep.Objects)
 	present, err := listAddrs(a.list)
 	if err != nil {
-		return err
+		return errors.Join(append(errs, err)...)
 	}
-	ops := make([]planned, 0, len(remove))
-	for _, k := range leftOvers(present, remove, keep) {
+	ops := make([]planned, 0, len(remove.Addresses))
+	for _, k := range leftOvers(present, remove.Addresses, keep.Addresses) {
 		a.log.Info("removing a left-over address", "address", k.Prefix, "ifindex", k.Ifindex)
 		ops = append(ops, planned{addrOp: addrOp{addr: k}})
 	}
-	if len(ops) == 0 {
-		return nil
+	if len(ops) > 0 {
+		errs = append(errs, a.removeCarefully(ops)...)
 	}
-	if err := errors.Join(a.removeCarefully(ops)...); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("link: sweep: %w", err)
 	}
 	return nil

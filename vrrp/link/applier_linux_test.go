@@ -88,11 +88,12 @@ func TestApplier(t *testing.T) {
 		Ifindex: va, Prefix: prefix("10.9.0.54/32"), Label: "va:vip",
 		Scope: unix.RT_SCOPE_LINK, Broadcast: addr("10.9.0.255"),
 	}
-	a.Set(1, 7, append(want(va, "10.9.0.53/32"), full))
+	a.Set(1, 7, Wanted{Addresses: append(want(va, "10.9.0.53/32"), full)})
 	if x := answer(t, answers); x != (Applied{Owner: 1, Gen: 7}) {
 		t.Fatalf("answer %+v", x)
 	}
 	got := kernelAddrs(t, va)
+	full.Flags = unix.IFA_F_PERMANENT
 	if k := got[full.Prefix]; k.Address != full || k.Proto != IFAProto {
 		t.Errorf("installed as %+v", k)
 	}
@@ -103,7 +104,7 @@ func TestApplier(t *testing.T) {
 	// Present and missing ones are as good as added and removed.
 	run(t, "ip", "addr", "del", "10.9.0.53/32", "dev", "va")
 	run(t, "ip", "addr", "add", "10.9.0.55/32", "dev", "va")
-	a.Set(1, 8, want(va, "10.9.0.53/32", "10.9.0.55/32"))
+	a.Set(1, 8, Wanted{Addresses: want(va, "10.9.0.53/32", "10.9.0.55/32")})
 	if x := answer(t, answers); x.Err != nil {
 		t.Fatal(x.Err)
 	}
@@ -111,7 +112,7 @@ func TestApplier(t *testing.T) {
 		t.Errorf("present: %s", s)
 	}
 	run(t, "ip", "addr", "del", "10.9.0.53/32", "dev", "va")
-	a.Set(1, 9, nil)
+	a.Set(1, 9, Wanted{})
 	if x := answer(t, answers); x.Err != nil {
 		t.Fatal(x.Err)
 	}
@@ -129,7 +130,7 @@ func TestApplierOneFails(t *testing.T) {
 	a, answers := applierIn(t)
 	list := want(va, "10.9.0.53/32", "10.9.0.54/32")
 	list = slices.Insert(list, 1, Address{Ifindex: 4711, Prefix: prefix("192.0.2.1/32")}, Address{Ifindex: va})
-	a.Set(3, 1, list)
+	a.Set(3, 1, Wanted{Addresses: list})
 	x := answer(t, answers)
 	if x.Err == nil {
 		t.Fatal("no error")
@@ -142,12 +143,12 @@ func TestApplierOneFails(t *testing.T) {
 	if s := present(t, va); s != "10.9.0.2/24 10.9.0.53/32 10.9.0.54/32" {
 		t.Errorf("present: %s", s)
 	}
-	a.Set(3, 2, nil)
+	a.Set(3, 2, Wanted{})
 	if x := answer(t, answers); x.Err != nil {
 		t.Error(x.Err)
 	}
 	// The last of a batch fails: that is its answer as well.
-	a.Set(3, 3, []Address{{Ifindex: va, Prefix: prefix("10.9.0.53/32")}, {Ifindex: 4711, Prefix: prefix("192.0.2.1/32")}})
+	a.Set(3, 3, Wanted{Addresses: []Address{{Ifindex: va, Prefix: prefix("10.9.0.53/32")}, {Ifindex: 4711, Prefix: prefix("192.0.2.1/32")}}})
 	if x := answer(t, answers); x.Err == nil || strings.Count(x.Err.Error(), "address") != 1 {
 		t.Errorf("answer %+v", x)
 	}
@@ -160,13 +161,13 @@ func TestApplierNewestWins(t *testing.T) {
 	va, _ := veth(t, []string{"10.9.0.2/24"}, nil)
 	a, answers := applierIn(t)
 	a.work.Lock() // the applier cannot begin
-	a.Set(9, 1, want(va, "10.9.0.50/32"))
+	a.Set(9, 1, Wanted{Addresses: want(va, "10.9.0.50/32")})
 	time.Sleep(20 * time.Millisecond) // it has taken the first one and hangs
 	for gen := range uint64(10) {
-		a.Set(1, gen, want(va, "10.9.0.53/32"))
-		a.Set(2, gen, want(va, "10.9.0.54/32"))
+		a.Set(1, gen, Wanted{Addresses: want(va, "10.9.0.53/32")})
+		a.Set(2, gen, Wanted{Addresses: want(va, "10.9.0.54/32")})
 	}
-	a.Set(1, 99, nil)
+	a.Set(1, 99, Wanted{})
 	a.work.Unlock()
 	var got []Applied
 	for range 3 {
@@ -181,7 +182,7 @@ func TestApplierNewestWins(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	a.Set(1, 100, nil) // does nothing
+	a.Set(1, 100, Wanted{}) // does nothing
 	if len(answers) != 0 {
 		t.Errorf("an answer after Close: %+v", <-answers)
 	}
@@ -199,7 +200,7 @@ func TestApplierMany(t *testing.T) {
 	}
 	for _, n := range []int{255, 600, 0} {
 		start := time.Now()
-		a.Set(1, 1, all[:n])
+		a.Set(1, 1, Wanted{Addresses: all[:n]})
 		if x := answer(t, answers); x.Err != nil {
 			t.Fatal(x.Err)
 		}
@@ -212,7 +213,7 @@ func TestApplierMany(t *testing.T) {
 	for i := range all {
 		all[i].Ifindex = 4711
 	}
-	a.Set(1, 1, all)
+	a.Set(1, 1, Wanted{Addresses: all})
 	if x := answer(t, answers); x.Err == nil || strings.Count(x.Err.Error(), "no such device") != len(all) {
 		t.Errorf("%d errors", strings.Count(x.Err.Error(), "no such device"))
 	}
@@ -230,12 +231,12 @@ func TestApplierSecondaries(t *testing.T) {
 			t.Fatal(err)
 		}
 		a, answers := applierIn(t)
-		a.Set(1, 1, want(va, "10.7.0.1/24"))
+		a.Set(1, 1, Wanted{Addresses: want(va, "10.7.0.1/24")})
 		answer(t, answers)
-		a.Set(2, 1, want(va, "10.7.0.2/24", "10.7.0.3/24"))
+		a.Set(2, 1, Wanted{Addresses: want(va, "10.7.0.2/24", "10.7.0.3/24")})
 		answer(t, answers)
 		run(t, "ip", "addr", "add", "10.7.0.4/24", "brd", "10.7.0.255", "dev", "va")
-		a.Set(1, 2, nil)
+		a.Set(1, 2, Wanted{})
 		if x := answer(t, answers); x.Err != nil {
 			t.Fatal(x.Err)
 		}
@@ -248,14 +249,14 @@ func TestApplierSecondaries(t *testing.T) {
 		if k := kernelAddrs(t, va)[prefix("10.7.0.2/24")]; k.Proto != IFAProto {
 			t.Errorf("promote_secondaries %s: ours lost its mark: %+v", promote, k)
 		}
-		a.Set(2, 2, want(va, "10.7.0.3/24"))
+		a.Set(2, 2, Wanted{Addresses: want(va, "10.7.0.3/24")})
 		if x := answer(t, answers); x.Err != nil {
 			t.Fatal(x.Err)
 		}
 		if s := present(t, va); s != "10.7.0.3/24 10.7.0.4/24" {
 			t.Errorf("promote_secondaries %s, two removed: present %s", promote, s)
 		}
-		a.Set(2, 3, nil)
+		a.Set(2, 3, Wanted{})
 		answer(t, answers)
 		run(t, "ip", "addr", "flush", "dev", "va")
 		a.Close()
@@ -268,17 +269,17 @@ func TestApplierSweep(t *testing.T) {
 	}
 	va, vb := veth(t, []string{"10.9.0.2/24"}, []string{"10.9.0.1/24"})
 	dead, answers := applierIn(t)
-	dead.Set(1, 1, append(want(va, "10.9.0.53/32", "10.9.0.54/32"), want(vb, "10.9.0.55/32")...))
+	dead.Set(1, 1, Wanted{Addresses: append(want(va, "10.9.0.53/32", "10.9.0.54/32"), want(vb, "10.9.0.55/32")...)})
 	answer(t, answers)
 	run(t, "ip", "addr", "add", "10.9.0.60/32", "dev", "vb") // left by a program without our mark
 	a, _ := applierIn(t)
-	if err := a.Sweep(append(want(0, "10.9.0.60/32"), want(va, "203.0.113.1/32")...), want(va, "10.9.0.54/32")); err != nil {
+	if err := a.Sweep(Wanted{Addresses: append(want(0, "10.9.0.60/32"), want(va, "203.0.113.1/32")...)}, Wanted{Addresses: want(va, "10.9.0.54/32")}); err != nil {
 		t.Fatal(err)
 	}
 	if s := present(t, va) + ", " + present(t, vb); s != "10.9.0.2/24 10.9.0.54/32, 10.9.0.1/24" {
 		t.Errorf("present: %s", s)
 	}
-	if err := a.Sweep(nil, nil); err != nil {
+	if err := a.Sweep(Wanted{}, Wanted{}); err != nil {
 		t.Fatal(err)
 	}
 	if s := present(t, va); s != "10.9.0.2/24" {
@@ -295,7 +296,7 @@ func TestApplierIPv6(t *testing.T) {
 		t.Skip("no IPv6 here: ", err)
 	}
 	a, answers := applierIn(t)
-	a.Set(1, 1, want(va, "2001:db8::54/128", "2001:db8:1::54/64"))
+	a.Set(1, 1, Wanted{Addresses: want(va, "2001:db8::54/128", "2001:db8:1::54/64")})
 	if x := answer(t, answers); x.Err != nil {
 		t.Fatal(x.Err)
 	}
@@ -307,7 +308,7 @@ func TestApplierIPv6(t *testing.T) {
 	if k := got[prefix("2001:db8:1::54/64")]; k.Flags&bad != 0 || k.Flags&unix.IFA_F_DEPRECATED != 0 {
 		t.Errorf("an address of a subnet: %+v", k)
 	}
-	a.Set(1, 2, nil)
+	a.Set(1, 2, Wanted{})
 	if x := answer(t, answers); x.Err != nil {
 		t.Fatal(x.Err)
 	}

@@ -15,12 +15,10 @@ const dumpTimeout = 2 * time.Second
 
 // kernelAddr is one address as the kernel has it.
 type kernelAddr struct {
-	Address
-	Peer   netip.Prefix // the other end of a point-to-point address; invalid: none
-	Flags  uint32       // IFA_F_*
-	Proto  uint8        // IFA_PROTO
-	Valid  uint32       // seconds; math.MaxUint32: for ever
-	Prefer uint32
+	Address        // with all of its flags
+	Proto   uint8  // IFA_PROTO
+	Valid   uint32 // seconds; math.MaxUint32: for ever
+	Prefer  uint32
 }
 
 // key is what makes an address one and the same to the kernel.
@@ -57,8 +55,7 @@ func listAddrs(h *netlink.Handle) ([]kernelAddr, error) {
 			continue
 		}
 		a := kernelAddr{
-			Address: Address{Ifindex: r.LinkIndex, Prefix: prefix, Label: r.Label, Scope: uint8(r.Scope)},
-			Flags:   uint32(r.Flags),
+			Address: Address{Ifindex: r.LinkIndex, Prefix: prefix, Label: r.Label, Scope: uint8(r.Scope), Flags: uint32(r.Flags)},
 			Proto:   uint8(r.Protocol),
 			Valid:   uint32(r.ValidLft),
 			Prefer:  uint32(r.PreferedLft),
@@ -66,8 +63,8 @@ func listAddrs(h *netlink.Handle) ([]kernelAddr, error) {
 		if b, ok := netip.AddrFromSlice(r.Broadcast); ok {
 			a.Broadcast = b.Unmap()
 		}
-		if peer, ok := prefixOf(r.Peer); ok && peer != prefix {
-			a.Peer = peer
+		if peer, ok := prefixOf(r.Peer); ok && peer.Addr() != prefix.Addr() {
+			a.Peer = peer.Addr()
 		}
 		list = append(list, a)
 	}
@@ -118,7 +115,12 @@ func listInterfaces(h *netlink.Handle) ([]Interface, map[int]netip.Addr, error) 
 	list := make([]Interface, 0, len(links))
 	for _, l := range links {
 		at := l.Attrs()
+		var table uint32
+		if vrf, ok := l.(*netlink.Vrf); ok {
+			table = vrf.Table
+		}
 		list = append(list, Interface{
+			VRFTable:  table,
 			Index:     at.Index,
 			Name:      at.Name,
 			Up:        operational(at.RawFlags, at.OperState),

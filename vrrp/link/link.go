@@ -67,6 +67,7 @@ type Interface struct {
 	HWAddr    net.HardwareAddr
 	Addrs     []netip.Prefix // own addresses in the kernel's order, virtual ones included
 	Multicast bool
+	VRFTable  uint32 // the table of a VRF; 0: it is none
 }
 
 // Update is one news of the watcher: the whole set of interfaces, and the
@@ -91,35 +92,6 @@ type Watcher interface {
 	// Watch calls f with the present set and then with every change. It
 	// blocks until stop is closed, or returns an error at once.
 	Watch(stop <-chan struct{}, f func(Update)) error
-}
-
-// Address is one wanted address.
-type Address struct {
-	Ifindex   int
-	Prefix    netip.Prefix
-	Label     string
-	Scope     uint8
-	Broadcast netip.Addr // invalid: none
-}
-
-// Applied is the applier's only answer: generation Gen of owner's wanted
-// addresses was carried out; Err joins what failed.
-type Applied struct {
-	Owner int // the engine's router ID
-	Gen   uint64
-	Err   error
-}
-
-// Applier brings addresses to what is wanted. Set returns at once; of several
-// Sets of one owner only the newest is carried out. Work of several owners
-// that is waiting together goes to the kernel in one batch.
-type Applier interface {
-	Set(owner int, gen uint64, want []Address)
-	// Sweep removes, synchronously, every address with our protocol mark and
-	// every address of remove that is present (left-overs of a killed
-	// daemon), except those of keep.
-	Sweep(remove, keep []Address) error
-	Close() error
 }
 
 // Announcer sends gratuitous ARP requests (and unsolicited NAs). It is called

@@ -21,11 +21,13 @@ type MemApplier struct {
 	pending map[int]memWant
 	gens    map[int]uint64
 	have    map[int][]Address
+	objects map[int][]Object
 }
 
 type memWant struct {
 	gen  uint64
 	want []Address
+	objs []Object
 }
 
 var _ Applier = (*MemApplier)(nil)
@@ -44,7 +46,7 @@ func (p *MemProcess) FailApply(err error) {
 func (p *MemProcess) Applier(done func(Applied)) *MemApplier {
 	a := &MemApplier{
 		p: p, done: done, kick: make(chan struct{}, 1), stop: make(chan struct{}),
-		pending: map[int]memWant{}, gens: map[int]uint64{}, have: map[int][]Address{},
+		pending: map[int]memWant{}, gens: map[int]uint64{}, have: map[int][]Address{}, objects: map[int][]Object{},
 	}
 	go a.work()
 	return a
@@ -52,7 +54,7 @@ func (p *MemProcess) Applier(done func(Applied)) *MemApplier {
 
 // Set implements Applier. A generation that is not newer than the last one of
 // the owner is an error of the caller and remembered as refused.
-func (a *MemApplier) Set(owner int, gen uint64, want []Address) {
+func (a *MemApplier) Set(owner int, gen uint64, want Wanted) {
 	h := a.p.host
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()
@@ -60,7 +62,7 @@ func (a *MemApplier) Set(owner int, gen uint64, want []Address) {
 		h.refuse("set owner %d generation %d after %d", owner, gen, a.gens[owner])
 	}
 	a.gens[owner] = gen
-	a.pending[owner] = memWant{gen, slices.Clone(want)}
+	a.pending[owner] = memWant{gen, slices.Clone(want.Addresses), slices.Clone(want.Objects)}
 	select {
 	case a.kick <- struct{}{}:
 	default:
@@ -151,10 +153,18 @@ func (a *MemApplier) apply() []Applied {
 				a.have[o] = append(a.have[o], w)
 			}
 		}
+		a.objects[o] = p.objs
 		out = append(out, Applied{Owner: o, Gen: p.gen, Err: errors.Join(errs[o]...)})
 	}
 	clear(a.pending)
 	return out
+}
+
+// Objects lists the routes and rules that an owner has.
+func (a *MemApplier) Objects(owner int) []Object {
+	a.p.host.net.mu.Lock()
+	defer a.p.host.net.mu.Unlock()
+	return slices.Clone(a.objects[owner])
 }
 
 // marked says whether the address is there and a daemon of ours installed it.
@@ -182,7 +192,7 @@ func (a *MemApplier) shared(owner int, w Address) bool {
 }
 
 // Sweep implements Applier.
-func (a *MemApplier) Sweep(remove, keep []Address) error {
+func (a *MemApplier) Sweep(remove, keep Wanted) error {
 	h := a.p.host
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()
@@ -192,10 +202,10 @@ func (a *MemApplier) Sweep(remove, keep []Address) error {
 	for _, i := range h.ifaces {
 		for _, have := range slices.Clone(i.addrs) {
 			w := Address{Ifindex: i.Index, Prefix: have.prefix}
-			if slices.ContainsFunc(keep, w.same) {
+			if slices.ContainsFunc(keep.Addresses, w.same) {
 				continue
 			}
-			if have.proto == IFAProto || slices.ContainsFunc(remove, w.same) {
+			if have.proto == IFAProto || slices.ContainsFunc(remove.Addresses, w.same) {
 				if err := h.del(i, have.prefix); err != nil {
 					return err
 				}

@@ -46,43 +46,43 @@ func TestPlan(t *testing.T) {
 	}{
 		{
 			"two owners in one round",
-			[]request{{1, 1, at("192.0.2.1/32", "192.0.2.2/32", "192.0.2.1/32")}, {2, 1, at("198.51.100.1/32")}},
+			[]request{{owner: 1, gen: 1, want: at("192.0.2.1/32", "192.0.2.2/32", "192.0.2.1/32")}, {owner: 2, gen: 1, want: at("198.51.100.1/32")}},
 			"", false,
 			"add 192.0.2.1/32 2 for 0\nadd 192.0.2.2/32 2 for 0\nadd 198.51.100.1/32 2 for 1\n",
 		},
 		{
 			"the same again asks again",
-			[]request{{2, 2, at("198.51.100.1/32")}},
+			[]request{{owner: 2, gen: 2, want: at("198.51.100.1/32")}},
 			"", false,
 			"add 198.51.100.1/32 2 for 0\n",
 		},
 		{
 			"add before delete, and a removal that fails",
-			[]request{{1, 2, at("192.0.2.3/32")}},
+			[]request{{owner: 1, gen: 2, want: at("192.0.2.3/32")}},
 			"192.0.2.2/32", false,
 			"add 192.0.2.3/32 2 for 0\ndel 192.0.2.1/32 2 for 0\ndel 192.0.2.2/32 2 for 0\n",
 		},
 		{
 			"what another owner wants stays; what failed is tried again",
-			[]request{{1, 3, nil}, {2, 3, at("198.51.100.1/32", "192.0.2.3/32")}},
+			[]request{{owner: 1, gen: 3, want: nil}, {owner: 2, gen: 3, want: at("198.51.100.1/32", "192.0.2.3/32")}},
 			"", false,
 			"add 198.51.100.1/32 2 for 1\nadd 192.0.2.3/32 2 for 1\ndel 192.0.2.2/32 2 for 0\n",
 		},
 		{
 			"another label",
-			[]request{{2, 4, at("198.51.100.1/32 va:1")}},
+			[]request{{owner: 2, gen: 4, want: at("198.51.100.1/32 va:1")}},
 			"", false,
 			"del 198.51.100.1/32 2 for 0\nadd 198.51.100.1/32 2 va:1 for 0\ndel 192.0.2.3/32 2 for 0\n",
 		},
 		{
 			"subnets added are harmless",
-			[]request{{3, 1, at("203.0.113.1/24", "203.0.113.2/24")}},
+			[]request{{owner: 3, gen: 1, want: at("203.0.113.1/24", "203.0.113.2/24")}},
 			"", false,
 			"add 203.0.113.1/24 2 for 0\nadd 203.0.113.2/24 2 for 0\n",
 		},
 		{
 			"subnets removed are not",
-			[]request{{3, 2, at("203.0.113.2/24")}, {2, 5, nil}},
+			[]request{{owner: 3, gen: 2, want: at("203.0.113.2/24")}, {owner: 2, gen: 5, want: nil}},
 			"", true,
 			"add 203.0.113.2/24 2 for 0\ndel 203.0.113.1/24 2 for 0\ndel 198.51.100.1/32 2 va:1 for 1\n",
 		},
@@ -111,7 +111,7 @@ func TestPlan(t *testing.T) {
 
 func TestLostSecondaries(t *testing.T) {
 	k := func(ifindex int, p string) kernelAddr {
-		return kernelAddr{Address: Address{Ifindex: ifindex, Prefix: prefix(p)}, Flags: unix.IFA_F_SECONDARY | unix.IFA_F_PERMANENT}
+		return kernelAddr{Address: Address{Ifindex: ifindex, Prefix: prefix(p), Flags: unix.IFA_F_SECONDARY | unix.IFA_F_PERMANENT}}
 	}
 	before := []kernelAddr{
 		k(2, "192.0.2.1/24"), k(2, "192.0.2.2/24"), k(2, "192.0.2.3/24"), k(2, "192.0.2.4/24"),
@@ -147,7 +147,7 @@ func TestLeftOvers(t *testing.T) {
 
 func TestPrimarySources(t *testing.T) {
 	k := func(ifindex int, p string, proto uint8, flags uint32) kernelAddr {
-		return kernelAddr{Address: Address{Ifindex: ifindex, Prefix: prefix(p)}, Proto: proto, Flags: flags}
+		return kernelAddr{Address: Address{Ifindex: ifindex, Prefix: prefix(p), Flags: flags}, Proto: proto}
 	}
 	got := primarySources([]kernelAddr{
 		k(1, "2001:db8::1/64", 0, 0),

@@ -69,7 +69,7 @@ func TestWatcher(t *testing.T) {
 	updates := watch(t)
 	until(t, updates, "the present set", func(list []Interface) bool {
 		i, ok := named(list, "va")
-		want := fmt.Sprintf("{%d va true 1500 %s [10.9.0.2/24] true}", va, macA)
+		want := fmt.Sprintf("{%d va true 1500 %s [10.9.0.2/24] true 0}", va, macA)
 		if ok && fmt.Sprint(i) != want {
 			t.Errorf("got %v, want %v", i, want)
 		}
@@ -142,7 +142,7 @@ func TestWatcherOverrun(t *testing.T) {
 	for i := range all {
 		all[i] = Address{Ifindex: va, Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 8, 0, byte(i)}), 32)}
 	}
-	a.Set(1, 1, all)
+	a.Set(1, 1, Wanted{Addresses: all})
 	if x := answer(t, answers); x.Err != nil {
 		t.Fatal(x.Err)
 	}

@@ -59,7 +59,7 @@ func TestWireSource(t *testing.T) {
 	}
 	defer conn.close()
 	vip := addrOp{add: true, addr: wanted(Address{Ifindex: a, Prefix: prefix("10.9.0.54/32")})}
-	if err := conn.apply([]addrOp{vip})[0]; err != nil {
+	if err := apply(conn, []addrOp{vip})[0]; err != nil {
 		t.Fatal(err)
 	}
 	next := capture(t, b, unix.ETH_P_IP)

@@ -38,9 +38,10 @@ const (
 
 // Held says what one virtual router holds.
 type Held struct {
-	Router    string         `json:"router"`
-	Master    bool           `json:"master"`
-	Addresses []link.Address `json:"addresses,omitempty"`
+	Router string `json:"router"` // or, with Static, the name of what is static
+	Master bool   `json:"master"`
+	Static bool   `json:"static,omitempty"`
+	link.Wanted
 	// Alive is how long after the death of its process a router may still
 	// be taken for the master: peers wait longer than this.
 	Alive time.Duration `json:"alive"`

@@ -34,9 +34,9 @@ type Boot struct {
 	Options Options
 	// Resume names the routers that the predecessor was master of.
 	Resume []Resume
-	// Leftovers are addresses that a predecessor, or a killed daemon, may
-	// have left behind.
-	Leftovers []link.Address
+	// Leftovers is what a predecessor, or a killed daemon, may have left
+	// behind.
+	Leftovers link.Wanted
 	// Owned is what the lvs role last said it owns.
 	Owned json.RawMessage
 	// Other is set when the other child process runs too.

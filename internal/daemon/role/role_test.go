@@ -80,7 +80,7 @@ func TestBootRecordSurvivesTheMemfd(t *testing.T) {
 				Options:   Options{Console: true, Detail: 2},
 				Config:    cfg,
 				Resume:    []Resume{{Router: "VI_1", LastAdvert: time.Unix(1, 2).UTC()}},
-				Leftovers: []link.Address{{Ifindex: 3, Prefix: netip.MustParsePrefix("192.0.2.11/32")}},
+				Leftovers: link.Wanted{Addresses: []link.Address{{Ifindex: 3, Prefix: netip.MustParsePrefix("192.0.2.11/32")}}},
 				Owned:     []byte(`{"a":1}`),
 				Restarted: true,
 			}

@@ -41,7 +41,7 @@ type keptApplier struct {
 	keep *keep
 }
 
-func (a keptApplier) Set(owner int, gen uint64, want []link.Address) {
+func (a keptApplier) Set(owner int, gen uint64, want link.Wanted) {
 	if a.keep.stopping.Load() {
 		a.keep.applied(link.Applied{Owner: owner, Gen: gen})
 		return

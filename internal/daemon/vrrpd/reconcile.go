@@ -4,7 +4,6 @@ import (
 	"holdfast/internal/daemon/ipc"
 	"holdfast/vrrp"
 	"holdfast/vrrp/engine"
-	"holdfast/vrrp/link"
 )
 
 // reconcile brings what the parent knows of held addresses, and the states
@@ -26,13 +25,13 @@ func (t *teller) reconcile(st engine.Status) {
 		h := ipc.Held{Router: r.Name, Master: master}
 		if master {
 			h.Alive = aliveWindow(in)
-			h.Addresses = r.Wanted
+			h.Wanted = r.Wanted
 		}
 		t.held = append(t.held, h)
 	}
 	for name := range t.states {
 		if _, ok := states[name]; !ok {
-			t.held = append(t.held, ipc.Held{Router: name, Addresses: []link.Address{}})
+			t.held = append(t.held, ipc.Held{Router: name})
 		}
 	}
 	t.states = states

@@ -104,6 +104,10 @@ func (t *teller) configure(cfg *config.Config) {
 }
 
 func (t *teller) changed(c engine.Change) {
+	if c.Static {
+		t.held = append(t.held, ipc.Held{Router: c.Name, Static: true, Master: !c.Wanted.Empty(), Wanted: c.Wanted, Alive: staticAlive})
+		return
+	}
 	if c.TakingOver {
 		// The table is wanted before the addresses, which come before MASTER
 		// is told; and whoever removes them after us must know them first.
@@ -162,7 +166,7 @@ func (t *teller) retell() {
 func (t *teller) tellHeld(c engine.Change) {
 	h := ipc.Held{Router: c.Name, Master: c.To == vrrp.Master && !c.Deleted}
 	if h.Master {
-		h.Addresses = c.Addresses
+		h.Wanted = c.Wanted
 		if in := t.byName[c.Name]; in != nil {
 			h.Alive = aliveWindow(in)
 		}
@@ -182,6 +186,10 @@ func (t *teller) flush() {
 		t.held = t.held[:0]
 	}
 }
+
+// staticAlive is how long what is static outlives the process that looks after
+// it: nobody else holds it, so its successor may take its time.
+const staticAlive = time.Minute
 
 // aliveWindow is how long after the death of this process every peer still
 // waits: the last advert was sent one interval before at the earliest.
