@@ -55,6 +55,7 @@ func newBuilding(d *decoder) *building {
 			SMTPConnectTimeout: 30 * time.Second,
 			VRRPVersion:        2,
 			VRRPMcastGroup4:    netip.AddrFrom4([4]byte{224, 0, 0, 18}),
+			VRRPMcastGroup6:    group6Default,
 			GARP: GARP{
 				Repeat: 5, Delay: 5 * time.Second, RefreshRepeat: 1,
 				LowerPrioDelay: unset, LowerPrioRep: unset,

@@ -51,19 +51,7 @@ func (d *decoder) finishInstance(i *instance) {
 	if i.strict != nil {
 		i.StrictMode = *i.strict
 	}
-	if i.Version == 0 {
-		i.Version = g.VRRPVersion
-		if i.Family == 6 {
-			i.Version = 3
-		}
-	}
-	if i.Family == 6 && i.Version == 2 {
-		d.about(i, Warning, ClassGeneral, "version", "IPv6 needs version 3: it is used")
-		i.Version = 3
-	}
-	if !i.McastDstIP.IsValid() && i.Family != 6 {
-		i.McastDstIP = g.VRRPMcastGroup4
-	}
+	d.instanceVersion(i)
 	d.unicast(i)
 	d.addresses(i)
 	d.priorities(i)
@@ -75,10 +63,7 @@ func (d *decoder) finishInstance(i *instance) {
 		d.strictMode(i)
 	}
 	d.finishVMAC(i)
-	if i.Family == 6 {
-		i.notYet = append(i.notYet, "IPv6")
-		d.about(i, Warning, ClassNone, "not-active", "IPv6 virtual routers are not active yet: it is not run")
-	}
+	d.linkLocalFirst(i)
 	i.NotYet = strings.Join(slices.Compact(i.notYet), ", ")
 }
 

@@ -74,6 +74,7 @@ type GlobalDefs struct {
 	VRRPSkipCheckAdvAddr bool          // vrrp_skip_check_adv_addr
 	VRRPStrict           bool          // vrrp_strict
 	VRRPMcastGroup4      netip.Addr    // vrrp_mcast_group4, default 224.0.0.18
+	VRRPMcastGroup6      netip.Addr    // vrrp_mcast_group6, default ff02::12
 	VMACPrefix           string        // vmac_prefix, default "vrrp"
 	VMACAddrPrefix       string        // vmac_addr_prefix, default VMACPrefix
 	VRRPStartupDelay     time.Duration // vrrp_startup_delay

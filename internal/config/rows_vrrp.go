@@ -209,9 +209,9 @@ func instanceRows() []Keyword {
 	}
 	rows = append(rows, notifyRows(func(t *instance) *NotifySet { return &t.Notify })...)
 	rows = append(rows, vmacInstanceRows()...)
+	rows = append(rows, ipv6InstanceRows()...)
 	for _, u := range []struct{ name, syntax, doc string }{
 		{"vrf", "<interface>", "VRF for instances without an interface"},
-		{"native_ipv6", "", "IPv6; the addresses say that by themselves"},
 		{"v3_checksum_as_v2", "[true|false]", "checksum without pseudo-header in version 3"},
 		{"old_unicast_checksum", "[never]", "checksum of keepalived before 1.3.6"},
 	} {

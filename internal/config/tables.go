@@ -17,6 +17,7 @@ var keywordList string
 func schemaTables() [][]Keyword {
 	out := [][]Keyword{rootTable(), globalTable()}
 	out = append(out, table("global_defs", vmacGlobalRows()...))
+	out = append(out, table("global_defs", ipv6GlobalRows()...))
 	out = append(out, vrrpTables()...)
 	out = append(out, lvsTables()...)
 	return append(out, listed())

@@ -106,7 +106,17 @@ func (e *Engine) reopen(now time.Time) {
 		i := e.byIndex[r.ifindex]
 		present := i != nil && r.open && r.src.IsValid()
 		e.setLink(now, r, present, i != nil && i.Up)
-		if !r.started && present {
+		if i != nil && r.open && i.Up && !r.src.IsValid() {
+			if !r.sourceless {
+				e.log.Warn("the interface has no address to send from, waiting for it", r.attrs()...)
+			}
+			r.sourceless = true
+		} else {
+			r.sourceless = false
+		}
+		// A link that is down may have no link-local address: that is a FAULT
+		// and no reason to wait.
+		if !r.started && (present || i != nil && r.open && !i.Up) {
 			starting = append(starting, r)
 		}
 	}

@@ -34,6 +34,9 @@ type router struct {
 	portErr error
 	src     netip.Addr
 	linkUp  bool
+	// sourceless: the interface is up but has no address to send from, and
+	// that was logged.
+	sourceless bool
 
 	wanted    bool           // addresses are
 	taking    bool           // a takeover was told as begun, and not yet as MASTER

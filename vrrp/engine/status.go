@@ -32,6 +32,7 @@ type RouterStatus struct {
 	Interface string
 	Ifindex   int
 	Waiting   bool // the interface does not exist
+	NoSource  bool // the interface is up but has no address to send from
 	LinkUp    bool // there, up, listening and with an address to send from
 	PortError string
 	Source    netip.Addr
@@ -97,7 +98,7 @@ func (e *Engine) status(now time.Time) Status {
 func (r *router) status() RouterStatus {
 	s := RouterStatus{
 		Interface: r.cfg.Interface, Ifindex: r.ifindex,
-		Waiting: r.ifindex == 0, LinkUp: r.linkUp, Source: r.src,
+		Waiting: r.ifindex == 0, NoSource: r.sourceless, LinkUp: r.linkUp, Source: r.src,
 		Status: r.core.Status(), TableWait: !r.gate.IsZero(),
 		SendErrors: r.sendErrs, LastSent: r.lastSent,
 		Wanted: r.kernel(), Live: slices.Clone(r.live),

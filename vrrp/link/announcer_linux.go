@@ -47,6 +47,7 @@ type PacketAnnouncer struct {
 	closed bool
 	stats  AnnouncerStats
 	direct garpSender                                                 // of Announce
+	routes map[int]forwarding                                         // by interface, for the router flag
 	window time.Time                                                  // when Announce began to spend its budget
 	spent  int                                                        // frames of it
 	send   func(s *garpSender, frames []garpFrame) (sent, failed int) // a test may put its own
@@ -92,9 +93,11 @@ func (a *PacketAnnouncer) Announce(ifindex int, hw net.HardwareAddr, addrs []net
 	var errs []error
 	round := make([]garpFrame, 0, len(addrs))
 	now := time.Now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	until := now.Add(garpLife)
 	for _, addr := range addrs {
-		frame, err := gratuitousARP(hw, addr)
+		frame, err := announcement(hw, addr, addr.Is6() && a.forwards(ifindex, now))
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -102,8 +105,6 @@ func (a *PacketAnnouncer) Announce(ifindex int, hw net.HardwareAddr, addrs []net
 		round = append(round, garpFrame{ifindex: ifindex, addr: addr, frame: frame, until: until})
 	}
 
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	if a.closed {
 		return ErrClosed
 	}
@@ -250,11 +251,11 @@ func (s *garpSender) send(fd int, frames []garpFrame, log *slog.Logger) (sent, f
 	for i, f := range frames {
 		s.names[i] = unix.RawSockaddrLinklayer{
 			Family:   unix.AF_PACKET,
-			Protocol: htons(etherTypeARP),
+			Protocol: htons(binary.BigEndian.Uint16(f.frame[12:])),
 			Ifindex:  int32(f.ifindex),
-			Halen:    uint8(len(etherBroadcast)),
+			Halen:    6,
 		}
-		copy(s.names[i].Addr[:], etherBroadcast)
+		copy(s.names[i].Addr[:], f.frame[:6])
 		s.iovs[i].Base = unsafe.SliceData(f.frame)
 		s.iovs[i].SetLen(len(f.frame))
 		h := &s.hdrs[i].Hdr
@@ -274,7 +275,7 @@ func (s *garpSender) send(fd int, frames []garpFrame, log *slog.Logger) (sent, f
 			return sent, failed
 		default:
 			if failed == 0 {
-				log.Warn("gratuitous ARP refused", "address", frames[off].addr, "ifindex", frames[off].ifindex, "error", errno)
+				log.Warn("announcing an address was refused", "address", frames[off].addr, "ifindex", frames[off].ifindex, "error", errno)
 			}
 			failed++
 			off++

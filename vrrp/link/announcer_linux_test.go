@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -37,14 +38,47 @@ func TestGratuitousARP(t *testing.T) {
 	if want := unhex(t, recordedARP); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("got  %x, %v\nwant %x", got, err, want)
 	}
-	if _, err := gratuitousARP(mac(t, macA), addr("2001:db8::1")); !errors.Is(err, ErrIPv6) {
-		t.Errorf("an IPv6 address: %v", err)
-	}
 	if _, err := gratuitousARP(nil, addr("192.0.2.1")); err == nil {
 		t.Error("announced without a hardware address")
 	}
 	if _, err := gratuitousARP(mac(t, macA), netip.Addr{}); err == nil {
 		t.Error("announced no address")
+	}
+}
+
+// Neighbour advertisements that keepalived 2.2.7 sent, the second where the
+// interface forwards.
+func TestUnsolicitedNA(t *testing.T) {
+	for _, tt := range []struct {
+		addr, hw string
+		router   bool
+		want     string
+	}{
+		{
+			"fe80::1:1", "76:99:5d:1d:8b:1d", false,
+			"33330000000176995d1d8b1d86dd" + "6000000000203aff" + "fe800000000000000000000000010001" + "ff020000000000000000000000000001" +
+				"8800fac520000000fe800000000000000000000000010001020176995d1d8b1d",
+		},
+		{
+			"2001:db8::64", "00:00:5e:00:02:34", true,
+			"33330000000100005e00023486dd" + "6000000000203aff" + "20010db8000000000000000000000064" + "ff020000000000000000000000000001" +
+				"8800" + "NNNN" + "a000000020010db8000000000000000000000064020100005e000234",
+		},
+	} {
+		got, err := unsolicitedNA(mac(t, tt.hw), addr(tt.addr), tt.router)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := unhex(t, strings.Replace(tt.want, "NNNN", "1a31", 1))
+		if strings.Contains(tt.want, "NNNN") { // the sample has another source
+			copy(want[14+40+2:], got[14+40+2:14+40+4])
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("got  %x\nwant %x", got, want)
+		}
+	}
+	if _, err := unsolicitedNA(nil, addr("2001:db8::1"), false); err == nil {
+		t.Error("announced without a hardware address")
 	}
 }
 
@@ -54,10 +88,11 @@ func TestAnnounce(t *testing.T) {
 	}
 	ifa, ifb := veth(t, nil, nil)
 	next := capture(t, ifb, etherTypeARP)
+	next6 := capture(t, ifb, etherTypeIPv6)
 	a := announcer(t)
 	addrs := []netip.Addr{addr("10.9.0.54"), addr("2001:db8::1"), addr("10.9.0.154")}
-	if err := a.Announce(ifa, mac(t, macA), addrs, 2); !errors.Is(err, ErrIPv6) {
-		t.Errorf("the error does not tell of the IPv6 address: %v", err)
+	if err := a.Announce(ifa, mac(t, macA), addrs, 2); err != nil {
+		t.Fatal(err)
 	}
 	for i, want := range []string{"10.9.0.54", "10.9.0.154", "10.9.0.54", "10.9.0.154"} {
 		frame, err := gratuitousARP(mac(t, macA), addr(want))
@@ -65,7 +100,20 @@ func TestAnnounce(t *testing.T) {
 			t.Errorf("frame %d: %x, want %x", i, got, frame)
 		}
 	}
-	if s := a.Stats(); s != (AnnouncerStats{Sent: 4}) {
+	na, err := unsolicitedNA(mac(t, macA), addr("2001:db8::1"), false)
+	for n := 0; n < 2; {
+		got := next6()
+		if got == nil {
+			t.Fatalf("%d neighbour advertisements, want 2", n)
+		}
+		if got[14+6] != protoICMPv6 || got[14+40] != naType {
+			continue // of the kernel
+		}
+		if n++; err != nil || !bytes.Equal(got, na) {
+			t.Errorf("neighbour advertisement %x, want %x", got, na)
+		}
+	}
+	if s := a.Stats(); s != (AnnouncerStats{Sent: 6}) {
 		t.Errorf("stats %+v", s)
 	}
 }

@@ -33,13 +33,14 @@
 // Every port has a socket of its own, which hears what is sent to its group
 // (or, unicast, to its source address) on its interface, and only that. Two
 // ports that differ in nothing but their source hear every message twice, once
-// for each. Ports of IPv6 are refused with ErrIPv6 so far, and so are
-// gratuitous announcements of IPv6 addresses; addresses of both families are
-// installed and watched.
+// for each. The ports of IPv4 and of IPv6 have nothing in common: VRIDs are
+// numbered in each family by itself.
 //
-// Without a fixed source the source of a multicast port is the first address
-// of its interface that is neither secondary nor marked as ours, or else the
-// first that is not ours. Open takes it from the last reading of the Watcher
+// Without a fixed source the source of a multicast port of IPv4 is the first
+// address of its interface that is neither secondary nor marked as ours, or
+// else the first that is not ours; of IPv6 it is the first link-local address
+// that is not ours, once duplicate address detection is done with it. A port
+// without a source is open and silent. Open takes it from the last reading of the Watcher
 // that the wire was given, or from one of its own; call Open again whenever
 // the Watcher reports other addresses.
 //

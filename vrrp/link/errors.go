@@ -3,8 +3,6 @@ package link
 import "errors"
 
 var (
-	// ErrIPv6 says that this part does not speak IPv6 yet.
-	ErrIPv6 = errors.New("IPv6 is not supported yet")
 	// ErrPortClosed is the fate of a datagram whose port is not open.
 	ErrPortClosed = errors.New("link: port is not open")
 	// ErrClosed is returned by calls that come after Close.

@@ -20,9 +20,6 @@ var etherBroadcast = net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 // keepalived builds it: a broadcast request whose sender and target protocol
 // address are addr and whose target hardware address is all ones.
 func gratuitousARP(hw net.HardwareAddr, addr netip.Addr) ([]byte, error) {
-	if addr.Is6() {
-		return nil, fmt.Errorf("link: announce %v: %w", addr, ErrIPv6)
-	}
 	if len(hw) != len(etherBroadcast) {
 		return nil, fmt.Errorf("link: announce %v: hardware address %q is not of Ethernet", addr, hw.String())
 	}

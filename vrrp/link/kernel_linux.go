@@ -83,27 +83,50 @@ func prefixOf(n *net.IPNet) (netip.Prefix, bool) {
 	return netip.PrefixFrom(addr.Unmap(), bits), true
 }
 
-// primarySources picks for each interface the IPv4 address that adverts come
-// from: the first that is neither secondary nor ours, or else the first that
-// is not ours.
-func primarySources(list []kernelAddr) map[int]netip.Addr {
-	sources := make(map[int]netip.Addr)
-	for _, secondary := range []bool{false, true} {
+// sourceKey is an interface in one family.
+type sourceKey struct {
+	ifindex int
+	six     bool
+}
+
+// primarySources picks for each interface and family the address that adverts
+// come from, in the kernel's order: for IPv4 the first that is neither
+// secondary nor ours, or else the first that is not ours; for IPv6 the first
+// link-local one that is not ours and whose uniqueness is not in doubt, before
+// those that were added without duplicate address detection, as virtual
+// addresses are.
+func primarySources(list []kernelAddr) map[sourceKey]netip.Addr {
+	sources := make(map[sourceKey]netip.Addr)
+	for _, second := range []bool{false, true} {
 		for _, a := range list {
-			if !a.Prefix.Addr().Is4() || a.Proto == IFAProto || (a.Flags&unix.IFA_F_SECONDARY != 0) != secondary {
+			ip := a.Prefix.Addr()
+			later := uint32(unix.IFA_F_SECONDARY)
+			if ip.Is6() {
+				if !ip.IsLinkLocalUnicast() || !a.usable() {
+					continue
+				}
+				later = unix.IFA_F_NODAD
+			}
+			if a.Proto == IFAProto || (a.Flags&later != 0) != second {
 				continue
 			}
-			if _, ok := sources[a.Ifindex]; !ok {
-				sources[a.Ifindex] = a.Prefix.Addr()
+			if key := (sourceKey{a.Ifindex, ip.Is6()}); !sources[key].IsValid() {
+				sources[key] = ip
 			}
 		}
 	}
 	return sources
 }
 
+// usable says whether the kernel sends from an address: not while it looks for
+// another holder, and not after it has found one.
+func (a kernelAddr) usable() bool {
+	return a.Flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) == 0
+}
+
 // listInterfaces reads all interfaces with their addresses, ordered by index,
 // and the address that each sends from.
-func listInterfaces(h *netlink.Handle) ([]Interface, map[int]netip.Addr, error) {
+func listInterfaces(h *netlink.Handle) ([]Interface, map[sourceKey]netip.Addr, error) {
 	links, err := h.LinkList()
 	if err != nil {
 		return nil, nil, fmt.Errorf("link: list interfaces: %w", err)
@@ -136,7 +159,11 @@ func listInterfaces(h *netlink.Handle) ([]Interface, map[int]netip.Addr, error) 
 			list[i].Addrs = append(list[i].Addrs, a.Prefix)
 		}
 	}
-	return list, primarySources(addrs), nil
+	sources := primarySources(addrs)
+	for i := range list {
+		list[i].LinkLocal = sources[sourceKey{list[i].Index, true}]
+	}
+	return list, sources, nil
 }
 
 // operational says whether an interface carries traffic: switched on, running,

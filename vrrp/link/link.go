@@ -60,12 +60,15 @@ type Wire interface {
 
 // Interface is what the watcher knows of one interface.
 type Interface struct {
-	Index     int
-	Name      string
-	Up        bool // IFF_UP and carrier (operational)
-	MTU       int
-	HWAddr    net.HardwareAddr
-	Addrs     []netip.Prefix // own addresses in the kernel's order, virtual ones included
+	Index  int
+	Name   string
+	Up     bool // IFF_UP and carrier (operational)
+	MTU    int
+	HWAddr net.HardwareAddr
+	Addrs  []netip.Prefix // own addresses in the kernel's order, virtual ones included
+	// LinkLocal is the address that IPv6 adverts come from: link-local, not
+	// ours, and not waiting for duplicate address detection. Invalid: none.
+	LinkLocal netip.Addr
 	Multicast bool
 	VRFTable  uint32 // the table of a VRF; 0: it is none
 }

@@ -39,6 +39,8 @@ func newSlab() *slab {
 type receiver struct {
 	slabs   []*slab
 	used    int // messages taken since reset
+	slabs6  []*slab6
+	used6   int
 	packets []Packet
 }
 
@@ -47,15 +49,19 @@ func newReceiver() receiver {
 }
 
 func (r *receiver) reset() {
-	r.used = 0
+	r.used, r.used6 = 0, 0
 	r.packets = r.packets[:0]
 }
 
 // full says that no further message can be kept.
-func (r *receiver) full() bool { return r.used >= slabSize*slabMax }
+func (r *receiver) full() bool { return r.used+r.used6 >= slabSize*slabMax }
 
 // drain reads p until nothing is left or the receiver is full.
 func (r *receiver) drain(p *port, c clock) {
+	if p.six {
+		r.drain6(p, c)
+		return
+	}
 	for !r.full() {
 		i := r.used / slabSize
 		if i == len(r.slabs) {
@@ -148,11 +154,21 @@ func (t *transmitter) add(i int, dst netip.Addr, body []byte) bool {
 
 // flush sends what was taken up through p and tells each datagram its fate.
 func (t *transmitter) flush(p *port, batch []Datagram) {
-	for off := 0; off < t.n; {
-		n, errno := sendmmsg(p.fd, t.hdrs[off:t.n], p.flags|msgWanted)
+	p.transmit(t.hdrs[:t.n], t.index[:t.n], batch)
+	for i := range t.iovs[:t.n] {
+		t.iovs[i].Base = nil // the body belongs to the caller again
+	}
+	t.n = 0
+}
+
+// transmit sends hdrs through p; index tells which datagram of the batch each
+// of them is.
+func (p *port) transmit(hdrs []unix.Mmsghdr, index []int, batch []Datagram) {
+	for off := 0; off < len(hdrs); {
+		n, errno := sendmmsg(p.fd, hdrs[off:], p.flags|msgWanted)
 		switch errno {
 		case 0:
-			for _, i := range t.index[off : off+n] {
+			for _, i := range index[off : off+n] {
 				batch[i].Err = nil
 			}
 			p.stats.Sent += uint64(n)
@@ -160,22 +176,18 @@ func (t *transmitter) flush(p *port, batch []Datagram) {
 		case unix.EINTR:
 		case unix.EAGAIN:
 			// The send buffer is full, and it will be for the rest as well.
-			for _, i := range t.index[off:t.n] {
+			for _, i := range index[off:] {
 				batch[i].Err = errno
 			}
-			p.stats.SendErrors += uint64(t.n - off)
-			off = t.n
+			p.stats.SendErrors += uint64(len(hdrs) - off)
+			off = len(hdrs)
 		default:
-			batch[t.index[off]].Err = errno
+			batch[index[off]].Err = errno
 			p.stats.SendErrors++
 			p.broken = p.broken || errno == unix.ENODEV || errno == unix.ENXIO
 			off++
 		}
 	}
-	for i := range t.iovs[:t.n] {
-		t.iovs[i].Base = nil // the body belongs to the caller again
-	}
-	t.n = 0
 }
 
 func recvmmsg(fd int, msgs []unix.Mmsghdr) (int, unix.Errno) {

@@ -154,8 +154,17 @@ func TestPrimarySources(t *testing.T) {
 		k(2, "192.0.2.9/32", IFAProto, 0), k(2, "192.0.2.2/24", 0, unix.IFA_F_SECONDARY), k(2, "192.0.2.1/24", 0, 0), k(2, "192.0.2.3/24", 0, 0),
 		k(3, "198.51.100.2/24", IFAProto, 0), k(3, "198.51.100.1/24", 0, unix.IFA_F_SECONDARY),
 		k(4, "203.0.113.1/32", IFAProto, 0),
+		k(5, "2001:db8::5/64", 0, 0), k(5, "fe80::1/64", IFAProto, unix.IFA_F_NODAD), k(5, "fe80::5/64", 0, 0), k(5, "fe80::6/64", 0, 0),
+		k(6, "fe80::7/64", 0, unix.IFA_F_TENTATIVE), k(6, "fe80::8/64", 0, unix.IFA_F_DADFAILED|unix.IFA_F_TENTATIVE),
+		k(7, "fe80::64/64", 0, unix.IFA_F_NODAD), k(7, "fe80::9/64", 0, 0),
+		k(8, "fe80::a/64", 0, unix.IFA_F_NODAD),
 	})
-	if len(got) != 2 || got[2] != addr("192.0.2.1") || got[3] != addr("198.51.100.1") {
+	for ifindex, want := range map[int]string{5: "fe80::5", 7: "fe80::9", 8: "fe80::a"} {
+		if a := got[sourceKey{ifindex, true}]; a != addr(want) {
+			t.Errorf("IPv6 source of interface %d: %v, want %s", ifindex, a, want)
+		}
+	}
+	if len(got) != 5 || got[sourceKey{2, false}] != addr("192.0.2.1") || got[sourceKey{3, false}] != addr("198.51.100.1") {
 		t.Errorf("got %v", got)
 	}
 }

@@ -34,32 +34,39 @@ type PortStats struct {
 
 // port is one open Port: one raw socket that sends and receives.
 type port struct {
-	key    Port
-	fd     int
-	flags  uintptr    // for sendmmsg
-	source netip.Addr // of what is sent; invalid while the interface has none
-	sent   netip.Addr // what the kernel was told of source
-	broken bool       // its interface is gone: the next Open opens it anew
-	stats  PortStats
+	key     Port
+	six     bool // of IPv6
+	fd      int
+	flags   uintptr    // for sendmmsg
+	source  netip.Addr // of what is sent; invalid while the interface has none
+	sent    netip.Addr // what the kernel was told of source
+	pktinfo pktinfo    // IPv6: tells the kernel of source
+	broken  bool       // its interface is gone: the next Open opens it anew
+	stats   PortStats
+}
+
+// local is the address that the socket is bound to.
+func (p Port) local() netip.Addr {
+	if p.Group.IsValid() {
+		return p.Group
+	}
+	return p.Source
 }
 
 // check says what is wrong with a wanted port.
 func (p Port) check() error {
-	a := p.Group
-	if !a.IsValid() {
-		a = p.Source
-	}
+	a := p.local()
 	switch {
 	case !a.IsValid():
 		return fmt.Errorf("link: port on interface %d: neither a group nor a source address", p.Ifindex)
-	case a.Is6():
-		return fmt.Errorf("link: port %v on interface %d: %w", a, p.Ifindex, ErrIPv6)
 	case p.Group.IsValid() && !p.Group.IsMulticast():
 		return fmt.Errorf("link: port on interface %d: %v is not a multicast group", p.Ifindex, p.Group)
-	case p.Source.IsValid() && !p.Source.Is4():
+	case p.Source.IsValid() && p.Source.Is4() != a.Is4():
 		return fmt.Errorf("link: port %v on interface %d: source %v is not of its family", a, p.Ifindex, p.Source)
 	case p.Group.IsValid() && p.Ifindex <= 0:
 		return fmt.Errorf("link: port %v: a group needs an interface", a)
+	case scoped(a) && a.Is6() && p.Ifindex <= 0:
+		return fmt.Errorf("link: port %v: a link-local address needs an interface", a)
 	}
 	return nil
 }
@@ -71,9 +78,9 @@ func openPort(key Port, rcvbuf int) (_ *port, err error) {
 	if err := key.check(); err != nil {
 		return nil, err
 	}
-	local := key.Group
-	if !local.IsValid() {
-		local = key.Source
+	local := key.local()
+	if local.Is6() {
+		return openPort6(key, rcvbuf)
 	}
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var serr error
@@ -204,6 +211,11 @@ func (p *port) unmute() error {
 // kernel does not choose another address than the one our checksum covers.
 func (p *port) setSource(a netip.Addr) error {
 	if a == p.sent {
+		return nil
+	}
+	if p.six {
+		p.pktinfo.set(a)
+		p.source, p.sent = a, a
 		return nil
 	}
 	mreq := unix.IPMreqn{Ifindex: int32(p.key.Ifindex)}

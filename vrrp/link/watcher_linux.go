@@ -29,7 +29,7 @@ type NetlinkWatcher struct {
 	mu  sync.Mutex      // of nl
 	nl  *netlink.Handle // for lists; nil until the first one and after an error
 
-	sources atomic.Pointer[map[int]netip.Addr] // by the last reading
+	sources atomic.Pointer[map[sourceKey]netip.Addr] // by the last reading
 }
 
 var _ Watcher = (*NetlinkWatcher)(nil)
@@ -66,7 +66,7 @@ func (w *NetlinkWatcher) List() ([]Interface, error) {
 
 // sourceOf is the address that each interface sends from, by the last reading
 // or, when there was none, by one that is made now.
-func (w *NetlinkWatcher) sourceOf() (map[int]netip.Addr, error) {
+func (w *NetlinkWatcher) sourceOf() (map[sourceKey]netip.Addr, error) {
 	if w.sources.Load() == nil {
 		if _, err := w.List(); err != nil {
 			return nil, err
@@ -208,7 +208,7 @@ func ofInterface(m mdnetlink.Message) bool {
 
 // sameInterface says whether nothing that a reader could see has changed.
 func sameInterface(a, b Interface) bool {
-	return a.Index == b.Index && a.Name == b.Name && a.Up == b.Up && a.MTU == b.MTU && a.Multicast == b.Multicast &&
+	return a.Index == b.Index && a.Name == b.Name && a.Up == b.Up && a.MTU == b.MTU && a.Multicast == b.Multicast && a.LinkLocal == b.LinkLocal &&
 		slices.Equal(a.HWAddr, b.HWAddr) && slices.Equal(a.Addrs, b.Addrs)
 }
 

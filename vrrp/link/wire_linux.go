@@ -74,6 +74,7 @@ type EpollWire struct {
 	ready  []*port
 	rx     receiver
 	tx     *transmitter
+	tx6    *transmitter6 // nil until there is a port of IPv6
 	stats  WireStats
 }
 
@@ -274,16 +275,23 @@ func (w *EpollWire) Send(batch []Datagram) {
 			switch {
 			case p == nil:
 				d.Err = ErrPortClosed
-			case !d.Dst.Is4():
+			case d.Dst.Is4() == p.six:
 				d.Err = unix.EAFNOSUPPORT
 			case len(d.Body) == 0 || len(d.Body) > math.MaxUint16-ipv4MinHeader:
 				d.Err = unix.EMSGSIZE
-			case !w.tx.add(j, d.Dst, d.Body):
+			case p.six && !w.tx6.add(p, j, d.Dst, d.Body):
+				w.tx6.flush(p, batch)
+				w.tx6.add(p, j, d.Dst, d.Body)
+			case !p.six && !w.tx.add(j, d.Dst, d.Body):
 				w.tx.flush(p, batch)
 				w.tx.add(j, d.Dst, d.Body)
 			}
 		}
-		if p != nil {
+		switch {
+		case p == nil:
+		case p.six:
+			w.tx6.flush(p, batch)
+		default:
 			w.tx.flush(p, batch)
 		}
 	}

@@ -39,7 +39,7 @@ func (w *EpollWire) Open(want []Port) map[Port]error {
 		}
 		source := key.Source
 		if !source.IsValid() && sources != nil {
-			source = sources[key.Ifindex]
+			source = sources[sourceKey{key.Ifindex, p.six}]
 		}
 		if err := p.setSource(source); err != nil {
 			w.drop(p)
@@ -65,6 +65,9 @@ func (w *EpollWire) add(key Port) (*port, error) {
 		p.close()
 		return nil, err
 	}
+	if p.six && w.tx6 == nil {
+		w.tx6 = newTransmitter6()
+	}
 	w.ports[key], w.byFD[int32(p.fd)] = p, p
 	return p, nil
 }
@@ -86,7 +89,7 @@ func (w *EpollWire) watch(fd int, events uint32) error {
 }
 
 // sources reads the address that each interface sends from.
-func (w *EpollWire) sources() (map[int]netip.Addr, error) {
+func (w *EpollWire) sources() (map[sourceKey]netip.Addr, error) {
 	if w.own {
 		if _, err := w.watcher.List(); err != nil {
 			return nil, err

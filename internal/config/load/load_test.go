@@ -252,7 +252,7 @@ func TestNotRun(t *testing.T) {
 		{instance(""), ""},
 		{instance(" use_vmac"), "use_vmac"},
 		{instance(" authentication {\n auth_type AH\n auth_pass x\n }"), "AH authentication"},
-		{strings.Replace(instance(""), "10.0.0.1", "2001:db8::1", 1), "IPv6"},
+		{strings.Replace(instance(""), "10.0.0.1", "2001:db8::1", 1), ""},
 		{instance(" auth_hmac {\n key 1 abc\n }"), "auth_hmac"},
 	}
 	for _, tc := range tests {

@@ -19,6 +19,7 @@ var samples = map[string]string{
 	"default_interface":              `"eth0"`,
 	"vrrp_version":                   "2",
 	"vrrp_mcast_group4":              `"224.0.0.18"`,
+	"vrrp_mcast_group6":              `"ff02::12"`,
 	"mcast_dst_ip":                   `"224.0.0.18"`,
 	"dynamic_interfaces":             `"allow_if_changes"`,
 	"script_user":                    `"root root"`,

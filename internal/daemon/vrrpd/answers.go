@@ -87,7 +87,7 @@ func (p *process) takeOver(f *os.File) error {
 	}
 	p.reloads.Lock()
 	defer p.reloads.Unlock()
-	next := engineConfig(boot.Config)
+	next := p.wanted(boot.Config)
 	if err := next.Check(); err != nil {
 		return err
 	}

@@ -97,7 +97,7 @@ func (p *process) run(ctx context.Context) error {
 	p.out = notifier.New(p.log)
 	p.tell = newTeller(boot, p.parent, p.peer, &transitions{out: p.out})
 	deps.Observer = p.tell
-	if p.engine, err = engine.New(engineConfig(boot.Config), deps); err == nil {
+	if p.engine, err = engine.New(p.wanted(boot.Config), deps); err == nil {
 		p.tracker = track.New(track.Deps{Changed: p.engine.Track, Log: p.log})
 		p.setScripts(boot.Config)
 		go p.fromParent()

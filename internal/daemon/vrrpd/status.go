@@ -82,6 +82,10 @@ func instanceOf(r *engine.RouterStatus) control.Instance {
 		in.State = control.Waiting
 		in.Faults = []string{"interface " + r.Interface + " does not exist"}
 	}
+	if r.NoSource {
+		in.Faults = append(slices.DeleteFunc(in.Faults, func(f string) bool { return strings.HasSuffix(f, " is down") }),
+			"interface "+r.Interface+" has no address to send from")
+	}
 	if r.State == vrrp.Backup && r.Master.IsValid() {
 		in.Master = &control.Peer{Addr: r.Master, Priority: r.MasterPriority, LastHeard: r.LastHeard.Round(0)}
 	}
