@@ -48,6 +48,11 @@ const (
 	// wait, and Advert from Src, which passed all receive checks, shows that
 	// another one has taken over: become backup and send nothing.
 	EventYield
+	// EventSlept: the machine slept for longer than peers wait, and nothing that
+	// was sent meanwhile is there to be read. A master says nothing for one
+	// interval (whoever replaced it is heard in that time, see EventYield), and
+	// a backup waits anew.
+	EventSlept
 )
 
 // Event is one input to Director.Step. Unused fields are zero.

@@ -89,6 +89,9 @@ func (r *Router) checkAddresses(a *Advert, src netip.Addr) DropReason {
 	return DropNone
 }
 
+// Agrees says whether the last advert that was checked lists our addresses.
+func (r *Router) Agrees() bool { return !r.disagree }
+
 // sameAddresses compares as sets, first in the order on the wire, which is
 // the rule.
 func (r *Router) sameAddresses(list []netip.Addr) bool {

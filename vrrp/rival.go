@@ -15,6 +15,9 @@ type Rival struct {
 	Adverts  uint64 // of this incident
 }
 
+// Rival is the last second master heard.
+func (r *Router) Rival() Rival { return r.rival }
+
 // rivalHeard notes a second master. Adverts belong to one incident until the
 // rival was silent for as long as makes a master dead.
 func (r *Router) rivalHeard(now time.Time, src netip.Addr, a *Advert) {

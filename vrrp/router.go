@@ -141,6 +141,8 @@ func (r *Router) Step(now time.Time, ev *Event, out []Action) []Action {
 			return out
 		}
 		return r.yield(now, ReasonYield, ev.Src, r.masterDown(), out)
+	case EventSlept:
+		r.slept(now)
 	}
 	return out
 }

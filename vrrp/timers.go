@@ -66,3 +66,14 @@ func (r *Router) stopMasterTimers() {
 	r.tellBy = time.Time{}
 	r.garpSecond, r.garpRefresh, r.garpLower = time.Time{}, time.Time{}, time.Time{}
 }
+
+// slept begins the timers anew after a sleep of the machine, see EventSlept.
+func (r *Router) slept(now time.Time) {
+	switch r.state {
+	case Master:
+		r.timer = now.Add(r.cfg.AdvertInt)
+	case Backup:
+		r.timer = now.Add(r.masterDown())
+		r.expiry = ReasonTimeout
+	}
+}

@@ -240,7 +240,7 @@ func (e *Engine) changed(now time.Time, r *router, a *vrrp.Action) {
 		Priority: a.Priority, Peer: a.Peer, Event: a.Kind == vrrp.ActionEvent,
 	}
 	if c.Event {
-		e.log.Info("event", append(r.attrs(), "reason", a.Reason.String(), "priority", a.Priority)...)
+		e.event(now, r, a)
 	} else {
 		e.log.Info("state changed", append(r.attrs(), "from", a.From.String(), "to", a.To.String(),
 			"reason", a.Reason.String(), "priority", a.Priority)...)

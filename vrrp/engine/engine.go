@@ -93,6 +93,7 @@ type Engine struct {
 	watched   bool          // the watcher has told what there is
 	unknown   uint64        // packets on no known port
 	late      lateness
+	asleep    time.Duration // of the machine, as far as handled
 
 	stopping bool
 	changes  []Change // held back until the addresses are gone
@@ -177,6 +178,7 @@ func (e *Engine) run(packets []link.Packet) {
 		e.late.add(late)
 		e.overslept = late >= e.minSleep
 	}
+	e.suspended(now)
 	for range maxRounds {
 		e.receive(now, packets)
 		d := e.next()
@@ -198,7 +200,11 @@ func (e *Engine) run(packets []link.Packet) {
 	e.drain(now)
 	e.acts = e.dir.Expire(now, e.acts)
 	e.dispatch(now)
+	if e.overslept {
+		e.late.overslept++
+	}
 	if e.yielded > 0 {
+		e.late.yielded += uint64(e.yielded)
 		e.log.Warn("was silent for longer than the peers wait, and others are master now",
 			"routers", e.yielded, "late", now.Sub(asked))
 	}

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"net/netip"
 	"time"
 
 	"holdfast/vrrp"
@@ -15,14 +14,6 @@ type port struct {
 	elsewhere [256]bool // heard again by a port with another source address
 
 	packets, short, unknown, ah uint64
-}
-
-// Peer is one sender of adverts that were accepted.
-type Peer struct {
-	Addr      netip.Addr
-	Priority  uint8
-	AdvertInt uint16 // as on the wire: v2 seconds, v3 centiseconds
-	Last      time.Time
 }
 
 // receive puts packets through the core. Nothing in it allocates.
@@ -72,28 +63,11 @@ func (e *Engine) receiveOne(now time.Time, at *port, p *link.Packet) {
 	}
 	r.hear(now, p.Src, &e.in)
 	e.ev = vrrp.Event{Kind: vrrp.EventAdvert, Advert: &e.in, Src: p.Src, Local: r.src}
-	if e.overslept && r.core.State() == vrrp.Master && e.in.Priority > 0 && now.Sub(r.lastSent) > r.dead {
+	if e.in.Priority > 0 && r.core.State() == vrrp.Master && e.doubts(now, r) {
 		e.yielded++
 		e.ev.Kind = vrrp.EventYield
 		e.step(now, r, &e.ev)
 		e.ev.Kind = vrrp.EventAdvert
 	}
 	e.step(now, r, &e.ev)
-}
-
-// hear remembers who was heard, in place of the one heard longest ago when
-// there are too many.
-func (r *router) hear(now time.Time, src netip.Addr, a *vrrp.Advert) {
-	at := &r.heard[0]
-	for i := range r.heard {
-		p := &r.heard[i]
-		if p.Addr == src {
-			at = p
-			break
-		}
-		if p.Last.Before(at.Last) {
-			at = p
-		}
-	}
-	*at = Peer{Addr: src, Priority: a.Priority, AdvertInt: a.AdvertInt, Last: now}
 }

@@ -53,6 +53,7 @@ type router struct {
 
 	dead     time.Duration // peers wait for at least so long
 	lastSent time.Time
+	mute     time.Time // master after a sleep: until then it listens and says nothing
 	sentTurn uint64
 	sentPrio uint8
 	sendErrs uint64
@@ -60,10 +61,9 @@ type router struct {
 	loggedAt time.Time
 
 	heard [maxPeers]Peer
-}
 
-// maxPeers bounds how many senders are remembered for a router.
-const maxPeers = 8
+	rivalTold time.Time // when a second master was last logged
+}
 
 // dead is how long the peers of a router wait after its last advert at least:
 // the smallest skew is that of an owner.

@@ -25,6 +25,10 @@ type Status struct {
 type Lateness struct {
 	Count    uint64
 	Max, P99 time.Duration // P99 to a quarter of its value
+	// Overslept counts wake-ups later than some router's peers wait, Yielded
+	// the masters that found another one then, and Suspended the sleeps of the
+	// whole machine that were as long.
+	Overslept, Yielded, Suspended uint64
 }
 
 // RouterStatus is one virtual router.
@@ -38,6 +42,9 @@ type RouterStatus struct {
 	Source    netip.Addr
 
 	vrrp.Status
+	Advertised uint8       // priority on the wire as master: more than the effective one if sticky
+	Policy     vrrp.Config // as configured
+	Mute       time.Time   // after a sleep of the machine: says nothing until then
 	VIPs       []VIPStatus
 	Objects    []ObjectStatus
 	Wanted     link.Wanted    // nothing unless master
@@ -74,7 +81,7 @@ func (e *Engine) status(now time.Time) Status {
 	s := Status{Time: now, Wakeups: e.turn, Lateness: e.late.status(), Groups: e.dir.GroupStatus(), Static: e.staticStatus()}
 	for _, r := range e.routers {
 		if r != nil {
-			s.Routers = append(s.Routers, r.status())
+			s.Routers = append(s.Routers, r.status(now))
 		}
 	}
 	known := map[link.Port]bool{}
@@ -95,11 +102,12 @@ func (e *Engine) status(now time.Time) Status {
 	return s
 }
 
-func (r *router) status() RouterStatus {
+func (r *router) status(now time.Time) RouterStatus {
 	s := RouterStatus{
 		Interface: r.cfg.Interface, Ifindex: r.ifindex,
 		Waiting: r.ifindex == 0, NoSource: r.sourceless, LinkUp: r.linkUp, Source: r.src,
-		Status: r.core.Status(), TableWait: !r.gate.IsZero(),
+		Status: r.core.Status(), Advertised: r.core.Advertised(now), Policy: r.cfg.Config, Mute: r.mute,
+		TableWait:  !r.gate.IsZero(),
 		SendErrors: r.sendErrs, LastSent: r.lastSent,
 		Wanted: r.kernel(), Live: slices.Clone(r.live),
 	}
@@ -133,6 +141,8 @@ type lateness struct {
 	n       uint64
 	max     time.Duration
 	buckets [4 * 64]uint64
+
+	overslept, yielded, suspended uint64
 }
 
 func (l *lateness) add(d time.Duration) {
@@ -162,7 +172,7 @@ func upper(b int) time.Duration {
 }
 
 func (l *lateness) status() Lateness {
-	s := Lateness{Count: l.n, Max: l.max}
+	s := Lateness{Count: l.n, Max: l.max, Overslept: l.overslept, Yielded: l.yielded, Suspended: l.suspended}
 	var seen uint64
 	for b, n := range l.buckets {
 		if seen += n; n > 0 && seen*100 >= l.n*99 {

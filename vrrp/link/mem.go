@@ -312,6 +312,8 @@ type MemProcess struct {
 	dead   chan struct{}
 	paused bool
 	resume chan struct{} // closed by Continue
+	since  time.Time     // suspended; zero: only paused
+	slept  time.Duration // suspended in all
 
 	applyDelay time.Duration
 	applyErr   error
@@ -354,14 +356,31 @@ func (p *MemProcess) Pause() {
 	}
 }
 
+// Suspend stops the process as a suspended machine does: what is sent
+// meanwhile never arrives, and the process can tell by its clocks.
+func (p *MemProcess) Suspend() {
+	p.Pause()
+	p.host.net.mu.Lock()
+	defer p.host.net.mu.Unlock()
+	if p.paused && p.since.IsZero() {
+		p.since = time.Now()
+	}
+}
+
 // Continue lets a paused process run again.
 func (p *MemProcess) Continue() {
 	p.host.net.mu.Lock()
 	defer p.host.net.mu.Unlock()
-	if p.paused {
-		p.paused = false
-		close(p.resume)
+	if !p.paused {
+		return
 	}
+	if !p.since.IsZero() {
+		p.slept += time.Since(p.since)
+		p.since = time.Time{}
+		p.wire.queue = nil
+	}
+	p.paused = false
+	close(p.resume)
 }
 
 // Host is the host that the process runs on.

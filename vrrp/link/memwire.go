@@ -86,6 +86,14 @@ func (w *MemWire) Wait(deadline time.Time) ([]Packet, error) {
 	}
 }
 
+// Asleep is how long the process was suspended, see MemProcess.Suspend.
+func (w *MemWire) Asleep() time.Duration {
+	n := w.p.host.net
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return w.p.slept
+}
+
 // FailOpen makes Open fail for a port until it is called with nil.
 func (w *MemWire) FailOpen(p Port, err error) {
 	n := w.p.host.net

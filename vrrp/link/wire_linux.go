@@ -57,6 +57,7 @@ type EpollWire struct {
 	coalesce int64 // ns
 	rcvbuf   int
 	clock    clock
+	asleep   asleep
 	watcher  *NetlinkWatcher
 	own      bool // the watcher is the wire's own: read anew by every Open
 
@@ -128,6 +129,7 @@ func OpenWire(cfg WireConfig) (_ *EpollWire, err error) {
 		return nil, fmt.Errorf("link: %w", os.NewSyscallError("clock_gettime", err))
 	}
 	w.clock = newClock(before, ts.Nano(), time.Now())
+	w.asleep = newAsleep(w.clock)
 
 	if w.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("link: %w", os.NewSyscallError("epoll_create1", err))
