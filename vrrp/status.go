@@ -25,6 +25,7 @@ type Counters struct {
 type Contribution struct {
 	Key     string
 	Weight  int
+	Reverse bool
 	Value   int // added to the priority now
 	Up      bool
 	Pending bool // no result yet
@@ -98,7 +99,7 @@ func (r *Router) Status() Status {
 	}
 	for i := range r.tracks {
 		t := &r.tracks[i]
-		c := Contribution{Key: t.Key, Weight: t.Weight, Up: t.up(), Pending: t.Pending, Fault: t.fault()}
+		c := Contribution{Key: t.Key, Weight: t.Weight, Reverse: t.Reverse, Up: t.up(), Pending: t.Pending, Fault: t.fault()}
 		if r.cfg.Priority != ownerPriority {
 			c.Value = t.contribution()
 		}

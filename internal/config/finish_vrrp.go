@@ -134,6 +134,7 @@ func (d *decoder) priorities(i *instance) {
 	i.StateMaster = i.wantMaster || i.Priority == 255
 	if i.NoPreempt && i.Priority == 255 {
 		d.about(i, Warning, ClassGeneral, "nopreempt", "nopreempt does not go with priority 255: it is ignored")
+		i.ignore("nopreempt", "priority 255")
 		i.NoPreempt = false
 	}
 	if !i.wantMaster {
@@ -141,12 +142,19 @@ func (d *decoder) priorities(i *instance) {
 	}
 	if i.NoPreempt {
 		d.about(i, Warning, ClassGeneral, "nopreempt", "nopreempt does not go with state MASTER: it is ignored")
+		i.ignore("nopreempt", "state MASTER")
 		i.NoPreempt = false
 	}
 	if i.PreemptDelay > 0 {
 		d.about(i, Warning, ClassGeneral, "preempt-delay", "preempt_delay does not go with state MASTER: it is ignored")
+		i.ignore("preempt_delay", "state MASTER")
 		i.PreemptDelay = 0
 	}
+}
+
+// ignore notes a keyword that has no effect because of another one.
+func (i *instance) ignore(keyword, because string) {
+	i.Ignored = append(i.Ignored, keyword+" (because of "+because+")")
 }
 
 // maxAdvertInt is the longest interval of version 3: 12 bits of centiseconds.
@@ -236,6 +244,7 @@ func (d *decoder) strictMode(i *instance) {
 	}
 	if i.PreemptDelay > 0 {
 		d.about(i, Warning, ClassGeneral, "strict", "strict mode has no preempt_delay: it is ignored")
+		i.ignore("preempt_delay", "strict mode")
 		i.PreemptDelay = 0
 	}
 	if i.Priority != 255 && i.Accept {

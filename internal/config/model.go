@@ -253,6 +253,9 @@ type VRRPInstance struct {
 	Notify    NotifySet
 	SMTPAlert bool // smtp_alert, as inherited
 
+	// Ignored says which keywords have no effect because of others.
+	Ignored []string
+
 	// NotYet names what the instance needs and holdfast cannot do yet ("AH
 	// authentication, use_vmac"). Such an instance must not be run: it would
 	// disturb its peers. Empty for all others.

@@ -34,6 +34,7 @@ func (d *decoder) policies(i *instance) {
 	}
 	off := func(why string) {
 		d.about(i, Warning, ClassGeneral, "sticky-master", "sticky_master does not go with %s: it is ignored", why)
+		i.ignore("sticky_master", why)
 		i.StickyMaster = false
 	}
 	switch {
@@ -51,6 +52,7 @@ func (d *decoder) policies(i *instance) {
 	}
 	if i.PreemptDelay > 0 {
 		d.about(i, Warning, ClassGeneral, "sticky-master", "preempt_delay does not go with sticky_master, which never preempts: it is ignored")
+		i.ignore("preempt_delay", "sticky_master")
 		i.PreemptDelay = 0
 	}
 	if i.StateMaster {

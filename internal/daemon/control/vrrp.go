@@ -23,6 +23,11 @@ type Lateness struct {
 	Wakeups uint64  `json:"wakeups"`
 	P99     float64 `json:"p99"`
 	Max     float64 `json:"max"`
+	// Overslept counts wake-ups later than some router's peers wait, Yielded
+	// masters that found another one then, Suspended sleeps of the machine.
+	Overslept uint64 `json:"overslept"`
+	Yielded   uint64 `json:"yielded"`
+	Suspended uint64 `json:"suspended"`
 }
 
 // The states of an instance that are not the protocol's.
@@ -42,6 +47,7 @@ type Instance struct {
 	Reason    string     `json:"reason"`
 	Faults    []string   `json:"faults,omitempty"`
 	Priority  Priority   `json:"priority"`
+	Policy    Policy     `json:"policy"`
 	Source    netip.Addr `json:"source"`
 
 	AdvertInt  float64 `json:"advert_int"`  // in force: our own as master, the master's as backup
@@ -50,6 +56,9 @@ type Instance struct {
 	Master    *Peer  `json:"master,omitempty"` // whom we follow as backup
 	Peers     []Peer `json:"peers,omitempty"`  // everyone heard
 	Agreement bool   `json:"agreement"`        // the peers advertise our list of addresses
+	// SecondMaster is the last one that was heard while this one was master.
+	SecondMaster  *Rival `json:"second_master,omitempty"`
+	SecondMasters uint64 `json:"second_masters"` // incidents
 
 	VIPs       []VIP  `json:"virtual_ipaddress"`
 	ApplyError string `json:"address_error,omitempty"`
@@ -67,6 +76,7 @@ type Instance struct {
 type Priority struct {
 	Effective     uint8          `json:"effective"`
 	Base          uint8          `json:"base"`
+	Advertised    uint8          `json:"advertised"` // on the wire as master
 	Contributions []Contribution `json:"contributions,omitempty"`
 }
 
@@ -75,6 +85,9 @@ type Contribution struct {
 	Track string `json:"track"`
 	State string `json:"state"` // up, down, or pending before the first result
 	Value int    `json:"value"`
+	// Weight and Reverse are configured; weight 0 decides about FAULT alone.
+	Weight  int  `json:"weight"`
+	Reverse bool `json:"reverse,omitempty"`
 }
 
 // Peer is another router heard on the segment.
@@ -82,6 +95,9 @@ type Peer struct {
 	Addr      netip.Addr `json:"address"`
 	Priority  uint8      `json:"priority"`
 	LastHeard time.Time  `json:"last_heard"`
+	AdvertInt float64    `json:"advert_int,omitempty"` // that it advertises, in seconds
+	Agrees    bool       `json:"agrees"`               // advertises our list of addresses
+	Foreign   bool       `json:"foreign,omitempty"`    // none of its addresses is ours
 }
 
 // VIP is one virtual address.

@@ -36,6 +36,9 @@ func renderVRRP(w io.Writer, v *control.VRRP) {
 	if v.Lateness.Wakeups > 0 {
 		fmt.Fprintf(w, "engine: %d wake-ups, late by %s at 99 %%, by %s at most\n", v.Lateness.Wakeups, seconds(v.Lateness.P99), seconds(v.Lateness.Max))
 	}
+	if l := v.Lateness; l.Overslept+l.Suspended > 0 {
+		fmt.Fprintf(w, "engine: later than the peers wait %d times, suspended with the machine %d times; %d routers found another master then\n", l.Overslept, l.Suspended, l.Yielded)
+	}
 }
 
 // renderNotify prints what went wrong with notify scripts and pipes, and what
@@ -84,6 +87,7 @@ func renderInstance(w io.Writer, in *control.Instance, now time.Time) {
 			field("peer", "%s, priority %d, last heard %s ago", p.Addr, p.Priority, ago(now, p.LastHeard))
 		}
 	}
+	renderPolicy(field, in, now)
 	if !in.Agreement {
 		field("warning", "the last advert heard lists other addresses than ours")
 	}

@@ -3,6 +3,7 @@ package vrrpd
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"holdfast/internal/config"
 	"holdfast/internal/daemon/control"
@@ -20,12 +21,14 @@ func statusOf(st engine.Status, cfg *config.Config) control.VRRP {
 		Ports:     make([]control.Port, 0, len(st.Ports)),
 		Lateness: control.Lateness{
 			Wakeups: st.Wakeups, P99: st.Lateness.P99.Seconds(), Max: st.Lateness.Max.Seconds(),
+			Overslept: st.Lateness.Overslept, Yielded: st.Lateness.Yielded, Suspended: st.Lateness.Suspended,
 		},
 	}
 	names := make(map[vrrp.ID]string, len(st.Routers))
 	for i := range st.Routers {
 		names[st.Routers[i].ID] = st.Routers[i].Name
-		out.Instances = append(out.Instances, instanceOf(&st.Routers[i]))
+		out.Instances = append(out.Instances, instanceOf(&st.Routers[i], st.Time))
+		out.Instances[i].Policy.Ignored = ignored(cfg, st.Routers[i].Name)
 	}
 	for i := range cfg.Instances {
 		if in := &cfg.Instances[i]; in.NotYet != "" {
@@ -50,12 +53,13 @@ func statusOf(st engine.Status, cfg *config.Config) control.VRRP {
 	return out
 }
 
-func instanceOf(r *engine.RouterStatus) control.Instance {
+func instanceOf(r *engine.RouterStatus, now time.Time) control.Instance {
 	in := control.Instance{
 		Name: r.Name, Interface: r.Interface, VRID: r.VRID, Version: r.Version,
 		State: r.State.String(), Since: r.Since.Round(0), Reason: r.Reason.String(),
 		Faults: r.Faults, Source: r.Source,
-		Priority:   control.Priority{Effective: r.EffectivePriority, Base: r.BasePriority},
+		Priority:   control.Priority{Effective: r.EffectivePriority, Base: r.BasePriority, Advertised: r.Advertised},
+		Policy:     policyOf(r, now),
 		AdvertInt:  r.LearnedInterval.Seconds(),
 		MasterDown: r.MasterDown.Seconds(),
 		Agreement:  r.Agreement,
@@ -87,16 +91,18 @@ func instanceOf(r *engine.RouterStatus) control.Instance {
 			"interface "+r.Interface+" has no address to send from")
 	}
 	if r.State == vrrp.Backup && r.Master.IsValid() {
-		in.Master = &control.Peer{Addr: r.Master, Priority: r.MasterPriority, LastHeard: r.LastHeard.Round(0)}
+		in.Master = &control.Peer{Addr: r.Master, Priority: r.MasterPriority, LastHeard: r.LastHeard.Round(0), Agrees: r.Agreement}
 	}
 	for _, p := range r.Peers {
-		in.Peers = append(in.Peers, control.Peer{Addr: p.Addr, Priority: p.Priority, LastHeard: p.Last.Round(0)})
+		in.Peers = append(in.Peers, peerOf(r, p))
 	}
 	for _, c := range r.Contributions {
 		in.Priority.Contributions = append(in.Priority.Contributions, control.Contribution{
 			Track: c.Key, Value: c.Value, State: upDown(c.Up, c.Pending),
+			Weight: c.Weight, Reverse: c.Reverse,
 		})
 	}
+	in.SecondMaster, in.SecondMasters = rivalOf(r, now), r.SecondMaster
 	for _, v := range r.VIPs {
 		in.VIPs = append(in.VIPs, control.VIP{Address: v.Prefix, Present: v.Applied, Wanted: v.Wanted, Excluded: v.Excluded})
 	}

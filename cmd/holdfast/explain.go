@@ -1,0 +1,60 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/internal/daemon/control"
+	"holdfast/internal/daemon/explain"
+)
+
+func newExplain() *cobra.Command {
+	var socket string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "explain INSTANCE",
+		Short: "Say who would be master now and why, and what will not work as it seems to",
+		Long: `Explain one vrrp_instance of the running daemon: who would win an election now
+and why, when this router takes over, every contribution to its priority,
+everyone who was heard, and what in the configuration or on the segment will not
+do what it seems to: weights that cannot change the winner, equal priorities, a
+VRID used twice, two owners, lists of addresses or intervals that differ,
+keywords without effect, a second master.
+
+VRRP has no word of a backup: a peer that was never master while this daemon ran
+is not known.
+
+Exit code: 0 when the daemon answered, 1 otherwise.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var st control.Status
+			if err := control.Ask(controlOrDefault(socket), control.Request{Command: "status"}, &st); err != nil {
+				return err
+			}
+			if st.VRRP == nil {
+				return errors.New("explain: the vrrp process does not answer")
+			}
+			var v control.VRRP
+			if err := json.Unmarshal(st.VRRP, &v); err != nil {
+				return fmt.Errorf("explain: answer of the vrrp process: %w", err)
+			}
+			x, err := explain.Instance(&v, args[0])
+			if err != nil {
+				return fmt.Errorf("explain: %w", err)
+			}
+			if asJSON {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				return enc.Encode(x)
+			}
+			x.Render(cmd.OutOrStdout())
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&socket, "control", "", "control socket (default $"+controlEnv+" or "+defaultControl+")")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}

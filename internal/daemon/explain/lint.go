@@ -1,0 +1,162 @@
+package explain
+
+import (
+	"fmt"
+
+	"holdfast/internal/daemon/control"
+)
+
+func (x *Explanation) say(id, format string, args ...any) {
+	x.Lints = append(x.Lints, Lint{ID: id, Text: fmt.Sprintf(format, args...)})
+}
+
+// lint finds what will not do what it seems to.
+func (x *Explanation) lint(v *control.VRRP, in *control.Instance) {
+	if in.State == control.NotRun {
+		return
+	}
+	for _, k := range in.Policy.Ignored {
+		x.say("ignored-keyword", "the configuration says %s, which has no effect", k)
+	}
+	x.lintWeights(in)
+	x.lintPeers(in)
+	x.lintDrops(in)
+	x.lintNeighbours(v, in)
+	if n := in.SecondMasters; n > 0 {
+		x.say("second-master", "a second master was heard in %s, the last time from %s: adverts are lost or go one way only, or a machine is too busy to send them in time", times(n, "incident"), in.SecondMaster.Addr)
+	}
+	if l := v.Lateness; l.Overslept > 0 {
+		x.say("late", "this process woke up later than the peers wait %s (%v at most): the machine is overloaded, or was stopped", times(l.Overslept, "time"), seconds(l.Max))
+	}
+}
+
+// lintWeights asks of every weight whether it could ever change the winner.
+func (x *Explanation) lintWeights(in *control.Instance) {
+	var weighted []control.Contribution
+	for _, c := range in.Priority.Contributions {
+		if c.Weight != 0 {
+			weighted = append(weighted, c)
+		}
+	}
+	if len(weighted) == 0 {
+		return
+	}
+	switch {
+	case in.Policy.Owner:
+		x.say("weight", "priority 255 is the address owner's, and no weight changes it")
+		return
+	case in.Policy.Sticky:
+		x.say("weight", "sticky_master: weights do not move mastership. They count when nobody is master, and decide who is first then. Weight 0 makes a failure a FAULT")
+		return
+	case in.Policy.NoPreempt:
+		x.say("weight", "nopreempt: a weight can take mastership from this router, but not give it while a master lives. Weight 0 makes a failure a FAULT")
+	}
+	for _, c := range weighted {
+		up, down := with(in, c, true), with(in, c, false)
+		if up == down {
+			x.say("weight", "%s: its weight %+d does nothing, as the priority cannot leave 1 to 254", c.Track, c.Weight)
+			continue
+		}
+		moved, known := false, false
+		for _, p := range in.Peers {
+			if p.Priority > 0 && !p.Foreign {
+				known = true
+				moved = moved || order(up, p.Priority) != order(down, p.Priority)
+			}
+		}
+		if known && !moved {
+			x.say("weight", "%s: its weight %+d cannot change the winner: this router has priority %d while it is up and %d while it is down, and no peer that was heard is between or equal", c.Track, c.Weight, up, down)
+		}
+	}
+}
+
+// with is the effective priority if c were up or down and all else as it is.
+func with(in *control.Instance, c control.Contribution, up bool) uint8 {
+	value := 0
+	if c.Weight > 0 == up {
+		value = c.Weight
+	}
+	if c.Reverse {
+		value = -value
+	}
+	p := int(in.Priority.Base) - c.Value + value
+	for _, o := range in.Priority.Contributions {
+		p += o.Value
+	}
+	return uint8(min(max(p, 1), 254))
+}
+
+// order compares as an election does: less, equal or more.
+func order(a, b uint8) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// lintPeers compares with everyone heard.
+func (x *Explanation) lintPeers(in *control.Instance) {
+	for i := range in.Peers {
+		p := &in.Peers[i]
+		switch {
+		case in.Policy.Owner && p.Priority == 255:
+			x.say("two-owners", "%s says priority 255 too: there can be one address owner only", p.Addr)
+		case p.Priority == in.Priority.Effective && !in.Policy.Sticky:
+			x.say("equal-priority", "%s has priority %d too: if both are master at once, the higher address (%s) stays it", p.Addr, p.Priority, higher(in, p))
+		}
+		if p.Foreign {
+			x.say("duplicate-vrid", "%s advertises none of our addresses: another virtual router on %s was given VRID %d, and takes part in this election", p.Addr, in.Interface, in.VRID)
+		} else if !p.Agrees {
+			x.say("address-list", "%s advertises another list of addresses. holdfast and keepalived from 2.3.3 on accept that; keepalived up to 2.3.2 drops our adverts and makes itself master beside us", p.Addr)
+		}
+		if p.AdvertInt > 0 && p.AdvertInt != in.Policy.AdvertInt {
+			x.say("advert-int", "%s advertises every %v, this router every %v: who is backup waits by the master's interval", p.Addr, seconds(p.AdvertInt), seconds(in.Policy.AdvertInt))
+		}
+	}
+}
+
+func higher(in *control.Instance, p *control.Peer) string {
+	if p.Addr.Compare(in.Source) > 0 {
+		return p.Addr.String()
+	}
+	return in.Source.String() + ", this router"
+}
+
+// dropLints are reasons for which adverts of this VRID were dropped, and what
+// they mean.
+var dropLints = []struct{ drop, id, text string }{
+	{"interval", "advert-int", "came with another advert_int, which version 2 does not accept"},
+	{"version", "duplicate-vrid", "are of another version: a peer is configured otherwise, or another virtual router has this VRID"},
+	{"auth-type", "authentication", "have another kind of authentication"},
+	{"auth-pass", "authentication", "have another password"},
+	{"ttl", "ttl", "came with a TTL below 255: they were routed, or forged"},
+	{"checksum", "checksum", "have a wrong checksum"},
+	{"address-count", "address-list", "have another number of addresses"},
+	{"address-list", "address-list", "have another list of addresses"},
+	{"destination", "unicast", "came by multicast where unicast is configured, or the reverse"},
+	{"peer", "unicast", "came from none of the peers in unicast_peer"},
+}
+
+func (x *Explanation) lintDrops(in *control.Instance) {
+	for _, d := range dropLints {
+		switch n := in.Drops[d.drop]; {
+		case n == 1:
+			x.say(d.id, "one advert of VRID %d was dropped: such %s", in.VRID, d.text)
+		case n > 1:
+			x.say(d.id, "%d adverts of VRID %d were dropped: they %s", n, in.VRID, d.text)
+		}
+	}
+}
+
+// lintNeighbours looks at the other instances of this machine.
+func (x *Explanation) lintNeighbours(v *control.VRRP, in *control.Instance) {
+	for i := range v.Instances {
+		o := &v.Instances[i]
+		if o.Name != in.Name && o.Interface == in.Interface && o.VRID == in.VRID && o.Source.Is4() == in.Source.Is4() && o.State != control.NotRun {
+			x.say("duplicate-vrid", "vrrp_instance %s has the same VRID on %s: peers tell the two apart only by where adverts go", o.Name, in.Interface)
+		}
+	}
+}

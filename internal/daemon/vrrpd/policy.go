@@ -1,0 +1,63 @@
+package vrrpd
+
+import (
+	"time"
+
+	"holdfast/internal/config"
+	"holdfast/internal/daemon/control"
+	"holdfast/vrrp"
+	"holdfast/vrrp/engine"
+)
+
+// policyOf is what decides about mastership besides the priorities.
+func policyOf(r *engine.RouterStatus, now time.Time) control.Policy {
+	c := &r.Policy
+	p := control.Policy{
+		Owner: r.BasePriority == 255, Sticky: c.Sticky, NoPreempt: c.NoPreempt,
+		PreemptDelay: c.PreemptDelay.Seconds(), AdvertInt: r.AdvertInt.Seconds(), Skew: r.Skew.Seconds(),
+		GroupWait: r.WantMaster && r.State == vrrp.Backup,
+	}
+	if r.State == vrrp.Backup {
+		p.Takeover, p.PreemptAt = r.Deadline.Round(0), r.PreemptAt.Round(0)
+	}
+	running := func(until time.Time) time.Time {
+		if until.After(now) {
+			return until.Round(0)
+		}
+		return time.Time{}
+	}
+	p.StartupUntil, p.HoldUntil, p.ListenUntil = running(r.StartupUntil), running(r.HoldUntil), running(r.Mute)
+	return p
+}
+
+// ignored lists what an instance's configuration says in vain.
+func ignored(cfg *config.Config, name string) []string {
+	for i := range cfg.Instances {
+		if cfg.Instances[i].Name == name {
+			return cfg.Instances[i].Ignored
+		}
+	}
+	return nil
+}
+
+func peerOf(r *engine.RouterStatus, p engine.Peer) control.Peer {
+	unit := 10 * time.Millisecond
+	if r.Version == 2 {
+		unit = time.Second
+	}
+	return control.Peer{
+		Addr: p.Addr, Priority: p.Priority, LastHeard: p.Last.Round(0),
+		AdvertInt: (time.Duration(p.AdvertInt) * unit).Seconds(), Agrees: p.Agrees, Foreign: p.Foreign,
+	}
+}
+
+func rivalOf(r *engine.RouterStatus, now time.Time) *control.Rival {
+	v := r.Rival
+	if !v.Addr.IsValid() {
+		return nil
+	}
+	return &control.Rival{
+		Addr: v.Addr, Priority: v.Priority, Since: v.Since.Round(0), Last: v.Last.Round(0), Adverts: v.Adverts,
+		Now: r.State == vrrp.Master && now.Sub(v.Last) < r.MasterDown,
+	}
+}
