@@ -17,6 +17,7 @@ import (
 func TestSameBytes(t *testing.T) {
 	lab.Require(t)
 	us, them := ours(t), theirs(t)
+	vips6 := []string{"fe80::6464/64", "2001:db8::100/64", "2001:db8::101"}
 	vips := []string{"192.0.2.100/24", "192.0.2.101/32", "198.51.100.7/24 dev eth0"}
 	for _, c := range []struct {
 		name string
@@ -29,6 +30,12 @@ func TestSameBytes(t *testing.T) {
 		{"GARP numbers", router{
 			Version: 2, VRID: 55, Interval: time.Second, Priority: 254, VIPs: vips[:2],
 			Extra: "  garp_master_delay 2\n  garp_master_repeat 3\n  garp_master_refresh 1\n  garp_master_refresh_repeat 2\n",
+		}.conf()},
+		{"IPv6", router{Version: 3, VRID: 57, Interval: 500 * time.Millisecond, Priority: 200, VIPs: vips6}.conf()},
+		{"IPv6 with global addresses only", router{Version: 3, VRID: 58, Interval: 40 * time.Millisecond, Priority: 20, VIPs: vips6[1:]}.conf()},
+		{"IPv6 with excluded ones of both families", router{
+			Version: 3, VRID: 59, Interval: time.Second, Priority: 100, VIPs: vips6[:1],
+			Extra: "  garp_master_repeat 2\n  virtual_ipaddress_excluded {\n    198.51.100.20/24\n    2001:db8:5::20/64\n    198.51.100.21/24\n  }\n",
 		}.conf()},
 		{"excluded", router{
 			Version: 2, VRID: 56, Interval: time.Second, Priority: 120, VIPs: vips[:1],
@@ -105,18 +112,33 @@ func sent(t *testing.T, d lab.Daemon, conf string) transcript {
 			tr.arpTimes = append(tr.arpTimes, m.At.Sub(first))
 		}
 	}
+	// Both families go through one queue, so that they may be told apart.
+	for _, m := range n.capture.NAs(time.Time{}) {
+		if m.Unsolicited() && m.At.Before(stopped) {
+			tr.arps = append(tr.arps, fmt.Sprintf("%x", m.Frame))
+			tr.arpTimes = append(tr.arpTimes, m.At.Sub(first))
+		}
+	}
 	if len(tr.arps) == 0 {
 		t.Fatalf("%s announces nothing", d.Name)
 	}
 	return tr
 }
 
-// normal is a frame without what may differ: the identification of the IP
-// header, and the header's checksum, which covers it. Hardware and source
-// addresses are the same in both networks.
+// normal is a frame without what may differ: the identification of the IPv4
+// header, and the header's checksum, which covers it, or the flow label of
+// IPv6, which is the kernel's; and, of IPv6 by unicast, the hop limit, which
+// keepalived leaves at the system's 64. Hardware and source addresses are the
+// same in both networks.
 func normal(frame []byte) []byte {
 	f := bytes.Clone(frame)
-	if len(f) >= 34 {
+	if len(f) >= 54 && f[12] == 0x86 {
+		f[15] &= 0xf0
+		f[16], f[17] = 0, 0
+		if f[14+24] != 0xff {
+			f[14+7] = 0
+		}
+	} else if len(f) >= 34 {
 		copy(f[18:20], []byte{0, 0})
 		copy(f[24:26], []byte{0, 0})
 	}

@@ -75,8 +75,12 @@ func TestSameBytesUnicast(t *testing.T) {
 	for _, r := range []router{
 		{Version: 2, VRID: 74, Interval: time.Second, Priority: 100, Extra: unicast("192.0.2.1", "192.0.2.2")},
 		{Version: 3, VRID: 75, Interval: 200 * time.Millisecond, Priority: 100, Extra: unicast("192.0.2.1", "192.0.2.2")},
+		{
+			Version: 3, VRID: 76, Interval: 200 * time.Millisecond, Priority: 100, VIPs: []string{"fe80::6464/64", "2001:db8::100/64"},
+			Extra: unicast(linkLocal(1), linkLocal(2)),
+		},
 	} {
-		t.Run(fmt.Sprintf("v%d", r.Version), func(t *testing.T) {
+		t.Run(fmt.Sprintf("v%d, VRID %d", r.Version, r.VRID), func(t *testing.T) {
 			t.Parallel()
 			want, got := sent(t, them, r.conf()), sent(t, us, r.conf())
 			if diff := cmp.Diff(want.adverts, got.adverts); diff != "" {

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Capture records the adverts and ARP messages that the hosts of a lab send,
+// Capture records the adverts, ARP messages and neighbour advertisements that the hosts of a lab send,
 // on all segments.
 type Capture struct {
 	lab  *Lab
@@ -22,6 +22,7 @@ type Capture struct {
 	mu      sync.Mutex
 	adverts []Advert
 	arps    []ARP
+	nas     []NA
 	lost    int
 	onFrame func(Advert)
 }
@@ -59,13 +60,14 @@ func (l *Lab) Capture() (*Capture, error) {
 func (c *Capture) configure() error {
 	prog, err := bpf.Assemble([]bpf.Instruction{
 		bpf.LoadAbsolute{Off: 12, Size: 2},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x0806, SkipTrue: 6},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x0806, SkipTrue: 7},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x0800, SkipFalse: 2},
 		bpf.LoadAbsolute{Off: 14 + 9, Size: 1},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 112, SkipTrue: 3, SkipFalse: 4},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x86dd, SkipFalse: 3},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 112, SkipTrue: 4, SkipFalse: 5},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x86dd, SkipFalse: 4},
 		bpf.LoadAbsolute{Off: 14 + 6, Size: 1},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 112, SkipFalse: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 112, SkipTrue: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 58, SkipFalse: 1},
 		bpf.RetConstant{Val: 65535},
 		bpf.RetConstant{Val: 0},
 	})
@@ -123,7 +125,9 @@ func (c *Capture) run() {
 			continue // the bridge's own view of a frame already seen at its port
 		}
 		frame := append([]byte(nil), buf[:n]...)
-		adv, arp := decode(frame, host.Name, stamp(oob[:oobn]))
+		at := stamp(oob[:oobn])
+		adv, arp := decode(frame, host.Name, at)
+		na := decodeNA(frame, host.Name, at)
 		c.mu.Lock()
 		f := c.onFrame
 		if adv != nil {
@@ -131,6 +135,9 @@ func (c *Capture) run() {
 		}
 		if arp != nil {
 			c.arps = append(c.arps, *arp)
+		}
+		if na != nil {
+			c.nas = append(c.nas, *na)
 		}
 		c.mu.Unlock()
 		if f != nil && adv != nil {
@@ -222,7 +229,7 @@ func (c *Capture) OnAdvert(f func(Advert)) {
 func (c *Capture) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.adverts, c.arps = nil, nil
+	c.adverts, c.arps, c.nas = nil, nil, nil
 }
 
 // Close ends the recording; what was recorded stays readable.
