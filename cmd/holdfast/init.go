@@ -1,0 +1,244 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"holdfast/internal/config"
+	"holdfast/internal/config/load"
+	"holdfast/internal/config/starter"
+)
+
+// initFlags are the answers as they are given on the command line.
+type initFlags struct {
+	iface, vip, peer, routerID string
+	servers                    []string
+	vrid, port                 int
+	second, conf, force        bool
+	output                     string
+}
+
+func newInit() *cobra.Command {
+	var f initFlags
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Write a first configuration for this machine",
+		Long: `Write a first configuration for this machine: commented, checked, one virtual
+router, and with --server a virtual server on its address. What is not given is
+asked for when standard input is a terminal; the interface is then the one of the
+default route unless you say otherwise.
+
+It prints TOML, or with --keepalived a keepalived.conf; --output writes a file and
+leaves one that exists alone.`,
+		Example: "  holdfast init --vip 192.0.2.10/24 >holdfast.toml\n  holdfast init --vip 192.0.2.10 --peer 192.0.2.2 --second --server 192.0.2.21 --server 192.0.2.22",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runInit(cmd, &f) },
+	}
+	g := cmd.Flags()
+	g.StringVarP(&f.iface, "interface", "i", "", "interface of the adverts and the address (default: that of the default route)")
+	g.StringVar(&f.vip, "vip", "", "virtual address; its prefix length is the interface's unless given")
+	g.StringVar(&f.peer, "peer", "", "the other director's address: adverts by unicast (default: multicast)")
+	g.StringVar(&f.routerID, "router-id", "", "name of this director (default: the host name)")
+	g.IntVar(&f.vrid, "vrid", 51, "virtual router id, the same on both directors and unique on the segment")
+	g.BoolVar(&f.second, "second", false, "this is the director that waits: state BACKUP, priority 100")
+	g.StringArrayVar(&f.servers, "server", nil, "address of a real server, may be repeated: adds a virtual server in DR mode")
+	g.IntVar(&f.port, "port", 80, "port of the virtual server")
+	g.BoolVar(&f.conf, "keepalived", false, "write keepalived.conf in place of TOML")
+	g.StringVarP(&f.output, "output", "o", "", "file to write (default: standard output)")
+	g.BoolVar(&f.force, "force", false, "replace the file if it exists")
+	return cmd
+}
+
+func runInit(cmd *cobra.Command, f *initFlags) error {
+	if f.iface == "" {
+		f.iface = defaultInterface()
+	}
+	if in, ok := cmd.InOrStdin().(*os.File); ok && isTerminal(in) {
+		ask(cmd, in, f)
+	}
+	a, err := f.answers()
+	if err != nil {
+		return err
+	}
+	name, text := "holdfast.toml", ""
+	if f.conf {
+		name = "keepalived.conf"
+		text, err = starter.Keepalived(a)
+	} else {
+		text, err = starter.TOML(a)
+	}
+	if err != nil {
+		return err
+	}
+	if err := checkText(cmd, name, text); err != nil {
+		return err
+	}
+	if f.output == "" {
+		_, err = io.WriteString(cmd.OutOrStdout(), text)
+		return err
+	}
+	return f.save(text)
+}
+
+// save writes the file, not over another one unless that was asked for.
+func (f *initFlags) save(text string) error {
+	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if f.force {
+		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	if err := os.MkdirAll(filepath.Dir(f.output), 0o755); err != nil {
+		return err
+	}
+	// It may come to hold a password.
+	out, err := os.OpenFile(f.output, flags, 0o640)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s exists: --force replaces it", f.output)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = out.WriteString(text)
+	return errors.Join(err, out.Close())
+}
+
+// ask asks for what the flags leave open.
+func ask(cmd *cobra.Command, in io.Reader, f *initFlags) {
+	lines := bufio.NewScanner(in)
+	question := func(name, text, def string, to *string) {
+		if cmd.Flags().Changed(name) {
+			return
+		}
+		if def != "" {
+			text += " [" + def + "]"
+		}
+		fmt.Fprint(cmd.ErrOrStderr(), text+": ")
+		*to = def
+		if lines.Scan() && strings.TrimSpace(lines.Text()) != "" {
+			*to = strings.TrimSpace(lines.Text())
+		}
+	}
+	question("interface", "Interface of the address", f.iface, &f.iface)
+	question("vip", "Virtual address", f.vip, &f.vip)
+	question("peer", "Address of the other director (empty: multicast)", "", &f.peer)
+	if !cmd.Flags().Changed("second") {
+		var first string
+		question("second", "Is this the director that holds the address while both are well (yes, no)", "yes", &first)
+		f.second = strings.HasPrefix(strings.ToLower(first), "n")
+	}
+}
+
+// answers turns flags into Answers.
+func (f *initFlags) answers() (starter.Answers, error) {
+	a := starter.Answers{RouterID: f.routerID, Interface: f.iface, VRID: f.vrid, First: !f.second, Port: f.port}
+	if f.vip == "" {
+		return a, errors.New("--vip is missing: the address that the directors share")
+	}
+	if a.RouterID == "" {
+		host, _ := os.Hostname()
+		a.RouterID, _, _ = strings.Cut(host, ".")
+	}
+	if a.RouterID == "" {
+		a.RouterID = "director"
+	}
+	own, err := ownPrefix(f.iface)
+	if err != nil {
+		return a, err
+	}
+	a.Source = own.Addr()
+	if !strings.Contains(f.vip, "/") {
+		vip, err := netip.ParseAddr(f.vip)
+		if err != nil {
+			return a, fmt.Errorf("--vip: %w", err)
+		}
+		bits := vip.BitLen()
+		if own.Contains(vip) {
+			bits = own.Bits()
+		}
+		a.VIP = netip.PrefixFrom(vip, bits)
+	} else if a.VIP, err = netip.ParsePrefix(f.vip); err != nil {
+		return a, fmt.Errorf("--vip: %w", err)
+	}
+	if a.VIP.Addr() == a.Source {
+		return a, fmt.Errorf("--vip: %v is this machine's own address on %s: the virtual address is another one", a.Source, f.iface)
+	}
+	if f.peer != "" {
+		if a.Peer, err = netip.ParseAddr(f.peer); err != nil {
+			return a, fmt.Errorf("--peer: %w", err)
+		}
+	}
+	for _, s := range f.servers {
+		addr, err := netip.ParseAddr(s)
+		if err != nil {
+			return a, fmt.Errorf("--server: %w", err)
+		}
+		a.Servers = append(a.Servers, addr)
+	}
+	return a, nil
+}
+
+// checkText checks the text as check would, and hands errors on.
+func checkText(cmd *cobra.Command, name, text string) error {
+	opts := load.Options{Files: func(string) ([]byte, error) { return []byte(text), nil }, Interfaces: interfaces}
+	_, diags := load.Load(name, opts)
+	for _, d := range diags {
+		fmt.Fprintln(cmd.ErrOrStderr(), d)
+	}
+	if config.HasErrors(diags) {
+		return errors.New("what was asked for makes no valid configuration")
+	}
+	return nil
+}
+
+// defaultInterface is the interface of the default route; empty: there is none.
+func defaultInterface() string {
+	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
+	if err != nil {
+		return ""
+	}
+	for _, r := range routes {
+		if r.Dst != nil && !r.Dst.IP.IsUnspecified() {
+			continue
+		}
+		if l, err := net.InterfaceByIndex(r.LinkIndex); err == nil {
+			return l.Name
+		}
+	}
+	return ""
+}
+
+// ownPrefix is this machine's first IPv4 address on an interface.
+func ownPrefix(name string) (netip.Prefix, error) {
+	if name == "" {
+		return netip.Prefix{}, errors.New("--interface is missing, and there is no default route to take it from")
+	}
+	l, err := net.InterfaceByName(name)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("interface %s: not found", name)
+	}
+	addrs, err := l.Addrs()
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("interface %s: %w", name, err)
+	}
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is4() {
+			return p, nil
+		}
+	}
+	return netip.Prefix{}, fmt.Errorf("interface %s has no IPv4 address: adverts need one", name)
+}
+
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestFmt(t *testing.T) {
+	holdfast, _ := programs(t)
+	const ugly, laid = "a {\n b   c\n}\n", "a {\n    b c\n}\n"
+	file := write(t, ugly)
+	link := filepath.Join(t.TempDir(), "link.conf")
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, _ := run(t, holdfast, "fmt", file); code != 0 || out != laid {
+		t.Errorf("%d: %q", code, out)
+	}
+	if code, out, _ := run(t, holdfast, "fmt", "-l", file); code != 1 || out != file+"\n" {
+		t.Errorf("--list: %d %q", code, out)
+	}
+	if err := os.Chmod(file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := run(t, holdfast, "fmt", "-w", link); code != 0 || out+errs != "" {
+		t.Errorf("--write: %d %q %q", code, out, errs)
+	}
+	text, err := os.ReadFile(file)
+	if info, _ := os.Stat(file); err != nil || string(text) != laid || info.Mode().Perm() != 0o600 {
+		t.Errorf("written %q, %v", text, err)
+	}
+	if info, _ := os.Lstat(link); info.Mode().Type() != os.ModeSymlink {
+		t.Error("the link is gone")
+	}
+	if code, _, _ := run(t, holdfast, "fmt", "-l", file); code != 0 {
+		t.Errorf("--list of a file that is laid out: %d", code)
+	}
+	if code, _, errs := run(t, holdfast, "fmt", "none.conf", "x.toml"); code != 2 || strings.Count(errs, "\n") != 2 {
+		t.Errorf("%d %q", code, errs)
+	}
+}
+
+func TestInit(t *testing.T) {
+	holdfast, _ := programs(t)
+	file := filepath.Join(t.TempDir(), "new", "holdfast.toml")
+	args := []string{"init", "-i", "lo", "--vip", "192.0.2.10", "--vrid", "7", "--second", "-o", file}
+	if code, out, errs := run(t, holdfast, args...); code != 0 || out+errs != "" {
+		t.Fatalf("%d %q %q", code, out, errs)
+	}
+	if code, out, _ := run(t, holdfast, "check", file); code != 0 {
+		t.Errorf("check: %d %s", code, out)
+	}
+	text, _ := os.ReadFile(file)
+	for _, want := range []string{`interface = "lo"`, "virtual_router_id = 7", `"192.0.2.10/32"`, "priority = 100"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%s is missing in\n%s", want, text)
+		}
+	}
+	if code, _, errs := run(t, holdfast, args...); code != 1 || !strings.Contains(errs, "--force") {
+		t.Errorf("a file that exists: %d %q", code, errs)
+	}
+	if code, _, _ := run(t, holdfast, append(args, "--force", "--keepalived")...); code != 0 {
+		t.Errorf("--force: %d", code)
+	}
+	for want, args := range map[string][]string{
+		"--vip is missing": {"init", "-i", "lo"},
+		"not found":        {"init", "-i", "nosuch0", "--vip", "192.0.2.10"},
+		"own address":      {"init", "-i", "lo", "--vip", "127.0.0.1"},
+		"--peer":           {"init", "-i", "lo", "--vip", "192.0.2.10", "--peer", "lvs2"},
+		"1..255":           {"init", "-i", "lo", "--vip", "192.0.2.10", "--vrid", "300"},
+	} {
+		if code, out, errs := run(t, holdfast, args...); code != 1 || out != "" || !strings.Contains(errs, want) {
+			t.Errorf("%v: %d %q %q", args, code, out, errs)
+		}
+	}
+}

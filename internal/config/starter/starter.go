@@ -1,0 +1,205 @@
+// Package starter writes the first configuration of a director: short, valid
+// and commented, in either language. It is pure; what the machine looks like
+// comes in as Answers.
+package starter
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"text/template"
+)
+
+// Answers are what a first configuration needs to know.
+type Answers struct {
+	RouterID  string       // name of this director
+	Interface string       // where the adverts and the address go
+	VIP       netip.Prefix // the virtual address with its prefix length
+	VRID      int          // 1..255, unique on the segment
+	First     bool         // this director is master while both are well
+	// Peer is the other director's address: adverts then go to it alone.
+	// Invalid: multicast.
+	Peer netip.Addr
+	// Source is this director's own address on Interface, for Peer.
+	Source netip.Addr
+	// Port and Servers make a virtual server on the address: none without
+	// servers. The servers listen on the same port.
+	Port    int
+	Servers []netip.Addr
+}
+
+// Check says what is missing or wrong.
+func (a *Answers) Check() error {
+	switch {
+	case a.Interface == "" || strings.ContainsAny(a.Interface, " \t\"{}#!"):
+		return fmt.Errorf("%q is not the name of an interface", a.Interface)
+	case !a.VIP.IsValid():
+		return errors.New("the virtual address is missing")
+	case !a.VIP.Addr().Is4():
+		return errors.New("the virtual address has to be IPv4 here")
+	case a.VRID < 1 || a.VRID > 255:
+		return fmt.Errorf("virtual router id %d is not in 1..255", a.VRID)
+	case a.Peer.IsValid() && !a.Peer.Is4():
+		return errors.New("the peer's address has to be IPv4 like the virtual address")
+	case a.Peer.IsValid() && a.Peer == a.Source:
+		return errors.New("the peer's address is this machine's own")
+	case len(a.Servers) > 0 && (a.Port < 1 || a.Port > 65535):
+		return fmt.Errorf("port %d is not in 1..65535", a.Port)
+	}
+	for _, s := range a.Servers {
+		if !s.Is4() {
+			return fmt.Errorf("real server %v: an IPv4 address is wanted, like the virtual address", s)
+		}
+	}
+	return nil
+}
+
+// Priority is 150 on the first director and 100 on the other.
+func (a Answers) Priority() int {
+	if a.First {
+		return 150
+	}
+	return 100
+}
+
+// State is the initial state as keepalived names it.
+func (a Answers) State() string {
+	if a.First {
+		return "MASTER"
+	}
+	return "BACKUP"
+}
+
+// Other says what differs on the other director.
+func (a Answers) Other() string {
+	b := a
+	b.First = !a.First
+	return fmt.Sprintf("router_id, state %s, priority %d", b.State(), b.Priority())
+}
+
+// VIPAddr is the virtual address without its prefix length.
+func (a Answers) VIPAddr() netip.Addr { return a.VIP.Addr() }
+
+// Keepalived writes keepalived.conf.
+func Keepalived(a Answers) (string, error) { return write(keepalivedText, a) }
+
+// TOML writes holdfast.toml.
+func TOML(a Answers) (string, error) { return write(tomlText, a) }
+
+func write(t *template.Template, a Answers) (string, error) {
+	if err := a.Check(); err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, a); err != nil {
+		return "", err
+	}
+	return b.String(), nil
+}
+
+var keepalivedText = template.Must(template.New("keepalived.conf").Parse(`# First configuration of {{.RouterID}}. On the other director the same with
+# another {{.Other}}{{if .Peer.IsValid}},
+# and the two addresses of unicast_src_ip and unicast_peer swapped{{end}}.
+
+global_defs {
+    router_id {{.RouterID}}
+}
+
+vrrp_instance VI_1 {
+    # MASTER and the higher priority: holds the address while both are well.
+    state {{.State}}
+    priority {{.Priority}}
+
+    interface {{.Interface}}
+    # The same on both directors, and used by nobody else on this segment.
+    virtual_router_id {{.VRID}}
+    version 3
+    # Seconds between adverts. The other director takes over 3 to 4 of them
+    # after the last one heard; 0.1 makes that a third of a second.
+    advert_int 1
+{{- if .Peer.IsValid}}
+
+    # Adverts go to the other director alone, not to everyone.
+    unicast_src_ip {{.Source}}
+    unicast_peer {
+        {{.Peer}}
+    }
+{{- end}}
+
+    virtual_ipaddress {
+        {{.VIP}}
+    }
+}
+{{- if .Servers}}
+
+# Requests to the address go straight to a server, and its answer straight to the
+# client (DR): each server needs the address on its loopback interface, and must
+# not answer ARP for it. Change lb_kind to NAT when servers are routed through
+# the directors instead.
+virtual_server {{.VIPAddr}} {{.Port}} {
+    lb_algo wlc
+    lb_kind DR
+    protocol TCP
+    delay_loop 5
+{{- range .Servers}}
+
+    real_server {{.}} {{$.Port}} {
+        TCP_CHECK {
+            connect_timeout 3
+        }
+    }
+{{- end}}
+}
+{{- end}}
+`))
+
+var tomlText = template.Must(template.New("holdfast.toml").Parse(`# First configuration of {{.RouterID}}. On the other director the same with
+# another {{.Other}}{{if .Peer.IsValid}},
+# and the two addresses of unicast_src_ip and unicast_peer swapped{{end}}.
+
+[global_defs]
+router_id = "{{.RouterID}}"
+
+[vrrp_instance.VI_1]
+# MASTER and the higher priority: holds the address while both are well.
+state = "{{.State}}"
+priority = {{.Priority}}
+
+interface = "{{.Interface}}"
+# The same on both directors, and used by nobody else on this segment.
+virtual_router_id = {{.VRID}}
+version = 3
+# Seconds between adverts. The other director takes over 3 to 4 of them after
+# the last one heard; "100ms" makes that a third of a second.
+advert_int = 1
+{{- if .Peer.IsValid}}
+
+# Adverts go to the other director alone, not to everyone.
+unicast_src_ip = "{{.Source}}"
+unicast_peer = ["{{.Peer}}"]
+{{- end}}
+
+virtual_ipaddress = ["{{.VIP}}"]
+{{- if .Servers}}
+
+# Requests to the address go straight to a server, and its answer straight to the
+# client (DR): each server needs the address on its loopback interface, and must
+# not answer ARP for it. Change lb_kind to "NAT" when servers are routed through
+# the directors instead.
+[[virtual_server]]
+ip = "{{.VIPAddr}}"
+port = {{.Port}}
+lb_algo = "wlc"
+lb_kind = "DR"
+protocol = "TCP"
+delay_loop = 5
+{{- range .Servers}}
+
+[[virtual_server.real_server]]
+ip = "{{.}}"
+port = {{$.Port}}
+TCP_CHECK = [{ connect_timeout = 3 }]
+{{- end}}
+{{- end}}
+`))
