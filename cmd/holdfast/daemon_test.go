@@ -280,21 +280,21 @@ func gone(pid int) bool {
 func TestStatesThatAreNotTheProtocols(t *testing.T) {
 	d := newDirector(t)
 	d.conf("vrrp_instance W {\n interface nosuch0\n virtual_router_id 6\n virtual_ipaddress {\n 10.0.0.11\n }\n}\n" +
-		"vrrp_instance X {\n interface eth0\n use_vmac\n virtual_router_id 7\n virtual_ipaddress {\n 10.0.0.12\n }\n}\n" + fast)
+		"vrrp_instance X {\n interface eth0\n vrf eth0\n virtual_router_id 7\n virtual_ipaddress {\n 10.0.0.12\n }\n}\n" + fast)
 	p := d.start("-n", "-l", "-P")
 	d.until("the VIP", d.has)
 	s, v := d.status()
 	states := map[string]string{}
 	for _, in := range v.Instances {
 		states[in.Name] = in.State
-		if in.Name == "X" && !strings.Contains(in.Reason, "use_vmac") {
+		if in.Name == "X" && !strings.Contains(in.Reason, "vrf") {
 			t.Errorf("reason of X: %q", in.Reason)
 		}
 	}
 	if states["W"] != control.Waiting || states["X"] != control.NotRun {
 		t.Errorf("states %v", states)
 	}
-	if !slices.ContainsFunc(s.Config.NotActive, func(l string) bool { return strings.Contains(l, "use_vmac") }) {
+	if !slices.ContainsFunc(s.Config.NotActive, func(l string) bool { return strings.Contains(l, "vrf") }) {
 		t.Errorf("not active: %v", s.Config.NotActive)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

@@ -209,8 +209,6 @@ func (d *decoder) finishVMAC(i *instance) {
 		v.XmitBase = false // of no effect
 		return
 	}
-	i.notYet = append(i.notYet, [...]string{VMACMacvlan: "use_vmac", VMACIPVlan: "use_ipvlan"}[v.Kind])
-	d.report(i.vmacPos, Warning, ClassNone, "not-active", i.notYet[len(i.notYet)-1]+" is not active yet: vrrp_instance "+i.Name+" is not run")
 	if len(i.UnicastPeer) > 0 && !v.XmitBase {
 		say("unicast adverts are sent from %s itself: vmac_xmit_base is used", i.Interface)
 		v.XmitBase = true

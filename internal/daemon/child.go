@@ -105,6 +105,7 @@ func (p *Parent) startChild(s *slot, resume []role.Resume) error {
 func (p *Parent) boot(s *slot, resume []role.Resume) role.Boot {
 	b := role.Boot{Options: p.opts.Options, Resume: resume, Other: p.other(s).wanted, Restarted: s.restarts > 0}
 	if s.role == role.VRRP {
+		b.Devices = p.devices
 		b.Leftovers = p.holdings.left()
 	} else {
 		b.Owned = p.owned

@@ -123,6 +123,7 @@ func (p *Parent) resume(died time.Time) []role.Resume {
 // dropOrphans removes at once what a dead vrrp process held or left behind.
 func (p *Parent) dropOrphans() {
 	h := &p.holdings
+	defer p.undoDevices()
 	if len(h.orphans) == 0 && h.leftovers.Empty() {
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"holdfast/internal/config"
 	"holdfast/internal/daemon/ipc"
 	"holdfast/internal/daemon/role"
+	"holdfast/vrrp/link"
 )
 
 // Options are the settings of the daemon as a whole.
@@ -76,7 +77,8 @@ type Parent struct {
 	holdings  holdings
 	owned     json.RawMessage // what the lvs role owns in the kernel
 	state     *stateFile
-	unsaved   bool // holdings or owned changed
+	unsaved   bool              // holdings, devices or owned changed
+	devices   link.DeviceRecord // what the vrrp process made, or one before it
 	asked     map[uint64]question
 	nextID    uint64
 
@@ -165,7 +167,7 @@ func (p *Parent) loop(signals <-chan os.Signal) {
 		}
 		if p.unsaved && (len(p.events) == 0 || p.over) {
 			p.unsaved = false
-			p.state.save(p.holdings.all(), p.owned)
+			p.state.save(p.holdings.all(), p.devices, p.owned)
 		}
 	}
 }
@@ -208,6 +210,7 @@ func (p *Parent) inherit() {
 		return
 	}
 	p.holdings.leftovers, p.owned = left.Wanted, left.Owned
+	p.devices = left.Devices
 	if !left.Empty() || owns(left.Owned) {
 		p.log.Info("a former daemon did not end in order", "addresses", len(left.Addresses), "routes_and_rules", len(left.Objects), "ipvs", owns(left.Owned))
 	}
@@ -230,6 +233,9 @@ func (p *Parent) cleanUp() {
 		p.removeHeld(p.holdings.leftovers)
 		p.holdings.swept()
 		p.unsaved = true
+	}
+	if !p.vrrp.wanted {
+		p.undoDevices()
 	}
 	if !p.lvs.wanted && p.opts.LVS && !p.opts.DontReleaseIPVS && owns(p.owned) {
 		// A lvs process takes everything away when it stops.
@@ -323,6 +329,8 @@ func (p *Parent) message(c *child, m ipc.Message) {
 			p.holdings.said(h)
 		}
 		p.unsaved = true
+	case ipc.TypeDevices:
+		p.saidDevices(c, m)
 	case ipc.TypeOwned:
 		p.owned = m.Body
 		p.unsaved = true

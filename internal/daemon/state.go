@@ -24,7 +24,8 @@ type savedState struct {
 	// another one are not ours to remove.
 	Kernel string `json:"kernel"`
 	link.Wanted
-	Owned json.RawMessage `json:"owned,omitempty"`
+	Devices link.DeviceRecord `json:"devices,omitzero"`
+	Owned   json.RawMessage   `json:"owned,omitempty"`
 }
 
 // stateLimit bounds the state file in bytes: 100,000 services and addresses
@@ -106,15 +107,18 @@ func (s *stateFile) load() (savedState, error) {
 			return savedState{}, wrap(fmt.Errorf("%v %q cannot be a virtual one", o.Kind, o.Text))
 		}
 	}
+	if err := checkDevices(st.Devices); err != nil {
+		return savedState{}, wrap(err)
+	}
 	return st, nil
 }
 
 // save keeps the newest state and returns at once. Neither argument is
 // changed by anybody afterwards.
-func (s *stateFile) save(held link.Wanted, owned json.RawMessage) {
+func (s *stateFile) save(held link.Wanted, devices link.DeviceRecord, owned json.RawMessage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.next = &savedState{Kernel: s.kernel, Wanted: held, Owned: owned}
+	s.next = &savedState{Kernel: s.kernel, Wanted: held, Devices: devices, Owned: owned}
 	if !s.writing {
 		s.writing = true
 		go s.write()

@@ -108,7 +108,7 @@ func TestStateFileSavesTheNewest(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	s := newStateFile(path, quiet())
 	for i := range 100 {
-		s.save(link.Wanted{Addresses: []link.Address{{Ifindex: i + 1, Prefix: netip.MustParsePrefix("192.0.2.1/24")}}}, json.RawMessage(`{"a":1}`))
+		s.save(link.Wanted{Addresses: []link.Address{{Ifindex: i + 1, Prefix: netip.MustParsePrefix("192.0.2.1/24")}}}, link.DeviceRecord{}, json.RawMessage(`{"a":1}`))
 	}
 	s.wait()
 	st, err := s.load()

@@ -22,9 +22,13 @@ type Router struct {
 	Interface string     // name; may be missing: status WAITING until it appears
 	Group     netip.Addr // multicast group; invalid with Unicast
 	Source    netip.Addr // mcast_src_ip or unicast_src_ip; invalid: the interface's
-	VIPs      []VIP      // advertised and excluded ones, in the order in which they are added
-	Routes    []route.Route
-	Rules     []route.Rule
+	// Device is the virtual interface above Interface that the addresses live
+	// on, with its parent's name the same as Interface; the zero value: none.
+	Device   link.Device
+	XmitBase bool  // adverts come and go on Interface itself, in spite of Device
+	VIPs     []VIP // advertised and excluded ones, in the order in which they are added
+	Routes   []route.Route
+	Rules    []route.Rule
 	// TrackInterfaces are keyed "interface NAME" in vrrp.Config.Tracks; the
 	// engine feeds those tracks itself from the link watcher.
 	// TrackScripts ("script NAME") are fed by Engine.Track.
@@ -37,7 +41,8 @@ type Router struct {
 // VIP is one address that moves with the router.
 type VIP struct {
 	Prefix    netip.Prefix
-	Dev       string // empty: the router's interface
+	Dev       string      // empty: the router's interface
+	Device    link.Device // a virtual interface of its own, in place of Dev; the zero value: none
 	Label     string
 	Scope     uint8
 	Broadcast netip.Addr

@@ -42,6 +42,7 @@ type Deps struct {
 	Watcher   link.Watcher
 	Applier   link.Applier // answers through Engine.Applied
 	Announcer link.Announcer
+	Devices   link.Devices // answers through Engine.Devices; nil where no router has a device
 	Observer  Observer
 	Log       *slog.Logger
 	// Resume lists what a predecessor that died a moment ago was master of.
@@ -68,6 +69,7 @@ type Engine struct {
 	ifaces  map[string]*link.Interface
 	byIndex map[int]*link.Interface
 	ports   map[link.Port]*port
+	devices map[link.DeviceKey]link.DeviceState
 
 	// What a turn works with, kept so that it allocates nothing.
 	last    *port // of lastKey
@@ -90,10 +92,13 @@ type Engine struct {
 	gated     int           // routers that wait for their table
 	retryAt   time.Time     // ports to open again; zero: none
 	watchAt   time.Time     // watcher to start again; zero: none
+	deviceAt  time.Time     // devices to ask for again; zero: none
 	watched   bool          // the watcher has told what there is
 	unknown   uint64        // packets on no known port
 	late      lateness
 	asleep    time.Duration // of the machine, as far as handled
+
+	askedDevices []link.Device
 
 	stopping bool
 	changes  []Change // held back until the addresses are gone
@@ -123,6 +128,9 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 	}
 	for i := range cfg.Routers {
 		e.add(&cfg.Routers[i])
+	}
+	if deps.Devices == nil && len(e.wantedDevices()) > 0 {
+		return nil, errors.New("engine: devices are required")
 	}
 	e.groups = cfg.Groups
 	e.configureStatics(cfg.Static)
@@ -219,6 +227,7 @@ func (e *Engine) next() time.Time {
 	for _, s := range e.statics {
 		d = earlier(d, s.retryAt)
 	}
+	d = earlier(d, e.deviceAt)
 	if e.gated > 0 {
 		for _, r := range e.routers {
 			if r != nil {
@@ -250,6 +259,10 @@ func (e *Engine) due(now time.Time) {
 	if !e.watchAt.IsZero() && !e.watchAt.After(now) {
 		e.watchAt = time.Time{}
 		e.startWatch()
+	}
+	if !e.deviceAt.IsZero() && !e.deviceAt.After(now) {
+		e.deviceAt = time.Time{}
+		e.deps.Devices.Set(e.askedDevices)
 	}
 	if !e.retryAt.IsZero() && !e.retryAt.After(now) {
 		e.reopen(now)

@@ -22,6 +22,7 @@ type note struct {
 	track   *trackNote
 	ready   string // TableReady
 	update  *link.Update
+	devices []link.DeviceState
 	reload  *reloadNote
 	status  func(Status)
 	watch   error // the watcher ended
@@ -143,6 +144,8 @@ func (e *Engine) take(now time.Time, n *note) {
 		}
 	case n.lost != nil:
 		e.objectLost(now, *n.lost)
+	case n.devices != nil:
+		e.devicesDone(now, n.devices)
 	case n.update != nil:
 		e.links(now, n.update)
 	case n.watch != nil:

@@ -11,6 +11,7 @@ import (
 // every router whose interface is there.
 func (e *Engine) start() error {
 	now := e.wire.Now()
+	e.startDevices()
 	list, err := e.deps.Watcher.List()
 	if err != nil {
 		return fmt.Errorf("engine: list interfaces: %w", err)

@@ -15,13 +15,14 @@ import (
 func (e *Engine) links(now time.Time, u *link.Update) {
 	old := e.ifaces
 	e.setInterfaces(u.Interfaces)
+	e.missDevices(now)
 
 	// First what left: the routers there fall while their place is still known.
 	for _, r := range e.routers {
 		if r == nil || r.ifindex == 0 {
 			continue
 		}
-		if i := e.ifaces[r.cfg.Interface]; i == nil || i.Index != r.ifindex {
+		if i := e.iface(&r.cfg); i == nil || i.Index != r.ifindex {
 			e.setLink(now, r, false, false)
 		}
 	}
@@ -173,12 +174,16 @@ func sorted(ports map[link.Port]bool) []link.Port {
 // place finds the interface and the port of a router.
 func (e *Engine) place(r *router) {
 	r.ifindex, r.hasPort = 0, false
-	i := e.ifaces[r.cfg.Interface]
+	i := e.iface(&r.cfg)
 	if i == nil {
 		return
 	}
 	r.ifindex = i.Index
-	r.port = link.Port{Ifindex: i.Index, Group: r.cfg.Group, Source: r.cfg.Source}
+	source := r.cfg.Source
+	if r.cfg.Device.Kind != link.NoDevice {
+		i, source = e.advertPort(r, i)
+	}
+	r.port = link.Port{Ifindex: i.Index, Group: r.cfg.Group, Source: source}
 	if r.cfg.Unicast {
 		r.port.Group = netip.Addr{}
 		if !r.port.Source.IsValid() {
@@ -207,6 +212,9 @@ func (e *Engine) ownAddress(i *link.Interface, c *Router) netip.Addr {
 // setLink tells a router whether its interface can be used: there, listening,
 // with an address to send from, and up.
 func (e *Engine) setLink(now time.Time, r *router, present, up bool) {
+	if e.keeps(now, r, present) {
+		return
+	}
 	if r.linkUp != (present && up) || !r.started {
 		r.linkUp = present && up
 		e.step(now, r, &vrrp.Event{Kind: vrrp.EventLink, Up: r.linkUp})

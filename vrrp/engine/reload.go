@@ -73,6 +73,7 @@ func (e *Engine) reload(now time.Time, cfg Config) error {
 	maps.DeleteFunc(e.results, func(k string, _ bool) bool { return !tracked[k] })
 	e.dispatch(now)
 	e.tune()
+	e.askDevices()
 	e.configureStatics(cfg.Static)
 	e.placeStatics(now, false)
 	e.reopen(now)

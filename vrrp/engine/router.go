@@ -52,6 +52,8 @@ type router struct {
 	doubt     bool           // one of asked may have gone before the answer came
 
 	dead     time.Duration // peers wait for at least so long
+	lostAt   time.Time     // its device, to a stranger
+	remakeBy time.Time     // the device is to be there again; zero: it was not lost
 	lastSent time.Time
 	mute     time.Time // master after a sleep: until then it listens and says nothing
 	sentTurn uint64
@@ -112,6 +114,8 @@ type identity struct {
 	version uint8
 	unicast bool
 	addr    netip.Addr // group or unicast source
+	device  link.DeviceKey
+	base    bool // XmitBase
 }
 
 func (c *Router) identity() identity {
@@ -119,6 +123,7 @@ func (c *Router) identity() identity {
 	if c.Unicast {
 		id.addr = c.Source
 	}
+	id.device, id.base = c.Device.DeviceKey, c.XmitBase
 	return id
 }
 
@@ -133,7 +138,7 @@ func (c *Config) check() error {
 		}
 		names[r.Name] = true
 		id := r.identity()
-		id.version = 0
+		id.version, id.device, id.base = 0, link.DeviceKey{}, false
 		if other, ok := seen[id]; ok {
 			return fmt.Errorf("router %q: same interface, VRID and destination as %q", r.Name, other)
 		}
@@ -225,19 +230,16 @@ func (e *Engine) feed(now time.Time, r *router) {
 // addresses is the wanted set; addresses whose interface is missing are left
 // out until it appears.
 func (e *Engine) addresses(r *router) []link.Address {
-	return e.addressesOf(r.cfg.VIPs, r.cfg.Interface)
+	return e.addressesOf(r.cfg.VIPs, e.iface(&r.cfg))
 }
 
-// addressesOf puts addresses in their places; those that name none go to dev.
-func (e *Engine) addressesOf(vips []VIP, dev string) []link.Address {
+// addressesOf puts addresses in their places; those that name none go to on,
+// which is nil when it is missing.
+func (e *Engine) addressesOf(vips []VIP, on *link.Interface) []link.Address {
 	out := make([]link.Address, 0, len(vips))
 	for i := range vips {
 		v := &vips[i]
-		on := v.Dev
-		if on == "" {
-			on = dev
-		}
-		if i := e.ifaces[on]; i != nil {
+		if i := e.vipIface(v, on); i != nil {
 			out = append(out, link.Address{
 				Ifindex: i.Index, Prefix: v.Prefix, Label: v.Label, Scope: v.Scope, Broadcast: v.Broadcast,
 				Peer: v.Peer, Flags: v.Flags, DAD: v.DAD, Preferred: v.Preferred, PreferredSet: v.PreferredSet, Drop: v.Drop,

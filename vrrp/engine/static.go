@@ -76,7 +76,7 @@ func (e *Engine) configureStatics(list []Static) {
 func (e *Engine) placeStatics(now time.Time, again bool) {
 	for _, s := range e.statics {
 		old := s.want
-		s.want.Addresses = e.addressesOf(s.cfg.VIPs, s.cfg.Interface)
+		s.want.Addresses = e.addressesOf(s.cfg.VIPs, e.ifaces[s.cfg.Interface])
 		s.want.Objects, s.whole = e.objectsOf(s.cfg.Routes, s.cfg.Rules)
 		s.whole = s.whole && len(s.want.Addresses) == len(s.cfg.VIPs)
 		same := slices.Equal(old.Addresses, s.want.Addresses) && slices.Equal(old.Objects, s.want.Objects)
@@ -100,7 +100,7 @@ func (e *Engine) setStatic(s *static) {
 func (e *Engine) staticsWanted() link.Wanted {
 	var w link.Wanted
 	for _, s := range e.statics {
-		w.Addresses = append(w.Addresses, e.addressesOf(s.cfg.VIPs, s.cfg.Interface)...)
+		w.Addresses = append(w.Addresses, e.addressesOf(s.cfg.VIPs, e.ifaces[s.cfg.Interface])...)
 		objs, _ := e.objectsOf(s.cfg.Routes, s.cfg.Rules)
 		w.Objects = append(w.Objects, objs...)
 	}

@@ -35,9 +35,10 @@ type Lateness struct {
 type RouterStatus struct {
 	Interface string
 	Ifindex   int
-	Waiting   bool // the interface does not exist
-	NoSource  bool // the interface is up but has no address to send from
-	LinkUp    bool // there, up, listening and with an address to send from
+	Waiting   bool   // the interface does not exist
+	NoSource  bool   // the interface is up but has no address to send from
+	LinkUp    bool   // there, up, listening and with an address to send from
+	Device    string // name of its virtual interface; empty: none, or not there
 	PortError string
 	Source    netip.Addr
 
@@ -81,7 +82,9 @@ func (e *Engine) status(now time.Time) Status {
 	s := Status{Time: now, Wakeups: e.turn, Lateness: e.late.status(), Groups: e.dir.GroupStatus(), Static: e.staticStatus()}
 	for _, r := range e.routers {
 		if r != nil {
-			s.Routers = append(s.Routers, r.status(now))
+			rs := r.status(now)
+			e.deviceStatus(r, &rs)
+			s.Routers = append(s.Routers, rs)
 		}
 	}
 	known := map[link.Port]bool{}

@@ -88,6 +88,7 @@ type MemHost struct {
 
 type memIface struct {
 	Interface
+	below *memIface // of a VMAC
 	addrs []memAddr
 }
 
@@ -131,19 +132,26 @@ func (h *MemHost) AddInterface(name string, addrs ...netip.Prefix) int {
 func (h *MemHost) DeleteInterface(name string) {
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()
-	for k, i := range h.ifaces {
-		if i.Name == name {
-			h.ifaces = slices.Delete(h.ifaces, k, k+1)
-			var lost []LostAddress
-			for _, a := range i.addrs {
-				lost = append(lost, LostAddress{i.Index, a.prefix})
-				h.stolen[a.prefix.Addr()] = true
-				h.told(i, a.prefix, false)
-			}
-			h.notify(lost)
-			return
+	if i := h.byName(name); i != nil {
+		h.remove(i)
+	}
+}
+
+// remove removes an interface, and first the VMACs on it.
+func (h *MemHost) remove(gone *memIface) {
+	for _, i := range slices.Clone(h.ifaces) {
+		if i.below == gone {
+			h.remove(i)
 		}
 	}
+	h.ifaces = slices.DeleteFunc(h.ifaces, func(i *memIface) bool { return i == gone })
+	var lost []LostAddress
+	for _, a := range gone.addrs {
+		lost = append(lost, LostAddress{gone.Index, a.prefix})
+		h.stolen[a.prefix.Addr()] = true
+		h.told(gone, a.prefix, false)
+	}
+	h.notify(lost)
 }
 
 // SetUp switches an interface. Going down takes its global IPv6 addresses, as
@@ -247,7 +255,7 @@ func (i *memIface) has(a netip.Addr) bool {
 // first address of the family that carries no mark.
 func (i *memIface) source(p Port) (netip.Addr, bool) {
 	if p.Source.IsValid() {
-		return p.Source, i.has(p.Source)
+		return p.Source, i.has(p.Source) || i.segment().has(p.Source)
 	}
 	for _, a := range i.addrs {
 		ip := a.prefix.Addr()
@@ -295,6 +303,7 @@ func (h *MemHost) snapshot() []Interface {
 	out := make([]Interface, 0, len(h.ifaces))
 	for _, i := range h.ifaces {
 		c := i.Interface
+		c.Up = i.running()
 		for _, a := range i.addrs {
 			c.Addrs = append(c.Addrs, a.prefix)
 		}

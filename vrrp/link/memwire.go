@@ -175,7 +175,7 @@ func (w *MemWire) send(d *Datagram) error {
 	if i == nil {
 		return syscall.ENODEV
 	}
-	if !i.Up {
+	if !i.running() {
 		return syscall.ENETDOWN
 	}
 	if !slices.Contains(w.ports, d.Port) {
@@ -207,10 +207,10 @@ func (w *MemWire) send(d *Datagram) error {
 		}
 		for range copies {
 			if delay <= 0 {
-				to.deliver(i.Name, d.Src, d.Dst, 255, d.Body)
+				to.deliver(i.segment().Name, d.Src, d.Dst, 255, d.Body)
 				continue
 			}
-			name, src, dst, body := i.Name, d.Src, d.Dst, slices.Clone(d.Body)
+			name, src, dst, body := i.segment().Name, d.Src, d.Dst, slices.Clone(d.Body)
 			time.AfterFunc(delay, func() {
 				n.mu.Lock()
 				defer n.mu.Unlock()
@@ -237,7 +237,7 @@ func (h *MemHost) deliver(ifname string, src, dst netip.Addr, ttl uint8, body []
 	}
 	w := h.proc.wire
 	for _, p := range w.ports {
-		if p.Ifindex != i.Index {
+		if at := h.byIndex(p.Ifindex); at == nil || at.segment() != i || !at.running() {
 			continue
 		}
 		if p.Group.IsValid() && p.Group != dst || !p.Group.IsValid() && p.Source != dst {

@@ -250,7 +250,7 @@ func TestHints(t *testing.T) {
 func TestNotRun(t *testing.T) {
 	tests := []struct{ text, want string }{
 		{instance(""), ""},
-		{instance(" use_vmac"), "use_vmac"},
+		{instance(" vrf eth0"), "vrf"},
 		{instance(" authentication {\n auth_type AH\n auth_pass x\n }"), "AH authentication"},
 		{strings.Replace(instance(""), "10.0.0.1", "2001:db8::1", 1), ""},
 		{instance(" auth_hmac {\n key 1 abc\n }"), "auth_hmac"},

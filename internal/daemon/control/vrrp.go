@@ -60,6 +60,9 @@ type Instance struct {
 	SecondMaster  *Rival `json:"second_master,omitempty"`
 	SecondMasters uint64 `json:"second_masters"` // incidents
 
+	Device         string   `json:"vmac,omitempty"`          // interface that the addresses live on, if not Interface
+	DeviceFindings []string `json:"vmac_findings,omitempty"` // kernel settings of it that do not hold
+
 	VIPs       []VIP  `json:"virtual_ipaddress"`
 	ApplyError string `json:"address_error,omitempty"`
 	PortError  string `json:"interface_error,omitempty"`

@@ -26,6 +26,9 @@ const (
 	// TypeHeld [vrrp to parent, []Held]: what the parent has to remove should
 	// the vrrp process die and not come back in time.
 	TypeHeld = "held"
+	// TypeDevices [vrrp to parent, link.DeviceRecord]: the virtual interfaces
+	// and settings to be undone should it die and not come back.
+	TypeDevices = "devices"
 	// TypeRouters [vrrp to lvs, Routers]: states of virtual routers.
 	TypeRouters = "routers"
 	// TypeTable [lvs to vrrp, name of a virtual router]: its services are

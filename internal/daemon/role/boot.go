@@ -37,6 +37,8 @@ type Boot struct {
 	// Leftovers is what a predecessor, or a killed daemon, may have left
 	// behind.
 	Leftovers link.Wanted
+	// Devices are virtual interfaces and settings that a predecessor made.
+	Devices link.DeviceRecord
 	// Owned is what the lvs role last said it owns.
 	Owned json.RawMessage
 	// Other is set when the other child process runs too.

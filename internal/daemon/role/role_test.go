@@ -47,6 +47,10 @@ func fill(t *testing.T, v reflect.Value, path string) {
 		for i := range 2 {
 			fill(t, v.Index(i), fmt.Sprintf("%s[%d]", path, i))
 		}
+	case reflect.Array:
+		for i := range v.Len() {
+			fill(t, v.Index(i), fmt.Sprintf("%s[%d]", path, i))
+		}
 	case reflect.Pointer:
 		if v.Type().Elem().Kind() != reflect.Struct {
 			t.Errorf("%s: a %v does not travel when it points to zero", path, v.Type())

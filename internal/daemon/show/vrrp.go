@@ -75,6 +75,12 @@ func renderInstance(w io.Writer, in *control.Instance, now time.Time) {
 		return
 	}
 	field("interface", "%s, VRID %d, version %d, advert_int %s, source %s", in.Interface, in.VRID, in.Version, seconds(in.AdvertInt), orNone(in.Source))
+	if in.Device != "" {
+		field("vmac", "%s", in.Device)
+	}
+	for _, f := range in.DeviceFindings {
+		field("warning", "%s", f)
+	}
 	field("priority", "%s", sum(in.Priority))
 	if len(in.Faults) > 0 {
 		field("faults", "%s", strings.Join(in.Faults, "; "))

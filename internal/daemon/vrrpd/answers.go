@@ -118,6 +118,7 @@ func (p *process) status(id uint64) {
 	if err == nil {
 		answer := statusOf(st, p.cfg.Load())
 		answer.Scripts = scriptStatus(p.tracker.Status())
+		p.deviceFindings(&answer)
 		answer.Notify = p.out.Status()
 		m.Body, err = json.Marshal(answer)
 	}

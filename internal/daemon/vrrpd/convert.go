@@ -94,6 +94,7 @@ func router(c *config.Config, in *config.VRRPInstance) engine.Router {
 	for _, v := range in.VirtualIPAddressExcluded {
 		r.VIPs = append(r.VIPs, vip(v, true))
 	}
+	devices(c, in, &r)
 	r.Tracks = tracks("script ", in.TrackScripts)
 	r.Tracks = append(r.Tracks, tracks("interface ", in.TrackInterfaces)...)
 	r.TableGate = follows(c) && holdsService(c, r.VIPs)

@@ -39,6 +39,7 @@ type process struct {
 	tell    *teller
 	engine  *engine.Engine
 	tracker *track.Tracker
+	devices *link.NetlinkDevices
 	stop    context.CancelFunc // begins the orderly stop; at any time, many times
 	ready   atomic.Bool        // the engine ran
 
@@ -82,7 +83,7 @@ func (p *process) run(ctx context.Context) error {
 	for _, r := range boot.Resume {
 		deps.Resume = append(deps.Resume, engine.Resume{Name: r.Router, LastAdvert: r.LastAdvert})
 	}
-	closeLinks, err := p.open(&deps)
+	closeLinks, err := p.open(&deps, boot.Devices)
 	defer closeLinks()
 	if err != nil {
 		return err
@@ -111,6 +112,7 @@ func (p *process) run(ctx context.Context) error {
 	p.tell.end()
 	p.parent.Post(ipc.Message{Type: ipc.TypeReleased}, nil)
 	p.out.Close()
+	p.closeDevices(boot.Options.DontReleaseVRRP)
 	proc.StopAll(role.ScriptGrace)
 	// What the parent does not hear before this process ends it never hears.
 	limit, cancel := context.WithTimeout(context.Background(), flushLimit)
@@ -121,7 +123,7 @@ func (p *process) run(ctx context.Context) error {
 
 // open opens everything that touches the network; closeAll closes what was
 // opened, also after an error.
-func (p *process) open(deps *engine.Deps) (closeAll func(), err error) {
+func (p *process) open(deps *engine.Deps, left link.DeviceRecord) (closeAll func(), err error) {
 	var closers []func() error
 	closeAll = func() {
 		for i := len(closers) - 1; i >= 0; i-- {
@@ -147,6 +149,7 @@ func (p *process) open(deps *engine.Deps) (closeAll func(), err error) {
 	}
 	closers = append(closers, applier.Close)
 	deps.Wire, deps.Watcher, deps.Announcer, deps.Applier = wire, watcher, announcer, applier
+	deps.Devices = p.openDevices(left)
 	return closeAll, nil
 }
 

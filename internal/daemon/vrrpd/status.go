@@ -57,6 +57,7 @@ func instanceOf(r *engine.RouterStatus, now time.Time) control.Instance {
 	in := control.Instance{
 		Name: r.Name, Interface: r.Interface, VRID: r.VRID, Version: r.Version,
 		State: r.State.String(), Since: r.Since.Round(0), Reason: r.Reason.String(),
+		Device: r.Device,
 		Faults: r.Faults, Source: r.Source,
 		Priority:   control.Priority{Effective: r.EffectivePriority, Base: r.BasePriority, Advertised: r.Advertised},
 		Policy:     policyOf(r, now),

@@ -1,0 +1,110 @@
+package link
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+)
+
+// DeviceKind is the kind of a virtual interface.
+type DeviceKind uint8
+
+// The kinds. NoDevice is the zero value: the router uses its interface as it is.
+const (
+	NoDevice DeviceKind = iota
+	Macvlan             // mode private, with a MAC of its own: keepalived's use_vmac
+	IPVlan              // mode L2, with the MAC of the interface below: use_ipvlan
+)
+
+// The modes of an ipvlan, numbered as the kernel does (IPVLAN_F_*).
+const (
+	IPVlanBridge  uint8 = 0
+	IPVlanPrivate uint8 = 1
+	IPVlanVEPA    uint8 = 2
+)
+
+// DeviceKey is what makes a virtual interface one and the same: routers that
+// ask for the same key share the interface. Parent and VRID are required, MAC
+// for a Macvlan.
+type DeviceKey struct {
+	Kind   DeviceKind
+	Parent string // name of the interface below
+	VRID   uint8
+	IPv6   bool
+	MAC    [6]byte // of a Macvlan
+	Name   string  // empty: made from Prefix and VRID
+	Mode   uint8   // of an IPVlan
+	// Addr is put on an IPVlan, as the source of what is sent there; invalid: none.
+	Addr netip.Prefix
+}
+
+// Device is one wanted virtual interface.
+type Device struct {
+	DeviceKey
+	Prefix string // of a made name, "vrrp" for vrrp.51
+	// Group is the multicast group that the interface below joins in place of
+	// this one, so that switches see the report come from where the machine
+	// is, and not the virtual MAC. Invalid: none.
+	Group netip.Addr
+	// Source: adverts leave here, so one of IPv6 needs a link-local address.
+	Source       bool
+	LinkGroup    uint32 // group of the interface (IFLA_GROUP)
+	HasLinkGroup bool   // false: that of the interface below
+}
+
+func (k DeviceKey) String() string {
+	name := k.Name
+	if name == "" {
+		name = fmt.Sprintf("%d", k.VRID)
+	}
+	if k.Kind == IPVlan {
+		return fmt.Sprintf("ipvlan %s on %s", name, k.Parent)
+	}
+	return fmt.Sprintf("VMAC %s (%v) on %s", name, net.HardwareAddr(k.MAC[:]), k.Parent)
+}
+
+// DeviceState says what became of a wanted device.
+type DeviceState struct {
+	Key     DeviceKey
+	Ifindex int    // 0: it is not there
+	Name    string // as it was made or found
+	Parent  int    // index of the interface that it was made on; 0: that is missing
+	Err     error  // nil with Ifindex 0: the interface below is missing
+}
+
+// Devices makes virtual interfaces and keeps the kernel's settings that they
+// need.
+//
+// Ensure and Set bring the devices to what is wanted: what exists and fits is
+// used, what is missing is made, what is not wanted any more is removed.
+// Ensure does so at once and must not run beside a Set; Set returns at once
+// and answers through the function that the Devices was made with.
+type Devices interface {
+	Ensure(want []Device) []DeviceState
+	Set(want []Device)
+}
+
+// MadeDevice is a virtual interface that is ours to remove.
+type MadeDevice struct {
+	Ifindex int
+	Name    string
+	MAC     string // as text; a name and an index alone may be another's by now
+}
+
+// Setting is one kernel setting that was changed.
+type Setting struct {
+	Path    string // below /proc/sys/net, "ipv4/conf/eth0/arp_ignore"
+	Ifindex int    // of the interface in Path; 0: none ("all" and "default")
+	Old     string
+	New     string
+}
+
+// DeviceRecord is everything that Devices changed on the machine: what has to
+// be undone when it cannot do so itself.
+type DeviceRecord struct {
+	Devices  []MadeDevice
+	Settings []Setting
+}
+
+// Empty says whether there is nothing to undo.
+func (r DeviceRecord) Empty() bool { return len(r.Devices) == 0 && len(r.Settings) == 0 }

@@ -1,0 +1,430 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"sync"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// DevicesConfig says what NetlinkDevices works with. Answer is required.
+type DevicesConfig struct {
+	Log *slog.Logger // nil: no log
+	// Answer is called from a goroutine of the devices' own after every Set
+	// that no newer one has replaced. It may keep the slice.
+	Answer func([]DeviceState)
+	// Changed is called whenever there is more or less to undo; nil: nobody
+	// wants to know. It may keep the record.
+	Changed func(DeviceRecord)
+	// Left is what a predecessor left behind: devices that are not wanted any
+	// more are removed, settings are known as they were before it.
+	Left DeviceRecord
+}
+
+// NetlinkDevices is the Devices of Linux. Its sockets are opened when they are
+// needed.
+type NetlinkDevices struct {
+	log     *slog.Logger
+	answer  func([]DeviceState)
+	changed func(DeviceRecord)
+
+	mu      sync.Mutex
+	waiting [][]Device // at most one: the newest
+	closed  bool
+	more    chan struct{}
+	done    chan struct{}
+
+	work  sync.Mutex // held while the kernel is talked to; guards the rest
+	nl    *netlink.Handle
+	have  map[DeviceKey]*madeDevice
+	left  map[int]MadeDevice // of a predecessor, by index, while nobody wants them
+	sys   *sysctls
+	joins *memberships
+	mute  *reportFilter
+	told  DeviceRecord
+}
+
+// madeDevice is a device that is there and in use.
+type madeDevice struct {
+	MadeDevice
+	key    DeviceKey
+	parent int
+	ours   bool // to be removed when it is not wanted any more
+}
+
+var _ Devices = (*NetlinkDevices)(nil)
+
+// NewDevices returns a NetlinkDevices, which does nothing until it is asked.
+// It needs CAP_NET_ADMIN, and /proc/sys writable.
+func NewDevices(cfg DevicesConfig) *NetlinkDevices {
+	d := &NetlinkDevices{
+		log: cfg.Log, answer: cfg.Answer, changed: cfg.Changed,
+		more: make(chan struct{}, 1), done: make(chan struct{}),
+		have: map[DeviceKey]*madeDevice{}, left: map[int]MadeDevice{},
+		sys: newSysctls(), joins: newMemberships(),
+		told: cfg.Left,
+	}
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
+	}
+	d.mute = &reportFilter{log: d.log}
+	d.sys.saved = slices.Clone(cfg.Left.Settings)
+	for _, m := range cfg.Left.Devices {
+		d.left[m.Ifindex] = m
+	}
+	go d.run()
+	return d
+}
+
+// Set implements Devices. It keeps want, which must not be changed any more.
+func (d *NetlinkDevices) Set(want []Device) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return
+	}
+	d.waiting = append(d.waiting[:0], want)
+	select {
+	case d.more <- struct{}{}:
+	default: // it has been told already
+	}
+}
+
+func (d *NetlinkDevices) run() {
+	defer close(d.done)
+	for range d.more {
+		d.mu.Lock()
+		var want []Device
+		asked := len(d.waiting) > 0
+		if asked {
+			want = d.waiting[0]
+			d.waiting = d.waiting[:0]
+		}
+		d.mu.Unlock()
+		if asked {
+			d.answer(d.Ensure(want))
+		}
+	}
+}
+
+// Ensure implements Devices. Any goroutine may call it.
+func (d *NetlinkDevices) Ensure(want []Device) []DeviceState {
+	d.work.Lock()
+	defer d.work.Unlock()
+	if len(want) == 0 && len(d.have) == 0 && len(d.left) == 0 && len(d.sys.saved) == 0 {
+		return nil // and no socket
+	}
+	states := make([]DeviceState, len(want))
+	for i := range want {
+		states[i].Key = want[i].DeviceKey
+	}
+	links, err := d.list()
+	if err != nil {
+		for i := range states {
+			states[i].Err = err
+		}
+		return states
+	}
+	d.forget(want, links)
+	if slices.ContainsFunc(want, Device.filtered) {
+		// Before the settings of the VMACs: it raises those of all interfaces.
+		if err := d.sys.clearAll(); err != nil {
+			d.log.Error("cannot take rp_filter off all interfaces together", "error", err)
+		}
+	}
+	for i := range want {
+		states[i] = d.ensure(want, &want[i], links)
+	}
+	d.settle(want, states)
+	d.tell()
+	return states
+}
+
+// list reads all links; the socket is opened anew after an error.
+func (d *NetlinkDevices) list() (*linkTable, error) {
+	if d.nl == nil {
+		nl, err := newHandle()
+		if err != nil {
+			return nil, err
+		}
+		d.nl = nl
+	}
+	links, err := readLinks(d.nl)
+	if err != nil {
+		d.nl.Close()
+		d.nl = nil
+	}
+	return links, err
+}
+
+// forget drops what is gone from the kernel, and removes what is not wanted
+// any more, or cannot be used as the interface below is another one now.
+// Removing comes first: a name and a MAC are free again only then.
+func (d *NetlinkDevices) forget(want []Device, links *linkTable) {
+	wanted := make(map[DeviceKey]bool, len(want))
+	for i := range want {
+		wanted[want[i].DeviceKey] = true
+	}
+	for key, m := range d.have {
+		l := links.index[m.Ifindex]
+		switch below := links.name[key.Parent]; {
+		case l == nil || !links.is(l, m.MadeDevice):
+			d.log.Warn("a virtual interface was removed by someone else", "interface", m.Name)
+			delete(d.have, key)
+		case !wanted[key] || below == nil || below.Attrs().Index != m.parent:
+			d.remove(m, links)
+			delete(d.have, key)
+		}
+	}
+	for index, m := range d.left {
+		l := links.index[index]
+		if l != nil && links.is(l, m) {
+			if slices.ContainsFunc(want, func(w Device) bool { return d.have[w.DeviceKey] == nil && links.fits(l, &w) }) {
+				continue // taken up below
+			}
+			d.log.Info("removing a left-over virtual interface", "interface", m.Name)
+			d.remove(&madeDevice{MadeDevice: m, ours: true}, links)
+		}
+		delete(d.left, index)
+	}
+}
+
+// ensure finds or makes one device.
+func (d *NetlinkDevices) ensure(all []Device, w *Device, links *linkTable) DeviceState {
+	st := DeviceState{Key: w.DeviceKey}
+	below := links.name[w.Parent]
+	if below == nil {
+		return st
+	}
+	st.Parent = below.Attrs().Index
+	m := d.have[w.DeviceKey]
+	if m == nil {
+		if m = d.find(w, links); m == nil {
+			if m, st.Err = d.make(all, w, below, links); st.Err != nil {
+				st.Err = fmt.Errorf("link: %v: %w", w.DeviceKey, st.Err)
+				return st
+			}
+		}
+		d.have[w.DeviceKey] = m
+		delete(d.left, m.Ifindex)
+	}
+	st.Ifindex, st.Name = m.Ifindex, m.Name
+	if err := d.configure(w, m, below, links); err != nil {
+		st.Err = fmt.Errorf("link: %v: %w", w.DeviceKey, err)
+	}
+	return st
+}
+
+// find takes up a device that is there already: of a predecessor, or of
+// another daemon that left it behind.
+func (d *NetlinkDevices) find(w *Device, links *linkTable) *madeDevice {
+	for _, l := range links.all {
+		if !links.fits(l, w) || d.used(l.Attrs().Index) {
+			continue
+		}
+		m := madeOf(l, w)
+		_, known := d.left[m.Ifindex]
+		// A virtual MAC says by itself what the interface is for.
+		m.ours = known || w.Kind == Macvlan && w.MAC[0] == 0 && w.MAC[1] == 0 && w.MAC[2] == 0x5e
+		d.log.Info("using the virtual interface that is there", "interface", m.Name, "vrid", w.VRID, "kept_at_stop", !m.ours)
+		return m
+	}
+	return nil
+}
+
+func (d *NetlinkDevices) used(index int) bool {
+	for _, m := range d.have {
+		if m.Ifindex == index {
+			return true
+		}
+	}
+	return false
+}
+
+func madeOf(l netlink.Link, w *Device) *madeDevice {
+	at := l.Attrs()
+	return &madeDevice{
+		MadeDevice: MadeDevice{Ifindex: at.Index, Name: at.Name, MAC: at.HardwareAddr.String()},
+		key:        w.DeviceKey, parent: at.ParentIndex, ours: true,
+	}
+}
+
+// make makes a device; it is not up yet.
+func (d *NetlinkDevices) make(all []Device, w *Device, below netlink.Link, links *linkTable) (*madeDevice, error) {
+	name, err := chooseName(all, w, links)
+	if err != nil {
+		return nil, err
+	}
+	at := netlink.NewLinkAttrs()
+	at.Name, at.ParentIndex = name, below.Attrs().Index
+	at.Group = below.Attrs().Group
+	if w.HasLinkGroup {
+		at.Group = w.LinkGroup
+	}
+	if master := links.index[below.Attrs().MasterIndex]; master != nil && master.Type() == "vrf" {
+		at.MasterIndex = master.Attrs().Index
+	}
+	var l netlink.Link = &netlink.IPVlan{LinkAttrs: at, Mode: netlink.IPVLAN_MODE_L2, Flag: netlink.IPVlanFlag(w.Mode)}
+	if w.Kind == Macvlan {
+		at.HardwareAddr = net.HardwareAddr(w.MAC[:])
+		l = &netlink.Macvlan{LinkAttrs: at, Mode: netlink.MACVLAN_MODE_PRIVATE}
+	}
+	if err := d.nl.LinkAdd(l); err != nil {
+		return nil, fmt.Errorf("make %s: %w", name, err)
+	}
+	made, err := d.nl.LinkByName(name)
+	if err != nil {
+		return nil, fmt.Errorf("make %s: %w", name, err)
+	}
+	links.add(made)
+	m := madeOf(made, w)
+	// Known before anything else can go wrong.
+	d.have[w.DeviceKey] = m
+	d.tell()
+	d.log.Info("made a virtual interface", "interface", name, "below", w.Parent, "mac", m.MAC)
+	return m, nil
+}
+
+// configure sets what the device needs and switches it on. All of it may be
+// done again at any time.
+func (d *NetlinkDevices) configure(w *Device, m *madeDevice, below netlink.Link, links *linkTable) error {
+	l := links.index[m.Ifindex]
+	var errs []error
+	if w.Kind == Macvlan {
+		// An IPv6 address made from the virtual MAC would be the same on all
+		// directors (RFC 9568 section 7.4).
+		if err := d.nl.LinkSetIP6AddrGenMode(l, addrGenModeNone); err != nil && !errors.Is(err, unix.EAFNOSUPPORT) {
+			errs = append(errs, fmt.Errorf("addrgenmode none: %w", err))
+		}
+	}
+	errs = append(errs, d.sys.setDevice(w.DeviceKey, m.Name))
+	if w.filtered() {
+		errs = append(errs, d.sys.setParent(w.Parent, m.parent))
+	}
+	// Before it can say anything with the virtual MAC.
+	errs = append(errs, d.mute.add(w.DeviceKey, m.Ifindex))
+	if l.Attrs().RawFlags&unix.IFF_UP == 0 {
+		if err := d.nl.LinkSetUp(l); err != nil {
+			return errors.Join(append(errs, fmt.Errorf("switch %s on: %w", m.Name, err))...)
+		}
+		l.Attrs().RawFlags |= unix.IFF_UP
+	}
+	errs = append(errs, d.ownAddress(w, l, below))
+	return errors.Join(errs...)
+}
+
+// filtered says whether ARP and the reverse path filter are the device's
+// affair.
+func (w Device) filtered() bool { return w.Kind == Macvlan && !w.IPv6 }
+
+// settle undoes settings that nothing needs any more and joins groups on the
+// interfaces below.
+func (d *NetlinkDevices) settle(want []Device, states []DeviceState) {
+	parents, vmacs := map[int]bool{}, false
+	joins := map[membership]bool{}
+	for i := range want {
+		w := &want[i]
+		if states[i].Parent == 0 {
+			continue
+		}
+		if w.Group.IsValid() {
+			joins[membership{states[i].Parent, w.Group}] = true
+		}
+		if w.filtered() {
+			parents[states[i].Parent], vmacs = true, true
+		}
+	}
+	if err := d.joins.set(joins); err != nil {
+		d.log.Warn("cannot join the group on the interface below", "error", err)
+	}
+	if err := d.sys.restore(func(s Setting) bool { return s.isParent() && !parents[s.Ifindex] }); err != nil {
+		d.log.Error("cannot restore a setting", "error", err)
+	}
+	if !vmacs {
+		if err := d.sys.restore(func(s Setting) bool { return !s.isParent() }); err != nil {
+			d.log.Error("cannot restore a setting", "error", err)
+		}
+	}
+}
+
+// remove removes a device that is ours.
+func (d *NetlinkDevices) remove(m *madeDevice, links *linkTable) {
+	if !m.ours {
+		return
+	}
+	if err := d.nl.LinkDel(links.index[m.Ifindex]); err != nil && !errors.Is(err, unix.ENODEV) {
+		d.log.Error("cannot remove a virtual interface", "interface", m.Name, "error", err)
+		return
+	}
+	links.drop(m.Ifindex)
+	d.mute.drop(m.Ifindex)
+	d.log.Info("removed a virtual interface", "interface", m.Name)
+}
+
+// tell says what there is to undo, when that has changed.
+func (d *NetlinkDevices) tell() {
+	var r DeviceRecord
+	for _, key := range slices.SortedFunc(maps.Keys(d.have), func(a, b DeviceKey) int { return d.have[a].Ifindex - d.have[b].Ifindex }) {
+		if m := d.have[key]; m.ours {
+			r.Devices = append(r.Devices, m.MadeDevice)
+		}
+	}
+	for _, m := range d.left {
+		r.Devices = append(r.Devices, m)
+	}
+	r.Settings = slices.Clone(d.sys.saved)
+	if d.changed != nil && !(slices.Equal(r.Devices, d.told.Devices) && slices.Equal(r.Settings, d.told.Settings)) {
+		d.changed(r)
+	}
+	d.told = r
+}
+
+// Findings says, by the name of the device, which kernel settings do not hold.
+// Any goroutine may call it.
+func (d *NetlinkDevices) Findings() map[string][]string {
+	d.work.Lock()
+	defer d.work.Unlock()
+	out := map[string][]string{}
+	for key, m := range d.have {
+		if key.Kind != Macvlan || key.IPv6 {
+			continue
+		}
+		if f := d.sys.findings(m.Name, key.Parent); len(f) > 0 {
+			out[m.Name] = f
+		}
+	}
+	return out
+}
+
+// Close ends it. With keep everything stays as it is; otherwise the devices
+// are removed and the settings restored.
+func (d *NetlinkDevices) Close(keep bool) error {
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return ErrClosed
+	}
+	d.closed = true
+	d.waiting = nil
+	close(d.more)
+	d.mu.Unlock()
+	<-d.done
+	if !keep {
+		d.Ensure(nil)
+		d.mute.close()
+	}
+	d.work.Lock()
+	defer d.work.Unlock()
+	d.joins.close()
+	if d.nl != nil {
+		d.nl.Close()
+		d.nl = nil
+	}
+	return nil
+}

@@ -1,0 +1,256 @@
+package link
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func ipCommand(t testing.TB, args ...string) string {
+	t.Helper()
+	out, err := exec.Command("ip", args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("ip %v: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
+func setting(t testing.TB, path string) string {
+	t.Helper()
+	b, err := os.ReadFile("/proc/sys/net/" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(b))
+}
+
+func setSetting(t testing.TB, path, value string) {
+	t.Helper()
+	if err := os.WriteFile("/proc/sys/net/"+path, []byte(value), 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// vmac51 is the VMAC of VRID 51 on an interface.
+func vmac51(parent string, ipv6 bool) Device {
+	family := byte(1)
+	group := netip.MustParseAddr("224.0.0.18")
+	if ipv6 {
+		family, group = 2, netip.MustParseAddr("ff02::12")
+	}
+	return Device{
+		DeviceKey: DeviceKey{Kind: Macvlan, Parent: parent, VRID: 51, IPv6: ipv6, MAC: [6]byte{0, 0, 0x5e, 0, family, 51}},
+		Prefix:    "vrrp", Group: group, Source: true,
+	}
+}
+
+// parents makes two pairs of interfaces, v0 with v1 and a name with a dot with
+// v3; all.rp_filter is 1, as many distributions have it.
+func parents(t testing.TB) {
+	t.Helper()
+	for _, p := range [][2]string{{"v0", "v1"}, {"v.2", "v3"}} {
+		ipCommand(t, "link", "add", p[0], "type", "veth", "peer", "name", p[1])
+		ipCommand(t, "link", "set", p[0], "up")
+		ipCommand(t, "link", "set", p[1], "up")
+	}
+	ipCommand(t, "addr", "add", "192.0.2.1/24", "dev", "v0")
+	setSetting(t, "ipv4/conf/all/rp_filter", "1")
+}
+
+// settingsOf is every setting that VMACs may touch, as text.
+func settingsOf(t testing.TB, names ...string) string {
+	t.Helper()
+	var b strings.Builder
+	for _, n := range names {
+		for _, s := range []string{"arp_ignore", "arp_filter", "rp_filter", "accept_local", "promote_secondaries"} {
+			fmt.Fprintf(&b, "%s.%s=%s\n", n, s, setting(t, "ipv4/conf/"+n+"/"+s))
+		}
+	}
+	return b.String()
+}
+
+func TestDevicesMakeAndRemove(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	parents(t)
+	before := settingsOf(t, "all", "default", "v0", "v.2")
+	var record DeviceRecord
+	d := NewDevices(DevicesConfig{Answer: func([]DeviceState) {}, Changed: func(r DeviceRecord) { record = r }})
+	want := []Device{vmac51("v0", false), vmac51("v.2", false), vmac51("v0", true), vmac51("none", false)}
+	named := vmac51("v0", false)
+	named.VRID, named.Name, named.MAC = 52, "foo.52", [6]byte{2, 0, 0, 0, 1, 52}
+	want = append(want, named)
+	states := d.Ensure(want)
+	for i, name := range []string{"vrrp.51", "vrrp1.51", "vrrp6.51", "", "foo.52"} {
+		if states[i].Err != nil || states[i].Name != name || (states[i].Ifindex != 0) != (name != "") {
+			t.Errorf("device %d: %+v, want the name %q", i, states[i], name)
+		}
+	}
+	if len(record.Devices) != 4 {
+		t.Errorf("record %+v", record)
+	}
+	got := ipCommand(t, "-d", "link", "show", "vrrp.51")
+	for _, w := range []string{"vrrp.51@v0", "00:00:5e:00:01:33", "macvlan mode private", "addrgenmode none", ",UP,"} {
+		if !strings.Contains(got, w) {
+			t.Errorf("no %q in %s", w, got)
+		}
+	}
+	// The very settings that keepalived 2.2.7 makes.
+	for path, value := range map[string]string{
+		"ipv4/conf/vrrp.51/arp_ignore": "1", "ipv4/conf/vrrp.51/rp_filter": "0", "ipv4/conf/vrrp.51/accept_local": "1",
+		"ipv4/conf/vrrp.51/promote_secondaries": "1", "ipv6/conf/vrrp.51/disable_ipv6": "1", "ipv4/conf/vrrp.51/arp_filter": "0",
+		"ipv4/conf/v0/arp_ignore": "1", "ipv4/conf/v0/arp_filter": "1", "ipv4/conf/v.2/arp_ignore": "1",
+		"ipv4/conf/all/rp_filter": "0", "ipv4/conf/v0/rp_filter": "1", "ipv4/conf/default/rp_filter": "1", "ipv4/conf/vrrp6.51/arp_ignore": "0",
+	} {
+		if got := setting(t, path); got != value {
+			t.Errorf("%s is %s, want %s", path, got, value)
+		}
+	}
+	if f := d.Findings(); len(f) != 0 {
+		t.Errorf("findings %v", f)
+	}
+	setSetting(t, "ipv4/conf/vrrp.51/rp_filter", "1")
+	setSetting(t, "ipv4/conf/v0/arp_ignore", "0")
+	if f := d.Findings()["vrrp.51"]; len(f) != 2 || !strings.Contains(f[0], "vrrp.51/rp_filter is 1") || !strings.Contains(f[1], "v0/arp_ignore is 0") {
+		t.Errorf("findings %v", f)
+	}
+	again := d.Ensure(want)
+	if !slices.Equal(again, states) {
+		t.Errorf("once more: %+v, was %+v", again, states)
+	}
+	if f := d.Findings(); len(f) != 0 {
+		t.Errorf("not mended: %v", f)
+	}
+	// The VMACs of v.2 go: so do its settings, and no others.
+	d.Ensure(slices.Delete(slices.Clone(want), 1, 2))
+	if got := setting(t, "ipv4/conf/v.2/arp_ignore") + setting(t, "ipv4/conf/v0/arp_ignore") + setting(t, "ipv4/conf/all/rp_filter"); got != "010" {
+		t.Errorf("v.2, v0 arp_ignore and all.rp_filter are %s", got)
+	}
+	if err := d.Close(false); err != nil {
+		t.Error(err)
+	}
+	if got := ipCommand(t, "link"); strings.Contains(got, "vrrp") || strings.Contains(got, "foo") {
+		t.Errorf("left: %s", got)
+	}
+	if after := settingsOf(t, "all", "default", "v0", "v.2"); after != before {
+		t.Errorf("settings after:\n%swere:\n%s", after, before)
+	}
+	if !record.Empty() {
+		t.Errorf("still to undo: %+v", record)
+	}
+}
+
+func TestDevicesOfAPredecessor(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	parents(t)
+	before := settingsOf(t, "all", "default", "v0", "v.2")
+	var record DeviceRecord
+	old := NewDevices(DevicesConfig{Answer: func([]DeviceState) {}, Changed: func(r DeviceRecord) { record = r }})
+	was := old.Ensure([]Device{vmac51("v0", false), vmac51("v.2", false)})
+	if err := old.Close(true); err != nil { // as SIGKILL leaves it
+		t.Fatal(err)
+	}
+	ipCommand(t, "addr", "add", "192.0.2.100/32", "dev", "vrrp.51")
+	index := ipCommand(t, "-o", "link", "show", "vrrp.51")
+
+	next := NewDevices(DevicesConfig{Answer: func([]DeviceState) {}, Changed: func(r DeviceRecord) { record = r }, Left: record})
+	now := next.Ensure([]Device{vmac51("v0", false)})
+	if now[0] != was[0] || ipCommand(t, "-o", "link", "show", "vrrp.51") != index {
+		t.Errorf("not the same device: %+v, was %+v", now, was)
+	}
+	if !strings.Contains(ipCommand(t, "addr", "show", "vrrp.51"), "192.0.2.100") {
+		t.Error("its address is gone")
+	}
+	if got := ipCommand(t, "link"); strings.Contains(got, "vrrp1.51") {
+		t.Errorf("the other one is still there: %s", got)
+	}
+	if got := setting(t, "ipv4/conf/v.2/arp_ignore"); got != "0" {
+		t.Errorf("the setting of the interface below it is %s", got)
+	}
+	if err := next.Close(true); err != nil {
+		t.Fatal(err)
+	}
+	// And when nobody comes after it any more.
+	if err := UndoDevices(record, nil); err != nil {
+		t.Error(err)
+	}
+	if got := ipCommand(t, "link"); strings.Contains(got, "vrrp") {
+		t.Errorf("left: %s", got)
+	}
+	if after := settingsOf(t, "all", "default", "v0", "v.2"); after != before {
+		t.Errorf("settings after:\n%swere:\n%s", after, before)
+	}
+}
+
+func TestDevicesNames(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	parents(t)
+	ipCommand(t, "link", "add", "vrrp.51", "type", "veth", "peer", "name", "vrrp6.51")
+	d := NewDevices(DevicesConfig{Answer: func([]DeviceState) {}})
+	named := vmac51("v0", false)
+	named.VRID, named.MAC[5], named.Name = 52, 52, "v1" // an interface of somebody else
+	states := d.Ensure([]Device{vmac51("v0", true), named})
+	if states[0].Name != "vrrp1.51" {
+		t.Errorf("with the first names taken: %+v", states[0])
+	}
+	if states[1].Err == nil || states[1].Ifindex != 0 || !strings.Contains(states[1].Err.Error(), "v1 exists") {
+		t.Errorf("a name that is taken: %+v", states[1])
+	}
+	if got := ipCommand(t, "-6", "addr", "show", "vrrp1.51"); !strings.Contains(got, "fe80::") || !strings.Contains(got, "deprecated") {
+		t.Errorf("no link-local address: %s", got)
+	}
+	if err := d.Close(false); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDevicesGoneAndBack(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	parents(t)
+	answers := make(chan []DeviceState, 8)
+	d := NewDevices(DevicesConfig{Answer: func(s []DeviceState) { answers <- s }})
+	want := []Device{vmac51("v0", false)}
+	ask := func() DeviceState {
+		t.Helper()
+		d.Set(want)
+		select {
+		case s := <-answers:
+			return s[0]
+		case <-time.After(10 * time.Second):
+			t.Fatal("no answer")
+		}
+		return DeviceState{}
+	}
+	first := ask()
+	ipCommand(t, "link", "del", "vrrp.51")
+	second := ask()
+	if second.Ifindex == 0 || second.Ifindex == first.Ifindex || second.Err != nil {
+		t.Errorf("after a stranger removed it: %+v", second)
+	}
+	ipCommand(t, "link", "del", "v0") // and the VMAC with it
+	if s := ask(); s.Ifindex != 0 || s.Err != nil || s.Parent != 0 {
+		t.Errorf("without the interface below: %+v", s)
+	}
+	ipCommand(t, "link", "add", "v0", "type", "veth", "peer", "name", "v1")
+	if s := ask(); s.Ifindex == 0 || s.Err != nil || s.Parent == first.Parent {
+		t.Errorf("with a new interface below: %+v", s)
+	}
+	if got := setting(t, "ipv4/conf/v0/arp_ignore"); got != "1" {
+		t.Errorf("arp_ignore of the new interface is %s", got)
+	}
+	if err := d.Close(false); err != nil {
+		t.Error(err)
+	}
+}

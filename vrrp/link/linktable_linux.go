@@ -1,0 +1,115 @@
+package link
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+)
+
+// addrGenModeNone is IN6_ADDR_GEN_MODE_NONE of linux/if_link.h.
+const addrGenModeNone = 1
+
+// linkTable is one reading of the kernel's interfaces.
+type linkTable struct {
+	all   []netlink.Link
+	index map[int]netlink.Link
+	name  map[string]netlink.Link
+}
+
+func readLinks(nl *netlink.Handle) (*linkTable, error) {
+	list, err := nl.LinkList()
+	if err != nil {
+		return nil, fmt.Errorf("link: list interfaces: %w", err)
+	}
+	t := &linkTable{index: make(map[int]netlink.Link, len(list)), name: make(map[string]netlink.Link, len(list))}
+	for _, l := range list {
+		t.add(l)
+	}
+	return t, nil
+}
+
+func (t *linkTable) add(l netlink.Link) {
+	t.all = append(t.all, l)
+	t.index[l.Attrs().Index] = l
+	t.name[l.Attrs().Name] = l
+}
+
+func (t *linkTable) drop(index int) {
+	l := t.index[index]
+	if l == nil {
+		return
+	}
+	delete(t.index, index)
+	delete(t.name, l.Attrs().Name)
+	t.all = slices.DeleteFunc(t.all, func(o netlink.Link) bool { return o == l })
+}
+
+// is says whether a link is the one that was made: an index is used again only
+// after a restart of the machine, and a stranger may have changed the MAC.
+func (t *linkTable) is(l netlink.Link, m MadeDevice) bool {
+	return l.Attrs().Index == m.Ifindex && l.Attrs().HardwareAddr.String() == m.MAC &&
+		(l.Type() == "macvlan" || l.Type() == "ipvlan")
+}
+
+// fits says whether a link is just what is wanted.
+func (t *linkTable) fits(l netlink.Link, w *Device) bool {
+	at := l.Attrs()
+	below := t.name[w.Parent]
+	if below == nil || at.ParentIndex != below.Attrs().Index || w.Name != "" && w.Name != at.Name {
+		return false
+	}
+	switch l := l.(type) {
+	case *netlink.Macvlan:
+		return w.Kind == Macvlan && l.Mode == netlink.MACVLAN_MODE_PRIVATE && bytes.Equal(at.HardwareAddr, w.MAC[:])
+	case *netlink.IPVlan:
+		return w.Kind == IPVlan && l.Mode == netlink.IPVLAN_MODE_L2 && l.Flag == netlink.IPVlanFlag(w.Mode) &&
+			(w.Name != "" || slices.Contains(names(w), at.Name))
+	}
+	return false
+}
+
+// names are the names that a device may get, best first: keepalived's order.
+func names(w *Device) []string {
+	if w.Name != "" {
+		return []string{w.Name}
+	}
+	list := []string{fmt.Sprintf("%s.%d", w.Prefix, w.VRID)}
+	if w.IPv6 {
+		list = append(list, fmt.Sprintf("%s6.%d", w.Prefix, w.VRID))
+	}
+	for n := 1; ; n++ {
+		name := fmt.Sprintf("%s%d.%d", w.Prefix, n, w.VRID)
+		if len(name) > maxName || n > 4096 {
+			return list
+		}
+		if !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+}
+
+// maxName is the longest name of an interface.
+const maxName = 15
+
+// chooseName picks the first name that no interface has and no other device
+// was given.
+func chooseName(all []Device, w *Device, links *linkTable) (string, error) {
+	given := func(name string) bool {
+		return slices.ContainsFunc(all, func(o Device) bool { return o.Name == name && o.DeviceKey != w.DeviceKey })
+	}
+	for _, name := range names(w) {
+		if links.name[name] == nil && !given(name) {
+			return name, nil
+		}
+	}
+	if w.Name != "" {
+		l := links.name[w.Name]
+		if l == nil {
+			return "", fmt.Errorf("the name %s is given to another one", w.Name)
+		}
+		return "", fmt.Errorf("an interface %s exists and is another one (%s, MAC %v)", w.Name, l.Type(), l.Attrs().HardwareAddr)
+	}
+	return "", fmt.Errorf("every name from %s.%d on is taken", w.Prefix, w.VRID)
+}

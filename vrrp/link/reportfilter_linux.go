@@ -1,0 +1,193 @@
+package link
+
+import (
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+// reportTable is the name of our nftables tables, one for each family.
+const reportTable = "holdfast_vmac"
+
+// Numbers of protocols and of messages.
+const (
+	protoIGMP = 2
+	// MLD reports, MLD done and router solicitations are 131 to 133
+	// (RFC 2710, RFC 4861), MLD version 2 reports 143 (RFC 3810).
+	icmpFirst = 131
+	icmpLast  = 133
+	icmpMLDv2 = 143
+)
+
+// reportFilter keeps reports of group membership, and router solicitations,
+// from leaving through VMACs: with the virtual MAC as source they would make
+// switches send the traffic of the master to a backup. The interface below
+// reports in their place (memberships).
+type reportFilter struct {
+	log    *slog.Logger
+	conn   *nftables.Conn
+	tables [2]*muteTable // IPv4, IPv6
+	failed bool
+}
+
+type muteTable struct {
+	table *nftables.Table
+	set   *nftables.Set
+	in    map[int]bool
+}
+
+// add mutes one interface. Without nftables in the kernel all works but this:
+// it is said once.
+func (f *reportFilter) add(k DeviceKey, ifindex int) error {
+	if k.Kind != Macvlan || f.failed {
+		return nil
+	}
+	if err := f.put(k, ifindex); err != nil {
+		f.failed = true
+		f.log.Warn("reports of groups leave VMACs with the virtual MAC: nftables does not work", "error", err)
+	}
+	return nil
+}
+
+func (f *reportFilter) put(k DeviceKey, ifindex int) error {
+	n := 0
+	if k.IPv6 {
+		n = 1
+	}
+	if f.conn == nil {
+		conn, err := nftables.New()
+		if err != nil {
+			return fmt.Errorf("link: nftables: %w", err)
+		}
+		f.conn = conn
+	}
+	t := f.tables[n]
+	if t == nil {
+		var err error
+		if t, err = f.install(k.IPv6); err != nil {
+			return err
+		}
+		f.tables[n] = t
+	}
+	if t.in[ifindex] {
+		return nil
+	}
+	if err := f.conn.SetAddElements(t.set, []nftables.SetElement{element(ifindex)}); err != nil {
+		return fmt.Errorf("link: nftables: %w", err)
+	}
+	if err := f.conn.Flush(); err != nil {
+		return fmt.Errorf("link: nftables: %w", err)
+	}
+	t.in[ifindex] = true
+	return nil
+}
+
+func element(ifindex int) nftables.SetElement {
+	return nftables.SetElement{Key: binary.NativeEndian.AppendUint32(nil, uint32(ifindex))}
+}
+
+// install makes table, set and rules, in the place of those of a predecessor
+// in one transaction.
+func (f *reportFilter) install(ipv6 bool) (*muteTable, error) {
+	family := nftables.TableFamilyIPv4
+	if ipv6 {
+		family = nftables.TableFamilyIPv6
+	}
+	t := &muteTable{table: &nftables.Table{Family: family, Name: reportTable}, in: map[int]bool{}}
+	f.conn.AddTable(t.table) // so that there is one to delete
+	f.conn.DelTable(t.table)
+	f.conn.AddTable(t.table)
+	t.set = &nftables.Set{Table: t.table, Name: "vmacs", KeyType: nftables.TypeIFIndex}
+	if err := f.conn.AddSet(t.set, nil); err != nil {
+		return nil, fmt.Errorf("link: nftables: %w", err)
+	}
+	// One step before the filters of others, as keepalived does.
+	prio := nftables.ChainPriority(*nftables.ChainPriorityFilter - 1)
+	chain := f.conn.AddChain(&nftables.Chain{
+		Name: "out", Table: t.table, Type: nftables.ChainTypeFilter,
+		Hooknum: nftables.ChainHookOutput, Priority: &prio,
+	})
+	for _, match := range reports(ipv6) {
+		exprs := append([]expr.Any{
+			&expr.Meta{Key: expr.MetaKeyOIF, Register: 1},
+			&expr.Lookup{SourceRegister: 1, SetName: t.set.Name, SetID: t.set.ID},
+		}, match...)
+		exprs = append(exprs, &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictDrop})
+		f.conn.AddRule(&nftables.Rule{Table: t.table, Chain: chain, Exprs: exprs})
+	}
+	if err := f.conn.Flush(); err != nil {
+		return nil, fmt.Errorf("link: nftables: %w", err)
+	}
+	return t, nil
+}
+
+// reports are the matches of the rules.
+func reports(ipv6 bool) [][]expr.Any {
+	proto := func(p byte) []expr.Any {
+		return []expr.Any{
+			&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{p}},
+		}
+	}
+	if !ipv6 {
+		return [][]expr.Any{proto(protoIGMP)}
+	}
+	kind := &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: 1}
+	return [][]expr.Any{
+		append(
+			proto(protoICMPv6), kind,
+			&expr.Cmp{Op: expr.CmpOpGte, Register: 1, Data: []byte{icmpFirst}},
+			&expr.Cmp{Op: expr.CmpOpLte, Register: 1, Data: []byte{icmpLast}},
+		),
+		append(proto(protoICMPv6), kind, &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{icmpMLDv2}}),
+	}
+}
+
+// drop forgets an interface that is gone.
+func (f *reportFilter) drop(ifindex int) {
+	for _, t := range f.tables {
+		if t == nil || !t.in[ifindex] {
+			continue
+		}
+		delete(t.in, ifindex)
+		if f.conn.SetDeleteElements(t.set, []nftables.SetElement{element(ifindex)}) == nil {
+			_ = f.conn.Flush() // an index that nobody has does no harm
+		}
+	}
+}
+
+// close removes the tables.
+func (f *reportFilter) close() {
+	for i, t := range f.tables {
+		if t == nil {
+			continue
+		}
+		f.conn.DelTable(t.table)
+		if err := f.conn.Flush(); err != nil {
+			f.log.Warn("cannot remove an nftables table", "table", reportTable, "error", err)
+		}
+		f.tables[i] = nil
+	}
+}
+
+// dropReportTables removes the tables of a process that died.
+func dropReportTables() error {
+	conn, err := nftables.New()
+	if err != nil {
+		return fmt.Errorf("link: nftables: %w", err)
+	}
+	tables, err := conn.ListTables()
+	if err != nil {
+		return fmt.Errorf("link: nftables: %w", err)
+	}
+	for _, t := range tables {
+		if t.Name == reportTable && (t.Family == unix.NFPROTO_IPV4 || t.Family == unix.NFPROTO_IPV6) {
+			conn.DelTable(t)
+		}
+	}
+	return conn.Flush()
+}
