@@ -1,6 +1,6 @@
 // Package engine is the one owner of every virtual router and of time.
 //
-// Engine.Run is one loop on one locked thread: wait for input or for the
+// Engine.Run is one loop on one goroutine: wait for input or for the
 // earliest deadline, read everything that has arrived, put it through the pure
 // core (package vrrp), act on deadlines that are due, and carry out what the
 // core asks for. Nothing stands between a socket and the core, and the way of
@@ -24,6 +24,12 @@
 // most.
 //
 // # Threads
+//
+// Run has a locked thread of its own, for Deps.Urgent to raise, while the peers
+// of some router wait for less than a second after an advert is due. Otherwise it
+// is a goroutine like any other, which costs least where least is to be done;
+// a reload changes the one into the other. "The engine's thread" below means
+// the goroutine in both cases.
 //
 // Run, and all calls to Wire (but Wake), Announcer and Observer, and
 // Applier.Set and Sweep, are on the engine's thread. Applied, Track,

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math"
 	"net/netip"
-	"runtime"
 	"time"
 
 	"holdfast/vrrp"
@@ -50,6 +49,10 @@ type Deps struct {
 	// LeftOvers is what else is to be removed at start, such as what a state
 	// file lists.
 	LeftOvers link.Wanted
+	// Urgent is called on the engine's thread when that becomes one that does
+	// nothing else, to raise its priority; undo is called there when it ceases
+	// to be one. nil: nothing to do.
+	Urgent func() (undo func())
 }
 
 // Engine runs the virtual routers of one machine.
@@ -100,6 +103,8 @@ type Engine struct {
 
 	askedDevices []link.Device
 
+	paced    pace
+	unpace   func() // undoes what it took
 	stopping bool
 	changes  []Change // held back until the addresses are gone
 	watch    watching
@@ -143,9 +148,9 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 // sent priority 0, its addresses are removed and the observer knows. The error
 // says why it ended before ctx did.
 func (e *Engine) Run(ctx context.Context) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	defer e.end()
+	e.setPace(e.pace())
+	defer e.setPace(unset)
 	wake := context.AfterFunc(ctx, e.wire.Wake)
 	defer wake()
 
@@ -170,6 +175,9 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		failed = 0
 		e.run(packets)
+		if pace := e.pace(); pace != e.paced {
+			e.setPace(pace)
+		}
 	}
 	e.stop()
 	return nil

@@ -25,6 +25,11 @@
 //
 // # Wire
 //
+// Wait sleeps in epoll_wait, on the thread that it was called on. After
+// Park(true) it sleeps in Go's poller instead: that costs a wire with few
+// packets half as much or less, as Go's monitor thread stays asleep, and lets the
+// goroutine come back on another thread.
+//
 // Wait reads everything that has arrived, up to 4,096 messages, before it lets
 // a due deadline through: it looks at the sockets once more when the deadline
 // passed after it looked. Whoever acts on a deadline therefore acts on what

@@ -189,15 +189,3 @@ func (p *port) transmit(hdrs []unix.Mmsghdr, index []int, batch []Datagram) {
 		}
 	}
 }
-
-func recvmmsg(fd int, msgs []unix.Mmsghdr) (int, unix.Errno) {
-	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(msgs))),
-		uintptr(len(msgs)), msgWanted, 0, 0)
-	return int(n), errno
-}
-
-func sendmmsg(fd int, msgs []unix.Mmsghdr, flags uintptr) (int, unix.Errno) {
-	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(msgs))),
-		uintptr(len(msgs)), flags, 0, 0)
-	return int(n), errno
-}

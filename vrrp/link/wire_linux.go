@@ -27,6 +27,9 @@ const (
 	// cost more than it saves.
 	busyTime = int64(20 * time.Millisecond)
 
+	// armSlack is how much earlier than the deadline the timer may be set.
+	armSlack = int64(100 * time.Millisecond)
+
 	// lateLimit is how late a timer may fire before Wait no longer believes
 	// that the sockets, looked at in the same moment, are still empty: the
 	// process may have been stopped in between.
@@ -61,6 +64,7 @@ type EpollWire struct {
 	watcher  *NetlinkWatcher
 	own      bool // the watcher is the wire's own: read anew by every Open
 
+	rest                *rest // where Wait sleeps; nil: in epoll_wait
 	epoll, timer, event int
 	wake                sync.Mutex  // keeps Close from closing the eventfd under a Wake
 	woken               atomic.Bool // the eventfd is written and not yet seen
@@ -173,7 +177,7 @@ func (w *EpollWire) Wait(deadline time.Time) ([]Packet, error) {
 				return nil, err
 			}
 		}
-		n, err := unix.EpollWait(w.epoll, w.events, timeout)
+		n, err := w.poll(timeout)
 		if err == unix.EINTR {
 			continue
 		}
@@ -212,16 +216,46 @@ func (w *EpollWire) Wait(deadline time.Time) ([]Packet, error) {
 	}
 }
 
-// arm sets the timerfd so that it fires at due or before. A timer that fires
-// too early costs one more turn; setting it anew for every packet that moves a
-// backup's deadline costs more.
+// poll fills w.events, for ever waiting when timeout is negative.
+func (w *EpollWire) poll(timeout int) (int, error) {
+	if timeout < 0 && w.rest != nil {
+		return w.rest.wait(w.events)
+	}
+	n, errno := epollWait(w.epoll, w.events, timeout)
+	if errno != 0 {
+		return 0, errno
+	}
+	return n, nil
+}
+
+// Park makes Wait sleep as a goroutine does, and not as a thread: cheaper where
+// there is little to do, and of no use to a thread that is locked or has
+// a priority of its own. Where it is not possible Wait sleeps as before. The
+// engine's thread.
+func (w *EpollWire) Park(on bool) {
+	if w.closed || on == (w.rest != nil) {
+		return
+	}
+	if !on {
+		w.rest.close()
+		w.rest = nil
+		return
+	}
+	var err error
+	if w.rest, err = newRest(w.epoll); err != nil {
+		w.log.Debug("waiting takes a thread", "error", err)
+	}
+}
+
+// arm sets the timerfd so that it fires at due or a little before. A timer that
+// fires too early costs one more turn; setting it anew for every packet of
+// a stream that moves a backup's deadline costs more.
 func (w *EpollWire) arm(due, now int64) error {
-	if due == math.MaxInt64 || w.armed > now && w.armed <= due {
+	if due == math.MaxInt64 || w.armed > now && w.armed <= due && due-w.armed < armSlack {
 		return nil
 	}
-	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(due)}
-	if err := unix.TimerfdSettime(w.timer, unix.TFD_TIMER_ABSTIME, &spec, nil); err != nil {
-		return fmt.Errorf("link: %w", os.NewSyscallError("timerfd_settime", err))
+	if errno := timerfdSettime(w.timer, due); errno != 0 {
+		return fmt.Errorf("link: %w", os.NewSyscallError("timerfd_settime", errno))
 	}
 	w.armed = due
 	return nil
@@ -323,6 +357,10 @@ func (w *EpollWire) Close() error {
 	w.closed = true
 	for _, p := range w.ports {
 		w.drop(p)
+	}
+	if w.rest != nil {
+		w.rest.close()
+		w.rest = nil
 	}
 	for _, fd := range []*int{&w.epoll, &w.timer, &w.event} {
 		if *fd >= 0 {

@@ -29,6 +29,7 @@ func TestWireStopped(t *testing.T) {
 	hear := wire(t, WireConfig{})
 	open(t, hear, pb)
 	for i := range 12 {
+		hear.Park(i%2 == 1)
 		helper := exec.Command(os.Args[0], "-test.run=^TestWireStopped$")
 		helper.Env = append(os.Environ(), helperEnv+"="+strconv.Itoa(os.Getpid()))
 		line, err := helper.StdinPipe()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -28,6 +29,9 @@ const (
 	// flushLimit bounds how long the last words to the parent may take.
 	flushLimit = time.Second
 )
+
+// parallel is how many goroutines run at the same time at most.
+const parallel = 4
 
 // process is the vrrp process.
 type process struct {
@@ -52,6 +56,12 @@ func Main() int {
 	// SIGTERM comes when the parent dies; the end of its stream says so too.
 	ctx, stop := role.UntilTerm()
 	role.HoldSignals(syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE, syscall.SIGUSR1, syscall.SIGUSR2)
+	if os.Getenv("GOMAXPROCS") == "" {
+		// One for the engine; on a takeover the applier must not wait behind
+		// those who tell and log. A number that is set also keeps the runtime
+		// from looking every second how many there should be.
+		runtime.GOMAXPROCS(min(parallel, max(2, runtime.NumCPU())))
+	}
 	child, err := role.Open()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "vrrp:", err)
@@ -79,7 +89,7 @@ func (p *process) run(ctx context.Context) error {
 	p.cfg.Store(boot.Config)
 	p.parent = ipc.NewMailbox(p.child.Parent, p.notSent)
 	p.peer = ipc.NewMailbox(p.child.Peer, p.notSent)
-	deps := engine.Deps{Log: p.log, LeftOvers: boot.Leftovers}
+	deps := engine.Deps{Log: p.log, LeftOvers: boot.Leftovers, Urgent: func() func() { return realTime(p.log) }}
 	for _, r := range boot.Resume {
 		deps.Resume = append(deps.Resume, engine.Resume{Name: r.Router, LastAdvert: r.LastAdvert})
 	}
@@ -104,9 +114,7 @@ func (p *process) run(ctx context.Context) error {
 		go p.fromParent()
 		go p.fromPeer(p.child.Peer)
 		p.sayReady()
-		undo := realTime(p.log)
 		err = p.engine.Run(ctx)
-		undo()
 		p.tracker.Close()
 	}
 	p.tell.end()
