@@ -17,6 +17,10 @@ type building struct {
 	services  []*service
 	kept      []*service // those in the configuration, in its order
 	hints     int        // proposals made
+	rules     int        // rules without a preference
+
+	trackGroups []*trackGroup
+	uses        []groupUse // of track_group
 
 	devices   map[string]string // names of VMACs -> their instance
 	scriptPos map[string]Pos

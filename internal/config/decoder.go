@@ -21,6 +21,11 @@ type Options struct {
 	// UserExists reports whether a user exists; nil: not checked.
 	UserExists func(name string) bool
 
+	// Number looks a name up in one of iproute2's tables (rt_tables, rt_protos,
+	// rt_scopes, rt_realms, rt_dsfield, group) or among the protocols; nil: only
+	// the names that every system has.
+	Number func(table, name string) (int, bool)
+
 	// Executable reports whether path names a program that can be run; nil: not
 	// checked, every program is taken to be there.
 	Executable func(path string) bool

@@ -24,6 +24,7 @@ func (d *decoder) finish() {
 		d.finishInstance(i)
 	}
 	d.finishGroups()
+	d.finishTrackGroups()
 	for _, i := range b.instances {
 		if i.NotYet == "" || i.VirtualRouterID != 0 {
 			d.cfg.Instances = append(d.cfg.Instances, i.VRRPInstance)

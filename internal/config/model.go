@@ -3,6 +3,8 @@ package config
 import (
 	"net/netip"
 	"time"
+
+	"holdfast/vrrp/route"
 )
 
 // Config is one whole configuration, checked and with every default made
@@ -18,8 +20,20 @@ type Config struct {
 	Global         GlobalDefs
 	Scripts        []VRRPScript
 	SyncGroups     []SyncGroup
+	TrackGroups    []TrackGroup
 	Instances      []VRRPInstance
 	VirtualServers []VirtualServer
+
+	StaticAddresses []VIP         // static_ipaddress
+	StaticRoutes    []route.Route // static_routes
+	StaticRules     []route.Rule  // static_rules
+}
+
+// TrackGroup holds one track_group: instances that are in FAULT while something
+// static that names the group is missing.
+type TrackGroup struct {
+	Name    string
+	Members []string // names of vrrp_instances
 }
 
 // Language says which of the two configuration languages a file is in.
@@ -223,6 +237,9 @@ type VRRPInstance struct {
 
 	VirtualIPAddress         []VIP
 	VirtualIPAddressExcluded []VIP
+	VirtualRoutes            []route.Route
+	VirtualRules             []route.Rule
+	PromoteSecondaries       bool // promote_secondaries
 
 	AuthType AuthType
 	AuthPass []byte // at most 8 bytes
@@ -277,6 +294,13 @@ type VIP struct {
 	Broadcast netip.Addr // brd; invalid: none
 	NoTrack   bool
 	UseVMAC   bool // use_vmac: on a VMAC above its interface
+
+	Peer         netip.Addr // peer; its length is the one of Prefix
+	Flags        uint32     // IFA_F_* of home, mngtmpaddr, noprefixroute and autojoin
+	DAD          bool       // -nodad
+	Preferred    uint32     // preferred_lft in seconds, where PreferredSet
+	PreferredSet bool
+	Group        string // track_group, of static_ipaddress
 }
 
 // VirtualServer holds one virtual_server.

@@ -17,8 +17,8 @@ func trackLine(what string) []Arg {
 	}
 }
 
-// vipLine describes a line of virtual_ipaddress.
-var vipLine = []Arg{
+// vipArgs describes a line of virtual_ipaddress.
+var vipArgs = []Arg{
 	{Name: "ip", Kind: KindPrefix},
 	{Name: "dev", Key: "dev", Optional: true},
 	{Name: "scope", Key: "scope", Optional: true},
@@ -37,12 +37,12 @@ var vipLine = []Arg{
 
 const (
 	weightSyntax = "[weight -253..253 [reverse|noreverse]]"
-	vipSyntax    = "<address>[/<length>] [dev <interface>] [scope <scope>] [label <label>] [brd <address>|+|-] [no_track]"
+	vipSyntax    = "<address>[/<length>] [dev <interface>] [scope <scope>] [label <label>] [brd <address>|+|-] [peer <address>[/<length>]] [preferred_lft <seconds>|forever] [home] [-nodad] [mngtmpaddr] [noprefixroute] [autojoin] [no_track]"
 )
 
 func rootTable() []Keyword {
 	named := func(k Keyword) Keyword { k.Named, k.Repeat = true, true; return k }
-	return table("",
+	return append(table("",
 		blockRow("global_defs", core, block(nil, "", func(d *decoder, _ any, _ *Node) { d.within(&d.state.global, nil) }), "settings of the whole machine, and defaults"),
 		named(blockRow("vrrp_script", core, block(nameArg, "<name> ", openScript), "program run periodically; its result moves a priority or causes FAULT")),
 		named(blockRow("vrrp_sync_group", core, block(nameArg, "<name> ", openGroup), "instances that change state together")),
@@ -53,13 +53,14 @@ func rootTable() []Keyword {
 			{Name: "fwmark", Key: "fwmark", Kind: KindInt, Optional: true},
 			{Name: "group", Key: "group", Optional: true},
 		}, "<address> [<port>] | fwmark <mark> | group <name> ", openService), "one IPVS service with its real servers").repeat(),
-	)
+	), table("", staticRows()...)...)
 }
 
 func vrrpTables() [][]Keyword {
 	return [][]Keyword{
 		table("vrrp_script", scriptRows()...),
 		table("vrrp_sync_group", groupRows()...),
+		table("track_group", trackGroupRows()...),
 		table("vrrp_instance", append(instanceRows(), policyRows()...)...),
 		table("vrrp_instance/authentication",
 			row("auth_type", core, custom("PASS|AH", []Arg{{Name: "type"}}, authType), "", "plain password, or a digest in an AH header (not active yet)"),
@@ -146,8 +147,8 @@ func instanceRows() []Keyword {
 		row("nopreempt", core, flag(func(i *instance) { i.NoPreempt = true }), "off", "do not take over from a live master of lower priority"),
 		row("preempt", common, flag(func(i *instance) { i.NoPreempt = false }), "on", "take over from a master of lower priority"),
 		row("preempt_delay", core, timer("seconds", 0, 1000*time.Second, func(i *instance, v time.Duration) { i.PreemptDelay = v }), "0", "wait before that"),
-		linesRow("virtual_ipaddress", core, lineBlock(vipSyntax, func(d *decoder, i *instance, n *Node) { d.vip(i, n, false) }), vipLine, "addresses that the master holds and advertises"),
-		linesRow("virtual_ipaddress_excluded", core, lineBlock(vipSyntax, func(d *decoder, i *instance, n *Node) { d.vip(i, n, true) }), vipLine, "addresses that the master holds without advertising them"),
+		linesRow("virtual_ipaddress", core, lineBlock(vipSyntax, func(d *decoder, i *instance, n *Node) { d.vip(i, n, false) }), vipArgs, "addresses that the master holds and advertises"),
+		linesRow("virtual_ipaddress_excluded", core, lineBlock(vipSyntax, func(d *decoder, i *instance, n *Node) { d.vip(i, n, true) }), vipArgs, "addresses that the master holds without advertising them"),
 		row("no_virtual_ipaddress", rare, flag(func(i *instance) { i.noVIPs = true }), "off", "the instance has no addresses on purpose"),
 		blockRow("authentication", core, block(nil, "", func(*decoder, any, *Node) {}), "authentication of RFC 2338, version 2 only"),
 		row("mcast_src_ip", common, address("address", func(d *decoder, i *instance, a netip.Addr, n *Node) { d.source(i, a, n, &i.McastSrcIP) }), "first address of the interface", "source of multicast adverts"),
@@ -207,6 +208,7 @@ func instanceRows() []Keyword {
 			}
 		}), "", "run when a master hears an advert of lower priority"),
 	}
+	rows = append(rows, objectRows()...)
 	rows = append(rows, notifyRows(func(t *instance) *NotifySet { return &t.Notify })...)
 	rows = append(rows, vmacInstanceRows()...)
 	rows = append(rows, ipv6InstanceRows()...)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/binary"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -15,8 +16,7 @@ var scopes = map[string]uint8{"global": 0, "site": 200, "link": 253, "host": 254
 
 // vip reads one line of virtual_ipaddress or virtual_ipaddress_excluded.
 func (d *decoder) vip(i *instance, n *Node, excluded bool) {
-	w := n.Words[0]
-	p, ok := d.prefix(w)
+	p, ok := d.prefix(n.Words[0])
 	if !ok {
 		return
 	}
@@ -27,25 +27,9 @@ func (d *decoder) vip(i *instance, n *Node, excluded bool) {
 		}
 		i.Family = familyOf(p.Addr())
 	}
-	v := VIP{Prefix: p}
-	for k := 1; k < len(n.Words); k++ {
-		key := n.Words[k]
-		takes := false
-		switch key.Text {
-		case "dev", "scope", "label", "brd", "broadcast", "peer", "preferred_lft":
-			takes = true
-		}
-		val := Word{Pos: key.Pos}
-		if takes {
-			if k++; k >= len(n.Words) {
-				d.report(key.Pos, Warning, ClassGeneral, "bad-value", d.kw.Name+": "+p.String()+": no value for "+key.Text+": the address is ignored")
-				return
-			}
-			val = n.Words[k]
-		}
-		if !d.vipOption(&v, key, val) {
-			return
-		}
+	v, ok := d.vipLine(p, n, false)
+	if !ok {
+		return
 	}
 	if excluded {
 		i.VirtualIPAddressExcluded = append(i.VirtualIPAddressExcluded, v)
@@ -57,10 +41,85 @@ func (d *decoder) vip(i *instance, n *Node, excluded bool) {
 	i.VirtualIPAddress = append(i.VirtualIPAddress, v)
 }
 
+// staticAddress reads one line of static_ipaddress.
+func (d *decoder) staticAddress(n *Node) {
+	p, ok := d.prefix(n.Words[0])
+	if !ok {
+		return
+	}
+	v, ok := d.vipLine(p, n, true)
+	if !ok {
+		return
+	}
+	if v.Dev == "" {
+		v.Dev = d.state.global.defaultInterface
+	}
+	if v.Dev == "" {
+		d.report(n.Pos, Warning, ClassGeneral, "no-interface", d.kw.Name+": "+p.String()+": dev is missing, and there is no default_interface: the address is ignored")
+		return
+	}
+	d.cfg.StaticAddresses = append(d.cfg.StaticAddresses, v)
+	d.state.grouped(v.Group, n.Pos)
+}
+
+// vipLine reads the options of an address; false drops the address.
+func (d *decoder) vipLine(p netip.Prefix, n *Node, static bool) (VIP, bool) {
+	v := VIP{Prefix: p}
+	for k := 1; k < len(n.Words); k++ {
+		key := n.Words[k]
+		takes := false
+		switch key.Text {
+		case "dev", "scope", "label", "brd", "broadcast", "peer", "preferred_lft":
+			takes = true
+		case "track_group":
+			takes = static
+		}
+		val := Word{Pos: key.Pos}
+		if takes {
+			if k++; k >= len(n.Words) {
+				d.report(key.Pos, Warning, ClassGeneral, "bad-value", d.kw.Name+": "+p.String()+": no value for "+key.Text+": the address is ignored")
+				return v, false
+			}
+			val = n.Words[k]
+		}
+		if !d.vipOption(&v, key, val, static) {
+			return v, false
+		}
+	}
+	return v, true
+}
+
+// The flags of addresses that options set (IFA_F_* of linux/if_addr.h).
+const (
+	flagHome          = 0x10
+	flagManageTemp    = 0x100
+	flagNoPrefixRoute = 0x200
+	flagAutojoin      = 0x400
+)
+
+// vipFlags are the options that are flags of the kernel; of both families, or
+// of IPv6 only.
+var vipFlags = map[string]struct {
+	flag uint32
+	six  bool
+}{
+	"home": {flagHome, true}, "mngtmpaddr": {flagManageTemp, true},
+	"noprefixroute": {flagNoPrefixRoute, false}, "autojoin": {flagAutojoin, false},
+}
+
 // vipOption puts one option of an address into v; false drops the address.
-func (d *decoder) vipOption(v *VIP, key, val Word) bool {
+func (d *decoder) vipOption(v *VIP, key, val Word, static bool) bool {
 	complain := func(pos Pos, text string) {
 		d.report(pos, Warning, ClassGeneral, "bad-value", d.kw.Name+": "+v.Prefix.String()+": "+text)
+	}
+	is6 := v.Prefix.Addr().Is6()
+	if f, ok := vipFlags[key.Text]; ok {
+		if f.six && !is6 {
+			complain(key.Pos, key.Text+" is for IPv6 addresses: it is ignored")
+			return true
+		}
+		v.Flags |= f.flag
+		return true
 	}
 	switch key.Text {
 	case "dev":
@@ -71,7 +130,7 @@ func (d *decoder) vipOption(v *VIP, key, val Word) bool {
 			complain(val.Pos, "label '"+clip(val.Text)+"' is longer than 15 characters: the address is ignored")
 			return false
 		}
-		if !v.Prefix.Addr().Is4() {
+		if is6 {
 			complain(val.Pos, "an IPv6 address has no label: it is ignored")
 			return true
 		}
@@ -86,6 +145,10 @@ func (d *decoder) vipOption(v *VIP, key, val Word) bool {
 			}
 			s = uint8(num)
 		}
+		if is6 {
+			complain(val.Pos, "the scope of an IPv6 address cannot be chosen: it is ignored")
+			return true
+		}
 		v.Scope = s
 	case "brd", "broadcast":
 		b, ok := broadcast(v.Prefix, val.Text)
@@ -94,16 +157,74 @@ func (d *decoder) vipOption(v *VIP, key, val Word) bool {
 			return false
 		}
 		v.Broadcast = b
+	case "peer":
+		return d.vipPeer(v, val, complain)
+	case "preferred_lft":
+		d.preferredLft(v, val, complain)
+	case "-nodad":
+		if !is6 {
+			complain(key.Pos, "-nodad is for IPv6 addresses: it is ignored")
+			return true
+		}
+		v.DAD = true
 	case "no_track":
 		v.NoTrack = true
 	case "use_vmac":
+		if static {
+			complain(key.Pos, "a static address has no use_vmac: it is ignored")
+			return true
+		}
 		v.UseVMAC = true
-	case "peer", "preferred_lft", "home", "-nodad", "mngtmpaddr", "noprefixroute", "autojoin":
-		d.report(key.Pos, Warning, ClassNone, "not-active", d.kw.Name+": "+v.Prefix.String()+": "+key.Text+" is not active yet: it is ignored")
+	case "track_group":
+		if static {
+			v.Group = val.Text
+			return true
+		}
+		fallthrough
 	default:
 		complain(key.Pos, "unknown option '"+clip(key.Text)+"', ignored")
 	}
 	return true
+}
+
+// vipPeer reads the far end of a point-to-point address. The kernel has one
+// prefix length for such a pair, and it is the far end's.
+func (d *decoder) vipPeer(v *VIP, val Word, complain func(Pos, string)) bool {
+	addr, length, has := strings.Cut(val.Text, "/")
+	a, err := parseAddr(addr)
+	if err != nil || a.Is6() != v.Prefix.Addr().Is6() {
+		complain(val.Pos, "'"+clip(val.Text)+"' is no peer of it: the address is ignored")
+		return false
+	}
+	v.Peer = a
+	if has {
+		bits, err := parseInt(length, 0, a.BitLen())
+		if err != nil {
+			complain(val.Pos, "peer: prefix length "+err.Error()+": the address is ignored")
+			return false
+		}
+		v.Prefix = netip.PrefixFrom(v.Prefix.Addr(), bits)
+	}
+	return true
+}
+
+// preferredLft reads a lifetime in seconds. keepalived has no effect of it on
+// IPv4 addresses, whose lifetimes nobody looks at.
+func (d *decoder) preferredLft(v *VIP, val Word, complain func(Pos, string)) {
+	if !v.Prefix.Addr().Is6() {
+		complain(val.Pos, "preferred_lft has no effect on an IPv4 address")
+		return
+	}
+	if val.Text == "forever" {
+		v.Preferred, v.PreferredSet = math.MaxUint32, true
+		return
+	}
+	n, err := parseInt(val.Text, 0, math.MaxUint32)
+	if err != nil {
+		complain(val.Pos, "preferred_lft "+err.Error()+", ignored")
+		return
+	}
+	v.Preferred, v.PreferredSet = uint32(n), true
 }
 
 // broadcast resolves an address, + (host bits set) or - (host bits clear).

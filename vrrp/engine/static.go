@@ -173,6 +173,7 @@ func (e *Engine) removeStatics() {
 		s.retryAt = time.Time{}
 		if !s.want.Empty() {
 			s.want = link.Wanted{}
+			e.tell(Change{Time: e.wire.Now(), Static: true, Name: s.cfg.Name})
 			e.setStatic(s)
 		}
 	}

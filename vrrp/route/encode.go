@@ -85,20 +85,18 @@ func orDefault(v, def uint8) uint8 {
 	return v
 }
 
-// scope is the given one, or what ip-route(8) and keepalived choose: the one of
-// an address of our own for a local route, of the link where there is no
-// gateway between. keepalived leaves a unicast route of IPv4 without a gateway
-// global, and so do we.
+// scope is the given one, or global as keepalived has it, but for the types of
+// IPv4 routes that the kernel refuses with that.
 func (r *Route) scope() uint8 {
-	const local, broadcast, anycast, multicast, nat = 2, 3, 4, 5, 10
+	const local, broadcast, anycast = 2, 3, 4
 	switch {
 	case r.Scope != ScopeAuto:
 		return uint8(r.Scope)
 	case r.Family == 6:
 		return scopeGlobal
-	case r.Type == local || r.Type == nat:
+	case r.Type == local:
 		return scopeHost
-	case r.Type == broadcast || r.Type == multicast || r.Type == anycast:
+	case r.Type == broadcast || r.Type == anycast:
 		return scopeLink
 	}
 	return scopeGlobal

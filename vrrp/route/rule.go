@@ -66,10 +66,10 @@ func (r *Rule) Body() ([]byte, error) {
 	}
 	a := attrs(head)
 	if r.To.IsValid() && r.To.Bits() > 0 {
-		a.addr(fraDst, r.To.Masked().Addr())
+		a.addr(fraDst, r.To.Addr())
 	}
 	if r.From.IsValid() && r.From.Bits() > 0 {
-		a.addr(fraSrc, r.From.Masked().Addr())
+		a.addr(fraSrc, r.From.Addr())
 	}
 	a.u32(fraPriority, r.Priority)
 	if r.Action == ToTable && !r.L3MDev && r.Table >= 256 {

@@ -50,7 +50,7 @@ func Load(path string, opts Options) (*config.Config, []config.Diagnostic) {
 	if opts.ConfigID == "" {
 		opts.ConfigID = short
 	}
-	decode := config.Options{Hostname: host, Interfaces: remember(opts.Interfaces)}
+	decode := config.Options{Hostname: host, Interfaces: remember(opts.Interfaces), Number: numbers()}
 	if opts.Users {
 		decode.UserExists, decode.Executable = userExists(), executable
 	}

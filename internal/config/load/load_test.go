@@ -230,8 +230,8 @@ func TestHints(t *testing.T) {
 		{instance(" lb_algo rr"), "k.conf:7:2: warning: unknown keyword 'lb_algo' in vrrp_instance (it belongs to virtual_server)"},
 		{server(" lb_algo wrrr", ""), "k.conf:5:10: warning: lb_algo: there is no scheduler 'wrrr', ignored (did you mean wrr?)"},
 		{strings.Replace(instance(""), "eth0", "eht0", 1), "k.conf:2:12: warning: interface of vrrp_instance A: eht0 does not exist (did you mean eth0?)"},
-		{instance(" virtual_routes { x }"), "k.conf:7:2: warning: virtual_routes (vrrp_instance) is not active yet: it is ignored"},
-		{"static_routes {\n foo\n}\n", "k.conf:1:1: warning: static_routes is not active yet: it is ignored"},
+		{instance(" virtual_routes { x }"), "k.conf:7:19: warning: virtual_routes: 'x' is neither an option nor a destination: the route is ignored"},
+		{"static_routes {\n foo\n}\n", "k.conf:2:2: warning: static_routes: 'foo' is neither an option nor a destination: the route is ignored"},
 		{server("", "DNS_CHECK {\n}"), "k.conf:6:2: warning: real_server 10.0.1.1: DNS_CHECK is not active yet: the server is in service unchecked"},
 	}
 	for _, tc := range tests {

@@ -129,6 +129,9 @@ func valueSchema(args []config.Arg) object {
 			named := object{}
 			for _, a := range args {
 				named[a.Name] = argSchema(a)
+				if a.Rest && a.Key != "" {
+					named[a.Name] = object{"anyOf": []any{argSchema(a), object{"type": "array", "items": object{"type": "string"}}}}
+				}
 			}
 			out = append(out, object{"type": "object", "properties": named, "additionalProperties": false})
 		}

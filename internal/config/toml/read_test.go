@@ -201,14 +201,12 @@ nonsense
 		{"keywords known by name only", `
 [vrrp_instance.A]
 use_vmac = "vrrp.51"
-virtual_routes = ["198.51.100.0/24 via 192.0.2.1"]
 [virtual_server_group.G]
 x = ["192.0.2.10 80"]
 [[virtual_server]]
 real_server = [{ ip = "192.0.2.1", SMTP_CHECK = [{ helo_name = "x" }], DNS_CHECK = {} }]
 `, `vrrp_instance A {
   use_vmac vrrp.51
-  virtual_routes
 }
 virtual_server {
   real_server "192.0.2.1" {

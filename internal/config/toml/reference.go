@@ -97,12 +97,20 @@ var samples = map[string]string{
 	"vrrp_strict":                    "false",
 	"vrrp_instance/strict_mode":      "false",
 	"global_defs/vrrp_startup_delay": "2.5",
+
+	"track_group":      "TG_1",
+	"static_ipaddress": `["192.0.2.100/32 dev eth0", { ip = "2001:db8::100/64", dev = "eth0", track_group = "TG_1" }]`,
+	"static_routes":    `["203.0.113.0/24 via 192.0.2.254", { to = "198.51.100.0/24", via = "192.0.2.253", metric = 50 }]`,
+	"static_rules":     `["from 192.0.2.100 table 100 priority 1000", { to = "203.0.113.0/24", table = "100", priority = 1001 }]`,
+	"virtual_routes": `["203.0.113.0/24 via 192.0.2.254", { to = "198.51.100.0/24", via = "192.0.2.253", src = "192.0.2.10", metric = 50 }, ` +
+		`{ to = "default", table = "100", nexthop = ["via 192.0.2.254 weight 2", "via 192.0.2.253"] }, { type = "blackhole", to = "192.0.2.128/25" }]`,
+	"virtual_rules": `["from 192.0.2.10 table 100 priority 1002", { fwmark = "0x10/0xff", iif = "eth0", goto = 1010, priority = 1003 }]`,
 }
 
 // needed names the keys without which the reference would not be a valid
 // file; all others are shown as comments.
 var needed = []string{
-	"vrrp_script/script", "vrrp_sync_group/group",
+	"vrrp_script/script", "vrrp_sync_group/group", "track_group/group",
 	"vrrp_instance/interface", "vrrp_instance/virtual_router_id", "vrrp_instance/virtual_ipaddress",
 	"virtual_server/ip", "virtual_server/port", "virtual_server/lb_algo", "virtual_server/lb_kind", "virtual_server/protocol",
 	"virtual_server/real_server/ip", "virtual_server/real_server/port",
@@ -123,8 +131,13 @@ func WriteReference(w io.Writer) error {
 # ("250ms", "1m30s"). Take this page to look things up, not to start from: for
 # that there are the examples.
 `)
+	for _, k := range config.Keywords("") { // keys of the top level come before any table
+		if k.Status == config.Active && k.Shape == config.ShapeLines {
+			writeKey(&b, k.Block, k.Name, k.Doc, k.Default, sample(k.Block, k.Name, config.Arg{}))
+		}
+	}
 	for _, k := range config.Keywords("") {
-		if k.Status == config.Active {
+		if k.Status == config.Active && k.Shape != config.ShapeLines {
 			writeBlock(&b, k, nil)
 		}
 	}

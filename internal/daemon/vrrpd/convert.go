@@ -36,6 +36,7 @@ func engineConfig(c *config.Config) engine.Config {
 		eg.Tracks = append(eg.Tracks, tracks("interface ", g.TrackInterfaces)...)
 		e.Groups = append(e.Groups, eg)
 	}
+	e.Static = statics(c)
 	return e
 }
 
@@ -89,23 +90,17 @@ func router(c *config.Config, in *config.VRRPInstance) engine.Router {
 	}
 	for _, v := range in.VirtualIPAddress {
 		r.Addresses = append(r.Addresses, v.Prefix.Addr())
-		r.VIPs = append(r.VIPs, vip(v, false))
+		r.VIPs = append(r.VIPs, vip(v, in, false))
 	}
 	for _, v := range in.VirtualIPAddressExcluded {
-		r.VIPs = append(r.VIPs, vip(v, true))
+		r.VIPs = append(r.VIPs, vip(v, in, true))
 	}
 	devices(c, in, &r)
 	r.Tracks = tracks("script ", in.TrackScripts)
 	r.Tracks = append(r.Tracks, tracks("interface ", in.TrackInterfaces)...)
+	kernelState(&r, c, in)
 	r.TableGate = follows(c) && holdsService(c, r.VIPs)
 	return r
-}
-
-func vip(v config.VIP, excluded bool) engine.VIP {
-	return engine.VIP{
-		Prefix: v.Prefix, Dev: v.Dev, Label: v.Label, Scope: v.Scope,
-		Broadcast: v.Broadcast, NoTrack: v.NoTrack, Excluded: excluded,
-	}
 }
 
 func tracks(prefix string, in []config.Track) []vrrp.Track {

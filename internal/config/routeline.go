@@ -1,0 +1,365 @@
+package config
+
+import (
+	"math"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"holdfast/vrrp/route"
+)
+
+// routeTypes are the types of routes (RTN_*).
+var routeTypes = map[string]uint8{
+	"unicast": 1, "local": 2, "broadcast": 3, "brd": 3, "anycast": 4, "multicast": 5,
+	"blackhole": 6, "unreachable": 7, "prohibit": 8, "throw": 9, "nat": 10, "xresolve": 11,
+}
+
+// metric is one of the numbers of RTAX_*; times are kept in units a millisecond.
+type metric struct {
+	id   uint8
+	unit int // of a time; 0: a plain number
+}
+
+var routeMetrics = map[string]metric{
+	"mtu": {2, 0}, "window": {3, 0}, "rtt": {4, 8}, "rttvar": {5, 4}, "ssthresh": {6, 0}, "cwnd": {7, 0},
+	"advmss": {8, 0}, "reordering": {9, 0}, "hoplimit": {10, 0}, "initcwnd": {11, 0}, "rto_min": {13, 1},
+	"initrwnd": {14, 0}, "quickack": {15, 0}, "fastopen_no_cookie": {17, 0},
+}
+
+// metricFeatures is RTAX_FEATURES, and featureECN the one that is known.
+const (
+	metricFeatures = 12
+	featureECN     = 1
+)
+
+// route reads one line of virtual_routes or static_routes.
+func (d *decoder) route(n *Node, static bool) (route.Route, bool) {
+	l := newObjectLine(d, n, "route")
+	r := route.Route{Scope: route.ScopeAuto, Text: l.text()}
+	var next route.Hop
+	var or []netip.Addr
+	if t, ok := routeTypes[l.peek()]; ok {
+		r.Type = t
+		l.next()
+	}
+	tos := false
+	for l.more() {
+		w := l.next()
+		if m, ok := routeMetrics[w.Text]; ok {
+			l.metric(&r, w, m)
+			continue
+		}
+		if l.hopOption(&r, &next, w) {
+			continue
+		}
+		switch w.Text {
+		case "inet":
+			l.familyIs(&r.Family, 4, w.Pos)
+		case "inet6":
+			l.familyIs(&r.Family, 6, w.Pos)
+		case "to":
+			p, f := l.prefixValue(w)
+			l.destination(&r, w, p, f)
+		case "from":
+			p, f := l.prefixValue(w)
+			r.From = p
+			l.familyIs(&r.Family, f, w.Pos)
+		case "src":
+			r.Src = l.addr(w)
+			if !l.bad {
+				l.familyIs(&r.Family, uint8(familyOf(r.Src)), w.Pos)
+			}
+		case "or":
+			l.note(w.Pos, ClassDeprecated, "deprecated", "or is an old way to write nexthop")
+			or = append(or, l.addr(w))
+		case "tos", "dsfield":
+			r.TOS, tos = uint8(l.named(w, "rt_dsfield", 255)), true
+		case "table":
+			r.Table = uint32(l.named(w, "rt_tables", math.MaxUint32))
+		case "vrf":
+			r.VRF = l.device(w)
+		case "protocol":
+			r.Protocol = uint8(l.named(w, "rt_protos", 255))
+		case "scope":
+			r.Scope = uint16(l.named(w, "rt_scopes", 255))
+		case "metric", "priority", "preference":
+			r.Metric = uint32(l.number(w, 0, math.MaxUint32))
+		case "expires":
+			r.Expires = uint32(l.number(w, 0, math.MaxInt32))
+		case "features":
+			l.features(&r, w)
+		case "congctl":
+			r.LockCC = l.lock()
+			v := l.value(w)
+			if r.CongCtl = v.Text; len(v.Text) > 15 {
+				l.fail(v.Pos, "congctl: '%s' is longer than 15 characters", clip(v.Text))
+			}
+		case "pref":
+			l.pref(&r, w)
+		case "ttl-propagate":
+			switch v := l.value(w); v.Text {
+			case "enabled":
+				r.TTLProp = 2
+			case "disabled":
+				r.TTLProp = 1
+			default:
+				l.fail(v.Pos, "ttl-propagate is enabled or disabled, not '%s'", clip(v.Text))
+			}
+		case "add":
+			r.Mode = route.AddOnly
+		case "append":
+			r.Mode = route.Append
+		case "prepend":
+			r.Mode = route.Prepend
+		case "no_track":
+			r.NoTrack = true
+		case "nexthop":
+			l.nexthops(&r)
+		case "track_group":
+			if !static {
+				l.fail(w.Pos, "track_group is for static routes")
+				break
+			}
+			r.Group = l.value(w).Text
+		default:
+			p, f, ok := l.prefix(w)
+			switch {
+			case !ok && r.To.IsValid():
+				l.fail(w.Pos, "unknown option '%s'", clip(w.Text))
+			case !ok:
+				l.fail(w.Pos, "'%s' is neither an option nor a destination", clip(w.Text))
+			default:
+				l.destination(&r, w, p, f)
+			}
+		}
+	}
+	for _, a := range or {
+		if len(r.Hops) == 0 {
+			r.Hops, next = []route.Hop{next}, route.Hop{}
+		}
+		r.Hops = append(r.Hops, route.Hop{Via: a})
+	}
+	r.Next = next
+	l.finishRoute(&r, tos)
+	return r, !l.bad
+}
+
+// destination sets what the route leads to.
+func (l *objectLine) destination(r *route.Route, w Word, p netip.Prefix, f uint8) {
+	if l.bad {
+		return
+	}
+	if r.To.IsValid() {
+		l.fail(w.Pos, "a second destination %s", p)
+		return
+	}
+	r.To = p
+	l.familyIs(&r.Family, f, w.Pos)
+	if f != 0 && p != p.Masked() {
+		l.note(w.Pos, ClassNone, "host-bits", "%s: the bits behind the prefix are not looked at: %s", p, p.Masked())
+	}
+}
+
+// finishRoute settles the family and checks the whole.
+func (l *objectLine) finishRoute(r *route.Route, tos bool) {
+	pos := l.node.Pos
+	if l.bad {
+		return
+	}
+	if !r.To.IsValid() {
+		l.fail(pos, "no destination")
+		return
+	}
+	hops := append([]route.Hop{r.Next}, r.Hops...)
+	if r.Family == 0 { // default, by its gateway
+		for i := range hops {
+			if a := hops[i].Via; a.IsValid() && r.Family == 0 {
+				r.Family = uint8(familyOf(a))
+			}
+		}
+	}
+	if r.Family == 0 {
+		r.Family = 4
+	}
+	if r.To.Bits() == 0 && r.Family == 6 {
+		r.To = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+	}
+	for i := range hops {
+		if a := hops[i].Via; a.Is4() && r.Family == 6 {
+			l.fail(pos, "an IPv6 route has no IPv4 gateway (%s)", a)
+		}
+		l.encapFits(&hops[i])
+	}
+	switch {
+	case r.From.IsValid() && r.From.Bits() > 0 && r.Family == 4:
+		l.fail(pos, "from is for IPv6 routes")
+	case len(r.Hops) > 0 && (r.Next.Via.IsValid() || r.Next.Dev != ""):
+		l.fail(pos, "a route has one gateway or nexthops, not both")
+	case r.VRF != "" && r.Table != 0:
+		l.fail(pos, "a route has a table or a vrf, not both")
+	case tos && r.Family == 6 && r.TOS != 0:
+		l.note(pos, ClassNone, "no-effect", "the kernel does not know tos in IPv6 routes")
+	}
+	if r.Family == 4 {
+		for name, set := range map[string]bool{"expires": r.Expires != 0, "pref": r.Pref != 0} {
+			if set {
+				l.fail(pos, "%s is for IPv6 routes", name)
+			}
+		}
+	}
+	for _, dev := range r.Devices() {
+		l.d.interfaceExists(dev, pos, "interface of route "+r.To.String())
+	}
+}
+
+// hopOption reads what both a route and a nexthop may have.
+func (l *objectLine) hopOption(r *route.Route, h *route.Hop, w Word) bool {
+	switch w.Text {
+	case "via", "gw":
+		want := uint8(0)
+		switch l.peek() {
+		case "inet":
+			want = 4
+			l.next()
+		case "inet6":
+			want = 6
+			l.next()
+		}
+		h.Via = l.addr(w)
+		if !l.bad && want != 0 && want != uint8(familyOf(h.Via)) {
+			l.fail(w.Pos, "via: %s is not of family inet%s", h.Via, map[uint8]string{4: "", 6: "6"}[want])
+		}
+	case "dev", "oif":
+		h.Dev = l.device(w)
+	case "onlink":
+		h.OnLink = true
+	case "realms":
+		h.Realms = l.realms(w)
+	case "encap":
+		l.encap(h, w)
+	case "as":
+		if l.peek() == "to" {
+			l.next()
+		}
+		h.NewDst = l.labels(w)
+	default:
+		return false
+	}
+	return true
+}
+
+// nexthops reads the members of a multipath route: they come last.
+func (l *objectLine) nexthops(r *route.Route) {
+	var h route.Hop
+	started := false
+	flush := func() {
+		if started {
+			r.Hops = append(r.Hops, h)
+		}
+		h, started = route.Hop{}, false
+	}
+	for l.more() {
+		w := l.next()
+		switch {
+		case w.Text == "nexthop":
+			flush()
+		case w.Text == "weight":
+			h.Weight = l.number(w, 1, 256)
+			started = true
+		case (w.Text == "via" || w.Text == "gw") && h.Via.IsValid():
+			flush() // inline tables of TOML name the keyword once
+			l.hopOption(r, &h, w)
+			started = true
+		case l.hopOption(r, &h, w):
+			started = true
+		case w.Text == "no_track":
+			r.NoTrack = true
+		default:
+			l.fail(w.Pos, "unknown option '%s' of nexthop", clip(w.Text))
+		}
+	}
+	flush()
+	if len(r.Hops) == 0 {
+		l.fail(l.node.Pos, "nexthop without a way")
+	}
+}
+
+// lock reads the word before a metric that has the kernel keep it.
+func (l *objectLine) lock() bool {
+	if l.peek() != "lock" {
+		return false
+	}
+	l.next()
+	return true
+}
+
+func (l *objectLine) metric(r *route.Route, key Word, m metric) {
+	x := route.Metric{ID: m.id, Lock: l.lock()}
+	w := l.value(key)
+	if l.bad {
+		return
+	}
+	v, ok := parseMetric(w.Text, m.unit)
+	if (key.Text == "quickack" || key.Text == "fastopen_no_cookie") && v > 1 {
+		ok = false
+	}
+	if !ok {
+		l.fail(w.Pos, "%s: '%s' is not possible", key.Text, clip(w.Text))
+		return
+	}
+	x.Value = v
+	r.Metrics = append(r.Metrics, x)
+}
+
+// parseMetric reads a number; a time may have the unit s or ms, and is in the
+// kernel's own units without one, as in ip-route(8).
+func parseMetric(s string, unit int) (uint32, bool) {
+	if unit == 0 {
+		v, err := parseInt(s, 0, math.MaxUint32)
+		return uint32(v), err == nil
+	}
+	if v, err := parseInt(s, 0, math.MaxUint32); err == nil {
+		return uint32(v), true
+	}
+	number, ms := strings.CutSuffix(s, "ms")
+	scale := time.Millisecond
+	if !ms {
+		var sec bool
+		if number, sec = strings.CutSuffix(s, "s"); !sec {
+			return 0, false
+		}
+		scale = time.Second
+	}
+	f, err := strconv.ParseFloat(number, 64)
+	if err != nil || !(f >= 0 && f <= 1e6) {
+		return 0, false
+	}
+	return uint32(math.Round(f * float64(scale/time.Millisecond) * float64(unit))), true
+}
+
+func (l *objectLine) features(r *route.Route, key Word) {
+	for first := true; first || l.peek() == "ecn"; first = false {
+		if v := l.value(key); v.Text != "ecn" {
+			l.fail(v.Pos, "features: '%s' is not known", clip(v.Text))
+			return
+		}
+	}
+	r.Metrics = append(r.Metrics, route.Metric{ID: metricFeatures, Value: featureECN})
+}
+
+// pref reads a router preference of RFC 4191.
+func (l *objectLine) pref(r *route.Route, key Word) {
+	v := l.value(key)
+	switch v.Text {
+	case "medium":
+		r.Pref = 1 + 0
+	case "high":
+		r.Pref = 1 + 1
+	case "low":
+		r.Pref = 1 + 3
+	default:
+		l.fail(v.Pos, "pref is low, medium or high, not '%s'", clip(v.Text))
+	}
+}

@@ -1,0 +1,74 @@
+package vrrpd
+
+import (
+	"holdfast/internal/config"
+	"holdfast/vrrp"
+	"holdfast/vrrp/engine"
+)
+
+// kernelState adds what a router installs besides addresses, and what that
+// makes it depend on.
+func kernelState(r *engine.Router, c *config.Config, in *config.VRRPInstance) {
+	r.Routes, r.Rules = in.VirtualRoutes, in.VirtualRules
+	for _, name := range in.ImpliedInterfaces() {
+		r.Tracks = append(r.Tracks, vrrp.Track{Key: "interface " + name, Pending: true})
+	}
+	for _, g := range c.TrackGroups {
+		for _, m := range g.Members {
+			if m == in.Name && groupUsed(c, g.Name) {
+				r.Tracks = append(r.Tracks, vrrp.Track{Key: "static " + g.Name, Pending: true})
+			}
+		}
+	}
+}
+
+func vip(v config.VIP, in *config.VRRPInstance, excluded bool) engine.VIP {
+	out := address(v)
+	out.Excluded = excluded
+	out.Drop = in != nil && !in.Accept
+	return out
+}
+
+func address(v config.VIP) engine.VIP {
+	return engine.VIP{
+		Prefix: v.Prefix, Dev: v.Dev, Label: v.Label, Scope: v.Scope, Broadcast: v.Broadcast, NoTrack: v.NoTrack,
+		Peer: v.Peer, Flags: v.Flags, DAD: v.DAD, Preferred: v.Preferred, PreferredSet: v.PreferredSet,
+	}
+}
+
+// statics are the static addresses, routes and rules by track_group.
+func statics(c *config.Config) []engine.Static {
+	var out []engine.Static
+	of := func(group string) *engine.Static {
+		for i := range out {
+			if out[i].Name == group {
+				return &out[i]
+			}
+		}
+		out = append(out, engine.Static{Name: group})
+		return &out[len(out)-1]
+	}
+	for _, v := range c.StaticAddresses {
+		s := of(v.Group)
+		s.VIPs = append(s.VIPs, address(v))
+	}
+	for _, r := range c.StaticRoutes {
+		s := of(r.Group)
+		s.Routes = append(s.Routes, r)
+	}
+	for _, r := range c.StaticRules {
+		s := of(r.Group)
+		s.Rules = append(s.Rules, r)
+	}
+	return out
+}
+
+// groupUsed says whether anything static is in a track_group.
+func groupUsed(c *config.Config, name string) bool {
+	for _, s := range statics(c) {
+		if s.Name == name {
+			return true
+		}
+	}
+	return false
+}
