@@ -29,6 +29,7 @@ var packages = map[string]string{
 	"perl":            "perl-base",
 	"ping":            "iputils-ping",
 	"unshare":         "util-linux",
+	"vtysh":           "frr",
 }
 
 // All are all programs that the tests, the demo and the benchmark use.

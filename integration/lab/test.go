@@ -3,6 +3,7 @@ package lab
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
@@ -61,4 +62,15 @@ func tail(s string, n int) string {
 		return s
 	}
 	return "…" + s[len(s)-n:]
+}
+
+// RequireFRR is Require for FRR's daemons, which are not in the PATH.
+func RequireFRR(t testing.TB) {
+	t.Helper()
+	Require(t, "vtysh")
+	for _, p := range []string{"zebra", "vrrpd"} {
+		if _, err := os.Stat(filepath.Join(frrDaemons, p)); err != nil {
+			Missing(t, "FRR's "+p+" is not installed (make deps)")
+		}
+	}
 }
