@@ -63,8 +63,13 @@ type GARP struct {
 // it a cause of FAULT while down (while up, with Reverse).
 type Track struct {
 	Key     string // unique within the router, for example "script chk_nginx", "interface eth1"
-	Weight  int    // -253..253
+	Weight  int    // -254..254
 	Reverse bool
+	// Scaled is a track whose result is a number that Weight multiplies
+	// (track_file), see Event.Value. With weight 0 another number than 0 is a
+	// cause of FAULT (with Reverse 0 is), with other weights a product of -254
+	// or less is; a product above 253 counts as 253.
+	Scaled bool
 	// Pending is set while no result is known: an unweighted track then
 	// holds the router in a hidden fault (no event is reported for it).
 	Pending bool

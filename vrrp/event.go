@@ -31,7 +31,8 @@ const (
 	EventAdvert
 	// EventLink: the router's own interface is Up or not (missing counts as not).
 	EventLink
-	// EventTrack: the tracked thing Key is Up or not.
+	// EventTrack: the tracked thing Key is Up or not, or, for a scaled track,
+	// has the number Value.
 	EventTrack
 	// EventApplied: generation Gen of the wanted addresses is in the kernel
 	// (Up false: some could not be set; the announcements go out all the same
@@ -63,6 +64,7 @@ type Event struct {
 	Local  netip.Addr // our own address on that interface, for the tie-break
 	Key    string     // EventTrack
 	Up     bool       // EventLink, EventTrack, EventApplied
+	Value  int        // EventTrack of a scaled track; what is outside ±MaxTrackValue counts as that
 	Gen    uint64     // EventApplied
 }
 

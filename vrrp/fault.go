@@ -34,13 +34,13 @@ func (r *Router) link(now time.Time, up bool, out []Action) []Action {
 
 // result takes the result of a tracked thing; one that the router does not
 // track is ignored.
-func (r *Router) result(now time.Time, key string, up bool, out []Action) []Action {
-	i := findTrack(r.tracks, key)
+func (r *Router) result(now time.Time, ev *Event, out []Action) []Action {
+	i := findTrack(r.tracks, ev.Key)
 	if i < 0 {
 		return out
 	}
 	t := &r.tracks[i]
-	t.Up, t.Pending, t.assumed = up, false, false
+	t.Up, t.value, t.Pending, t.assumed = ev.Up, min(max(ev.Value, -MaxTrackValue), MaxTrackValue), false, false
 	out = r.reprioritise(out)
 	return r.settle(now, ReasonTrack, out)
 }

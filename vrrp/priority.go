@@ -9,24 +9,63 @@ const ownerPriority = 255
 // track is a tracked thing with its result.
 type track struct {
 	Track
+	value int  // of a scaled track
+	owner bool // of an address owner, which nothing weighted moves
 	// assumed: no result yet, but taken as up because the router was running
 	// when the track came (reload, resume).
 	assumed bool
 }
 
-func (t *track) up() bool { return t.Up || t.Pending && t.assumed }
+// The limits of what a scaled track counts.
+const (
+	// MaxTrackValue bounds the number of a scaled track on both sides.
+	MaxTrackValue = 1 << 31
+	maxProduct    = 253
+	faultProduct  = -254
+)
+
+// product is what a scaled track counts, faultProduct at least.
+func (t *track) product() int {
+	p := t.value * t.Weight
+	if t.Reverse {
+		p = -p
+	}
+	return min(max(p, faultProduct), maxProduct)
+}
+
+func (t *track) up() bool {
+	if t.Scaled && !t.Pending {
+		return !t.fault()
+	}
+	return t.Up || t.Pending && t.assumed
+}
 
 // known tells whether there is a result to go by.
 func (t *track) known() bool { return !t.Pending || t.assumed }
 
 // fault: an unweighted track that is down, or with Reverse up.
 func (t *track) fault() bool {
+	if t.Scaled {
+		switch {
+		case t.Pending, t.owner && t.Weight != 0: // nothing is known, or counts, against it
+			return false
+		case t.Weight == 0:
+			return t.value != 0 != t.Reverse
+		}
+		return t.product() == faultProduct
+	}
 	return t.Weight == 0 && t.known() && t.up() == t.Reverse
 }
 
 // contribution to the priority: a positive weight is added while up, a
 // negative one while down; Reverse flips the sign.
 func (t *track) contribution() int {
+	if t.Scaled {
+		if t.Pending || t.fault() {
+			return 0
+		}
+		return t.product()
+	}
 	if !t.known() || t.Weight > 0 != t.up() {
 		return 0
 	}
@@ -81,9 +120,9 @@ func (r *Router) mergeTracks() {
 	old := r.tracks
 	list := make([]track, 0, len(r.cfg.Tracks)+len(r.groupTracks))
 	add := func(t Track) {
-		n := track{Track: t}
+		n := track{Track: t, owner: r.cfg.Priority == ownerPriority}
 		if i := findTrack(old, t.Key); i >= 0 {
-			n.Up, n.Pending, n.assumed = old[i].Up, old[i].Pending, old[i].assumed
+			n.Up, n.value, n.Pending, n.assumed = old[i].Up, old[i].value, old[i].Pending, old[i].assumed
 		} else {
 			n.assumed = t.Pending && (r.state == Master || r.state == Backup)
 		}

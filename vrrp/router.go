@@ -127,7 +127,7 @@ func (r *Router) Step(now time.Time, ev *Event, out []Action) []Action {
 	case EventLink:
 		return r.link(now, ev.Up, out)
 	case EventTrack:
-		return r.result(now, ev.Key, ev.Up, out)
+		return r.result(now, ev, out)
 	case EventApplied:
 		return r.wasApplied(now, ev.Gen, out)
 	case EventAddressLost:

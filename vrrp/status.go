@@ -30,6 +30,8 @@ type Contribution struct {
 	Up      bool
 	Pending bool // no result yet
 	Fault   bool // holds the router in FAULT
+	Scaled  bool // Content is what Weight multiplies
+	Content int
 }
 
 // Status is a copy of everything worth showing of one router.
@@ -99,7 +101,10 @@ func (r *Router) Status() Status {
 	}
 	for i := range r.tracks {
 		t := &r.tracks[i]
-		c := Contribution{Key: t.Key, Weight: t.Weight, Reverse: t.Reverse, Up: t.up(), Pending: t.Pending, Fault: t.fault()}
+		c := Contribution{
+			Key: t.Key, Weight: t.Weight, Reverse: t.Reverse, Up: t.up(), Pending: t.Pending, Fault: t.fault(),
+			Scaled: t.Scaled, Content: t.value,
+		}
 		if r.cfg.Priority != ownerPriority {
 			c.Value = t.contribution()
 		}

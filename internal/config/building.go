@@ -10,6 +10,9 @@ import (
 type building struct {
 	global    globals
 	scripts   map[string]*VRRPScript
+	files     map[string]*TrackFile
+	processes map[string]*TrackProcess
+	bfds      map[string]*BFDInstance
 	instances []*instance
 	byName    map[string]*instance
 	groups    []*group
@@ -47,6 +50,9 @@ const unset = -1
 func newBuilding(d *decoder) *building {
 	b := &building{
 		scripts:   map[string]*VRRPScript{},
+		files:     map[string]*TrackFile{},
+		processes: map[string]*TrackProcess{},
+		bfds:      map[string]*BFDInstance{},
 		byName:    map[string]*instance{},
 		groupName: map[string]bool{},
 		devices:   map[string]string{},
@@ -99,6 +105,7 @@ type instance struct {
 	ownerIgnore  *bool
 	higherPrio   *bool
 	priorityNote *bool
+	polled       bool // linkbeat_use_polling
 	unicast      bool
 	unicastPos   Pos
 	faultNoPeer  bool

@@ -78,7 +78,7 @@ func Decode(root *Node, opts Options) (*Config, []Diagnostic) {
 // tomlOrder puts what others refer to first: in TOML the order of the tables
 // has no meaning.
 func tomlOrder(nodes []*Node) []*Node {
-	rank := map[string]int{"global_defs": 0, "vrrp_script": 1}
+	rank := map[string]int{"global_defs": 0, "vrrp_script": 1, "track_file": 1, "vrrp_track_process": 1, "bfd_instance": 1}
 	out := slices.Clone(nodes)
 	slices.SortStableFunc(out, func(a, b *Node) int {
 		ra, ok := rank[a.Keyword()]

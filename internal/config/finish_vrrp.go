@@ -60,6 +60,7 @@ func (d *decoder) finishInstance(i *instance) {
 	d.authentication(i)
 	d.inherit(i)
 	d.policies(i)
+	d.instanceLinks(i)
 	if i.StrictMode {
 		d.strictMode(i)
 	}
@@ -312,6 +313,7 @@ func (d *decoder) groupTracking(g *group, i *instance) {
 	if g.TrackingWeight {
 		return
 	}
+	d.memberTracking(i)
 	for k := range i.TrackInterfaces {
 		if t := &i.TrackInterfaces[k]; t.Weight != 0 {
 			d.about(i, Warning, ClassGeneral, "group-weight", "track_interface %s: a member of a sync group has no weights: down means FAULT", t.Name)

@@ -258,7 +258,7 @@ func instanceSyncDaemon(d *decoder, i *instance, n *Node) {
 
 // trackInterface reads one line of track_interface.
 func (d *decoder) trackInterface(to *[]Track, n *Node) {
-	t, ok := d.track(n, 0, false)
+	t, ok := d.track(n, 0, false, 253)
 	if !ok {
 		return
 	}
@@ -282,7 +282,7 @@ func (d *decoder) trackScript(to *[]Track, owner string, n *Node) {
 			d.didYouMean(name, func() []string { return slices.Sorted(maps.Keys(d.state.scripts)) }))
 		return
 	}
-	t, ok := d.track(n, s.Weight, s.Reverse)
+	t, ok := d.track(n, s.Weight, s.Reverse, 253)
 	if !ok {
 		return
 	}
@@ -296,8 +296,8 @@ func (d *decoder) trackScript(to *[]Track, owner string, n *Node) {
 }
 
 // track reads "NAME [weight N [reverse|noreverse]]"; weight and reverse are
-// what holds when the line does not say.
-func (d *decoder) track(n *Node, weight int, reverse bool) (Track, bool) {
+// what holds when the line does not say, limit the largest weight.
+func (d *decoder) track(n *Node, weight int, reverse bool, limit int) (Track, bool) {
 	t := Track{Name: n.Words[0].Text, Weight: weight, Reverse: reverse}
 	for k := 1; k < len(n.Words); k++ {
 		w := n.Words[k]
@@ -307,7 +307,7 @@ func (d *decoder) track(n *Node, weight int, reverse bool) (Track, bool) {
 				d.report(w.Pos, Warning, ClassGeneral, "bad-value", d.kw.Name+" "+t.Name+": no value for weight, ignored")
 				return t, true
 			}
-			v, err := parseInt(n.Words[k].Text, -253, 253)
+			v, err := parseInt(n.Words[k].Text, -limit, limit)
 			if err != nil {
 				if big, err2 := parseInt(n.Words[k].Text, -254, 254); err2 == nil {
 					v, err = max(-253, min(253, big)), nil

@@ -19,6 +19,10 @@ type Config struct {
 
 	Global         GlobalDefs
 	Scripts        []VRRPScript
+	TrackFiles     []TrackFile
+	TrackProcesses []TrackProcess
+	BFDInstances   []BFDInstance
+	Links          Links
 	SyncGroups     []SyncGroup
 	TrackGroups    []TrackGroup
 	Instances      []VRRPInstance
@@ -205,6 +209,9 @@ type SyncGroup struct {
 	Members         []string // names of vrrp_instances
 	TrackScripts    []Track
 	TrackInterfaces []Track
+	TrackFiles      []Track
+	TrackProcesses  []Track
+	TrackBFDs       []Track
 	TrackingWeight  bool // sync_group_tracking_weight
 	Notify          NotifySet
 	SMTPAlert       bool // smtp_alert, as inherited
@@ -252,6 +259,9 @@ type VRRPInstance struct {
 
 	TrackInterfaces  []Track
 	TrackScripts     []Track
+	TrackFiles       []Track
+	TrackProcesses   []Track
+	TrackBFDs        []Track
 	DontTrackPrimary bool
 
 	Accept               bool // false: no_accept or strict

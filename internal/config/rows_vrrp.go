@@ -106,6 +106,7 @@ func groupRows() []Keyword {
 			d.report(n.Pos, Warning, ClassDeprecated, "deprecated", "global_tracking has no effect: use track_interface or track_script of the group")
 		}}, "off", "no effect; replaced by the trackers of the group"),
 	}
+	rows = append(rows, trackRows(func(g *group) *trackLists { return &trackLists{g.Name, &g.TrackFiles, &g.TrackProcesses, &g.TrackBFDs} })...)
 	return append(rows, notifyRows(func(t *group) *NotifySet { return &t.Notify })...)
 }
 
@@ -209,6 +210,9 @@ func instanceRows() []Keyword {
 		}), "", "run when a master hears an advert of lower priority"),
 	}
 	rows = append(rows, objectRows()...)
+	rows = append(rows, trackRows(func(i *instance) *trackLists {
+		return &trackLists{i.Name, &i.TrackFiles, &i.TrackProcesses, &i.TrackBFDs}
+	})...)
 	rows = append(rows, notifyRows(func(t *instance) *NotifySet { return &t.Notify })...)
 	rows = append(rows, vmacInstanceRows()...)
 	rows = append(rows, ipv6InstanceRows()...)

@@ -45,6 +45,7 @@ const (
 	KindInt          // decimal whole number
 	KindSeconds      // whole seconds
 	KindTimer        // seconds with up to six decimals
+	KindMillis       // milliseconds, decimal
 	KindBool         // true on yes false off no, lower case
 	KindFlag         // a bare word: present or not
 	KindAddr         // IPv4 or IPv6 address

@@ -19,6 +19,7 @@ func schemaTables() [][]Keyword {
 	out = append(out, table("global_defs", vmacGlobalRows()...))
 	out = append(out, table("global_defs", ipv6GlobalRows()...))
 	out = append(out, vrrpTables()...)
+	out = append(out, trackTables()...)
 	out = append(out, lvsTables()...)
 	return append(out, listed())
 }

@@ -31,7 +31,8 @@ type Router struct {
 	Rules    []route.Rule
 	// TrackInterfaces are keyed "interface NAME" in vrrp.Config.Tracks; the
 	// engine feeds those tracks itself from the link watcher.
-	// TrackScripts ("script NAME") are fed by Engine.Track.
+	// All others ("script NAME", "process NAME", "bfd NAME") are fed by
+	// Engine.Track, scaled ones ("file NAME") by Engine.TrackValue.
 
 	// TableGate makes a takeover wait for TableReady, 100 ms at most, between
 	// the advert and the addresses (lvs_follow_vrrp).

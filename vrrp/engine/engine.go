@@ -68,7 +68,7 @@ type Engine struct {
 	groups  []Group
 	statics []*static
 	virtual map[netip.Addr]bool // addresses of all routers
-	results map[string]bool     // last result of every tracked script
+	results map[string]result   // last one of everything tracked but interfaces
 	ifaces  map[string]*link.Interface
 	byIndex map[int]*link.Interface
 	ports   map[link.Port]*port
@@ -124,7 +124,7 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 		dir:     vrrp.NewDirector(),
 		byName:  map[string]*router{},
 		virtual: map[netip.Addr]bool{},
-		results: map[string]bool{},
+		results: map[string]result{},
 		ports:   map[link.Port]*port{},
 		ended:   make(chan struct{}),
 	}

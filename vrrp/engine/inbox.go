@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,7 +32,13 @@ type note struct {
 
 type trackNote struct {
 	key string
-	up  bool
+	result
+}
+
+// result is the last one of a tracked thing; of a scaled one the value counts.
+type result struct {
+	up    bool
+	value int
 }
 
 type reloadNote struct {
@@ -56,9 +63,33 @@ func (e *Engine) Applied(list ...link.Applied) {
 	e.put(notes...)
 }
 
-// Track tells that the tracked thing key ("script NAME") is up or not, to
-// every router and group that tracks it. Any goroutine.
-func (e *Engine) Track(key string, up bool) { e.put(note{track: &trackNote{key, up}}) }
+// Track tells that the tracked thing key ("script NAME", "process NAME", "bfd
+// NAME") is up or not, to every router and group that tracks it. What is told
+// before Run counts from the start. Any goroutine.
+func (e *Engine) Track(key string, up bool) {
+	e.put(note{track: &trackNote{key, result{up: up}}})
+}
+
+// TrackValue is Track for a thing that has a number ("file NAME"), which the
+// weight of the track multiplies. Any goroutine.
+func (e *Engine) TrackValue(key string, value int) {
+	e.put(note{track: &trackNote{key, result{value: value}}})
+}
+
+// known takes the results that were told before the engine ran, so that every
+// router starts in the state it will keep.
+func (e *Engine) known(now time.Time) {
+	e.inbox.mu.Lock()
+	defer e.inbox.mu.Unlock()
+	e.inbox.notes = slices.DeleteFunc(e.inbox.notes, func(n note) bool {
+		if n.track == nil {
+			return false
+		}
+		e.results[n.track.key] = n.track.result
+		e.trackAll(now, n.track.key, n.track.result)
+		return true
+	})
+}
 
 // ObjectLost tells that a route or a rule of an owner of the applier was removed
 // by somebody else. Any goroutine.
@@ -136,8 +167,8 @@ func (e *Engine) take(now time.Time, n *note) {
 		n.reload.done <- e.reload(now, n.reload.cfg)
 	case e.stopping:
 	case n.track != nil:
-		e.results[n.track.key] = n.track.up
-		e.trackAll(now, n.track.key, n.track.up)
+		e.results[n.track.key] = n.track.result
+		e.trackAll(now, n.track.key, n.track.result)
 	case n.ready != "":
 		if r := e.byName[n.ready]; r != nil && !r.gate.IsZero() {
 			e.openGate(r)
@@ -155,14 +186,14 @@ func (e *Engine) take(now time.Time, n *note) {
 }
 
 // trackAll tells a result to everyone who depends on it.
-func (e *Engine) trackAll(now time.Time, key string, up bool) {
+func (e *Engine) trackAll(now time.Time, key string, res result) {
 	for _, r := range e.routers {
 		if r == nil {
 			continue
 		}
 		for _, k := range e.tracking(r) {
 			if k == key {
-				e.step(now, r, &vrrp.Event{Kind: vrrp.EventTrack, Key: key, Up: up})
+				e.step(now, r, &vrrp.Event{Kind: vrrp.EventTrack, Key: key, Up: res.up, Value: res.value})
 			}
 		}
 	}

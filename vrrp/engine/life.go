@@ -18,6 +18,7 @@ func (e *Engine) start() error {
 	}
 	e.setInterfaces(list)
 	e.choose(now)
+	e.known(now)
 	var remove link.Wanted
 	remove.Add(e.deps.LeftOvers)
 	keep := e.staticsWanted()

@@ -29,7 +29,7 @@ func (e *Engine) links(now time.Time, u *link.Update) {
 	changed := changedInterfaces(old, e.ifaces)
 	for _, name := range changed {
 		i := e.ifaces[name]
-		e.trackAll(now, ifaceTrack+name, i != nil && i.Up)
+		e.trackAll(now, ifaceTrack+name, result{up: i != nil && i.Up})
 	}
 	e.dispatch(now)
 	e.reopen(now)

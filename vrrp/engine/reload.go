@@ -70,7 +70,7 @@ func (e *Engine) reload(now time.Time, cfg Config) error {
 			tracked[k] = true
 		}
 	}
-	maps.DeleteFunc(e.results, func(k string, _ bool) bool { return !tracked[k] })
+	maps.DeleteFunc(e.results, func(k string, _ result) bool { return !tracked[k] })
 	e.dispatch(now)
 	e.tune()
 	e.askDevices()

@@ -216,13 +216,13 @@ func (e *Engine) tracking(r *router) []string {
 // feed tells a router every result that is known already.
 func (e *Engine) feed(now time.Time, r *router) {
 	for _, k := range e.tracking(r) {
-		up, known := e.results[k]
+		res, known := e.results[k]
 		if name, ok := strings.CutPrefix(k, ifaceTrack); ok {
 			i := e.ifaces[name]
-			up, known = i != nil && i.Up, true
+			res, known = result{up: i != nil && i.Up}, true
 		}
 		if known {
-			e.step(now, r, &vrrp.Event{Kind: vrrp.EventTrack, Key: k, Up: up})
+			e.step(now, r, &vrrp.Event{Kind: vrrp.EventTrack, Key: k, Up: res.up, Value: res.value})
 		}
 	}
 }

@@ -124,8 +124,8 @@ func (e *Engine) appliedStatic(now time.Time, a *link.Applied) {
 		return
 	}
 	key := staticTrack + s.cfg.Name
-	e.results[key] = s.up
-	e.trackAll(now, key, s.up)
+	e.results[key] = result{up: s.up}
+	e.trackAll(now, key, e.results[key])
 	e.dispatch(now)
 }
 

@@ -36,6 +36,23 @@ var samples = map[string]string{
 	"group":                          `["VI_2", "VI_3"]`,
 	"track_interface":                `["eth1", "eth2 weight -20", { name = "eth3", weight = 20 }]`,
 	"track_script":                   `["chk_web", { name = "chk_smtp", weight = -20 }]`,
+	"vrrp_instance/track_file":       `["load", { name = "load2", weight = -2 }]`,
+	"vrrp_instance/track_process":    `["nginx", "nginx2 weight -20"]`,
+	"vrrp_instance/track_bfd":        `["uplink"]`,
+	"vrrp_sync_group/track_file":     `["load"]`,
+	"vrrp_sync_group/track_process":  `["nginx"]`,
+	"vrrp_sync_group/track_bfd":      `["uplink"]`,
+	"track_file":                     "load",
+	"file":                           `"/run/load-of-this-machine"`,
+	"init_file":                      `{ value = 0, overwrite = true }`,
+	"vrrp_track_process":             "nginx",
+	"process":                        `["nginx"]`,
+	"param_match":                    `"partial"`,
+	"bfd_instance":                   "uplink",
+	"neighbor_ip":                    `"192.0.2.254"`,
+	"source_ip":                      `"192.0.2.2"`,
+	"linkbeat_interfaces":            `["eth1", "eth2 ETHTOOL"]`,
+	"interface_up_down_delays":       `["eth0 1 2", { name = "eth1", down = 0.5 }]`,
 	"state":                          `"BACKUP"`,
 	"interface":                      `"eth0"`,
 	"virtual_router_id":              "51",
@@ -110,7 +127,7 @@ var samples = map[string]string{
 // needed names the keys without which the reference would not be a valid
 // file; all others are shown as comments.
 var needed = []string{
-	"vrrp_script/script", "vrrp_sync_group/group", "track_group/group",
+	"vrrp_script/script", "vrrp_sync_group/group", "track_group/group", "track_file/file", "vrrp_track_process/process", "bfd_instance/neighbor_ip",
 	"vrrp_instance/interface", "vrrp_instance/virtual_router_id", "vrrp_instance/virtual_ipaddress",
 	"virtual_server/ip", "virtual_server/port", "virtual_server/lb_algo", "virtual_server/lb_kind", "virtual_server/protocol",
 	"virtual_server/real_server/ip", "virtual_server/real_server/port",
@@ -132,12 +149,12 @@ func WriteReference(w io.Writer) error {
 # that there are the examples.
 `)
 	for _, k := range config.Keywords("") { // keys of the top level come before any table
-		if k.Status == config.Active && k.Shape == config.ShapeLines {
-			writeKey(&b, k.Block, k.Name, k.Doc, k.Default, sample(k.Block, k.Name, config.Arg{}))
+		if k.Status == config.Active && k.Shape != config.ShapeBlock {
+			writeKey(&b, k.Block, k.Name, k.Doc, k.Default, sample(k.Block, k.Name, firstArg(k)))
 		}
 	}
 	for _, k := range config.Keywords("") {
-		if k.Status == config.Active && k.Shape != config.ShapeLines {
+		if k.Status == config.Active && k.Shape == config.ShapeBlock {
 			writeBlock(&b, k, nil)
 		}
 	}
@@ -155,6 +172,12 @@ virtual_ipaddress = ["198.51.100.12/24"]
 
 [vrrp_script.chk_smtp]
 script = "/usr/bin/pgrep -x master"
+
+[track_file.load2]
+file = "/run/load-of-the-other"
+
+[vrrp_track_process.nginx2]
+process = ["nginx", "-c", "/etc/nginx/other.conf"]
 `)
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -191,18 +214,20 @@ func writeBlock(b *strings.Builder, k *config.Keyword, outer []string) {
 		case row.Shape == config.ShapeBlock:
 			blocks = append(blocks, row)
 		default:
-			var first config.Arg
-			if len(row.Args) > 0 {
-				first = row.Args[0]
-			} else {
-				first.Kind = config.KindFlag
-			}
-			writeKey(b, k.Path(), row.Name, row.Doc, row.Default, sample(k.Path(), row.Name, first))
+			writeKey(b, k.Path(), row.Name, row.Doc, row.Default, sample(k.Path(), row.Name, firstArg(row)))
 		}
 	}
 	for _, row := range blocks {
 		writeBlock(b, row, path)
 	}
+}
+
+// firstArg is what a keyword takes first; one without arguments is a flag.
+func firstArg(k *config.Keyword) config.Arg {
+	if len(k.Args) == 0 {
+		return config.Arg{Kind: config.KindFlag}
+	}
+	return k.Args[0]
 }
 
 func writeKey(b *strings.Builder, block, name, doc, def, value string) {
@@ -238,6 +263,8 @@ func sample(block, name string, a config.Arg) string {
 		return "1"
 	case config.KindSeconds, config.KindTimer:
 		return "5"
+	case config.KindMillis:
+		return "1000"
 	case config.KindBool, config.KindFlag:
 		return "true"
 	case config.KindAddr:

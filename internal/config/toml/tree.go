@@ -285,7 +285,7 @@ func takesArray(args []config.Arg) bool {
 // describe says what an argument takes.
 func describe(a config.Arg) string {
 	switch a.Kind {
-	case config.KindInt, config.KindSeconds, config.KindTimer:
+	case config.KindInt, config.KindSeconds, config.KindTimer, config.KindMillis:
 		return "a number"
 	case config.KindBool, config.KindFlag:
 		return "true or false"

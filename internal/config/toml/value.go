@@ -120,10 +120,10 @@ func quote(text string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(text) + "'"
 }
 
-// seconds turns a duration with a unit ("250ms", "1m30s") into seconds where
-// the argument is a time; any other text stays as it is.
+// seconds turns a duration with a unit ("250ms", "1m30s") into the seconds or
+// milliseconds that the argument is a number of; any other text stays as it is.
 func (r *reader) seconds(a config.Arg, text string, at *place) string {
-	if a.Kind != config.KindTimer && a.Kind != config.KindSeconds {
+	if a.Kind != config.KindTimer && a.Kind != config.KindSeconds && a.Kind != config.KindMillis {
 		return text
 	}
 	d, err := time.ParseDuration(text)
@@ -136,6 +136,9 @@ func (r *reader) seconds(a config.Arg, text string, at *place) string {
 	sign := ""
 	if d < 0 {
 		sign, d = "-", -d
+	}
+	if a.Kind == config.KindMillis {
+		d *= 1000
 	}
 	out := sign + strconv.FormatInt(int64(d/time.Second), 10)
 	if micros := int64(d % time.Second / time.Microsecond); micros != 0 {

@@ -13,6 +13,7 @@ type VRRP struct {
 	Instances []Instance      `json:"instances"`
 	Groups    []Group         `json:"sync_groups,omitempty"`
 	Scripts   []Script        `json:"scripts,omitempty"`
+	Tracked   Tracked         `json:"tracked,omitzero"`
 	Notify    notifier.Status `json:"notify"`
 	Lateness  Lateness        `json:"lateness"`
 	Ports     []Port          `json:"ports"`
@@ -91,6 +92,9 @@ type Contribution struct {
 	// Weight and Reverse are configured; weight 0 decides about FAULT alone.
 	Weight  int  `json:"weight"`
 	Reverse bool `json:"reverse,omitempty"`
+	// Number is what a file holds; Weight multiplies it. Nil: not a file, or
+	// not read yet.
+	Number *int `json:"number,omitempty"`
 }
 
 // Peer is another router heard on the segment.

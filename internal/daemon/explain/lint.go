@@ -34,6 +34,9 @@ func (x *Explanation) lint(v *control.VRRP, in *control.Instance) {
 func (x *Explanation) lintWeights(in *control.Instance) {
 	var weighted []control.Contribution
 	for _, c := range in.Priority.Contributions {
+		if c.Number != nil {
+			continue // its weight multiplies whatever the file says
+		}
 		if c.Weight != 0 {
 			weighted = append(weighted, c)
 		}

@@ -24,6 +24,9 @@ func (x *Explanation) Render(w io.Writer) {
 	sum := int(x.Priority.Base)
 	for _, c := range x.Priority.Contributions {
 		what := c.Track + " (" + c.State + ")"
+		if c.Number != nil {
+			what = fmt.Sprintf("%s (%d)", c.Track, *c.Number)
+		}
 		sum += c.Value
 		switch {
 		case c.Weight == 0:

@@ -26,6 +26,7 @@ func renderVRRP(w io.Writer, v *control.VRRP) {
 		}
 		fmt.Fprintf(w, "vrrp_script %s: %s\n", s.Name, line)
 	}
+	renderTracked(w, &v.Tracked)
 	renderNotify(w, &v.Notify)
 	for _, p := range v.Ports {
 		if p.UnknownVRID+p.Short > 0 {
@@ -138,7 +139,11 @@ func sum(p control.Priority) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d = %d", p.Effective, p.Base)
 	for _, c := range p.Contributions {
-		fmt.Fprintf(&b, ", %s %+d (%s)", c.Track, c.Value, c.State)
+		state := c.State
+		if c.Number != nil {
+			state = fmt.Sprint(*c.Number)
+		}
+		fmt.Fprintf(&b, ", %s %+d (%s)", c.Track, c.Value, state)
 	}
 	return b.String()
 }

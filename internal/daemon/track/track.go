@@ -100,32 +100,6 @@ func New(d Deps) *Tracker {
 	return &Tracker{deps: d, scripts: map[string]*script{}}
 }
 
-// Tracked returns the scripts of a configuration that an instance or a sync
-// group tracks. keepalived runs no others.
-func Tracked(cfg *config.Config) []config.VRRPScript {
-	used := map[string]bool{}
-	for _, i := range cfg.Instances {
-		if i.NotYet != "" {
-			continue // never started, so nobody asks
-		}
-		for _, t := range i.TrackScripts {
-			used[t.Name] = true
-		}
-	}
-	for _, g := range cfg.SyncGroups {
-		for _, t := range g.TrackScripts {
-			used[t.Name] = true
-		}
-	}
-	var out []config.VRRPScript
-	for _, s := range cfg.Scripts {
-		if used[s.Name] {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
 // withDefaults makes the defaults explicit (interval 0 is 1 s in keepalived).
 func withDefaults(c config.VRRPScript) config.VRRPScript {
 	if c.Interval <= 0 {

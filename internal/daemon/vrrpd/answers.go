@@ -96,7 +96,7 @@ func (p *process) takeOver(f *os.File) error {
 	// What has been told so far was under the old names; what the engine
 	// tells from here on is under the new ones.
 	p.tell.post(func() { p.tell.takeOver(boot) })
-	p.setScripts(boot.Config)
+	p.track.set(boot.Config)
 	p.cfg.Store(boot.Config)
 	if err := p.engine.Reload(ctx, next); err != nil {
 		return err
@@ -117,7 +117,7 @@ func (p *process) status(id uint64) {
 	st, err := p.engine.Status(ctx)
 	if err == nil {
 		answer := statusOf(st, p.cfg.Load())
-		answer.Scripts = scriptStatus(p.tracker.Status())
+		p.track.status(&answer)
 		p.deviceFindings(&answer)
 		answer.Notify = p.out.Status()
 		m.Body, err = json.Marshal(answer)

@@ -32,8 +32,7 @@ func engineConfig(c *config.Config) engine.Config {
 		if len(eg.Members) == 0 {
 			continue
 		}
-		eg.Tracks = tracks("script ", g.TrackScripts)
-		eg.Tracks = append(eg.Tracks, tracks("interface ", g.TrackInterfaces)...)
+		eg.Tracks = groupTracks(&g)
 		e.Groups = append(e.Groups, eg)
 	}
 	e.Static = statics(c)
@@ -96,19 +95,10 @@ func router(c *config.Config, in *config.VRRPInstance) engine.Router {
 		r.VIPs = append(r.VIPs, vip(v, in, true))
 	}
 	devices(c, in, &r)
-	r.Tracks = tracks("script ", in.TrackScripts)
-	r.Tracks = append(r.Tracks, tracks("interface ", in.TrackInterfaces)...)
+	r.Tracks = instanceTracks(in)
 	kernelState(&r, c, in)
 	r.TableGate = follows(c) && holdsService(c, r.VIPs)
 	return r
-}
-
-func tracks(prefix string, in []config.Track) []vrrp.Track {
-	out := make([]vrrp.Track, 0, len(in))
-	for _, t := range in {
-		out = append(out, vrrp.Track{Key: prefix + t.Name, Weight: t.Weight, Reverse: t.Reverse, Pending: true})
-	}
-	return out
 }
 
 // follows reports whether the IPVS table follows mastership at all.

@@ -17,7 +17,6 @@ import (
 	"holdfast/internal/daemon/logging"
 	"holdfast/internal/daemon/notifier"
 	"holdfast/internal/daemon/role"
-	"holdfast/internal/daemon/track"
 	"holdfast/internal/proc"
 	"holdfast/vrrp/engine"
 	"holdfast/vrrp/link"
@@ -42,7 +41,7 @@ type process struct {
 	out     *notifier.Notifier
 	tell    *teller
 	engine  *engine.Engine
-	tracker *track.Tracker
+	track   *tracking
 	devices *link.NetlinkDevices
 	stop    context.CancelFunc // begins the orderly stop; at any time, many times
 	ready   atomic.Bool        // the engine ran
@@ -109,13 +108,13 @@ func (p *process) run(ctx context.Context) error {
 	p.tell = newTeller(boot, p.parent, p.peer, &transitions{out: p.out})
 	deps.Observer = p.tell
 	if p.engine, err = engine.New(p.wanted(boot.Config), deps); err == nil {
-		p.tracker = track.New(track.Deps{Changed: p.engine.Track, Log: p.log})
-		p.setScripts(boot.Config)
+		p.track = newTracking(p.engine, p.log, boot.Restarted)
+		p.track.set(boot.Config)
 		go p.fromParent()
 		go p.fromPeer(p.child.Peer)
 		p.sayReady()
 		err = p.engine.Run(ctx)
-		p.tracker.Close()
+		p.track.close()
 	}
 	p.tell.end()
 	p.parent.Post(ipc.Message{Type: ipc.TypeReleased}, nil)
@@ -181,10 +180,4 @@ func (p *process) sayReady() {
 			p.parent.Post(ipc.Message{Type: ipc.TypeReady}, nil)
 		})
 	})
-}
-
-// setScripts runs the scripts that something tracks.
-func (p *process) setScripts(c *config.Config) {
-	user, group := notifier.ScriptUser(c.Global)
-	p.tracker.SetScripts(track.Tracked(c), track.Settings{User: user, Group: group, Secure: c.Global.EnableScriptSecurity})
 }

@@ -7,7 +7,6 @@ import (
 
 	"holdfast/internal/config"
 	"holdfast/internal/daemon/control"
-	"holdfast/internal/daemon/track"
 	"holdfast/vrrp"
 	"holdfast/vrrp/engine"
 )
@@ -98,10 +97,14 @@ func instanceOf(r *engine.RouterStatus, now time.Time) control.Instance {
 		in.Peers = append(in.Peers, peerOf(r, p))
 	}
 	for _, c := range r.Contributions {
-		in.Priority.Contributions = append(in.Priority.Contributions, control.Contribution{
+		cc := control.Contribution{
 			Track: c.Key, Value: c.Value, State: upDown(c.Up, c.Pending),
 			Weight: c.Weight, Reverse: c.Reverse,
-		})
+		}
+		if c.Scaled && !c.Pending {
+			cc.Number = &c.Content
+		}
+		in.Priority.Contributions = append(in.Priority.Contributions, cc)
 	}
 	in.SecondMaster, in.SecondMasters = rivalOf(r, now), r.SecondMaster
 	for _, v := range r.VIPs {
@@ -143,15 +146,4 @@ func upDown(up, pending bool) string {
 		return "up"
 	}
 	return "down"
-}
-
-func scriptStatus(list []track.Status) []control.Script {
-	out := make([]control.Script, 0, len(list))
-	for _, s := range list {
-		out = append(out, control.Script{
-			Name: s.Name, State: upDown(s.Up, !s.Known), Last: s.Text, LastAt: s.Last.Round(0),
-			Runs: s.Runs, Failed: s.Failed, TimedOut: s.Timeout, Skipped: s.Skipped,
-		})
-	}
-	return out
 }

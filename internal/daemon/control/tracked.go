@@ -1,0 +1,49 @@
+package control
+
+import "time"
+
+// Tracked is what is tracked besides scripts and interfaces.
+type Tracked struct {
+	Files     []File           `json:"track_file,omitempty"`
+	Processes []TrackedProcess `json:"vrrp_track_process,omitempty"`
+	// Blind says why the kernel does not tell when processes start and end;
+	// /proc is then read once a second.
+	Blind string `json:"process_events_error,omitempty"`
+	BFD   []BFD  `json:"bfd_instance,omitempty"`
+}
+
+// File is one track_file.
+type File struct {
+	Name    string    `json:"name"`
+	Path    string    `json:"file"`
+	Number  int       `json:"number"`
+	There   bool      `json:"exists"`
+	Error   string    `json:"error,omitempty"` // why the number is 0 although the file exists
+	Changes uint64    `json:"changes"`
+	LastAt  time.Time `json:"last_at,omitzero"`
+}
+
+// TrackedProcess is one vrrp_track_process.
+type TrackedProcess struct {
+	Name      string    `json:"name"`
+	State     string    `json:"state"` // up or down
+	Running   int       `json:"running"`
+	Quorum    int       `json:"quorum"`
+	QuorumMax int       `json:"quorum_max"` // -1: no limit
+	Changes   uint64    `json:"changes"`
+	LastAt    time.Time `json:"last_at,omitzero"`
+}
+
+// BFD is one BFD session.
+type BFD struct {
+	Name     string    `json:"name"`
+	Neighbor string    `json:"neighbor_ip"`
+	State    string    `json:"state"` // as of RFC 5880: AdminDown, Down, Init, Up
+	Remote   string    `json:"remote_state"`
+	Diag     string    `json:"diagnostic,omitempty"`
+	Track    string    `json:"track"` // up or down
+	Sent     uint64    `json:"sent"`
+	Received uint64    `json:"received"`
+	Dropped  uint64    `json:"dropped"`
+	LastAt   time.Time `json:"last_at,omitzero"`
+}

@@ -1,0 +1,30 @@
+package vrrpd
+
+import (
+	"holdfast/internal/config"
+	"holdfast/internal/daemon/track"
+	"holdfast/vrrp"
+)
+
+func instanceTracks(in *config.VRRPInstance) []vrrp.Track {
+	return tracks(in.TrackScripts, in.TrackInterfaces, in.TrackFiles, in.TrackProcesses, in.TrackBFDs)
+}
+
+func groupTracks(g *config.SyncGroup) []vrrp.Track {
+	return tracks(g.TrackScripts, g.TrackInterfaces, g.TrackFiles, g.TrackProcesses, g.TrackBFDs)
+}
+
+func tracks(scripts, interfaces, files, processes, bfds []config.Track) []vrrp.Track {
+	out := make([]vrrp.Track, 0, len(scripts)+len(interfaces)+len(files)+len(processes)+len(bfds))
+	add := func(list []config.Track, key func(string) string, scaled bool) {
+		for _, t := range list {
+			out = append(out, vrrp.Track{Key: key(t.Name), Weight: t.Weight, Reverse: t.Reverse, Scaled: scaled, Pending: true})
+		}
+	}
+	add(scripts, track.Key, false)
+	add(interfaces, func(name string) string { return "interface " + name }, false)
+	add(files, track.FileKey, true)
+	add(processes, track.ProcessKey, false)
+	add(bfds, track.BFDKey, false)
+	return out
+}
