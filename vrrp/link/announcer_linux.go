@@ -1,8 +1,6 @@
 package link
 
 import (
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -10,20 +8,23 @@ import (
 	"os"
 	"sync"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 const (
 	garpBatch = 64 // frames in one sendmmsg
-	// garpWindow is how often Announce itself sends up to garpBatch frames; a
-	// frame costs some 4 µs, and a takeover of 255 routers is 255 calls.
+	// garpWindow is how often up to garpBatch frames leave: by Announce itself,
+	// on the engine's time (a frame costs some 4 µs, and a takeover of 255
+	// routers is 255 calls), and by the announcer's goroutine, so that 4,000
+	// addresses do not overrun the queues of whoever is to hear them.
 	garpWindow = time.Millisecond
-	garpQueue  = 8192 // frames that may wait: 255 addresses, 5 rounds, 6 times
-	// garpLife is how long a frame may wait. One that is older could announce
-	// what has moved on since.
-	garpLife  = 100 * time.Millisecond
+	garpQueue  = 1 << 16 // addresses that may wait
+	// garpLate is how late the goroutine may wake before it gives the engine
+	// garpGrace to read what came in while the process did not run: the
+	// addresses may be another machine's by now, and Forget is called then.
+	garpLate  = 50 * time.Millisecond
+	garpGrace = 20 * time.Millisecond
 	garpPause = time.Millisecond // after the device's queue was full
 )
 
@@ -31,36 +32,31 @@ const (
 type AnnouncerStats struct {
 	Sent    uint64
 	Queued  uint64 // of these, not sent by Announce itself but later
-	Dropped uint64 // the queue was full
-	Stale   uint64 // waited for longer than 100 ms, or Forget
+	Dropped uint64 // addresses for which the queue had no room
+	Stale   uint64 // called back by Forget or Close
 	Failed  uint64 // refused by the kernel, for example as the interface is gone
 }
 
-// PacketAnnouncer sends gratuitous ARP through one write-only packet socket.
+// PacketAnnouncer sends gratuitous ARP and unsolicited neighbour advertisements
+// through one write-only packet socket.
 type PacketAnnouncer struct {
 	log *slog.Logger
 	fd  int
 
 	mu     sync.Mutex
-	queue  []garpFrame
-	busy   bool // the goroutine is sending a part of the queue
+	queue  announceQueue
+	busy   bool // the goroutine is sending
 	closed bool
 	stats  AnnouncerStats
 	direct garpSender                                                 // of Announce
 	routes map[int]forwarding                                         // by interface, for the router flag
 	window time.Time                                                  // when Announce began to spend its budget
 	spent  int                                                        // frames of it
+	picked []garpFrame                                                // by Announce
 	send   func(s *garpSender, frames []garpFrame) (sent, failed int) // a test may put its own
 
 	more chan struct{} // tells the goroutine that there is work; one is enough
 	done chan struct{}
-}
-
-type garpFrame struct {
-	ifindex int
-	addr    netip.Addr
-	frame   []byte
-	until   time.Time
 }
 
 var _ Announcer = (*PacketAnnouncer)(nil)
@@ -86,132 +82,151 @@ func NewAnnouncer(log *slog.Logger) (*PacketAnnouncer, error) {
 }
 
 // Announce sends up to 64 frames in a millisecond itself and leaves the rest to
-// the announcer's goroutine, which also retries for 100 ms what did not fit
-// into the device's queue. The error tells of addresses that cannot be
-// announced; the others are. Any goroutine may call it.
+// the announcer's goroutine: what is over that, what has to wait for the gap of
+// its Pace, and what does not fit into the device's queue. Of several waiting
+// calls every one has its first round before any has its second; a call for
+// addresses that are waiting already only makes sure that as many rounds follow.
+// The error tells that none of them can be announced. Any goroutine may call it.
 func (a *PacketAnnouncer) Announce(ifindex int, hw net.HardwareAddr, addrs []netip.Addr, rounds int) error {
-	var errs []error
-	round := make([]garpFrame, 0, len(addrs))
+	if len(addrs) == 0 || rounds <= 0 {
+		return nil
+	}
+	if len(hw) != len(etherBroadcast) {
+		return fmt.Errorf("link: announce %v: hardware address %q is not of Ethernet", addrs[0], hw.String())
+	}
+	for _, x := range addrs {
+		if !x.IsValid() {
+			return fmt.Errorf("link: announce on interface %d: no address", ifindex)
+		}
+	}
 	now := time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	until := now.Add(garpLife)
-	for _, addr := range addrs {
-		frame, err := announcement(hw, addr, addr.Is6() && a.forwards(ifindex, now))
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		round = append(round, garpFrame{ifindex: ifindex, addr: addr, frame: frame, until: until})
-	}
-
 	if a.closed {
 		return ErrClosed
 	}
-	for range max(rounds, 0) {
-		fit := min(len(round), garpQueue-len(a.queue))
-		a.queue = append(a.queue, round[:fit]...)
-		a.stats.Dropped += uint64(len(round) - fit)
-	}
+	a.stats.Dropped += uint64(a.queue.add(ifindex, hw, addrs, rounds))
 	if now.Sub(a.window) > garpWindow {
 		a.window, a.spent = now, 0
 	}
-	if n := min(garpBatch-a.spent, len(a.queue)); !a.busy && n > 0 {
-		a.spent += n
-		sent, failed := a.send(&a.direct, a.queue[:n])
+	if room := garpBatch - a.spent; !a.busy && room > 0 {
+		a.picked = a.pick(a.picked[:0], now, room)
+		a.spent += len(a.picked)
+		sent, failed := 0, 0
+		if len(a.picked) > 0 {
+			sent, failed = a.send(&a.direct, a.picked)
+		}
 		a.stats.Sent += uint64(sent)
 		a.stats.Failed += uint64(failed)
-		a.cut(sent + failed)
+		a.queue.putBack(a.picked[sent+failed:])
 	}
-	if len(a.queue) > 0 {
-		select {
-		case a.more <- struct{}{}:
-		default:
-		}
+	if !a.queue.empty() {
+		a.wake()
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
-// Forget drops the frames that still wait for addrs on the interface: after a
+// pick takes frames that may leave now off the queue; a.mu is held.
+func (a *PacketAnnouncer) pick(to []garpFrame, now time.Time, limit int) []garpFrame {
+	to, stale := a.queue.pick(to, now, limit, func(ifindex int) bool { return a.forwards(ifindex, now) })
+	a.stats.Stale += uint64(stale)
+	return to
+}
+
+// Pace sets how announcements on the interfaces are spaced from now on, by
+// interface index; those that are not named have no gaps. Any goroutine may
+// call it.
+func (a *PacketAnnouncer) Pace(paces map[int]Pace) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.queue.pace(paces)
+	if !a.queue.empty() && !a.closed {
+		a.wake()
+	}
+}
+
+// wake tells the goroutine; a.mu is held.
+func (a *PacketAnnouncer) wake() {
+	select {
+	case a.more <- struct{}{}:
+	default:
+	}
+}
+
+// Forget calls back what still waits for addrs on the interface: after a
 // release nothing may announce them any more. The up to 64 frames that are on
 // their way at this moment are not called back. Any goroutine may call it.
 func (a *PacketAnnouncer) Forget(ifindex int, addrs []netip.Addr) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.queue) == 0 {
-		return
-	}
-	gone := make(map[netip.Addr]bool, len(addrs))
-	for _, addr := range addrs {
-		gone[addr] = true
-	}
-	kept := a.queue[:0]
-	for _, f := range a.queue {
-		if f.ifindex == ifindex && gone[f.addr] {
-			a.stats.Stale++
-			continue
-		}
-		kept = append(kept, f)
-	}
-	clear(a.queue[len(kept):])
-	a.queue = kept
+	a.queue.forget(ifindex, addrs)
 }
 
-// cut takes the first n frames off the queue.
-func (a *PacketAnnouncer) cut(n int) {
-	rest := copy(a.queue, a.queue[n:])
-	clear(a.queue[rest:])
-	a.queue = a.queue[:rest]
-}
-
-// flush is the announcer's goroutine: it empties the queue whenever it is told
-// that something waits.
+// flush is the announcer's goroutine: it sends what waits when it may leave.
 func (a *PacketAnnouncer) flush() {
 	defer close(a.done)
 	var s garpSender
 	batch := make([]garpFrame, 0, garpBatch)
-	for range a.more {
-		for {
-			batch = a.take(batch[:0])
-			if len(batch) == 0 {
-				break
-			}
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		var due time.Time // when the next frame may leave; zero: nothing waits
+		batch, due = a.take(batch[:0])
+		switch {
+		case len(batch) > 0:
 			sent, failed := a.send(&s, batch)
 			a.mu.Lock()
 			a.stats.Sent += uint64(sent)
 			a.stats.Queued += uint64(sent)
 			a.stats.Failed += uint64(failed)
 			rest := batch[sent+failed:]
-			if len(rest) > 0 {
-				a.queue = append(append(make([]garpFrame, 0, len(rest)+len(a.queue)), rest...), a.queue...)
-			}
+			a.queue.putBack(rest)
+			a.busy = false
 			a.mu.Unlock()
+			due = time.Now().Add(garpWindow)
 			if len(rest) > 0 {
-				time.Sleep(garpPause)
+				due = due.Add(garpPause)
 			}
+		case due.IsZero():
+			if _, ok := <-a.more; !ok {
+				return
+			}
+			continue
+		case !due.After(time.Now()):
+			continue // what was due has been called back
+		}
+		timer.Reset(time.Until(due))
+		select {
+		case _, ok := <-a.more:
+			if !ok {
+				return
+			}
+			if len(batch) == 0 {
+				continue // something else may leave earlier
+			}
+			time.Sleep(time.Until(due))
+		case <-timer.C:
+		}
+		if time.Since(due) > garpLate {
+			time.Sleep(garpGrace)
 		}
 	}
 }
 
-// take moves up to garpBatch frames that are still true out of the queue.
-func (a *PacketAnnouncer) take(batch []garpFrame) []garpFrame {
+// take moves up to garpBatch frames out of the queue and marks the announcer
+// as busy with them; when there are none, due is when there will be.
+func (a *PacketAnnouncer) take(batch []garpFrame) (_ []garpFrame, due time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	now, n := time.Now(), 0
-	for _, f := range a.queue {
-		if len(batch) == garpBatch {
-			break
-		}
-		n++
-		if now.After(f.until) {
-			a.stats.Stale++
-			continue
-		}
-		batch = append(batch, f)
+	if a.closed {
+		return batch, time.Time{}
 	}
-	a.cut(n)
+	batch = a.pick(batch, time.Now(), garpBatch)
 	a.busy = len(batch) > 0
-	return batch
+	if a.busy {
+		return batch, time.Time{}
+	}
+	return batch, a.queue.due()
 }
 
 // Stats is what the announcer has done so far.
@@ -229,62 +244,9 @@ func (a *PacketAnnouncer) Close() error {
 		return ErrClosed
 	}
 	a.closed = true
-	a.stats.Stale += uint64(len(a.queue))
-	a.queue = nil
+	a.stats.Stale += uint64(a.queue.clear())
 	close(a.more)
 	a.mu.Unlock()
 	<-a.done
 	return os.NewSyscallError("close", unix.Close(a.fd))
-}
-
-// garpSender keeps the headers of one sendmmsg of frames.
-type garpSender struct {
-	hdrs  [garpBatch]unix.Mmsghdr
-	iovs  [garpBatch]unix.Iovec
-	names [garpBatch]unix.RawSockaddrLinklayer
-}
-
-// send sends frames, at most garpBatch, and tells how many of them, counted
-// from the first, went out and how many were refused for good; the rest did
-// not fit into a queue for the moment.
-func (s *garpSender) send(fd int, frames []garpFrame, log *slog.Logger) (sent, failed int) {
-	for i, f := range frames {
-		s.names[i] = unix.RawSockaddrLinklayer{
-			Family:   unix.AF_PACKET,
-			Protocol: htons(binary.BigEndian.Uint16(f.frame[12:])),
-			Ifindex:  int32(f.ifindex),
-			Halen:    6,
-		}
-		copy(s.names[i].Addr[:], f.frame[:6])
-		s.iovs[i].Base = unsafe.SliceData(f.frame)
-		s.iovs[i].SetLen(len(f.frame))
-		h := &s.hdrs[i].Hdr
-		h.Name = (*byte)(unsafe.Pointer(&s.names[i]))
-		h.Namelen = unix.SizeofSockaddrLinklayer
-		h.Iov = &s.iovs[i]
-		h.SetIovlen(1)
-	}
-	for off := 0; off < len(frames); {
-		n, errno := sendmmsg(fd, s.hdrs[off:len(frames)], unix.MSG_DONTWAIT)
-		switch errno {
-		case 0:
-			sent += n
-			off += n
-		case unix.EINTR:
-		case unix.EAGAIN, unix.ENOBUFS:
-			return sent, failed
-		default:
-			if failed == 0 {
-				log.Warn("announcing an address was refused", "address", frames[off].addr, "ifindex", frames[off].ifindex, "error", errno)
-			}
-			failed++
-			off++
-		}
-	}
-	return sent, failed
-}
-
-// htons gives v in network order.
-func htons(v uint16) uint16 {
-	return binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, v))
 }
