@@ -67,7 +67,7 @@ func settingsOf(t testing.TB, names ...string) string {
 	t.Helper()
 	var b strings.Builder
 	for _, n := range names {
-		for _, s := range []string{"arp_ignore", "arp_filter", "rp_filter", "accept_local", "promote_secondaries"} {
+		for _, s := range []string{"arp_ignore", "arp_filter", "arp_announce", "rp_filter", "accept_local", "promote_secondaries"} {
 			fmt.Fprintf(&b, "%s.%s=%s\n", n, s, setting(t, "ipv4/conf/"+n+"/"+s))
 		}
 	}
@@ -101,11 +101,11 @@ func TestDevicesMakeAndRemove(t *testing.T) {
 			t.Errorf("no %q in %s", w, got)
 		}
 	}
-	// The very settings that keepalived 2.2.7 makes.
+	// The very settings that keepalived 2.2.7 makes, and arp_announce.
 	for path, value := range map[string]string{
 		"ipv4/conf/vrrp.51/arp_ignore": "1", "ipv4/conf/vrrp.51/rp_filter": "0", "ipv4/conf/vrrp.51/accept_local": "1",
 		"ipv4/conf/vrrp.51/promote_secondaries": "1", "ipv6/conf/vrrp.51/disable_ipv6": "1", "ipv4/conf/vrrp.51/arp_filter": "0",
-		"ipv4/conf/v0/arp_ignore": "1", "ipv4/conf/v0/arp_filter": "1", "ipv4/conf/v.2/arp_ignore": "1",
+		"ipv4/conf/v0/arp_ignore": "1", "ipv4/conf/v0/arp_filter": "1", "ipv4/conf/v0/arp_announce": "2", "ipv4/conf/vrrp.51/arp_announce": "0", "ipv4/conf/v.2/arp_ignore": "1",
 		"ipv4/conf/all/rp_filter": "0", "ipv4/conf/v0/rp_filter": "1", "ipv4/conf/default/rp_filter": "1", "ipv4/conf/vrrp6.51/arp_ignore": "0",
 	} {
 		if got := setting(t, path); got != value {

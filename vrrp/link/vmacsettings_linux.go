@@ -17,6 +17,11 @@ type wantedSetting struct {
 	why         string
 }
 
+func (w wantedSetting) least() int {
+	n, _ := strconv.Atoi(w.value) // ours are numbers
+	return n
+}
+
 // vmacSettings are those of the IPv4 VMAC itself, as keepalived 2.2.7 sets
 // them. One of IPv6 has none but its addresses' generation mode.
 func vmacSettings(name string) []wantedSetting {
@@ -30,11 +35,15 @@ func vmacSettings(name string) []wantedSetting {
 }
 
 // parentSettings are those of the interface below IPv4 VMACs: it must not
-// answer for their addresses with its own MAC.
+// answer for their addresses with its own MAC. Packets from a virtual address
+// leave by it, so it also asks for the MACs of those they go to; in
+// arp_announce we differ from keepalived, whose questions carry the virtual
+// address with the wrong MAC, which the one asked believes.
 func parentSettings(name string) []wantedSetting {
 	return []wantedSetting{
 		{confPath(4, name, "arp_ignore"), "1", "ARP for the virtual addresses is answered with its own MAC too"},
 		{confPath(4, name, "arp_filter"), "1", "ARP for the virtual addresses is answered with its own MAC too"},
+		{confPath(4, name, "arp_announce"), "2", "its ARP requests tell neighbours that the virtual addresses are at its own MAC"},
 	}
 }
 
@@ -64,7 +73,7 @@ func (s *sysctls) setParent(name string, ifindex int) error {
 	var errs []error
 	for _, w := range parentSettings(name) {
 		// arp_ignore 2 and more is stricter than what is needed.
-		if n, err := s.number(w.path); err == nil && n >= 1 {
+		if n, err := s.number(w.path); err == nil && n >= w.least() {
 			continue
 		}
 		errs = append(errs, s.change(w.path, ifindex, w.value))
@@ -111,7 +120,7 @@ func (s *sysctls) findings(vmac, parent string) []string {
 		}
 	}
 	for _, w := range parentSettings(parent) {
-		if n, err := s.number(w.path); err == nil && n < 1 {
+		if n, err := s.number(w.path); err == nil && n < w.least() {
 			say(w.path, strconv.Itoa(n), w.why)
 		}
 	}
