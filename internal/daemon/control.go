@@ -11,6 +11,7 @@ import (
 
 	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/ipc"
+	"holdfast/internal/daemon/role"
 )
 
 // statusLimit is how long a child may take to say its status.
@@ -54,6 +55,8 @@ func (p *Parent) answer(r control.Request) (any, error) {
 	switch r.Command {
 	case "status":
 		return wait(p, control.AnswerLimit, p.status)
+	case "config":
+		return wait(p, control.AnswerLimit, p.inForce)
 	case "reload":
 		return wait(p, control.ReloadLimit, func(answer func(control.Reload)) {
 			if r.NoWait {
@@ -65,6 +68,15 @@ func (p *Parent) answer(r control.Request) (any, error) {
 		})
 	}
 	return nil, fmt.Errorf("unknown command %q", r.Command)
+}
+
+// inForce answers with the configuration in force.
+func (p *Parent) inForce(answer func(control.InForce)) {
+	c := control.InForce{File: p.opts.ConfigFile, Encoded: p.cfg.encoded[role.LVS], Services: true}
+	if c.Encoded == nil {
+		c.Encoded, c.Services = p.cfg.encoded[role.VRRP], false
+	}
+	answer(c)
 }
 
 // wait runs ask on the parent's loop and waits for the answer that it gives

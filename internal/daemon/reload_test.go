@@ -162,3 +162,25 @@ func TestReloadOnRequest(t *testing.T) {
 		t.Errorf("not waited for: %v %s", err, r.Failure)
 	}
 }
+
+// TestConfigOnRequest asks for the configuration in force, before and after a
+// reload.
+func TestConfigOnRequest(t *testing.T) {
+	d := start(t, "a")
+	d.story(role.LVS, began("a"), "peer")
+	for _, want := range []string{"a", "b"} {
+		var in control.InForce
+		if err := control.Ask(d.opts.Control, control.Request{Command: "config"}, &in); err != nil {
+			t.Fatal(err)
+		}
+		c, err := role.Decode(in.Encoded)
+		if err != nil || c.Global.RouterID != want || !in.Services || in.File != d.opts.ConfigFile {
+			t.Errorf("%+v %v", c, err)
+		}
+		d.set("b", true, true)
+		var r control.Reload
+		if err := control.Ask(d.opts.Control, control.Request{Command: "reload"}, &r); err != nil || r.Failure != "" {
+			t.Fatal(err, r.Failure)
+		}
+	}
+}

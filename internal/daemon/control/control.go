@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Request is one question. Command is "status" or "reload".
+// Request is one question. Command is "status", "reload" or "config".
 type Request struct {
 	Command string `json:"command"`
 	// NoWait makes "reload" answer when the reload has begun.

@@ -69,6 +69,15 @@ func Encode(c *config.Config) (Encoded, error) {
 	return b.Bytes(), nil
 }
 
+// Decode is the inverse of Encode.
+func Decode(e Encoded) (*config.Config, error) {
+	c := &config.Config{}
+	if err := gob.NewDecoder(bytes.NewReader(e)).Decode(c); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	return c, nil
+}
+
 // WriteBoot puts the record, with cfg in the place of its Config, into a
 // memfd; the caller closes it.
 func WriteBoot(b Boot, cfg Encoded) (*os.File, error) {

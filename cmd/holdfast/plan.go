@@ -1,0 +1,146 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/internal/config"
+	"holdfast/internal/config/diff"
+	"holdfast/internal/config/load"
+	"holdfast/internal/daemon/control"
+	"holdfast/internal/daemon/plan"
+	"holdfast/internal/daemon/role"
+)
+
+func newPlan() *cobra.Command {
+	var socket string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "plan [FILE]",
+		Short: "Show what a reload would do to the running daemon",
+		Long: `Show what a reload with FILE would do to the running daemon: virtual routers,
+addresses, services, real servers and checks that are added, removed or changed,
+keyword by keyword, and whether a master would move. Nothing is changed. Without
+FILE: the one that the daemon would read.
+
+Exit code: 0 done, 1 when no daemon answers, 2 when FILE has errors and would be
+refused.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			socket := controlOrDefault(socket)
+			var in control.InForce
+			if err := control.Ask(socket, control.Request{Command: "config"}, &in); err != nil {
+				return err
+			}
+			old, err := role.Decode(in.Encoded)
+			if err != nil {
+				return err
+			}
+			file := in.File
+			if len(args) > 0 {
+				file = args[0]
+			}
+			cur, diags := load.Load(file, load.Options{Interfaces: interfaces, Users: true})
+			if refused := slices.ContainsFunc(diags, config.Diagnostic.RefusesReload); cur == nil || refused {
+				if err := printDiagnostics(cmd, diags, asJSON); err != nil {
+					return err
+				}
+				fmt.Fprintln(cmd.ErrOrStderr(), "plan: a reload would refuse this file, and the running configuration would stay")
+				return exitError{2}
+			}
+			vrrp, err := vrrpStatus(socket)
+			if err != nil {
+				return err
+			}
+			p := plan.Make(old, cur, vrrp, in.Services)
+			if asJSON {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				return enc.Encode(p)
+			}
+			return writePlan(cmd.OutOrStdout(), &p)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&socket, "control", "", "control socket (default $"+controlEnv+" or "+defaultControl+")")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// vrrpStatus is what the vrrp process says; nil when it does not run.
+func vrrpStatus(socket string) (*control.VRRP, error) {
+	var st control.Status
+	if err := control.Ask(socket, control.Request{Command: "status"}, &st); err != nil {
+		return nil, err
+	}
+	if len(st.VRRP) == 0 || string(st.VRRP) == "null" {
+		return nil, nil
+	}
+	v := &control.VRRP{}
+	if err := json.Unmarshal(st.VRRP, v); err != nil {
+		return nil, errors.New("the status of the vrrp process is not understood: is the daemon of another version?")
+	}
+	return v, nil
+}
+
+// writePlan writes a plan for a reader.
+func writePlan(w io.Writer, p *plan.Plan) error {
+	var b strings.Builder
+	writeItems(&b, p.Items, "")
+	if p.Empty() {
+		b.WriteString("a reload changes nothing\n")
+	}
+	var kept []string
+	for _, block := range slices.Sorted(maps.Keys(p.Kept)) {
+		if block != "global_defs" {
+			kept = append(kept, fmt.Sprintf("%d %s", p.Kept[block], block))
+		}
+	}
+	if len(kept) > 0 && !p.Empty() {
+		fmt.Fprintf(&b, "as they are: %s\n", strings.Join(kept, ", "))
+	}
+	if len(p.Routers) > 0 {
+		b.WriteString("\n")
+	}
+	for _, r := range p.Routers {
+		state := ""
+		if r.State != "" {
+			state = " (" + r.State + " here)"
+		}
+		fmt.Fprintf(&b, "%s%s: %s\n", r.Name, state, r.Text)
+	}
+	if !p.Empty() {
+		if p.Moves {
+			b.WriteString("mastership moves\n")
+		} else {
+			b.WriteString("no master moves, as far as this director knows\n")
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func writeItems(b *strings.Builder, items []diff.Item, indent string) {
+	sign := map[diff.Change]string{diff.Added: "+", diff.Removed: "-", diff.Changed: "~"}
+	for _, it := range items {
+		fmt.Fprintf(b, "%s%s %s\n", indent, sign[it.Change], strings.TrimSpace(it.Block+" "+it.Name))
+		for _, f := range it.Fields {
+			fmt.Fprintf(b, "%s    %s: %s -> %s\n", indent, f.Keyword, orNone(f.Old), orNone(f.New))
+		}
+		writeItems(b, it.Items, indent+"    ")
+	}
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "(none)"
+	}
+	return s
+}

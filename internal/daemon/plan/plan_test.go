@@ -1,0 +1,98 @@
+package plan
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"holdfast/internal/config"
+	"holdfast/internal/config/load"
+	"holdfast/internal/daemon/control"
+)
+
+const base = `
+vrrp_instance VI_1 {
+ interface eth0
+ virtual_router_id 51
+ priority 150
+ virtual_ipaddress { 192.0.2.10/24 }
+}
+virtual_server 192.0.2.10 80 {
+ lb_algo rr
+ lb_kind DR
+ protocol TCP
+ real_server 192.0.2.21 80 { TCP_CHECK }
+}
+`
+
+func read(t *testing.T, text string) *config.Config {
+	t.Helper()
+	c, diags := load.Load("k.conf", load.Options{Files: func(string) ([]byte, error) { return []byte(text), nil }})
+	if c == nil {
+		t.Fatal(diags)
+	}
+	return c
+}
+
+func TestMastership(t *testing.T) {
+	peer := netip.MustParseAddr("192.0.2.2")
+	master := &control.Instance{Name: "VI_1", State: "MASTER", Priority: control.Priority{Effective: 150}}
+	heard := &control.Instance{Name: "VI_1", State: "MASTER", Priority: control.Priority{Effective: 150}, Peers: []control.Peer{{Addr: peer, Priority: 100}}}
+	lowered := &control.Instance{Name: "VI_1", State: "MASTER", Priority: control.Priority{Effective: 120}, Peers: []control.Peer{{Addr: peer, Priority: 100}}}
+	backup := &control.Instance{Name: "VI_1", State: "BACKUP", Priority: control.Priority{Effective: 150}, Master: &control.Peer{Addr: peer, Priority: 200}}
+	tests := []struct {
+		name     string
+		is       *control.Instance
+		old, cur string
+		want     string // outcomes
+		moves    bool
+	}{
+		{"nothing", master, "", "", "", false},
+		{"an address", master, "192.0.2.10/24 }", "192.0.2.10/24\n192.0.2.11/24 }", "", false},
+		{"less priority, nobody known", master, "priority 150", "priority 90", "may-lose", false},
+		{"less priority than a peer", heard, "priority 150", "priority 90", "loses", true},
+		{"still more than the peer", heard, "priority 150", "priority 110", "may-lose", false},
+		{"with a tracked thing down", lowered, "priority 150", "priority 120", "loses", true},
+		{"more priority", master, "priority 150", "priority 200", "", false},
+		{"a backup rises", backup, "priority 150", "priority 210", "takes-over", true},
+		{"a backup rises, not enough", backup, "priority 150", "priority 190", "", false},
+		{"a backup that does not preempt", backup, "priority 150", "priority 210\nnopreempt", "", false},
+		{"another version", master, "priority 150", "priority 150\nversion 3", "splits", false},
+		{"another interval", master, "priority 150", "priority 150\nadvert_int 2", "splits", false},
+		{"a password", master, "priority 150", "priority 150\nauthentication { auth_type PASS\nauth_pass x }", "splits", false},
+		{"another VRID", master, "virtual_router_id 51", "virtual_router_id 52", "starts released", true},
+		{"not running", nil, "priority 150", "priority 90", "", false},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			if !strings.Contains(base, tc.old) {
+				t.Fatal("the text to replace is not there")
+			}
+			var st *control.VRRP
+			if tc.is != nil {
+				st = &control.VRRP{Instances: []control.Instance{*tc.is}}
+			}
+			p := Make(read(t, base), read(t, strings.Replace(base, tc.old, tc.cur, 1)), st, true)
+			var got []string
+			for _, r := range p.Routers {
+				got = append(got, r.Outcome)
+			}
+			if strings.Join(got, " ") != tc.want || p.Moves != tc.moves {
+				t.Errorf("%+v, moves %v; want %s, %v", p.Routers, p.Moves, tc.want, tc.moves)
+			}
+		})
+	}
+}
+
+// TestWithoutServices: a daemon without the lvs process knows no services.
+func TestWithoutServices(t *testing.T) {
+	old, cur := read(t, base), read(t, base)
+	old.VirtualServers[0].RealServers = nil
+	if p := Make(old, cur, nil, false); !p.Empty() {
+		t.Error(fmt.Sprint(p.Items))
+	}
+	if p := Make(old, cur, nil, true); p.Empty() {
+		t.Error("a difference is not seen")
+	}
+}
