@@ -94,11 +94,17 @@ func (h *holdings) collect(maps ...map[string]ipc.Held) link.Wanted {
 	return out
 }
 
+// successorTime is what a new vrrp process may take until it announces what its
+// predecessor held, on a machine that has other things to do as well.
+const successorTime = 100 * time.Millisecond
+
 // resume says what a new vrrp process may take up again, and sees to it that
 // addresses which it does not take up in time are removed before a peer that
-// has stopped hearing us may hold them too.
+// has stopped hearing us may hold them too. What cannot be taken up in time is
+// removed now: to try would leave two holders.
 func (p *Parent) resume(died time.Time) []role.Resume {
 	var list []role.Resume
+	p.abandon(died)
 	for name, h := range p.holdings.orphans {
 		if !h.Static {
 			// The last advert was sent one interval before the death at the
@@ -118,6 +124,26 @@ func (p *Parent) resume(died time.Time) []role.Resume {
 		})
 	}
 	return list
+}
+
+// abandon removes what peers take over sooner than a successor can be up. The
+// successor looks for it again when it sweeps.
+func (p *Parent) abandon(died time.Time) {
+	var gone link.Wanted
+	for name, h := range p.holdings.orphans {
+		if time.Until(died.Add(h.Alive)) >= successorTime {
+			continue
+		}
+		gone.Add(h.Wanted)
+		delete(p.holdings.orphans, name)
+	}
+	if gone.Empty() {
+		return
+	}
+	p.log.Warn("addresses removed: the peers take over before another process could announce them", "addresses", len(gone.Addresses))
+	p.holdings.leftovers.Add(gone)
+	p.unsaved = true
+	p.removeHeld(gone)
 }
 
 // dropOrphans removes at once what a dead vrrp process held or left behind.

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"log/slog"
 	"net/netip"
 	"slices"
 	"testing"
@@ -41,5 +42,36 @@ func TestHoldingsKnowWhatADeadProcessMayHaveLeft(t *testing.T) {
 	h.died()
 	if got := h.left(); !got.Empty() {
 		t.Errorf("what was given up long ago: %v", got)
+	}
+}
+
+// What a successor cannot announce before the peers take over is removed at
+// once and not taken up again.
+func TestResumeOnlyWhatASuccessorReaches(t *testing.T) {
+	held := func(name, addr string, alive time.Duration) ipc.Held {
+		return ipc.Held{Router: name, Master: true, Alive: alive, Wanted: link.Wanted{
+			Addresses: []link.Address{{Ifindex: 1 << 30, Prefix: netip.MustParsePrefix(addr)}},
+		}}
+	}
+	p := &Parent{log: slog.New(slog.DiscardHandler), cfg: &running{}, events: make(chan func(), 8), done: make(chan struct{})}
+	p.holdings.said(held("fast", "192.0.2.10/32", 20*time.Millisecond))
+	p.holdings.said(held("slow", "192.0.2.20/32", 2*time.Second))
+	died := time.Now()
+	p.holdings.died()
+	list := p.resume(died)
+	if len(list) != 1 || list[0].Router != "slow" || list[0].LastAdvert != died {
+		t.Errorf("to be taken up: %+v", list)
+	}
+	if _, ok := p.holdings.orphans["fast"]; ok || len(p.holdings.orphans) != 1 {
+		t.Errorf("orphans: %v", p.holdings.orphans)
+	}
+	if left := p.holdings.left().Addresses; len(left) != 2 {
+		t.Errorf("a successor would sweep %v", left)
+	}
+
+	p.holdings.said(held("slow", "192.0.2.20/32", 2*time.Second))
+	p.holdings.died()
+	if list := p.resume(died.Add(-1950 * time.Millisecond)); len(list) != 0 {
+		t.Errorf("50 ms before the peers take over: %+v", list)
 	}
 }

@@ -59,10 +59,30 @@ func (e *Engine) choose(now time.Time) {
 		if r == nil {
 			continue
 		}
-		age := now.Round(0).Sub(s.LastAdvert.Round(0))
-		r.resume = !s.LastAdvert.IsZero() && age >= 0 && age < r.dead
-		e.log.Info("predecessor was master", append(r.attrs(), "age", age, "resumed", r.resume)...)
+		r.before = s.LastAdvert.Round(0)
+		r.resume = !s.LastAdvert.IsZero() && r.inTime(now)
+		e.log.Info("predecessor was master", append(r.attrs(), "age", now.Round(0).Sub(r.before), "resumed", r.resume)...)
 	}
+}
+
+// inTime says whether a router whose predecessor sent its last advert at
+// before can send the next one before a peer takes over. An eighth of an
+// interval is for that to happen in; in the same time whoever removes the
+// addresses of routers that are not taken up hears that this one was.
+func (r *router) inTime(now time.Time) bool {
+	age := now.Round(0).Sub(r.before)
+	return age >= 0 && age < r.dead-r.cfg.AdvertInt/8
+}
+
+// outrun gives up a router that should go on where a predecessor stopped, when
+// coming so far took too long.
+func (e *Engine) outrun(r *router) {
+	now := e.wire.Now()
+	if !r.resume || r.inTime(now) {
+		return
+	}
+	r.resume = false
+	e.log.Warn("too late to go on as master", append(r.attrs(), "age", now.Round(0).Sub(r.before))...)
 }
 
 // stop releases everything: priority 0 of every master at once, then the

@@ -124,6 +124,7 @@ func (e *Engine) reopen(now time.Time) {
 	// All that is known first: a sync group then starts in the state that it
 	// will keep.
 	for _, r := range starting {
+		e.outrun(r)
 		e.clean(r)
 		e.feed(now, r)
 	}

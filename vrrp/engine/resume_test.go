@@ -36,7 +36,7 @@ func TestResumeInTime(t *testing.T) {
 				removed = removed || host == "a" && !added
 			}
 		})
-		time.Sleep(time.Until(last.Add(2900 * time.Millisecond)))
+		time.Sleep(time.Until(last.Add(2800 * time.Millisecond)))
 		at := time.Now()
 		a.start(config(vr(1, 150)), resumeAt("VI_1", last))
 		a.is(vrrp.Master)
@@ -58,7 +58,8 @@ func TestResumeInTime(t *testing.T) {
 func TestResumeTooLate(t *testing.T) {
 	for _, age := range []time.Duration{
 		3*time.Second + time.Second/256,
-		-time.Hour, // a clock that was set back proves nothing
+		2900 * time.Millisecond, // no time is left for sending
+		-time.Hour,              // a clock that was set back proves nothing
 	} {
 		bubble(t, func(t *testing.T, l *lab) {
 			a := l.node("a", "192.0.2.1/24").start(config(vr(1, 150)))
@@ -71,6 +72,27 @@ func TestResumeTooLate(t *testing.T) {
 			a.is(vrrp.Backup)
 			if a.host.Has(addr("192.0.2.101")) || len(l.adverts("a", at)) != 0 {
 				t.Fatal("the left-over address is still there, or something was sent")
+			}
+		})
+	}
+}
+
+// A router that could go on when its process began, and whose interface comes
+// when its peers may have taken over, does not go on.
+func TestResumeOutrun(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		bubble(t, func(t *testing.T, l *lab) {
+			a := l.node("a", "")
+			a.start(config(vr(1, 150)), resumeAt("VI_1", time.Now()))
+			time.Sleep(2 * time.Second)
+			if late {
+				time.Sleep(time.Second)
+			}
+			at := time.Now()
+			a.host.AddInterface("eth0", netip.MustParsePrefix("192.0.2.1/24"))
+			time.Sleep(10 * time.Millisecond)
+			if sent := len(l.adverts("a", at)); sent == 0 != late {
+				t.Fatalf("late %v: %d adverts", late, sent)
 			}
 		})
 	}

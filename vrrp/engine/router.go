@@ -25,7 +25,8 @@ type router struct {
 	core *vrrp.Router
 
 	started bool
-	resume  bool // with EventResume instead of EventStart
+	resume  bool      // with EventResume instead of EventStart
+	before  time.Time // of the last advert of a predecessor, by the wall clock
 
 	ifindex int // 0: the interface is missing
 	port    link.Port
