@@ -36,6 +36,7 @@ func (d *decoder) finish() {
 	}
 	d.duplicateServices()
 	d.finishSync()
+	d.lintServices()
 	d.commands()
 }
 

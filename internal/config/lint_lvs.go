@@ -1,0 +1,124 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// lintServices reports what keepalived takes without a word and what bites
+// later: each with why, and a hint that says what helps.
+func (d *decoder) lintServices() {
+	held := d.heldAddresses()
+	for i := range d.cfg.VirtualServers {
+		s := d.state.kept[d.keptAt(i)]
+		d.lintScheduler(s)
+		d.lintOnePacket(s)
+		d.lintChecks(s)
+		d.lintFamilies(s)
+		if len(held) > 0 && s.FWMark == 0 && !held[s.Addr] {
+			d.lint(s, Info, "vip-not-held",
+				fmt.Sprintf("%v is no virtual address of a vrrp_instance here: it does not move with mastership", s.Addr),
+				"leave it so when packets are routed to the directors")
+		}
+	}
+}
+
+// keptAt finds the service in the making of the i-th one of the configuration.
+func (d *decoder) keptAt(i int) int {
+	want := &d.cfg.VirtualServers[i]
+	for k := i; k < len(d.state.kept); k++ {
+		s := d.state.kept[k]
+		if s.Addr == want.Addr && s.Port == want.Port && s.FWMark == want.FWMark && s.Protocol == want.Protocol && s.Family == want.Family {
+			return k
+		}
+	}
+	return i
+}
+
+func (d *decoder) lint(s *service, sev Severity, id, text, hint string) {
+	d.reportHint(s.pos, sev, ClassNone, id, "virtual_server "+s.describe()+": "+text, hint)
+}
+
+// lintScheduler: sh and mh hash over all servers, those with weight 0 too, and
+// refuse what hashes to such a one unless they may fall back (measured on
+// Linux 6.1: about half of the connections with one of two servers at 0).
+func (d *decoder) lintScheduler(s *service) {
+	if s.LBAlgo != "sh" && s.LBAlgo != "mh" || s.SchedFlags&sched1 != 0 {
+		return
+	}
+	for i := range s.RealServers {
+		r := &s.RealServers[i]
+		dynamic := r.InhibitOnFailure || r.Weight == 0 || r.UpperThreshold > 0
+		for k := range r.Checkers {
+			dynamic = dynamic || r.Checkers[k].MiscDynamic
+		}
+		if dynamic {
+			d.lint(s, Warning, "hash-no-fallback",
+				fmt.Sprintf("real_server %v can get weight 0 or be full, and %s then refuses what hashes to it", r.Addr, s.LBAlgo),
+				"add "+s.LBAlgo+"-fallback")
+			return
+		}
+	}
+}
+
+func (d *decoder) lintOnePacket(s *service) {
+	if s.OnePacket && s.PersistenceTimeout > 0 {
+		d.lint(s, Warning, "persistence-ops",
+			"ops schedules every packet by itself, and persistence keeps a client on one server: together the packets of a client are not spread",
+			"drop one of the two")
+	}
+}
+
+// lintChecks: a server without a check stays in service when it dies; a
+// service by mark has no port of its own to check.
+func (d *decoder) lintChecks(s *service) {
+	unchecked := 0
+	for i := range s.RealServers {
+		r := &s.RealServers[i]
+		if len(r.Checkers) == 0 {
+			unchecked++
+		}
+		for k := range r.Checkers {
+			c := &r.Checkers[k]
+			if c.Kind != MiscCheck && c.ConnectPort == 0 {
+				d.lint(s, Warning, "check-port-0", fmt.Sprintf("real_server %v: %s has no port to connect to and always fails", r.Addr, c.Kind),
+					"give the real_server a port, or the check a connect_port")
+			}
+		}
+	}
+	if unchecked > 0 {
+		d.lint(s, Info, "unchecked",
+			fmt.Sprintf("%d of %d real servers have no check: they stay in service when they die", unchecked, len(s.RealServers)),
+			"add a TCP_CHECK")
+	}
+}
+
+// lintFamilies: Linux starts no sync daemon while a service and one of its
+// servers are of different families, and refuses such servers while one runs.
+func (d *decoder) lintFamilies(s *service) {
+	if d.cfg.Global.LVSSyncDaemon == nil {
+		return
+	}
+	for i := range s.RealServers {
+		if f := familyOf(s.RealServers[i].Addr); f != s.Family {
+			d.lint(s, Warning, "sync-mixed-families",
+				fmt.Sprintf("real_server %v is of another family: the kernel refuses that together with lvs_sync_daemon", s.RealServers[i].Addr),
+				"use servers of the service's family, or no sync daemon")
+			return
+		}
+	}
+}
+
+// heldAddresses are the virtual addresses of all instances.
+func (d *decoder) heldAddresses() map[netip.Addr]bool {
+	held := map[netip.Addr]bool{}
+	for i := range d.cfg.Instances {
+		in := &d.cfg.Instances[i]
+		for _, list := range [][]VIP{in.VirtualIPAddress, in.VirtualIPAddressExcluded} {
+			for k := range list {
+				held[list[k].Prefix.Addr()] = true
+			}
+		}
+	}
+	return held
+}

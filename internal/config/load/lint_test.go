@@ -1,0 +1,81 @@
+package load_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"holdfast/internal/config"
+	"holdfast/internal/config/load"
+)
+
+// TestLints: what bites later is said, with a hint, and nothing is said about
+// the same service without it. keepalived takes all of these without a word.
+func TestLints(t *testing.T) {
+	const text = `
+global_defs { #SYNC
+}
+vrrp_instance VI_1 {
+ interface eth0
+ virtual_router_id 51
+ virtual_ipaddress { 192.0.2.10/24 }
+}
+virtual_server 192.0.2.10 53 {
+ lb_algo rr
+ lb_kind TUN
+ protocol UDP
+ #SERVICE
+ real_server 192.0.2.21 53 {
+  #SERVER
+  TCP_CHECK { #CHECK
+  }
+ }
+}
+`
+	const markText = "virtual_server fwmark 7 {\nlb_algo rr\nlb_kind DR\nreal_server 192.0.2.21 {\nTCP_CHECK {\n}\n}\n}\n"
+	tests := []struct {
+		name, old, cur, id string
+		severity           config.Severity
+	}{
+		{"nothing", "", "", "", 0},
+		{"hash without fallback", "lb_algo rr", "lb_algo mh\ninhibit_on_failure", "hash-no-fallback", config.Warning},
+		{"hash without fallback, full server", "lb_algo rr\n lb_kind TUN\n protocol UDP\n #SERVICE\n real_server 192.0.2.21 53 {\n  #SERVER", "lb_algo sh\nlb_kind TUN\nprotocol UDP\nreal_server 192.0.2.21 53 {\nuthreshold 5", "hash-no-fallback", config.Warning},
+		{"hash with fallback", "lb_algo rr", "lb_algo mh\nmh-fallback\ninhibit_on_failure", "", 0},
+		{"hash of servers that are removed", "lb_algo rr", "lb_algo sh", "", 0},
+		{"persistent one-packet service", "#SERVICE", "ops\npersistence_timeout 60", "persistence-ops", config.Warning},
+		{"no check", "TCP_CHECK { #CHECK\n  }", "", "unchecked", config.Info},
+		{"another family with a sync daemon", "#SYNC", "\nlvs_sync_daemon eth1 VI_1", "sync-mixed-families", config.Warning},
+		{"address of no router", "virtual_server 192.0.2.10", "virtual_server 192.0.2.11", "vip-not-held", config.Info},
+		{"mark without a port", "virtual_server", markText + "virtual_server", "check-port-0", config.Warning},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			conf := text
+			if tc.id == "sync-mixed-families" {
+				conf = strings.Replace(conf, "real_server 192.0.2.21 53", "real_server 2001:db8::21 53", 1)
+			}
+			if !strings.Contains(conf, tc.old) {
+				t.Fatal("the text to replace is not there")
+			}
+			conf = strings.Replace(conf, tc.old, tc.cur, 1)
+			_, diags := load.Load("k.conf", load.Options{Files: func(string) ([]byte, error) { return []byte(conf), nil }})
+			var ids []string
+			for _, d := range diags {
+				ids = append(ids, d.ID)
+				if d.ID == tc.id && (d.Severity != tc.severity || d.Hint == "" || d.Pos.Line == 0) {
+					t.Errorf("%+v", d)
+				}
+			}
+			want := []string{tc.id}
+			if tc.id == "" {
+				want = nil
+			}
+			if !slices.Equal(ids, want) {
+				t.Errorf("findings %v, want %v\n%s", diags, want, conf)
+			}
+			if exit := config.TestExit(diags); exit != 0 {
+				t.Errorf("keepalived -t would say 0, we say %d", exit)
+			}
+		})
+	}
+}
