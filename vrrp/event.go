@@ -41,7 +41,9 @@ const (
 	// EventAddressLost: a stranger removed one of our addresses.
 	EventAddressLost
 	// EventResume: a replaced process takes over mastership that its
-	// predecessor held and that no peer can have claimed yet.
+	// predecessor held and that no peer can have claimed yet. A router that
+	// cannot be master starts as with EventStart: the caller removes what the
+	// predecessor left.
 	EventResume
 	// EventShutdown: release mastership and end in INIT.
 	EventShutdown

@@ -13,20 +13,33 @@ import (
 // has to: everything that has arrived is read before a due deadline is acted
 // on, and a machine that overslept yields to another master.
 type machine struct {
-	name    string
-	addr    netip.Addr
-	d       *Director
-	ids     []ID
-	cfgs    []Config
+	name   string
+	addr   netip.Addr
+	at     int // place among the machines
+	d      *Director
+	ids    []ID
+	cfgs   []Config
+	groups [][]int // routers of each sync group
+
+	// Its clock: ahead of the segment's by offset, and faster by ppm.
+	offset time.Duration
+	ppm    int64
+
 	side    int  // of the partition
 	alive   bool // process runs
 	paused  bool
-	linkUp  bool
-	trackUp bool
+	link    bool // cable is in
+	news    time.Duration
+	tracks  map[string]bool
 	inbox   []packet // arrived while paused
 	slept   time.Time
 	gen     []uint64 // the newest asked for
 	holds   []bool   // addresses in this machine's kernel
+	told    []State  // as the changes told add up
+	heard   []time.Time
+	sent    []time.Time // last advert with a priority
+	started time.Time
+	quiet   []bool // must not say anything with a priority: it overslept and another master was heard
 }
 
 type packet struct {
@@ -66,19 +79,23 @@ type segment struct {
 	events   happenings
 	seq      int
 	machines []*machine
-	groups   bool
 	interval time.Duration
 	delay    time.Duration // longest
 	apply    time.Duration // longest time that the kernel takes
 	loss     float64
 	dup      float64
-	inARow   int            // most adverts lost one after the other on one path; 0: no limit
-	lost     map[[3]int]int // lost in a row by sender, receiver, router
+	inARow   int                  // most adverts lost one after the other on one path; 0: no limit
+	lost     map[[3]int]int       // lost in a row by sender, receiver, router
+	deaf     map[[2]int]bool      // adverts of the first do not reach the second
+	inOrder  bool                 // nothing overtakes
+	arrived  map[[2]int]time.Time // the last that was sent from the first to the second, if inOrder
+	holder   []*machine           // of each router: who announced the addresses last
 	story    *strings.Builder
 	changed  time.Time // when something last happened to the machines or the network
 	moved    time.Time // when a router last changed its state
 	moves    int
 	check    func() // after every event
+	broken   func(format string, args ...any)
 	acts     []Action
 	buf      Advert
 }
@@ -102,6 +119,22 @@ func (s *segment) chaos(d time.Duration, f func()) {
 	})
 }
 
+// clock is what the machine's clock says at t of the segment's.
+func (m *machine) clock(t time.Time) time.Time {
+	d := t.Sub(epoch)
+	return t.Add(m.offset + time.Duration(int64(d)/1e6*m.ppm))
+}
+
+// when is the first moment of the segment at which the machine's clock says t.
+func (m *machine) when(t time.Time) time.Time {
+	d := t.Sub(epoch) - m.offset
+	at := epoch.Add(d - time.Duration(int64(d)/1e6*m.ppm))
+	for m.clock(at).Before(t) {
+		at = at.Add(time.Microsecond)
+	}
+	return at
+}
+
 // run lets everything happen up to end.
 func (s *segment) run(end time.Time) {
 	for {
@@ -111,7 +144,11 @@ func (s *segment) run(end time.Time) {
 			if !m.alive || m.paused {
 				continue
 			}
-			if at := m.d.Deadline(); !at.IsZero() && (who == nil || at.Before(next)) {
+			at := m.d.Deadline()
+			if at.IsZero() {
+				continue
+			}
+			if at = m.when(at); who == nil || at.Before(next) {
 				next, who = at, m
 			}
 		}
@@ -128,8 +165,10 @@ func (s *segment) run(end time.Time) {
 			if who == nil || next.After(end) {
 				break
 			}
-			s.now = next
-			s.do(who, who.d.Expire(next, s.acts[:0]))
+			if next.After(s.now) { // a deadline may have passed during a pause
+				s.now = next
+			}
+			s.do(who, who.d.Expire(who.clock(s.now), s.acts[:0]))
 		}
 		s.check()
 	}
@@ -137,7 +176,7 @@ func (s *segment) run(end time.Time) {
 }
 
 func (s *segment) step(m *machine, i int, ev Event) {
-	s.do(m, m.d.Step(s.now, m.ids[i], &ev, s.acts[:0]))
+	s.do(m, m.d.Step(m.clock(s.now), m.ids[i], &ev, s.acts[:0]))
 }
 
 func (s *segment) stepAll(m *machine, ev Event) {
@@ -145,6 +184,8 @@ func (s *segment) stepAll(m *machine, ev Event) {
 		s.step(m, i, ev)
 	}
 }
+
+func (m *machine) state(i int) State { return m.d.Router(m.ids[i]).State() }
 
 // do carries out what the Director of m asks for.
 func (s *segment) do(m *machine, acts []Action) {
@@ -162,14 +203,26 @@ func (s *segment) do(m *machine, acts []Action) {
 					return // of a process that is gone, or not the newest
 				}
 				m.holds[i] = at.Want
-				s.step(m, i, Event{Kind: EventApplied, Gen: at.Gen, Up: true})
+				if m.alive && !m.paused { // a sleeping process hears of it later, which changes nothing
+					s.step(m, i, Event{Kind: EventApplied, Gen: at.Gen, Up: true})
+				}
 			})
+		case ActionAnnounce:
+			if m.link {
+				s.holder[i] = m
+			}
 		case ActionChanged:
 			s.moved = s.now
 			s.moves++
 			s.tell("%s: router %d %s", m.name, i+1, text(a))
-		case ActionEvent, ActionGroupChanged:
+			if a.From != m.told[i] || a.From == a.To && a.To != Init {
+				s.broken("%s: router %d is told to go from %v to %v, and was %v", m.name, i+1, a.From, a.To, m.told[i])
+			}
+			m.told[i] = a.To
+		case ActionEvent:
 			s.tell("%s: router %d %s", m.name, i+1, text(a))
+		case ActionGroupChanged:
+			s.tell("%s: group %s %s", m.name, a.Group, text(a))
 		}
 	}
 }
@@ -178,17 +231,22 @@ func (s *segment) do(m *machine, acts []Action) {
 func (s *segment) send(m *machine, i int, prio uint8) {
 	if prio == 0 {
 		s.tell("%s: router %d says priority 0", m.name, i+1)
+	} else {
+		m.sent[i] = s.now
+		if m.quiet[i] {
+			s.broken("%s: router %d overslept, has heard another master, and says priority %d", m.name, i+1, prio)
+		}
 	}
-	if !m.linkUp {
+	if !m.link {
 		return
 	}
 	m.d.Router(m.ids[i]).Advert(prio, &s.buf)
 	p := packet{m.addr, s.buf.AppendTo(nil, m.addr, group4, true)}
 	for j, to := range s.machines {
-		if to == m || to.side != m.side {
+		if to == m || to.side != m.side || s.deaf[[2]int{m.at, j}] {
 			continue
 		}
-		key := [3]int{int(m.addr.As4()[3]), j, i}
+		key := [3]int{m.at, j, i}
 		if s.rnd.Float64() < s.loss && (s.inARow == 0 || s.lost[key] < s.inARow) {
 			s.lost[key]++
 			s.tell("%s: an advert of %s for router %d is lost", to.name, m.name, i+1)
@@ -200,7 +258,12 @@ func (s *segment) send(m *machine, i int, prio uint8) {
 			copies = 2
 		}
 		for range copies {
-			s.after(time.Duration(s.rnd.Int64N(int64(s.delay))), func() { s.deliver(to, p, false) })
+			d := time.Duration(s.rnd.Int64N(int64(s.delay)))
+			if path := [2]int{m.at, j}; s.inOrder {
+				d = max(d, s.arrived[path].Sub(s.now))
+				s.arrived[path] = s.now.Add(d)
+			}
+			s.after(d, func() { s.deliver(to, p, false) })
 		}
 	}
 }
@@ -208,7 +271,7 @@ func (s *segment) send(m *machine, i int, prio uint8) {
 // deliver lets m receive p; overslept says that the machine was paused for
 // longer than its peers wait.
 func (s *segment) deliver(m *machine, p packet, overslept bool) {
-	if !m.alive || !m.linkUp {
+	if !m.alive || !m.link {
 		return
 	}
 	if m.paused {
@@ -224,93 +287,15 @@ func (s *segment) deliver(m *machine, p packet, overslept bool) {
 	if r.Check(&s.buf, &meta) != DropNone {
 		return
 	}
+	if s.buf.Priority > 0 {
+		m.heard[i] = s.now
+	}
 	ev := Event{Kind: EventAdvert, Advert: &s.buf, Src: p.src, Local: m.addr}
 	if overslept && r.State() == Master && s.buf.Priority > 0 {
+		m.quiet[i] = true
 		ev.Kind = EventYield
 		s.step(m, i, ev)
 		ev.Kind = EventAdvert
 	}
 	s.step(m, i, ev)
-}
-
-// start starts the process of m; left-over addresses are removed first.
-func (s *segment) start(m *machine) {
-	if m.alive {
-		return
-	}
-	s.tell("%s: starts", m.name)
-	m.alive, m.paused, m.inbox = true, false, nil
-	m.d = NewDirector()
-	m.ids, m.holds, m.gen = nil, make([]bool, len(m.cfgs)), make([]uint64, len(m.cfgs))
-	for _, c := range m.cfgs {
-		m.ids = append(m.ids, m.d.Add(c))
-	}
-	if s.groups {
-		s.do(m, m.d.SetGroups(s.now, []GroupConfig{{Name: "G", Members: m.ids}}, s.acts[:0]))
-	}
-	s.stepAll(m, Event{Kind: EventLink, Up: m.linkUp})
-	s.stepAll(m, Event{Kind: EventTrack, Key: "chk", Up: m.trackUp})
-	s.stepAll(m, Event{Kind: EventStart})
-}
-
-func (s *segment) crash(m *machine) {
-	if m.alive {
-		s.tell("%s: crashes", m.name)
-		m.alive = false
-		m.holds = make([]bool, len(m.cfgs))
-	}
-}
-
-func (s *segment) stop(m *machine) {
-	if m.alive && !m.paused {
-		s.tell("%s: is stopped", m.name)
-		s.do(m, m.d.Shutdown(s.now, s.acts[:0]))
-		m.alive = false
-		m.holds = make([]bool, len(m.cfgs))
-	}
-}
-
-func (s *segment) pause(m *machine) {
-	if m.alive && !m.paused {
-		s.tell("%s: is paused", m.name)
-		m.paused, m.slept = true, s.now
-	}
-}
-
-func (s *segment) wake(m *machine) {
-	if !m.paused {
-		return
-	}
-	m.paused = false
-	if !m.alive {
-		return
-	}
-	slept := s.now.Sub(m.slept)
-	s.tell("%s: wakes up after %v with %d adverts waiting", m.name, slept, len(m.inbox))
-	for _, p := range m.inbox {
-		s.deliver(m, p, slept > 2*s.interval)
-	}
-	m.inbox = nil
-}
-
-func (s *segment) link(m *machine, up bool) {
-	if m.linkUp == up {
-		return
-	}
-	s.tell("%s: link up %v", m.name, up)
-	m.linkUp = up
-	if m.alive {
-		s.stepAll(m, Event{Kind: EventLink, Up: up})
-	}
-}
-
-func (s *segment) track(m *machine, up bool) {
-	if m.trackUp == up {
-		return
-	}
-	s.tell("%s: script up %v", m.name, up)
-	m.trackUp = up
-	if m.alive {
-		s.stepAll(m, Event{Kind: EventTrack, Key: "chk", Up: up})
-	}
 }

@@ -150,6 +150,9 @@ func (e *Engine) want(now time.Time, r *router, want bool, gen uint64) {
 		}
 	}
 	e.set(r)
+	if r.inherited && !want {
+		e.disinherit([]*router{r})
+	}
 }
 
 // set asks the applier for what is wanted.
@@ -184,6 +187,7 @@ func (e *Engine) applied(now time.Time, a *link.Applied) {
 	}
 	r.done = a.Gen
 	r.live = r.asked
+	r.inherited = r.inherited && !r.wanted
 	if a.Err != nil {
 		e.log.Error("setting addresses, routes or rules failed", append(r.attrs(), "error", a.Err)...)
 	}

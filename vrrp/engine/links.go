@@ -132,6 +132,7 @@ func (e *Engine) reopen(now time.Time) {
 		e.startRouter(now, r)
 	}
 	e.dispatch(now)
+	e.disinherit(starting)
 }
 
 // list fills the ports with the routers that listen there.
@@ -231,6 +232,7 @@ func (e *Engine) startRouter(now time.Time, r *router) {
 	kind := vrrp.EventStart
 	if r.resume {
 		kind = vrrp.EventResume
+		r.inherit()
 	}
 	r.resume = false
 	e.step(now, r, &vrrp.Event{Kind: kind})

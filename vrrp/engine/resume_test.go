@@ -244,3 +244,30 @@ func TestInspectInOrder(t *testing.T) {
 		}
 	})
 }
+
+// What a predecessor held is removed when the new process cannot hold it: its
+// link is down, or what it tracks is.
+func TestResumeThatCannotBe(t *testing.T) {
+	for name, spoil := range map[string]func(a *node, c *Config){
+		"link":  func(a *node, _ *Config) { a.host.SetUp("eth0", false) },
+		"track": func(_ *node, c *Config) { c.Routers[0].Tracks = []vrrp.Track{{Key: "interface nosuch0"}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, l *lab) {
+				a := l.node("a", "192.0.2.1/24").start(config(vr(1, 150)))
+				time.Sleep(10 * time.Second)
+				a.is(vrrp.Master)
+				last := l.lastSent("a", 1)
+				a.kill()
+				c := config(vr(1, 150))
+				c.Routers[0].VIPs[0].Dev = "eth0"
+				spoil(a, &c)
+				a.start(c, resumeAt("VI_1", last))
+				synctest.Wait()
+				if a.router(0).State == vrrp.Master || a.host.Has(addr("192.0.2.101")) {
+					t.Fatalf("%v, and holds the address: %v", a.router(0).State, a.host.Has(addr("192.0.2.101")))
+				}
+			})
+		})
+	}
+}

@@ -24,9 +24,10 @@ type router struct {
 	cfg  Router
 	core *vrrp.Router
 
-	started bool
-	resume  bool      // with EventResume instead of EventStart
-	before  time.Time // of the last advert of a predecessor, by the wall clock
+	started   bool
+	resume    bool      // with EventResume instead of EventStart
+	inherited bool      // what a predecessor set is there, and the applier has not set it yet
+	before    time.Time // of the last advert of a predecessor, by the wall clock
 
 	ifindex int // 0: the interface is missing
 	port    link.Port
