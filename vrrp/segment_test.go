@@ -22,8 +22,9 @@ type machine struct {
 	groups [][]int // routers of each sync group
 
 	// Its clock: ahead of the segment's by offset, and faster by ppm.
-	offset time.Duration
-	ppm    int64
+	offset        time.Duration
+	ppm           int64
+	asked, answer time.Time // of when, the last time
 
 	side    int  // of the partition
 	alive   bool // process runs
@@ -127,11 +128,17 @@ func (m *machine) clock(t time.Time) time.Time {
 
 // when is the first moment of the segment at which the machine's clock says t.
 func (m *machine) when(t time.Time) time.Time {
-	d := t.Sub(epoch) - m.offset
-	at := epoch.Add(d - time.Duration(int64(d)/1e6*m.ppm))
+	if t.Equal(m.asked) {
+		return m.answer
+	}
+	at := t.Add(-m.offset)
+	for range 3 { // each time the error is a 500th
+		at = at.Add(t.Sub(m.clock(at)))
+	}
 	for m.clock(at).Before(t) {
 		at = at.Add(time.Microsecond)
 	}
+	m.asked, m.answer = t, at
 	return at
 }
 

@@ -20,7 +20,10 @@ import (
 // accidents are in sim_chaos_test.go. A seed that fails prints its life as a
 // story: go test ./vrrp -run Simulation -seed N.
 
-var oneSeed = flag.Int64("seed", -1, "simulate this seed only and print its story")
+var (
+	oneSeed = flag.Int64("seed", -1, "simulate this seed only and print its story")
+	lives   = flag.Int("lives", 0, "seeds to simulate (0: 1000; make sim takes 10000)")
+)
 
 // knownSeeds failed once. They are played always, whatever else is.
 var knownSeeds = []uint64{}
@@ -35,12 +38,18 @@ func TestSimulation(t *testing.T) {
 		}
 		return
 	}
-	simulate(t, 10000, false)
+	n := 1000
+	if *lives > 0 {
+		n = *lives
+	}
+	simulate(t, n, false)
 }
 
 // TestSimulationNoFlap: with at most two adverts lost in a row and short
 // delays, and nothing else, nobody ever changes state.
-func TestSimulationNoFlap(t *testing.T) { simulate(t, 1000, true) }
+func TestSimulationNoFlap(t *testing.T) {
+	simulate(t, max(200, *lives/10), true)
+}
 
 // simulate plays seeds 0 to n-1 on all processors, a tenth with -short.
 func simulate(t *testing.T, n int, gentle bool) {
