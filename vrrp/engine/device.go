@@ -57,8 +57,15 @@ func (e *Engine) advertPort(r *router, device *link.Interface) (at *link.Interfa
 	switch {
 	case c.XmitBase:
 		return below, c.Source
-	case c.Source.IsValid(), c.is6(), c.Device.Kind != link.Macvlan:
+	case c.Source.IsValid(), c.Device.Kind != link.Macvlan:
 		return device, c.Source
+	case c.is6():
+		// The VMAC has a copy of it, which on kernels without marks looks like
+		// a virtual one.
+		if slices.ContainsFunc(device.Addrs, func(p netip.Prefix) bool { return p.Addr() == below.LinkLocal }) {
+			source = below.LinkLocal
+		}
+		return device, source
 	}
 	// An IPv4 VMAC has no address but the virtual ones: adverts carry that of
 	// the interface below.
