@@ -3,6 +3,7 @@ package integration
 import (
 	"net"
 	"net/netip"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -83,7 +84,12 @@ func TestVMACIPv6(t *testing.T) {
 			if !lab.WaitFor(2*time.Second, func() bool { return strings.Contains(sniff.Log(), "gaddr ff02::12") }) {
 				t.Error("no report of the group was seen")
 			}
+			// A switch has to send neighbour solicitations for the address here.
+			wants := regexp.MustCompile(`02:00:00:00:00:01 > .*gaddr ff02::1:ff00:100 to_ex`)
 			log := sniff.Log()
+			if !wants.MatchString(log) {
+				t.Error("the group of the address's solicitations was not reported")
+			}
 			for line := range strings.SplitSeq(log, "\n") {
 				if strings.Contains(line, mac+" >") && (strings.Contains(line, "listener report") || strings.Contains(line, "router solicitation")) {
 					t.Errorf("from the virtual MAC: %s", line)

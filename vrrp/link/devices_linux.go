@@ -308,7 +308,7 @@ func (d *NetlinkDevices) configure(w *Device, m *madeDevice, below netlink.Link,
 		errs = append(errs, d.sys.setParent(w.Parent, m.parent))
 	}
 	// Before it can say anything with the virtual MAC.
-	errs = append(errs, d.mute.add(w.DeviceKey, m.Ifindex))
+	errs = append(errs, d.mute.add(w.DeviceKey, m.Ifindex, m.parent))
 	if l.Attrs().RawFlags&unix.IFF_UP == 0 {
 		if err := d.nl.LinkSetUp(l); err != nil {
 			return errors.Join(append(errs, fmt.Errorf("switch %s on: %w", m.Name, err))...)

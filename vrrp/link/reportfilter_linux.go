@@ -26,7 +26,9 @@ const (
 // reportFilter keeps reports of group membership, and router solicitations,
 // from leaving through VMACs: with the virtual MAC as source they would make
 // switches send the traffic of the master to a backup. The interface below
-// reports in their place (memberships).
+// reports the group of the adverts in their place (memberships), and with IPv6
+// whatever else the VMAC would: a switch that looks into these reports must
+// know who wants to hear neighbour solicitations for the virtual addresses.
 type reportFilter struct {
 	log    *slog.Logger
 	conn   *nftables.Conn
@@ -37,23 +39,23 @@ type reportFilter struct {
 type muteTable struct {
 	table *nftables.Table
 	set   *nftables.Set
-	in    map[int]bool
+	in    map[int]int // the interface below, by VMAC
 }
 
 // add mutes one interface. Without nftables in the kernel all works but this:
 // it is said once.
-func (f *reportFilter) add(k DeviceKey, ifindex int) error {
+func (f *reportFilter) add(k DeviceKey, ifindex, parent int) error {
 	if k.Kind != Macvlan || f.failed {
 		return nil
 	}
-	if err := f.put(k, ifindex); err != nil {
+	if err := f.put(k, ifindex, parent); err != nil {
 		f.failed = true
 		f.log.Warn("reports of groups leave VMACs with the virtual MAC: nftables does not work", "error", err)
 	}
 	return nil
 }
 
-func (f *reportFilter) put(k DeviceKey, ifindex int) error {
+func (f *reportFilter) put(k DeviceKey, ifindex, parent int) error {
 	n := 0
 	if k.IPv6 {
 		n = 1
@@ -68,40 +70,48 @@ func (f *reportFilter) put(k DeviceKey, ifindex int) error {
 	t := f.tables[n]
 	if t == nil {
 		var err error
-		if t, err = f.install(k.IPv6); err != nil {
+		if t, err = f.install(k.IPv6, k.IPv6); err != nil && k.IPv6 {
+			f.log.Info("the kernel cannot duplicate packets (nft_dup): reports of VMACs are dropped only", "error", err)
+			t, err = f.install(true, false)
+		}
+		if err != nil {
 			return err
 		}
 		f.tables[n] = t
 	}
-	if t.in[ifindex] {
+	if t.in[ifindex] == parent {
 		return nil
 	}
-	if err := f.conn.SetAddElements(t.set, []nftables.SetElement{element(ifindex)}); err != nil {
+	if err := f.conn.SetAddElements(t.set, []nftables.SetElement{element(ifindex, parent)}); err != nil {
 		return fmt.Errorf("link: nftables: %w", err)
 	}
 	if err := f.conn.Flush(); err != nil {
 		return fmt.Errorf("link: nftables: %w", err)
 	}
-	t.in[ifindex] = true
+	t.in[ifindex] = parent
 	return nil
 }
 
-func element(ifindex int) nftables.SetElement {
-	return nftables.SetElement{Key: binary.NativeEndian.AppendUint32(nil, uint32(ifindex))}
+// element maps a VMAC to the interface below it.
+func element(ifindex, parent int) nftables.SetElement {
+	return nftables.SetElement{
+		Key: binary.NativeEndian.AppendUint32(nil, uint32(ifindex)),
+		Val: binary.NativeEndian.AppendUint32(nil, uint32(parent)),
+	}
 }
 
-// install makes table, set and rules, in the place of those of a predecessor
+// install makes table, map and rules, in the place of those of a predecessor
 // in one transaction.
-func (f *reportFilter) install(ipv6 bool) (*muteTable, error) {
+func (f *reportFilter) install(ipv6, dup bool) (*muteTable, error) {
 	family := nftables.TableFamilyIPv4
 	if ipv6 {
 		family = nftables.TableFamilyIPv6
 	}
-	t := &muteTable{table: &nftables.Table{Family: family, Name: reportTable}, in: map[int]bool{}}
+	t := &muteTable{table: &nftables.Table{Family: family, Name: reportTable}, in: map[int]int{}}
 	f.conn.AddTable(t.table) // so that there is one to delete
 	f.conn.DelTable(t.table)
 	f.conn.AddTable(t.table)
-	t.set = &nftables.Set{Table: t.table, Name: "vmacs", KeyType: nftables.TypeIFIndex}
+	t.set = &nftables.Set{Table: t.table, Name: "vmacs", IsMap: true, KeyType: nftables.TypeIFIndex, DataType: nftables.TypeIFIndex}
 	if err := f.conn.AddSet(t.set, nil); err != nil {
 		return nil, fmt.Errorf("link: nftables: %w", err)
 	}
@@ -114,8 +124,15 @@ func (f *reportFilter) install(ipv6 bool) (*muteTable, error) {
 	for _, match := range reports(ipv6) {
 		exprs := append([]expr.Any{
 			&expr.Meta{Key: expr.MetaKeyOIF, Register: 1},
-			&expr.Lookup{SourceRegister: 1, SetName: t.set.Name, SetID: t.set.ID},
+			&expr.Lookup{SourceRegister: 1, DestRegister: 2, IsDestRegSet: true, SetName: t.set.Name, SetID: t.set.ID},
 		}, match...)
+		if dup {
+			exprs = append(
+				exprs,
+				&expr.Payload{DestRegister: 3, Base: expr.PayloadBaseNetworkHeader, Offset: 24, Len: 16}, // destination
+				&expr.Dup{RegAddr: 3, RegDev: 2, IsRegDevSet: true},
+			)
+		}
 		exprs = append(exprs, &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictDrop})
 		f.conn.AddRule(&nftables.Rule{Table: t.table, Chain: chain, Exprs: exprs})
 	}
@@ -150,11 +167,12 @@ func reports(ipv6 bool) [][]expr.Any {
 // drop forgets an interface that is gone.
 func (f *reportFilter) drop(ifindex int) {
 	for _, t := range f.tables {
-		if t == nil || !t.in[ifindex] {
+		if t == nil || t.in[ifindex] == 0 {
 			continue
 		}
+		parent := t.in[ifindex]
 		delete(t.in, ifindex)
-		if f.conn.SetDeleteElements(t.set, []nftables.SetElement{element(ifindex)}) == nil {
+		if f.conn.SetDeleteElements(t.set, []nftables.SetElement{element(ifindex, parent)}) == nil {
 			_ = f.conn.Flush() // an index that nobody has does no harm
 		}
 	}
