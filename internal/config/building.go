@@ -71,6 +71,7 @@ func newBuilding(d *decoder) *building {
 				LowerPrioDelay: unset, LowerPrioRep: unset,
 			},
 			StandbyChecks: true,
+			NFTables:      NFTables{Table: defaultTable, Priority: -1},
 			VMACPrefix:    "vrrp",
 		},
 		downTimerAdverts: 3,
@@ -101,6 +102,8 @@ type instance struct {
 	priority     int // 0: not given
 	wantMaster   bool
 	strict       *bool
+	accept       *bool // accept, no_accept
+	garpLower    bool  // garp_lower_prio_repeat was given, and not 0
 	lowerPrio    *bool
 	ownerIgnore  *bool
 	higherPrio   *bool

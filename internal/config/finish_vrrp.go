@@ -65,6 +65,7 @@ func (d *decoder) finishInstance(i *instance) {
 	if i.StrictMode {
 		d.strictMode(i)
 	}
+	d.finishAccept(i)
 	d.finishVMAC(i)
 	d.linkLocalFirst(i)
 	i.NotYet = strings.Join(slices.Compact(i.notYet), ", ")
@@ -250,17 +251,11 @@ func (d *decoder) strictMode(i *instance) {
 		i.ignore("preempt_delay", "strict mode")
 		i.PreemptDelay = 0
 	}
-	if i.Priority != 255 && i.Accept {
-		i.Accept = false
-		d.about(i, Warning, ClassNone, "not-active", "strict mode: the rule that drops packets to the addresses is not active yet: they are accepted")
-	}
 	if i.DownTimerAdverts != 3 {
 		d.about(i, Warning, ClassGeneral, "strict", "strict mode needs down_timer_adverts 3: it is used")
 		i.DownTimerAdverts = 3
 	}
-	i.GARP.LowerPrioRep = 0
-	i.LowerPrioNoAdvert = true
-	i.HigherPrioSendAdvert = false
+	d.strictAdverts(i)
 }
 
 // finishGroups resolves members and drops groups without any.

@@ -114,6 +114,8 @@ type GlobalDefs struct {
 	VRRPNotifyFIFO FIFO // vrrp_notify_fifo, vrrp_notify_fifo_script
 	LVSNotifyFIFO  FIFO // lvs_notify_fifo, lvs_notify_fifo_script
 
+	NFTables NFTables // nftables*: rules for no_accept
+
 	LVSFollowVRRP  FollowVRRP     // lvs_follow_vrrp (holdfast's own)
 	StandbyChecks  bool           // standby_checks (holdfast's own), default true
 	LVSFlush       bool           // lvs_flush

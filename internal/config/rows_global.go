@@ -61,6 +61,10 @@ func mailRow(k Keyword) Keyword {
 }
 
 func globalTable() []Keyword {
+	return append(globalRows(), table("global_defs", firewallRows()...)...)
+}
+
+func globalRows() []Keyword {
 	userArgs := []Arg{{Name: "user"}, {Name: "group", Optional: true}}
 	return table("global_defs",
 		row("router_id", core, text("name", func(g *globals, v string) { g.RouterID = v }), "host name", "name of this machine in messages"),

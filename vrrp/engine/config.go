@@ -56,7 +56,7 @@ type VIP struct {
 	DAD          bool
 	Preferred    uint32
 	PreferredSet bool
-	Drop         bool
+	Drop         string
 }
 
 // Group is one sync group, by names.

@@ -29,6 +29,8 @@ type NetlinkApplier struct {
 	list      *netlink.Handle
 	installed map[int]map[addrKey]Address // by owner: what we added and did not remove
 	objects   map[int][]Object            // the same, in the order of addition
+	firewall  firewall
+	watch     objectWatch
 }
 
 type request struct {
@@ -87,6 +89,19 @@ func (a *NetlinkApplier) Set(owner int, gen uint64, want Wanted) {
 	}
 }
 
+// SetFirewall says how packets are dropped from now on; tables that exist stay
+// as they are.
+func (a *NetlinkApplier) SetFirewall(c FirewallConfig) {
+	a.work.Lock()
+	defer a.work.Unlock()
+	a.firewall.cfg = c
+}
+
+// WatchObjects has lost called, from a goroutine of the applier, with the owner
+// of a route or a rule that somebody else removed. It is called before the first
+// Set.
+func (a *NetlinkApplier) WatchObjects(lost func(owner int)) { a.watch.lost = lost }
+
 // Close carries out what still waits and ends. What is installed stays: whoever
 // wants it gone sets each owner to nothing first.
 func (a *NetlinkApplier) Close() error {
@@ -99,8 +114,9 @@ func (a *NetlinkApplier) Close() error {
 	close(a.more)
 	a.mu.Unlock()
 	<-a.done
+	a.watch.close()
 	a.list.Close()
-	return a.conn.close()
+	return errors.Join(a.firewall.close(), a.conn.close())
 }
 
 func (a *NetlinkApplier) run() {
@@ -146,6 +162,10 @@ func (a *NetlinkApplier) carryOut(reqs []request) []error {
 			}
 		}
 	}
+	block, pass := a.blocks(reqs)
+	for i, err := range a.firewall.add(block) {
+		errs[i] = append(errs[i], err)
+	}
 	switch {
 	case p.risky():
 		note(p.replaced, a.removeCarefully(p.replaced))
@@ -161,8 +181,14 @@ func (a *NetlinkApplier) carryOut(reqs []request) []error {
 		a.applyObjects(objs, errs)
 		note(p.removals, a.apply(p.removals))
 	}
+	a.firewall.remove(pass, a.log)
 	p.remember(a.installed, stuck)
-	objs.remember(a.objects)
+	if !objs.empty() {
+		objs.remember(a.objects)
+		if err := a.watch.follow(a.objects, a.conn.conn.PID()); err != nil {
+			a.log.Error("cannot watch routes and rules", "error", err)
+		}
+	}
 
 	joined := make([]error, len(reqs))
 	for i := range reqs {
@@ -259,6 +285,9 @@ func (a *NetlinkApplier) Sweep(remove, keep Wanted) error {
 	a.work.Lock()
 	defer a.work.Unlock()
 	errs := a.sweepObjects(remove.Objects, keep.Objects)
+	if err := a.firewall.sweep(remove.Addresses, keep.Addresses); err != nil {
+		errs = append(errs, err)
+	}
 	present, err := listAddrs(a.list)
 	if err != nil {
 		return errors.Join(append(errs, err)...)

@@ -185,5 +185,6 @@ func Remove(w Wanted) error {
 	for _, a := range slices.Backward(w.Addresses) {
 		addrs = append(addrs, addrOp{addr: wanted(a)})
 	}
-	return errors.Join(append(apply(conn, objs), apply(conn, addrs)...)...)
+	errs := append(apply(conn, objs), apply(conn, addrs)...)
+	return errors.Join(append(errs, dropTables(w.Addresses))...)
 }

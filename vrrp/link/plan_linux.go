@@ -54,7 +54,7 @@ func newPlan(installed map[int]map[addrKey]Address, reqs []request) *plan {
 			seen[key] = true
 			// An address with another label, scope or broadcast cannot be
 			// changed in place: it goes and comes back.
-			if old, ok := had[key]; ok && old != w && !replaced[key] {
+			if old, ok := had[key]; ok && old.installed() != w.installed() && !replaced[key] {
 				replaced[key] = true
 				p.replaced = append(p.replaced, planned{addrOp{add: false, addr: wanted(old)}, i})
 			}

@@ -24,8 +24,15 @@ type Address struct {
 	// IPv6 address of full length is deprecated and others live for ever.
 	Preferred    uint32 `json:",omitempty"`
 	PreferredSet bool   `json:",omitempty"`
-	// Drop has packets to the address dropped (no_accept).
-	Drop bool `json:",omitempty"`
+	// Drop names the nftables table that has packets to the address, and from
+	// it, dropped (no_accept); empty: they are accepted.
+	Drop string `json:",omitempty"`
+}
+
+// installed is the address without what is not of the kernel's address.
+func (a Address) installed() Address {
+	a.Drop = ""
+	return a
 }
 
 // ObjectKind is the kind of an Object.

@@ -98,6 +98,7 @@ func (p *process) takeOver(f *os.File) error {
 	p.tell.post(func() { p.tell.takeOver(boot) })
 	p.track.set(boot.Config)
 	p.cfg.Store(boot.Config)
+	p.firewall(firewallConfig(boot.Config))
 	if err := p.engine.Reload(ctx, next); err != nil {
 		return err
 	}

@@ -89,10 +89,10 @@ func router(c *config.Config, in *config.VRRPInstance) engine.Router {
 	}
 	for _, v := range in.VirtualIPAddress {
 		r.Addresses = append(r.Addresses, v.Prefix.Addr())
-		r.VIPs = append(r.VIPs, vip(v, in, false))
+		r.VIPs = append(r.VIPs, vip(c, v, in, false))
 	}
 	for _, v := range in.VirtualIPAddressExcluded {
-		r.VIPs = append(r.VIPs, vip(v, in, true))
+		r.VIPs = append(r.VIPs, vip(c, v, in, true))
 	}
 	devices(c, in, &r)
 	r.Tracks = instanceTracks(in)

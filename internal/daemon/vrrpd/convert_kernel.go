@@ -4,6 +4,7 @@ import (
 	"holdfast/internal/config"
 	"holdfast/vrrp"
 	"holdfast/vrrp/engine"
+	"holdfast/vrrp/link"
 )
 
 // kernelState adds what a router installs besides addresses, and what that
@@ -22,10 +23,12 @@ func kernelState(r *engine.Router, c *config.Config, in *config.VRRPInstance) {
 	}
 }
 
-func vip(v config.VIP, in *config.VRRPInstance, excluded bool) engine.VIP {
+func vip(c *config.Config, v config.VIP, in *config.VRRPInstance, excluded bool) engine.VIP {
 	out := address(v)
 	out.Excluded = excluded
-	out.Drop = in != nil && !in.Accept
+	if !in.Accept {
+		out.Drop = c.Global.NFTables.Table
+	}
 	return out
 }
 
@@ -71,4 +74,8 @@ func groupUsed(c *config.Config, name string) bool {
 		}
 	}
 	return false
+}
+
+func firewallConfig(c *config.Config) link.FirewallConfig {
+	return link.FirewallConfig{Priority: c.Global.NFTables.Priority, Counters: c.Global.NFTables.Counters}
 }

@@ -43,6 +43,7 @@ type process struct {
 	engine  *engine.Engine
 	track   *tracking
 	devices *link.NetlinkDevices
+	firewall func(link.FirewallConfig)
 	stop    context.CancelFunc // begins the orderly stop; at any time, many times
 	ready   atomic.Bool        // the engine ran
 
@@ -155,6 +156,9 @@ func (p *process) open(deps *engine.Deps, left link.DeviceRecord) (closeAll func
 		return closeAll, err
 	}
 	closers = append(closers, applier.Close)
+	applier.WatchObjects(func(owner int) { p.engine.ObjectLost(owner) })
+	p.firewall = applier.SetFirewall
+	p.firewall(firewallConfig(p.cfg.Load()))
 	deps.Wire, deps.Watcher, deps.Announcer, deps.Applier = wire, watcher, announcer, applier
 	deps.Devices = p.openDevices(left)
 	return closeAll, nil
