@@ -200,7 +200,8 @@ func (l *objectLine) finishRoute(r *route.Route, tos bool) {
 	case r.VRF != "" && r.Table != 0:
 		l.fail(pos, "a route has a table or a vrf, not both")
 	case tos && r.Family == 6 && r.TOS != 0:
-		l.note(pos, ClassNone, "no-effect", "the kernel does not know tos in IPv6 routes")
+		l.note(pos, ClassNone, "no-effect", "the kernel has no tos in IPv6 routes: it is ignored")
+		r.TOS = 0
 	}
 	if r.Family == 4 {
 		for name, set := range map[string]bool{"expires": r.Expires != 0, "pref": r.Pref != 0} {

@@ -250,7 +250,9 @@ func (e *Engine) clean(r *router) {
 			remove.Addresses = append(remove.Addresses, a)
 		}
 	}
-	remove.Objects = e.objects(r)
+	if e.watched { // at the start of the engine they are gone already
+		remove.Objects = e.objects(r)
+	}
 	if remove.Empty() {
 		return
 	}

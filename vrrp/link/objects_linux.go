@@ -41,10 +41,10 @@ func (o objectOp) message() (netlink.Message, error) {
 			m.Header.Type = unix.RTM_NEWRULE
 		}
 	default:
-		return m, unix.EINVAL
+		return m, unix.EBADMSG
 	}
 	if len(m.Data) < minBody {
-		return m, unix.EINVAL
+		return m, unix.EBADMSG
 	}
 	if o.add {
 		m.Header.Flags |= netlink.Create | netlink.HeaderFlags(o.obj.Flags)
@@ -53,7 +53,8 @@ func (o objectOp) message() (netlink.Message, error) {
 }
 
 // settled: a route or a rule of a family that the kernel does not have, or over
-// an interface that is gone, is gone.
+// an interface that is gone, is gone, and one that the kernel does not
+// understand was never there.
 func (o objectOp) settled(err error) bool {
 	if err == nil {
 		return true
@@ -63,7 +64,7 @@ func (o objectOp) settled(err error) bool {
 	}
 	for _, gone := range []error{
 		unix.ESRCH, unix.ENOENT, unix.ENODEV, unix.ENXIO, unix.ENETUNREACH, unix.EHOSTUNREACH,
-		unix.ENETDOWN, unix.EADDRNOTAVAIL, unix.EAFNOSUPPORT, unix.EOPNOTSUPP,
+		unix.ENETDOWN, unix.EADDRNOTAVAIL, unix.EAFNOSUPPORT, unix.EOPNOTSUPP, unix.EINVAL,
 	} {
 		if errors.Is(err, gone) {
 			return true

@@ -34,18 +34,18 @@ const parallel = 4
 
 // process is the vrrp process.
 type process struct {
-	log     *slog.Logger
-	child   *role.Child
-	parent  *ipc.Mailbox
-	peer    *ipc.Mailbox
-	out     *notifier.Notifier
-	tell    *teller
-	engine  *engine.Engine
-	track   *tracking
-	devices *link.NetlinkDevices
+	log      *slog.Logger
+	child    *role.Child
+	parent   *ipc.Mailbox
+	peer     *ipc.Mailbox
+	out      *notifier.Notifier
+	tell     *teller
+	engine   *engine.Engine
+	track    *tracking
+	devices  *link.NetlinkDevices
 	firewall func(link.FirewallConfig)
-	stop    context.CancelFunc // begins the orderly stop; at any time, many times
-	ready   atomic.Bool        // the engine ran
+	stop     context.CancelFunc // begins the orderly stop; at any time, many times
+	ready    atomic.Bool        // the engine ran
 
 	cfg     atomic.Pointer[config.Config] // in force
 	reloads sync.Mutex                    // one at a time
