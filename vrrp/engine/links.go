@@ -35,6 +35,9 @@ func (e *Engine) links(now time.Time, u *link.Update) {
 	e.reopen(now)
 	e.replaceAddresses(now, len(changed) > 0)
 	e.placeStatics(now, len(changed) > 0)
+	if u.Fresh {
+		e.watched = false
+	}
 	e.lost(now, u.Lost)
 	e.lostStatics(now, u.Lost)
 	e.seen(now)
@@ -296,8 +299,8 @@ func (e *Engine) lost(now time.Time, list []link.LostAddress) {
 	e.dispatch(now)
 }
 
-// seen is the first word of a watcher: what was lost before it looked is in no
-// list of losses.
+// seen is the first word of a watcher, or the first after news were lost: what
+// was lost before it looked is in no list of losses.
 func (e *Engine) seen(now time.Time) {
 	if e.watched {
 		return

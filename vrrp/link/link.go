@@ -74,11 +74,14 @@ type Interface struct {
 }
 
 // Update is one news of the watcher: the whole set of interfaces, and the
-// addresses that were there the time before and are not now, whoever removed
-// them.
+// addresses that were removed since the time before and are not there now,
+// whoever removed them, also those that had come back in between.
 type Update struct {
 	Interfaces []Interface // always the whole present set, ordered by index
 	Lost       []LostAddress
+	// Fresh: news may have been lost before this one. What is there is told,
+	// and what came and went in between is not.
+	Fresh bool
 }
 
 // LostAddress is an address that disappeared from an interface.

@@ -111,25 +111,27 @@ func subscribe() (*mdnetlink.Conn, error) {
 // start of every subscription.
 func (w *NetlinkWatcher) follow(conn *mdnetlink.Conn, stop <-chan struct{}, f func(Update)) {
 	var last []Interface
-	tell := func() bool {
+	tell := func(fresh bool, removed []LostAddress) bool {
 		now, err := w.List()
 		if err != nil {
 			w.log.Error("cannot read the interfaces", "error", err)
 			return false
 		}
-		if last == nil || !slices.EqualFunc(last, now, sameInterface) {
+		lost := lostAddresses(last, now)
+		lost = append(lost, stillMissing(removed, lost, now)...)
+		if fresh || len(lost) > 0 || !slices.EqualFunc(last, now, sameInterface) {
 			select {
 			case <-stop:
 				return true
 			default:
 			}
-			f(Update{Interfaces: now, Lost: lostAddresses(last, now)})
+			f(Update{Interfaces: now, Lost: lost, Fresh: fresh})
 		}
 		last = now
 		return true
 	}
 	for {
-		if conn != nil && tell() {
+		if conn != nil && tell(true, nil) {
 			w.read(conn, stop, tell)
 		}
 		if conn != nil {
@@ -149,7 +151,7 @@ func (w *NetlinkWatcher) follow(conn *mdnetlink.Conn, stop <-chan struct{}, f fu
 
 // read calls tell for every burst of news until stop is closed or the socket
 // fails: news may be lost then, and everything has to begin anew.
-func (w *NetlinkWatcher) read(conn *mdnetlink.Conn, stop <-chan struct{}, tell func() bool) {
+func (w *NetlinkWatcher) read(conn *mdnetlink.Conn, stop <-chan struct{}, tell func(fresh bool, removed []LostAddress) bool) {
 	ended := make(chan struct{})
 	defer close(ended)
 	go func() {
@@ -161,6 +163,7 @@ func (w *NetlinkWatcher) read(conn *mdnetlink.Conn, stop <-chan struct{}, tell f
 		}
 	}()
 	news, failed := make(chan bool, 1), make(chan error, 1) // news: of an interface
+	var gone removals
 	go func() {
 		for {
 			msgs, err := conn.Receive()
@@ -168,6 +171,7 @@ func (w *NetlinkWatcher) read(conn *mdnetlink.Conn, stop <-chan struct{}, tell f
 				failed <- err
 				return
 			}
+			gone.add(msgs)
 			select {
 			case news <- slices.ContainsFunc(msgs, ofInterface):
 			default: // one that was not seen yet does for both
@@ -184,7 +188,7 @@ func (w *NetlinkWatcher) read(conn *mdnetlink.Conn, stop <-chan struct{}, tell f
 				default:
 				}
 			}
-			if !tell() {
+			if removed, lost := gone.take(); !tell(lost, removed) {
 				_ = conn.SetReadDeadline(time.Unix(1, 0))
 				<-failed
 				return
