@@ -87,25 +87,30 @@ func listen(t *testing.T, path string) *listener {
 // until reads until there are so many lines.
 func (l *listener) until(t *testing.T, n int) {
 	t.Helper()
-	buf := make([]byte, 4096)
 	if !lab.WaitFor(10*time.Second, func() bool {
-		for {
-			k, err := unix.Read(l.fd, buf)
-			if err != nil || k <= 0 {
-				break
-			}
-			l.rest += string(buf[:k])
-		}
-		for {
-			line, rest, ok := strings.Cut(l.rest, "\n")
-			if !ok {
-				break
-			}
-			l.lines, l.rest = append(l.lines, line), rest
-		}
+		l.poll()
 		return len(l.lines) >= n
 	}) {
 		t.Fatalf("the FIFO has the lines %q, want %d", l.lines, n)
+	}
+}
+
+// poll reads what there is.
+func (l *listener) poll() {
+	buf := make([]byte, 4096)
+	for {
+		k, err := unix.Read(l.fd, buf)
+		if err != nil || k <= 0 {
+			break
+		}
+		l.rest += string(buf[:k])
+	}
+	for {
+		line, rest, ok := strings.Cut(l.rest, "\n")
+		if !ok {
+			break
+		}
+		l.lines, l.rest = append(l.lines, line), rest
 	}
 }
 

@@ -40,6 +40,7 @@ func (r *Router) result(now time.Time, ev *Event, out []Action) []Action {
 		return out
 	}
 	t := &r.tracks[i]
+	t.kept = t.contribution()
 	t.Up, t.value, t.Pending, t.assumed = ev.Up, min(max(ev.Value, -MaxTrackValue), MaxTrackValue), false, false
 	out = r.reprioritise(out)
 	return r.settle(now, ReasonTrack, out)

@@ -10,6 +10,7 @@ const ownerPriority = 255
 type track struct {
 	Track
 	value int  // of a scaled track
+	kept  int  // what a scaled track counted before it was a cause of FAULT
 	owner bool // of an address owner, which nothing weighted moves
 	// assumed: no result yet, but taken as up because the router was running
 	// when the track came (reload, resume).
@@ -61,8 +62,11 @@ func (t *track) fault() bool {
 // negative one while down; Reverse flips the sign.
 func (t *track) contribution() int {
 	if t.Scaled {
-		if t.Pending || t.fault() {
+		if t.Pending {
 			return 0
+		}
+		if t.fault() {
+			return t.kept // the priority stays as it was
 		}
 		return t.product()
 	}
@@ -102,7 +106,11 @@ func (r *Router) reprioritise(out []Action) []Action {
 	if r.state == Init {
 		return out
 	}
-	return append(out, Action{Kind: ActionEvent, ID: r.id, Priority: r.effective, From: r.state, To: r.state, Reason: ReasonPriority})
+	return append(out, r.priorityChanged())
+}
+
+func (r *Router) priorityChanged() Action {
+	return Action{Kind: ActionEvent, ID: r.id, Priority: r.effective, From: r.state, To: r.state, Reason: ReasonPriority}
 }
 
 // shiftTimer moves the running master-down timer.
@@ -122,7 +130,7 @@ func (r *Router) mergeTracks() {
 	add := func(t Track) {
 		n := track{Track: t, owner: r.cfg.Priority == ownerPriority}
 		if i := findTrack(old, t.Key); i >= 0 {
-			n.Up, n.value, n.Pending, n.assumed = old[i].Up, old[i].value, old[i].Pending, old[i].assumed
+			n.Up, n.value, n.kept, n.Pending, n.assumed = old[i].Up, old[i].value, old[i].kept, old[i].Pending, old[i].assumed
 		} else {
 			n.assumed = t.Pending && (r.state == Master || r.state == Backup)
 		}

@@ -178,6 +178,9 @@ func (r *Router) start(now time.Time, out []Action) []Action {
 	r.timer = r.startupUntil.Add(r.masterDown() + r.holdOff(r.startupUntil))
 	r.expiry = ReasonTimeout
 	r.enter(now, Backup, ReasonStart, noPeer)
+	if r.effective != r.cfg.Priority { // by what was tracked before; keepalived tells that first
+		out = append(out, r.priorityChanged())
+	}
 	return r.tell(ReasonStart, out)
 }
 

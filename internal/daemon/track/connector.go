@@ -1,11 +1,15 @@
 package track
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/net/bpf"
@@ -48,12 +52,55 @@ type connector struct {
 }
 
 // openConnector opens it in this network namespace or, where that is not the
-// first one, in that of process 1. The error says what the kernel refuses.
+// first one, in that of process 1 or of whoever started us. The error says what
+// the kernel refuses.
 func openConnector() (*connector, error) {
 	c, err := listen()
 	if err == nil {
 		return c, nil
 	}
+	errs := []error{err}
+	for _, pid := range elders() {
+		c, err := openIn("/proc/" + strconv.Itoa(pid) + "/ns/net")
+		if err == nil {
+			return c, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+// elders lists process 1 and those that started us, the nearest last; one of
+// them is in the first network namespace unless that is out of reach.
+func elders() []int {
+	out := []int{1}
+	pid := os.Getppid()
+	for range maxElders {
+		if pid <= 1 {
+			break
+		}
+		out = append(out, pid)
+		stat, err := readBounded("/proc/"+strconv.Itoa(pid)+"/stat", 1024)
+		if err != nil {
+			break
+		}
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+		if len(fields) < 2 {
+			break
+		}
+		if pid, err = strconv.Atoi(fields[1]); err != nil {
+			break
+		}
+	}
+	slices.Reverse(out[1:])
+	return out
+}
+
+// maxElders bounds how far up we look.
+const maxElders = 8
+
+// openIn opens the connector in another network namespace.
+func openIn(path string) (*connector, error) {
 	type result struct {
 		c   *connector
 		err error
@@ -63,23 +110,20 @@ func openConnector() (*connector, error) {
 		runtime.LockOSThread() // never unlocked: the thread ends with this function
 		var r result
 		defer func() { done <- r }()
-		ns, err := os.Open("/proc/1/ns/net")
+		ns, err := os.Open(path)
 		if err != nil {
 			r.err = err
 			return
 		}
 		defer ns.Close()
-		if r.err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); r.err != nil {
-			r.err = fmt.Errorf("network namespace of process 1: %w", r.err)
+		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+			r.err = fmt.Errorf("%s: %w", path, err)
 			return
 		}
 		r.c, r.err = listen()
 	}()
 	r := <-done
-	if r.err != nil {
-		return nil, errors.Join(err, r.err)
-	}
-	return r.c, nil
+	return r.c, r.err
 }
 
 // listen opens a socket and asks for events; the kernel acknowledges that.

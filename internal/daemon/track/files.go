@@ -1,6 +1,7 @@
 package track
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"slices"
@@ -54,7 +55,7 @@ type FileStatus struct {
 	Path    string
 	Value   int
 	There   bool   // it exists
-	Err     string // why its number is 0 although it exists
+	Err     string // why its number is not what it holds
 	Changes uint64 // of the number since it is followed
 	Last    time.Time
 }
@@ -195,8 +196,11 @@ func (t *Files) read(f *file, always bool) {
 	if err != nil {
 		text = err.Error()
 	}
+	if errors.Is(err, errRange) {
+		value = f.stat.Value // as before
+	}
 	if text != "" && text != f.stat.Err {
-		t.deps.Log.Warn("track_file counts as 0", "track_file", f.cfg.Name, "err", err)
+		t.deps.Log.Warn("track_file has no number to go by", "track_file", f.cfg.Name, "counts", value, "err", err)
 	}
 	f.stat.There, f.stat.Err = there, text
 	if value == f.stat.Value && !always {

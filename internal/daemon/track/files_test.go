@@ -16,13 +16,13 @@ import (
 func TestParseValue(t *testing.T) {
 	for in, want := range map[string]int{
 		"": 0, "  \n": 0, "5": 5, "5\n": 5, " -7 \n": -7, "+3": 3, "0x1f": 31, "0X1F": 31, "010": 8, "0": 0, "0x": 0, "08": 0,
-		"12abc": 12, "99999999999999999999": maxValue, "-99999999999999999999": -maxValue, "2147483648": maxValue,
+		"12abc": 12, "2147483647": maxValue, "-2147483647": -maxValue,
 	} {
 		if got, err := parseValue([]byte(in)); got != want || err != nil {
 			t.Errorf("%q: %d, %v, want %d", in, got, err, want)
 		}
 	}
-	for _, in := range []string{"abc", "-", "+ 5", "\x00", "--1"} {
+	for _, in := range []string{"abc", "-", "+ 5", "\x00", "--1", "99999999999999999999", "-99999999999999999999", "2147483648", "0xffffffffffffffffffffff"} {
 		if got, err := parseValue([]byte(in)); got != 0 || err == nil {
 			t.Errorf("%q: %d, %v, want 0 and an error", in, got, err)
 		}

@@ -1,6 +1,7 @@
 package track
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,10 +17,15 @@ const maxContent = 64
 // maxValue bounds the number on both sides.
 const maxValue = 1<<31 - 1
 
+var (
+	errNoNumber = errors.New("not a number")
+	errRange    = errors.New("out of range")
+)
+
 // parseValue reads a whole number as C's strtol does with base 0: blanks and a
 // sign in front, 0x for hexadecimal, 0 for octal, and whatever follows the
-// digits is left alone. Nothing but blanks is 0; a number that is too large is
-// the largest one. The error says that there is no number, with the value 0.
+// digits is left alone. Nothing but blanks is 0. The errors are errNoNumber,
+// with the value 0, and errRange for what does not fit in 32 bits.
 func parseValue(b []byte) (int, error) {
 	s := strings.TrimLeft(string(b), " \t\n\v\f\r")
 	if s == "" {
@@ -38,10 +44,12 @@ func parseValue(b []byte) (int, error) {
 	}
 	n, end := int64(0), 0
 	for ; end < len(digits) && digit(digits[end]) < base; end++ {
-		n = min(n*int64(base)+int64(digit(digits[end])), maxValue)
+		if n = n*int64(base) + int64(digit(digits[end])); n > maxValue {
+			return 0, fmt.Errorf("%s: %w", strconv.QuoteToASCII(s), errRange)
+		}
 	}
 	if end == 0 {
-		return 0, fmt.Errorf("no number in %s", strconv.QuoteToASCII(s))
+		return 0, fmt.Errorf("%s: %w", strconv.QuoteToASCII(s), errNoNumber)
 	}
 	if negative {
 		n = -n

@@ -1,0 +1,209 @@
+package integration
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"holdfast/integration/lab"
+)
+
+// story is one master that tracks something, and what is told and sent after
+// each step.
+type story struct {
+	t     *testing.T
+	n     *network
+	fifo  *listener
+	seen  int
+	table []string
+}
+
+// begin starts a daemon that writes changes of priority to its FIFO, with the
+// blocks given before the instance.
+func begin(t *testing.T, n *network, d lab.Daemon, r router, blocks string) *story {
+	t.Helper()
+	r.Extra += "  notify_priority_changes true\n"
+	conf := strings.Replace(r.conf(), "  enable_script_security\n  script_user root\n",
+		"  script_user root\n  vrrp_notify_fifo "+n.a.Path("fifo")+"\n", 1)
+	head, rest, _ := strings.Cut(conf, "vrrp_instance")
+	n.start(n.a, d, head+blocks+"vrrp_instance"+rest)
+	return &story{t: t, n: n, fifo: listen(t, n.a.Path("fifo"))}
+}
+
+// step does something and notes what came of it, once nothing more comes.
+func (s *story) step(what string, do func() error) {
+	s.t.Helper()
+	if err := do(); err != nil {
+		s.t.Fatalf("%s: %v", what, err)
+	}
+	quiet := time.Now()
+	for start := quiet; time.Since(quiet) < 500*time.Millisecond && time.Since(start) < 5*time.Second; time.Sleep(20 * time.Millisecond) {
+		before := len(s.fifo.lines)
+		s.fifo.poll()
+		if len(s.fifo.lines) > before {
+			quiet = time.Now()
+		}
+	}
+	wire := "silent"
+	if a := s.n.capture.Adverts(time.Now().Add(-250 * time.Millisecond)); len(a) > 0 {
+		wire = fmt.Sprintf("sends %d", a[len(a)-1].Priority)
+	}
+	s.table = append(s.table, fmt.Sprintf("%s: %s, told %q", what, wire, s.fifo.lines[s.seen:]))
+	s.seen = len(s.fifo.lines)
+}
+
+// compare runs a story with both daemons.
+func compare(t *testing.T, name string, tell func(t *testing.T, n *network, d lab.Daemon) []string) {
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		var want, got []string
+		t.Run("stories", func(t *testing.T) {
+			for d, to := range map[*lab.Daemon]*[]string{pointer(theirs(t)): &want, pointer(ours(t)): &got} {
+				t.Run(d.Name, func(t *testing.T) {
+					t.Parallel()
+					*to = tell(t, directors(t, "tracked"), *d)
+				})
+			}
+		})
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-keepalived +holdfast):\n%s", diff)
+		}
+		t.Logf("%s", strings.Join(got, "\n"))
+	})
+}
+
+// replace gives a file another content as careful programs do.
+func replace(path, text string) error {
+	if err := os.WriteFile(path+".new", []byte(text), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// copyOf is a program under a name that nobody else on this machine has.
+func copyOf(t *testing.T, prog string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "hf"+strconv.FormatInt(time.Now().UnixNano()%1e8, 36)+strconv.Itoa(os.Getpid()))
+	in, err := os.Open(prog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = io.Copy(out, in); err == nil {
+		err = out.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestTrackedFiles moves a file under both daemons: the same adverts on the
+// wire and the same lines in the FIFO.
+func TestTrackedFiles(t *testing.T) {
+	lab.Require(t)
+	r := router{Version: 3, VRID: 91, Interval: 100 * time.Millisecond, Priority: 100}
+	for name, c := range map[string]struct{ block, line string }{
+		"weight 2":            {"  weight 2\n", ""},
+		"weight 0 reverse":    {"  weight 0 reverse\n", ""},
+		"weight in the track": {"", " weight 3 reverse"},
+	} {
+		compare(t, name, func(t *testing.T, n *network, d lab.Daemon) []string {
+			path := n.a.Path("value")
+			r := r
+			r.Extra = "  track_file {\n    load" + c.line + "\n  }\n"
+			s := begin(t, n, d, r, "track_file load {\n  file "+path+"\n  init_file 5\n"+c.block+"}\n")
+			s.step("start", func() error { return nil })
+			for _, v := range []string{"0x10", "-127\n", "0", "1000", "010", "text", "99999999999999999999"} {
+				s.step(fmt.Sprintf("write %q", v), func() error { return os.WriteFile(path, []byte(v), 0o644) })
+			}
+			s.step("rename", func() error { return replace(path, "30") })
+			s.step("remove", func() error { return os.Remove(path) })
+			return s.table
+		})
+	}
+}
+
+// sleepers are processes of one program.
+type sleepers struct {
+	path    string
+	running []*exec.Cmd
+}
+
+func (s *sleepers) run() error {
+	cmd := exec.Command(s.path, "1000", "2000")
+	s.running = append(s.running, cmd)
+	return cmd.Start()
+}
+
+func (s *sleepers) end() error {
+	cmd := s.running[0]
+	s.running = s.running[1:]
+	err := cmd.Process.Kill()
+	_ = cmd.Wait()
+	return err
+}
+
+func (s *sleepers) endAll() {
+	for len(s.running) > 0 {
+		_ = s.end()
+	}
+}
+
+// TestTrackedProcesses starts and ends processes. There is no comparison:
+// keepalived sees no process in a network namespace, neither at start nor later.
+func TestTrackedProcesses(t *testing.T) {
+	lab.Require(t)
+	r := router{Version: 3, VRID: 92, Interval: 100 * time.Millisecond, Priority: 100}
+	t.Parallel()
+	n := directors(t, "procs")
+	p := sleepers{path: copyOf(t, "/bin/sleep")}
+	defer p.endAll()
+	r.Extra = "  track_process {\n    few weight 30\n    any\n  }\n"
+	name := filepath.Base(p.path)
+	s := begin(t, n, ours(t), r, "vrrp_track_process few {\n  process "+name+"\n  quorum 2\n  quorum_max 2\n  weight 5\n}\n"+
+		"vrrp_track_process any {\n  process "+name+"\n  terminate_delay 0.2\n}\n")
+	s.step("start", func() error { return nil })
+	s.step("one", p.run)
+	s.step("two", p.run)
+	s.step("three", p.run)
+	_, v := status(t, n.a)
+	if list := v.Tracked.Processes; len(list) != 2 || list[1].Running != 3 || list[1].State != "down" || list[0].State != "up" {
+		t.Errorf("status: %+v", v.Tracked)
+	}
+	if v.Tracked.Blind != "" {
+		t.Logf("no events: %s", v.Tracked.Blind)
+	}
+	s.step("two left", p.end)
+	s.step("one left", p.end)
+	s.step("none left", p.end)
+	tell := func(lines ...string) string {
+		for i := range lines {
+			lines[i] = `INSTANCE "VI_1" ` + lines[i]
+		}
+		return fmt.Sprintf("%q", lines)
+	}
+	if diff := cmp.Diff([]string{
+		"start: silent, told " + tell("FAULT 100"),
+		"one: sends 100, told " + tell("BACKUP 100", "MASTER 100"),
+		"two: sends 130, told " + tell("MASTER_PRIORITY 130"),
+		"three: sends 100, told " + tell("MASTER_PRIORITY 100"),
+		"two left: sends 130, told " + tell("MASTER_PRIORITY 130"),
+		"one left: sends 100, told " + tell("MASTER_PRIORITY 100"),
+		"none left: silent, told " + tell("FAULT 100"),
+	}, s.table); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
