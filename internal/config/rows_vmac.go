@@ -28,7 +28,7 @@ func vmacInstanceRows() []Keyword {
 			{Name: "mode", Optional: true},
 			group,
 		}, useIPVlan), "vrrp.VRID, bridge",
-			"the addresses live on an ipvlan; an IPv4 instance needs an address of its own there, which adverts come from"),
+			"adverts come and go by an ipvlan; an IPv4 instance needs an address of its own there, which they come from"),
 	}
 }
 

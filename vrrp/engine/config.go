@@ -22,8 +22,9 @@ type Router struct {
 	Interface string     // name; may be missing: status WAITING until it appears
 	Group     netip.Addr // multicast group; invalid with Unicast
 	Source    netip.Addr // mcast_src_ip or unicast_src_ip; invalid: the interface's
-	// Device is the virtual interface above Interface that the addresses live
-	// on, with its parent's name the same as Interface; the zero value: none.
+	// Device is the virtual interface above Interface that adverts come and go
+	// by and, if it is a Macvlan, the addresses live on, with its parent's name
+	// the same as Interface; the zero value: none.
 	Device   link.Device
 	XmitBase bool  // adverts come and go on Interface itself, in spite of Device
 	VIPs     []VIP // advertised and excluded ones, in the order in which they are added

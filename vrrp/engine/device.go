@@ -17,7 +17,17 @@ const (
 	remakeAgain = 10 * time.Second
 )
 
-// iface is the interface that a router's addresses live on and, unless
+// home is the interface that a router's addresses live on; nil: it is missing.
+// As in keepalived those of one with an ipvlan stay on the interface below,
+// whose MAC is the same.
+func (e *Engine) home(c *Router) *link.Interface {
+	if c.Device.Kind == link.IPVlan {
+		return e.ifaces[c.Interface]
+	}
+	return e.iface(c)
+}
+
+// iface is the interface that has to be there for a router to run and, unless
 // XmitBase, that its adverts come and go by: its own one, or the device made
 // for it. nil: it is missing.
 func (e *Engine) iface(c *Router) *link.Interface {

@@ -232,7 +232,7 @@ func (e *Engine) feed(now time.Time, r *router) {
 // addresses is the wanted set; addresses whose interface is missing are left
 // out until it appears.
 func (e *Engine) addresses(r *router) []link.Address {
-	return e.addressesOf(r.cfg.VIPs, e.iface(&r.cfg))
+	return e.addressesOf(r.cfg.VIPs, e.home(&r.cfg))
 }
 
 // addressesOf puts addresses in their places; those that name none go to on,

@@ -34,6 +34,13 @@ func vmacSettings(name string) []wantedSetting {
 	}
 }
 
+// ipvlanSettings are those of an IPv4 ipvlan.
+func ipvlanSettings(name string) []wantedSetting {
+	return []wantedSetting{
+		{confPath(6, name, "disable_ipv6"), "1", "it has an IPv6 address of its own"},
+	}
+}
+
 // parentSettings are those of the interface below IPv4 VMACs: it must not
 // answer for their addresses with its own MAC. Packets from a virtual address
 // leave by it, so it also asks for the MACs of those they go to; in
@@ -49,11 +56,15 @@ func parentSettings(name string) []wantedSetting {
 
 // setDevice writes the settings of a device that is ours.
 func (s *sysctls) setDevice(k DeviceKey, name string) error {
-	if k.IPv6 || k.Kind != Macvlan {
+	if k.IPv6 {
 		return nil
 	}
+	list := vmacSettings(name)
+	if k.Kind == IPVlan {
+		list = ipvlanSettings(name)
+	}
 	var errs []error
-	for _, w := range vmacSettings(name) {
+	for _, w := range list {
 		if err := s.set(w.path, w.value); err != nil && !s.absent(w.path) {
 			errs = append(errs, err)
 		}
