@@ -17,6 +17,7 @@ func (r *Router) advert(now time.Time, ev *Event, out []Action) []Action {
 	}
 	if int(ev.Advert.Checksum) < NumChecksumForms {
 		r.count.Checksums[ev.Advert.Checksum]++
+		r.lastForm = ev.Advert.Checksum
 	}
 	r.lastHeard = now
 	if r.state == Master {

@@ -97,13 +97,25 @@ func checksumForm(version uint8, src, dst netip.Addr, message, payload []byte) (
 		return ChecksumPseudo, true
 	}
 	if !dst.IsMulticast() {
-		group := group4
-		if !src.Is4() {
-			group = group6
-		}
-		if fold(s+pseudo(src, group, len(message))) == right {
+		if fold(s+pseudo(src, groupOf(src), len(message))) == right {
 			return ChecksumOldUnicast, true
 		}
 	}
 	return 0, false
+}
+
+// groupOf is the multicast group of a's family.
+func groupOf(a netip.Addr) netip.Addr {
+	if a.Is4() {
+		return group4
+	}
+	return group6
+}
+
+// sumPayload sets the checksum of an IPv6 message with a trailer, which goes
+// over both.
+func sumPayload(payload []byte, src, dst netip.Addr) {
+	payload[6], payload[7] = 0, 0
+	c := ^fold(sum(0, payload) + pseudo(src, dst, len(payload)))
+	payload[6], payload[7] = byte(c>>8), byte(c)
 }

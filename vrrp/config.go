@@ -33,11 +33,16 @@ type Config struct {
 	// (keepalived up to 2.3.2); otherwise the difference is only counted.
 	StrictAddresses bool
 
-	AuthPass   [8]byte // v2 authentication type 1 data, zero padded
-	AuthType   uint8   // 0 or 1
-	Unicast    bool    // adverts come and go by unicast
+	AuthPass [8]byte // v2: password or key, zero padded
+	AuthType uint8   // v2: AuthNone, AuthPassword or AuthHeader (IPv4 only)
+	HMAC     HMAC    // auth_hmac; not together with AuthType
+	Checksum ChecksumChoice
+
+	Unicast    bool // adverts come and go by unicast
 	Peers      []netip.Addr
-	CheckPeers bool // check_unicast_src
+	CheckPeers bool       // check_unicast_src: adverts of the peers only
+	PeerTTLs   []TTLRange // with CheckPeers: for each of Peers; empty: all TTLs
+	UnicastTTL uint8      // unicast_ttl; 0: 255
 
 	GARP                 GARP
 	LowerPrioNoAdvert    bool

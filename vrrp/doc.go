@@ -7,8 +7,8 @@
 //
 // The package opens nothing, starts nothing, logs nothing and never asks for
 // the time. Time and events come in as arguments; what has to be done goes out
-// as values. It imports net/netip, slices and time and calls nothing of time
-// that reads a clock; TestPure holds it to that. Nothing in it is safe for
+// as values. It imports net/netip, slices, time and
+// the digests of crypto, and calls nothing of time that reads a clock; TestPure holds it to that. Nothing in it is safe for
 // concurrent use: one owner calls it.
 //
 // # Messages
@@ -65,7 +65,10 @@
 //   - nopreempt does not bind an address owner (RFC 9568 section 6.1).
 //   - Of two owners the one with the lower address yields, as among all equals;
 //     the other does not lower its priority.
-//   - The auth_hmac trailer is tolerated, not verified; AH is refused.
+//   - An authentication header is counted from the time of day where a master
+//     heard nobody, so that the successor of a process is not behind it.
+//   - A last sequence of auth_hmac that lies in the future of our clock, which
+//     was set back, shuts nobody out.
 //
 // # Invariants
 //

@@ -16,8 +16,14 @@ type Advert struct {
 	// Checksum is the form in which a received message was summed.
 	Checksum ChecksumForm
 	// Trailer: the 28 bytes of keepalived's auth_hmac follow the message.
-	// They are not verified.
 	Trailer bool
+	// Signed: Router.Check verified a trailer or an authentication header.
+	Signed bool
+	// Sequence is the number that authentication sends with it, see
+	// Router.Stamp.
+	Sequence uint64
+
+	message, trailer, ah []byte // parts of what was decoded
 }
 
 // Meta is what the IP layer says about a received packet.
@@ -26,7 +32,11 @@ type Meta struct {
 	TTL      uint8
 	Ifindex  int
 	TotalLen int  // IP payload length announced by the header, to compare with len(body); 0: not known
-	AH       bool // the packet came in an IPsec authentication header
+	AH       bool // the packet came in an IPsec authentication header, with which the body begins
+
+	ID   uint16 // identification of the IPv4 header; for AH
+	Wall int64  // wall clock in ns since 1970, where Router.NeedsWall
+	Path int    // place in the list of paths of the router; 0: its interface
 }
 
 const (
@@ -55,14 +65,21 @@ func PeekVRID(body []byte) (version, vrid uint8, ok bool) {
 //
 // The family of the addresses is that of m.Src (RFC 9568 section 5.2.9).
 func Decode(a *Advert, m *Meta, body []byte) DropReason {
-	if m.AH {
-		return DropAH
-	}
 	if m.TotalLen > 0 {
 		if len(body) < m.TotalLen {
 			return DropLength
 		}
 		body = body[:m.TotalLen]
+	}
+	a.ah = nil
+	if m.AH {
+		if len(body) < ahLen {
+			return DropLength
+		}
+		a.ah, body = body[:ahLen], body[ahLen:]
+		if a.ah[0] != protocol || a.ah[1] != ahLen/4-2 {
+			return DropAHHeader
+		}
 	}
 	if len(body) < headerLen {
 		return DropLength
@@ -95,7 +112,8 @@ func Decode(a *Advert, m *Meta, body []byte) DropReason {
 	a.VRID = body[1]
 	a.Priority = body[2]
 	a.Checksum = form
-	a.Trailer = len(body) > n
+	a.Trailer, a.Signed, a.Sequence = len(body) > n, false, 0
+	a.message, a.trailer = body[:n], body[n:]
 	a.AuthType = 0
 	a.AuthData = [8]byte{}
 	if a.Version == 2 {
@@ -116,12 +134,21 @@ func Decode(a *Advert, m *Meta, body []byte) DropReason {
 	return DropNone
 }
 
-// AppendTo appends the wire form of a to b, byte for byte as keepalived
-// writes it. src and dst go into the pseudo-header, which v3 over IPv6 always
-// has, v2 never, and v3 over IPv4 with pseudo (keepalived's default; without
-// it as RFC 9568 section 5.2.8 and keepalived's v3_checksum_as_v2). At most
-// 255 addresses are written.
+// AppendTo is AppendForm with the pseudo-header (keepalived's default) or, for
+// version 3 over IPv4, without it.
 func (a *Advert) AppendTo(b []byte, src, dst netip.Addr, pseudoHeader bool) []byte {
+	if pseudoHeader {
+		return a.AppendForm(b, src, dst, ChecksumPseudo)
+	}
+	return a.AppendForm(b, src, dst, ChecksumMessage)
+}
+
+// AppendForm appends the wire form of a to b, byte for byte as keepalived
+// writes it. src and dst go into the pseudo-header, which v3 over IPv6 always
+// has, v2 never, and v3 over IPv4 unless form is ChecksumMessage (RFC 9568
+// section 5.2.8, keepalived's v3_checksum_as_v2). At most 255 addresses are
+// written.
+func (a *Advert) AppendForm(b []byte, src, dst netip.Addr, form ChecksumForm) []byte {
 	start := len(b)
 	list := a.Addrs[:min(len(a.Addrs), 255)]
 	b = append(b, a.Version<<4|typeAdvertisement, a.VRID, a.Priority, byte(len(list)))
@@ -146,7 +173,10 @@ func (a *Advert) AppendTo(b []byte, src, dst netip.Addr, pseudoHeader bool) []by
 	}
 	message := b[start:]
 	s := sum(0, message)
-	if a.Version != 2 && (pseudoHeader || !src.Is4()) {
+	if a.Version != 2 && (form != ChecksumMessage || !src.Is4()) {
+		if form == ChecksumOldUnicast {
+			dst = groupOf(src)
+		}
 		s += pseudo(src, dst, len(message))
 	}
 	c := ^fold(s)

@@ -117,7 +117,8 @@ func TestDecodeDrops(t *testing.T) {
 		{"checksum", meta(20), edit(6, 0), DropChecksum},
 		{"authentication data is summed", meta(20), edit(19, 1), DropChecksum},
 		{"version 2 over IPv6", Meta{Src: ip("fe80::1"), Dst: group6, TTL: 255, TotalLen: 20}, wire, DropVersion},
-		{"authentication header", Meta{Src: self, Dst: group4, AH: true}, wire, DropAH},
+		{"authentication header cut short", Meta{Src: self, Dst: group4, AH: true}, wire, DropLength},
+		{"authentication header without VRRP", Meta{Src: self, Dst: group4, AH: true}, make([]byte, 44), DropAHHeader},
 	} {
 		var a Advert
 		if d := Decode(&a, &c.meta, c.body); d != c.want {

@@ -29,6 +29,9 @@ func (r *Router) check(a *Advert, m *Meta) DropReason {
 	if r.state == Init || r.state == Fault {
 		return DropState
 	}
+	if m.AH != (r.auth.ah != nil) {
+		return DropAH
+	}
 	if !c.Unicast && m.TTL != 255 {
 		return DropTTL
 	}
@@ -38,21 +41,20 @@ func (r *Router) check(a *Advert, m *Meta) DropReason {
 	if a.VRID != c.VRID {
 		return DropUnknownVRID
 	}
+	// What costs nothing and does not depend on who sent it goes before the
+	// digests; keepalived has it behind them.
+	if m.Dst.IsMulticast() == c.Unicast {
+		return DropDestination
+	}
+	if d := r.checkAuth(a, m); d != DropNone {
+		return d
+	}
 	if a.Version == 2 {
-		if a.AuthType != c.AuthType {
-			return DropAuthType
-		}
-		if c.AuthType == 1 && a.AuthData != c.AuthPass {
-			return DropAuthPass
-		}
 		if time.Duration(a.AdvertInt)*time.Second != c.AdvertInt {
 			return DropInterval
 		}
 	} else if a.AdvertInt == 0 {
 		return DropInterval
-	}
-	if m.Dst.IsMulticast() == c.Unicast {
-		return DropDestination
 	}
 	if c.OwnerIgnoreAdverts && c.Priority == ownerPriority {
 		return DropOwner
@@ -60,8 +62,21 @@ func (r *Router) check(a *Advert, m *Meta) DropReason {
 	if d := r.checkAddresses(a, m.Src); d != DropNone {
 		return d
 	}
-	if c.Unicast && c.CheckPeers && !slices.Contains(c.Peers, m.Src) {
+	return r.checkPeer(m)
+}
+
+// checkPeer makes the checks of check_unicast_src, min_ttl and max_ttl.
+func (r *Router) checkPeer(m *Meta) DropReason {
+	c := &r.cfg
+	if !c.Unicast || !c.CheckPeers {
+		return DropNone
+	}
+	i := slices.Index(c.Peers, m.Src)
+	if i < 0 {
 		return DropPeer
+	}
+	if i < len(c.PeerTTLs) && (m.TTL < c.PeerTTLs[i].Min || m.TTL > c.PeerTTLs[i].Max) {
+		return DropPeerTTL
 	}
 	return DropNone
 }
@@ -110,7 +125,7 @@ func (r *Router) Advert(p uint8, a *Advert) {
 	*a = Advert{Version: c.Version, VRID: c.VRID, Priority: p, Addrs: append(a.Addrs[:0], c.Addresses...)}
 	if c.Version == 2 {
 		a.AuthType = c.AuthType
-		if c.AuthType == 1 {
+		if c.AuthType == AuthPassword {
 			a.AuthData = c.AuthPass
 		}
 		a.AdvertInt = uint16(min(c.AdvertInt/time.Second, 255))

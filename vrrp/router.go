@@ -65,6 +65,9 @@ type Router struct {
 	count          Counters
 	drops          [NumDropReasons]uint64
 
+	auth     auth
+	lastForm ChecksumForm // of the last advert accepted
+
 	deadline time.Time // as the director's heap knows it
 	heapAt   int       // place in the heap; -1: not in it
 }
@@ -96,6 +99,7 @@ func (r *Router) configure(cfg Config) {
 	cfg.Peers = slices.Clone(cfg.Peers)
 	cfg.Tracks = slices.Clone(cfg.Tracks)
 	r.cfg = cfg
+	r.setAuth()
 	r.sorted = slices.Clone(cfg.Addresses)
 	slices.SortFunc(r.sorted, netip.Addr.Compare)
 	r.scratch = make([]netip.Addr, 0, 255)
