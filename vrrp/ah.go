@@ -25,11 +25,14 @@ import (
 // all before is a replay.
 const (
 	ipLen      = 20
-	ahLen      = 24
+	ahLen      = AHLen
 	ahDigest   = 12
 	ahProtocol = 51
 	tosControl = 0xc0 // as keepalived sends
 )
+
+// AHLen is the length of an authentication header in bytes.
+const AHLen = 24
 
 // header writes and verifies authentication headers. It allocates nothing once
 // made.

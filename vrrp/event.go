@@ -64,6 +64,7 @@ type Event struct {
 	Advert *Advert    // not kept after Step returns
 	Src    netip.Addr // source of the advert
 	Local  netip.Addr // our own address on that interface, for the tie-break
+	NoTie  bool       // an equal priority decides nothing: another path does
 	Key    string     // EventTrack
 	Up     bool       // EventLink, EventTrack, EventApplied
 	Value  int        // EventTrack of a scaled track; what is outside ±MaxTrackValue counts as that
@@ -128,5 +129,7 @@ const (
 	ReasonResume               // mastership of a replaced process
 	ReasonReload               // changed by a reload
 	ReasonDeaf                 // sticky: a master was there that could not be heard before
+	ReasonPathLost             // an advert path is down or silent
+	ReasonPathBack             // and works again
 	ReasonYield                // slept longer than the peers wait, another master was heard
 )

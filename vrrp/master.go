@@ -88,6 +88,9 @@ func (r *Router) masterAdvert(now time.Time, ev *Event, out []Action) []Action {
 	}
 	order := int(a.Priority) - int(r.advertised(now))
 	if order == 0 {
+		if ev.NoTie {
+			return out
+		}
 		order = ev.Src.Compare(ev.Local)
 		if order == 0 {
 			r.count.SameAddress++ // somebody has our address: nothing to decide

@@ -17,6 +17,8 @@ var reasonNames = [...]string{
 	ReasonResume:        "taken over from a process that died",
 	ReasonReload:        "reload",
 	ReasonDeaf:          "a master was there that could not be heard before",
+	ReasonPathLost:      "an advert path was lost",
+	ReasonPathBack:      "an advert path works again",
 	ReasonYield:         "slept longer than the peers wait",
 }
 

@@ -17,6 +17,12 @@ func (r *Router) Check(a *Advert, m *Meta) DropReason {
 	return d
 }
 
+// Dropped is how many messages were dropped for a reason.
+func (r *Router) Dropped(d DropReason) uint64 { return r.drops[d] }
+
+// EffectivePriority is the priority with what is tracked.
+func (r *Router) EffectivePriority() uint8 { return r.effective }
+
 // Drop counts a message that was for this router but that Decode refused.
 func (r *Router) Drop(d DropReason) {
 	if d != DropNone && int(d) < NumDropReasons {
@@ -128,8 +134,14 @@ func (r *Router) Advert(p uint8, a *Advert) {
 		if c.AuthType == AuthPassword {
 			a.AuthData = c.AuthPass
 		}
-		a.AdvertInt = uint16(min(c.AdvertInt/time.Second, 255))
-		return
 	}
-	a.AdvertInt = uint16(min(c.AdvertInt/centisecond, maxInterval3))
+	a.AdvertInt = r.WireInterval()
+}
+
+// WireInterval is advert_int as adverts carry it: v2 seconds, v3 centiseconds.
+func (r *Router) WireInterval() uint16 {
+	if r.cfg.Version == 2 {
+		return uint16(min(r.cfg.AdvertInt/time.Second, 255))
+	}
+	return uint16(min(r.cfg.AdvertInt/centisecond, maxInterval3))
 }

@@ -111,7 +111,8 @@ func TestHotPathsAllocateNothing(t *testing.T) {
 	if w.sent-before != 101*n {
 		t.Errorf("sent %d", w.sent-before)
 	}
-	// A packet for nobody, one of another sort, and a damaged one.
+	// A packet for nobody, a short one, an authentication header without more,
+	// and a damaged one.
 	e, hw := standing(t, 1, 100)
 	bad := heard(e, 200)
 	bad = append(bad, bad[0], bad[0], bad[0])
@@ -123,7 +124,7 @@ func TestHotPathsAllocateNothing(t *testing.T) {
 		t.Errorf("drop: %v allocations", got)
 	}
 	p := e.status(hw.now).Ports[0]
-	if p.UnknownVRID != 101 || p.Short != 101 || p.AH != 101 || p.Packets != 404 {
+	if p.UnknownVRID != 101 || p.Short != 202 || p.AH != 101 || p.Packets != 404 {
 		t.Errorf("counted %+v", p)
 	}
 	if d := e.status(hw.now).Routers[0].Drops[vrrp.DropTTL]; d != 101 {

@@ -26,8 +26,9 @@ type Router struct {
 	// by and, if it is a Macvlan, the addresses live on, with its parent's name
 	// the same as Interface; the zero value: none.
 	Device   link.Device
-	XmitBase bool  // adverts come and go on Interface itself, in spite of Device
-	VIPs     []VIP // advertised and excluded ones, in the order in which they are added
+	XmitBase bool     // adverts come and go on Interface itself, in spite of Device
+	Paths    []string // advert_paths: further interfaces for adverts; not with Unicast
+	VIPs     []VIP    // advertised and excluded ones, in the order in which they are added
 	Routes   []route.Route
 	Rules    []route.Rule
 	// TrackInterfaces are keyed "interface NAME" in vrrp.Config.Tracks; the
@@ -90,6 +91,7 @@ type Change struct {
 	// again, From MASTER.
 	TakingOver bool
 	Peer       netip.Addr
+	Path       string // the interface, with ReasonPathLost and ReasonPathBack
 	// Wanted is what is wanted in the kernel when To is master: what the
 	// parent must remove if this process dies. A reload that changes it tells
 	// an event with ReasonReload. Not to be changed.

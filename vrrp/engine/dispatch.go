@@ -68,20 +68,35 @@ func (e *Engine) queue(r *router, prio uint8) {
 	}
 	r.sentTurn, r.sentPrio = e.turn, prio
 	r.core.Advert(prio, &e.out)
-	if !r.cfg.Unicast {
-		e.queueTo(r, r.port.Group)
+	if r.core.NeedsWall() {
+		r.core.Stamp(&e.out, e.wall())
+	}
+	if r.cfg.Unicast {
+		for _, peer := range r.cfg.Peers {
+			e.queueTo(r, 0, r.port, r.src, peer)
+		}
 		return
 	}
-	for _, peer := range r.cfg.Peers {
-		e.queueTo(r, peer)
+	e.queueTo(r, 0, r.port, r.src, r.port.Group)
+	for k := range r.paths {
+		if p := &r.paths[k]; p.open && p.src.IsValid() {
+			e.queueTo(r, k+1, p.port, p.src, p.port.Group)
+		}
 	}
 }
 
-func (e *Engine) queueTo(r *router, dst netip.Addr) {
-	n := len(e.arena)
-	e.arena = e.out.AppendTo(e.arena, r.src, dst, true)
-	e.batch = append(e.batch, link.Datagram{Port: r.port, Src: r.src, Dst: dst, Body: e.arena[n:len(e.arena):len(e.arena)]})
-	e.senders = append(e.senders, r)
+// queueTo adds the advert in e.out to the batch, for path n of r.
+func (e *Engine) queueTo(r *router, n int, port link.Port, src, dst netip.Addr) {
+	at := len(e.arena)
+	e.arena = r.core.Append(e.arena, &e.out, src, dst)
+	e.batch = append(e.batch, link.Datagram{Port: port, Src: src, Dst: dst, Body: e.arena[at:len(e.arena):len(e.arena)]})
+	e.senders = append(e.senders, outgoing{r, n})
+}
+
+// outgoing says whose datagram one of the batch is, and for which of its paths.
+type outgoing struct {
+	r    *router
+	path int
 }
 
 // send sends the batch.
@@ -91,8 +106,16 @@ func (e *Engine) send(now time.Time) {
 	}
 	e.wire.Send(e.batch)
 	for i := range e.batch {
-		r := e.senders[i]
-		if err := e.batch[i].Err; err != nil {
+		r, n := e.senders[i].r, e.senders[i].path
+		err := e.batch[i].Err
+		switch {
+		case n > 0 && err != nil:
+			e.pathFailed(now, r, n, err)
+			continue
+		case n > 0:
+			r.paths[n-1].failed, r.lastSent = nil, now
+			continue
+		case err != nil:
 			e.sendFailed(now, r, err)
 			continue
 		}

@@ -44,6 +44,8 @@ type Deps struct {
 	Devices   link.Devices // answers through Engine.Devices; nil where no router has a device
 	Observer  Observer
 	Log       *slog.Logger
+	// Wall is the wall clock, for authentication; nil: link.Wall.
+	Wall func() time.Time
 	// Resume lists what a predecessor that died a moment ago was master of.
 	Resume []Resume
 	// LeftOvers is what else is to be removed at start, such as what a state
@@ -83,8 +85,8 @@ type Engine struct {
 	ev      vrrp.Event
 	acts    []vrrp.Action
 	batch   []link.Datagram
-	senders []*router // of batch
-	arena   []byte    // bodies of batch
+	senders []outgoing // of batch
+	arena   []byte     // bodies of batch
 
 	turn      uint64
 	gen       uint64 // of the applier, over all routers: a used-again ID meets no old answer
@@ -127,6 +129,9 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 		results: map[string]result{},
 		ports:   map[link.Port]*port{},
 		ended:   make(chan struct{}),
+	}
+	if e.deps.Wall == nil {
+		e.deps.Wall = link.Wall
 	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"net/netip"
@@ -80,9 +81,11 @@ func (e *Engine) reopen(now time.Time) {
 			continue
 		}
 		e.place(r)
+		e.placePaths(r)
 		if r.hasPort {
 			wanted[r.port] = true
 		}
+		r.ports(func(p link.Port) { wanted[p] = true })
 	}
 	e.list(wanted)
 	failed := e.wire.Open(sorted(wanted))
@@ -107,6 +110,7 @@ func (e *Engine) reopen(now time.Time) {
 		if r.open {
 			r.src, _ = e.wire.SourceOf(r.port)
 		}
+		e.openPaths(now, r, failed)
 		i := e.byIndex[r.ifindex]
 		present := i != nil && r.open && r.src.IsValid()
 		e.setLink(now, r, present, i != nil && i.Up)
@@ -155,8 +159,16 @@ func (e *Engine) list(wanted map[link.Port]bool) {
 			case r == nil || !r.hasPort:
 			case r.port == p:
 				at.routers[r.cfg.VRID] = r
-			case r.port.Ifindex == p.Ifindex && r.port.Group == p.Group && p.Group.IsValid():
+			case r.port.Ifindex == p.Ifindex && (r.port.Group == p.Group && p.Group.IsValid() ||
+				!r.port.Group.IsValid() && !p.Group.IsValid() && r.port.Source == p.Source):
 				at.elsewhere[r.cfg.VRID] = true
+			}
+			if r != nil {
+				r.ports(func(also link.Port) {
+					if also == p && at.routers[r.cfg.VRID] == nil {
+						at.routers[r.cfg.VRID] = r
+					}
+				})
 			}
 		}
 	}
@@ -165,15 +177,17 @@ func (e *Engine) list(wanted map[link.Port]bool) {
 func sorted(ports map[link.Port]bool) []link.Port {
 	out := slices.Collect(maps.Keys(ports))
 	slices.SortFunc(out, func(a, b link.Port) int {
-		if a.Ifindex != b.Ifindex {
-			return a.Ifindex - b.Ifindex
-		}
-		if c := a.Group.Compare(b.Group); c != 0 {
-			return c
-		}
-		return a.Source.Compare(b.Source)
+		return cmp.Or(a.Ifindex-b.Ifindex, a.Group.Compare(b.Group), a.Source.Compare(b.Source),
+			int(a.TTL)-int(b.TTL), boolInt(a.AH)-boolInt(b.AH))
 	})
 	return out
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // place finds the interface and the port of a router.
@@ -188,7 +202,7 @@ func (e *Engine) place(r *router) {
 	if r.cfg.Device.Kind != link.NoDevice {
 		i, source = e.advertPort(r, i)
 	}
-	r.port = link.Port{Ifindex: i.Index, Group: r.cfg.Group, Source: source}
+	r.port = link.Port{Ifindex: i.Index, Group: r.cfg.Group, Source: source, AH: r.cfg.AuthType == vrrp.AuthHeader}
 	if r.cfg.Unicast {
 		r.port.Group = netip.Addr{}
 		if !r.port.Source.IsValid() {
@@ -197,6 +211,7 @@ func (e *Engine) place(r *router) {
 		if !r.port.Source.IsValid() {
 			return
 		}
+		r.port.TTL = r.cfg.UnicastTTL
 	}
 	r.hasPort = true
 }

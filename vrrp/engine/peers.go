@@ -21,11 +21,16 @@ type Peer struct {
 	// Foreign: none of its addresses is ours. It is another virtual router
 	// that was given the same VRID.
 	Foreign bool
+
+	Path      int // of Router.Paths, from 1; 0: the router's interface
+	Checksum  vrrp.ChecksumForm
+	Signed    bool // by auth_hmac or an authentication header
+	Checksums [vrrp.NumChecksumForms]uint64
 }
 
 // hear remembers who was heard, in place of the one heard longest ago when
 // there are too many.
-func (r *router) hear(now time.Time, src netip.Addr, a *vrrp.Advert) {
+func (e *Engine) hear(now time.Time, r *router, src netip.Addr, a *vrrp.Advert) {
 	at := &r.heard[0]
 	for i := range r.heard {
 		p := &r.heard[i]
@@ -42,5 +47,40 @@ func (r *router) hear(now time.Time, src netip.Addr, a *vrrp.Advert) {
 	if !agrees && (at.Addr != src || at.Agrees) { // compared once, not for every advert
 		foreign = !slices.ContainsFunc(a.Addrs, func(o netip.Addr) bool { return slices.Contains(r.cfg.Addresses, o) })
 	}
-	*at = Peer{Addr: src, Priority: a.Priority, AdvertInt: a.AdvertInt, Last: now, Agrees: agrees, Foreign: foreign}
+	was := *at
+	if was.Addr != src {
+		was = Peer{Addr: src, Agrees: true, AdvertInt: r.core.WireInterval()}
+	}
+	*at = Peer{
+		Addr: src, Priority: a.Priority, AdvertInt: a.AdvertInt, Last: now, Agrees: agrees, Foreign: foreign,
+		Path: e.meta.Path, Checksum: a.Checksum, Signed: a.Signed, Checksums: was.Checksums,
+	}
+	at.Checksums[a.Checksum]++
+	if agrees != was.Agrees {
+		e.disagreed(r, at)
+	}
+	if a.AdvertInt != was.AdvertInt {
+		e.log.Info("a peer advertises in another interval", append(r.attrs(), "source", src,
+			"its", wireInterval(a), "ours", r.cfg.AdvertInt)...)
+	}
 }
+
+// disagreed logs that a peer began or ceased to list other addresses.
+func (e *Engine) disagreed(r *router, p *Peer) {
+	if p.Agrees {
+		e.log.Info("a peer lists our addresses again", append(r.attrs(), "source", p.Addr)...)
+		return
+	}
+	e.log.Warn("a peer lists other addresses than ours: its adverts are accepted", append(r.attrs(), "source", p.Addr)...)
+}
+
+// wireInterval is the interval that an advert tells.
+func wireInterval(a *vrrp.Advert) time.Duration {
+	if a.Version == 2 {
+		return time.Duration(a.AdvertInt) * time.Second
+	}
+	return time.Duration(a.AdvertInt) * 10 * time.Millisecond
+}
+
+// wall is the wall clock in nanoseconds.
+func (e *Engine) wall() int64 { return e.deps.Wall().UnixNano() }

@@ -34,11 +34,12 @@ func (e *Engine) receive(now time.Time, packets []link.Packet) {
 
 func (e *Engine) receiveOne(now time.Time, at *port, p *link.Packet) {
 	at.packets++
+	body := p.Body
 	if p.AH {
-		at.ah++ // authentication headers are not supported
-		return
+		at.ah++
+		body = body[min(vrrp.AHLen, len(body)):]
 	}
-	_, vrid, ok := vrrp.PeekVRID(p.Body)
+	_, vrid, ok := vrrp.PeekVRID(body)
 	if !ok {
 		at.short++
 		return
@@ -53,16 +54,33 @@ func (e *Engine) receiveOne(now time.Time, at *port, p *link.Packet) {
 	if !r.started {
 		return
 	}
-	e.meta = vrrp.Meta{Src: p.Src, Dst: p.Dst, TTL: p.TTL, Ifindex: p.Port.Ifindex, TotalLen: p.TotalLen}
+	e.meta = vrrp.Meta{Src: p.Src, Dst: p.Dst, TTL: p.TTL, ID: p.ID, AH: p.AH, Ifindex: p.Port.Ifindex, TotalLen: p.TotalLen}
+	if len(r.paths) > 0 {
+		e.meta.Path = r.pathOf(p.Port)
+	}
+	if r.core.NeedsWall() {
+		e.meta.Wall = e.wall()
+	}
 	if d := vrrp.Decode(&e.in, &e.meta, p.Body); d != vrrp.DropNone {
 		r.core.Drop(d)
+		e.refuse(now, r, p.Src, d)
 		return
 	}
 	if d := r.core.Check(&e.in, &e.meta); d != vrrp.DropNone {
-		return // counted by the core
+		e.refuse(now, r, p.Src, d) // counted by the core
+		return
 	}
-	r.hear(now, p.Src, &e.in)
+	e.hear(now, r, p.Src, &e.in)
 	e.ev = vrrp.Event{Kind: vrrp.EventAdvert, Advert: &e.in, Src: p.Src, Local: r.src}
+	if len(r.paths) > 0 {
+		n := e.meta.Path
+		if e.onPath(now, r, n, &e.in) {
+			return
+		}
+		if n > 0 {
+			e.ev.Local, e.ev.NoTie = r.paths[n-1].src, !r.decides(now, n)
+		}
+	}
 	if e.in.Priority > 0 && r.core.State() == vrrp.Master && e.doubts(now, r) {
 		e.yielded++
 		e.ev.Kind = vrrp.EventYield

@@ -66,6 +66,16 @@ type router struct {
 
 	heard [maxPeers]Peer
 
+	paths        []path    // besides port
+	hearings     []hearing // of all paths, port's first; empty without paths
+	pathsTold    bool
+	judgeFrom    time.Time // backup since then, as far as adverts show
+	copyAt       time.Time // the last advert that was no copy
+	copyPath     int
+	copyPriority uint8
+	copies       uint64
+	refused      *refusals
+
 	rivalTold time.Time // when a second master was last logged
 }
 
@@ -156,8 +166,23 @@ func (c *Config) check() error {
 			return fmt.Errorf("router %q: advertisement interval %v", r.Name, r.AdvertInt)
 		case !r.Unicast && !r.Group.IsMulticast():
 			return fmt.Errorf("router %q: %v is no multicast group", r.Name, r.Group)
+		case r.Unicast && len(r.Paths) > 0:
+			return fmt.Errorf("router %q: advert paths are for multicast", r.Name)
+		case slices.Contains(r.Paths, r.Interface):
+			return fmt.Errorf("router %q: its interface %s is no further path", r.Name, r.Interface)
 		case r.Unicast && len(r.Peers) == 0:
 			return fmt.Errorf("router %q: unicast without peers", r.Name)
+		}
+	}
+	for i := range c.Routers {
+		r := &c.Routers[i]
+		for _, name := range r.Paths {
+			id := r.identity()
+			id.version, id.device, id.base, id.iface = 0, link.DeviceKey{}, false, name
+			if other, ok := seen[id]; ok {
+				return fmt.Errorf("router %q: its advert path %s has the VRID and destination of %q", r.Name, name, other)
+			}
+			seen[id] = r.Name
 		}
 	}
 	for _, g := range c.Groups {

@@ -53,7 +53,10 @@ type RouterStatus struct {
 	ApplyError string
 	TableWait  bool // waits for TableReady
 
-	Peers      []Peer // heard, unordered
+	Peers      []Peer       // heard, unordered
+	Paths      []PathStatus // nil without further paths
+	Copies     uint64       // adverts that had come on another path before
+	Refusals   []Refusal
 	SendErrors uint64
 	SendError  string // of the last attempt; empty: it succeeded
 	LastSent   time.Time
@@ -110,7 +113,8 @@ func (r *router) status(now time.Time) RouterStatus {
 		Interface: r.cfg.Interface, Ifindex: r.ifindex,
 		Waiting: r.ifindex == 0, NoSource: r.sourceless, LinkUp: r.linkUp, Source: r.src,
 		Status: r.core.Status(), Advertised: r.core.Advertised(now), Policy: r.cfg.Config, Mute: r.mute,
-		TableWait:  !r.gate.IsZero(),
+		TableWait: !r.gate.IsZero(),
+		Paths:     r.pathStatus(), Copies: r.copies, Refusals: r.refusalStatus(),
 		SendErrors: r.sendErrs, LastSent: r.lastSent,
 		Wanted: r.kernel(), Live: slices.Clone(r.live),
 	}

@@ -24,3 +24,7 @@ func (c clock) nanos() int64 { return c.mono + int64(time.Since(c.epoch)) }
 
 // at is the reading of the monotonic clock at t.
 func (c clock) at(t time.Time) int64 { return c.mono + int64(t.Sub(c.epoch)) }
+
+// Wall is the time of day now, whoever set it. Only what other machines compare
+// with their own clocks goes by it.
+func Wall() time.Time { return time.Now() }

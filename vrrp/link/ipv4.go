@@ -7,6 +7,7 @@ import (
 
 const (
 	ipv4MinHeader = 20  // RFC 791 section 3.1, header without options
+	protoAH       = 51  // RFC 2402
 	protoVRRP     = 112 // IANA protocol number of VRRP, RFC 9568 section 5.1.1.4
 )
 
@@ -15,6 +16,7 @@ type ipv4Header struct {
 	Src, Dst netip.Addr
 	TTL      uint8
 	Protocol uint8
+	ID       uint16
 	// PayloadLen is total length less header length as the header states them;
 	// the body that was received may be shorter when it did not fit the buffer.
 	PayloadLen int
@@ -38,6 +40,7 @@ func parseIPv4(b []byte) (ipv4Header, []byte, bool) {
 		Dst:        netip.AddrFrom4([4]byte(b[16:20])),
 		TTL:        b[8],
 		Protocol:   b[9],
+		ID:         binary.BigEndian.Uint16(b[4:6]),
 		PayloadLen: total - hlen,
 	}
 	return h, b[hlen:min(total, len(b))], true

@@ -12,6 +12,11 @@ type Port struct {
 	Ifindex int
 	Group   netip.Addr // 224.0.0.18 or ff02::12 or an override; invalid: unicast
 	Source  netip.Addr // unicast: our address; multicast: fixed source (mcast_src_ip) or invalid
+	// AH: adverts in authentication headers, IP protocol 51 (IPv4 only). A
+	// Datagram's Body is then the whole IP datagram, whose header the digest
+	// covers; the VRRP message of a Packet begins 24 bytes into its Body.
+	AH  bool
+	TTL uint8 // of what is sent by unicast; 0: 255
 }
 
 // Packet is one received VRRP message. Body is valid until the next Wait.
@@ -19,7 +24,8 @@ type Packet struct {
 	Port     Port
 	Src, Dst netip.Addr
 	TTL      uint8
-	TotalLen int // length of the payload according to the IP header
+	ID       uint16 // identification of the IPv4 header
+	TotalLen int    // length of the payload according to the IP header
 	Body     []byte
 	AH       bool // the IP protocol was AH (51); Body then starts with the AH header
 	Arrived  time.Time

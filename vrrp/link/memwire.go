@@ -1,6 +1,7 @@
 package link
 
 import (
+	"encoding/binary"
 	"errors"
 	"net/netip"
 	"slices"
@@ -189,6 +190,10 @@ func (w *MemWire) send(d *Datagram) error {
 	if n.OnSend != nil {
 		n.OnSend(time.Now(), h.name, d)
 	}
+	packet := Packet{Src: d.Src, Dst: d.Dst, TTL: d.Port.ttl(), AH: d.Port.AH, Body: d.Body}
+	if packet.AH { // the body begins with an IPv4 header
+		packet.ID, packet.Body = binary.BigEndian.Uint16(d.Body[4:]), d.Body[ipv4MinHeader:]
+	}
 	for _, to := range n.hosts {
 		// The accidents are drawn for every receiver in turn, whoever
 		// listens: one run of a seed is like the next.
@@ -207,14 +212,15 @@ func (w *MemWire) send(d *Datagram) error {
 		}
 		for range copies {
 			if delay <= 0 {
-				to.deliver(i.segment().Name, d.Src, d.Dst, 255, d.Body)
+				to.deliver(i.segment().Name, packet)
 				continue
 			}
-			name, src, dst, body := i.segment().Name, d.Src, d.Dst, slices.Clone(d.Body)
+			name, packet := i.segment().Name, packet
+			packet.Body = slices.Clone(packet.Body)
 			time.AfterFunc(delay, func() {
 				n.mu.Lock()
 				defer n.mu.Unlock()
-				to.deliver(name, src, dst, 255, body)
+				to.deliver(name, packet)
 			})
 		}
 	}
@@ -226,11 +232,13 @@ func (n *MemNet) Inject(ifname string, src, dst netip.Addr, ttl uint8, body []by
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, h := range n.hosts {
-		h.deliver(ifname, src, dst, ttl, body)
+		h.deliver(ifname, Packet{Src: src, Dst: dst, TTL: ttl, Body: body})
 	}
 }
 
-func (h *MemHost) deliver(ifname string, src, dst netip.Addr, ttl uint8, body []byte) {
+// deliver puts a packet into the sockets that hear it.
+func (h *MemHost) deliver(ifname string, packet Packet) {
+	dst := packet.Dst
 	i := h.byName(ifname)
 	if i == nil || !i.Up || h.proc == nil || h.proc.killed() {
 		return
@@ -240,7 +248,7 @@ func (h *MemHost) deliver(ifname string, src, dst netip.Addr, ttl uint8, body []
 		if at := h.byIndex(p.Ifindex); at == nil || at.segment() != i || !at.running() {
 			continue
 		}
-		if p.Group.IsValid() && p.Group != dst || !p.Group.IsValid() && p.Source != dst {
+		if p.AH != packet.AH || p.Group.IsValid() && p.Group != dst || !p.Group.IsValid() && p.Source != dst {
 			continue
 		}
 		if len(w.queue) >= memQueue {
@@ -255,10 +263,9 @@ func (h *MemHost) deliver(ifname string, src, dst netip.Addr, ttl uint8, body []
 			w.queue = append(w.queue, Packet{})
 		}
 		k := &w.queue[len(w.queue)-1]
-		*k = Packet{
-			Port: p, Src: src, Dst: dst, TTL: ttl, TotalLen: len(body),
-			Body: append(k.Body[:0], body...), Arrived: time.Now(),
-		}
+		body := append(k.Body[:0], packet.Body...)
+		*k = packet
+		k.Port, k.Body, k.TotalLen, k.Arrived = p, body, len(body), time.Now()
 		w.poke()
 	}
 }

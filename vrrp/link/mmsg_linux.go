@@ -99,7 +99,7 @@ func (r *receiver) parse(p *port, s *slab, off, n int, c clock) {
 		}
 		start := i * bufSize
 		h, body, ok := parseIPv4(s.data[start : start+min(int(m.Len), bufSize)])
-		if !ok || h.Protocol != protoVRRP {
+		if !ok || h.Protocol != p.key.protocol() {
 			p.stats.Malformed++
 			continue
 		}
@@ -109,6 +109,8 @@ func (r *receiver) parse(p *port, s *slab, off, n int, c clock) {
 			Src:      h.Src,
 			Dst:      h.Dst,
 			TTL:      h.TTL,
+			ID:       h.ID,
+			AH:       p.key.AH,
 			TotalLen: h.PayloadLen,
 			Body:     body,
 			Arrived:  arrived,

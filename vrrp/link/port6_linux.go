@@ -71,7 +71,7 @@ func prepareSocket6(fd int, key Port, rcvbuf int) error {
 		{"IPV6_RECVPKTINFO", unix.IPV6_RECVPKTINFO, 1},
 		{"IPV6_RECVHOPLIMIT", unix.IPV6_RECVHOPLIMIT, 1},
 		{"IPV6_TCLASS", unix.IPV6_TCLASS, tosControl},
-		{"IPV6_UNICAST_HOPS", unix.IPV6_UNICAST_HOPS, ttlVRRP},
+		{"IPV6_UNICAST_HOPS", unix.IPV6_UNICAST_HOPS, int(key.ttl())},
 		{"IPV6_MTU_DISCOVER", unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_DONT},
 		// A source need not be an address of this machine any more by the time
 		// the last advert leaves.

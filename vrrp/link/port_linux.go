@@ -53,6 +53,22 @@ func (p Port) local() netip.Addr {
 	return p.Source
 }
 
+// protocol is the IP protocol of what comes and goes.
+func (p Port) protocol() uint8 {
+	if p.AH {
+		return protoAH
+	}
+	return protoVRRP
+}
+
+// ttl is the TTL or hop limit of what is sent.
+func (p Port) ttl() uint8 {
+	if p.TTL == 0 || p.Group.IsValid() {
+		return ttlVRRP
+	}
+	return p.TTL
+}
+
 // check says what is wrong with a wanted port.
 func (p Port) check() error {
 	a := p.local()
@@ -65,6 +81,8 @@ func (p Port) check() error {
 		return fmt.Errorf("link: port %v on interface %d: source %v is not of its family", a, p.Ifindex, p.Source)
 	case p.Group.IsValid() && p.Ifindex <= 0:
 		return fmt.Errorf("link: port %v: a group needs an interface", a)
+	case p.AH && !a.Is4():
+		return fmt.Errorf("link: port %v on interface %d: authentication headers are for IPv4", a, p.Ifindex)
 	case scoped(a) && a.Is6() && p.Ifindex <= 0:
 		return fmt.Errorf("link: port %v: a link-local address needs an interface", a)
 	}
@@ -89,7 +107,7 @@ func openPort(key Port, rcvbuf int) (_ *port, err error) {
 		}
 		return serr
 	}}
-	pc, err := lc.ListenPacket(context.Background(), fmt.Sprintf("ip4:%d", protoVRRP), local.String())
+	pc, err := lc.ListenPacket(context.Background(), fmt.Sprintf("ip4:%d", key.protocol()), local.String())
 	if err != nil {
 		return nil, fmt.Errorf("link: open %v on interface %d: %w", local, key.Ifindex, err)
 	}
@@ -134,6 +152,9 @@ func prepareSocket(fd int, key Port, rcvbuf int) error {
 	if key.Ifindex > 0 {
 		opts = append(opts, option{"SO_BINDTOIFINDEX", unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, key.Ifindex})
 	}
+	if key.AH {
+		opts = append(opts, option{"IP_HDRINCL", unix.IPPROTO_IP, unix.IP_HDRINCL, 1})
+	}
 	if key.Source.IsValid() {
 		// A configured source need not be an address of this machine, nor be
 		// there yet: keepalived writes whatever it was told into the header.
@@ -157,7 +178,7 @@ func configureSocket(conn *net.IPConn, key Port) error {
 	if err := pc.SetTOS(tosControl); err != nil {
 		return err
 	}
-	if err := pc.SetTTL(ttlVRRP); err != nil {
+	if err := pc.SetTTL(int(key.ttl())); err != nil {
 		return err
 	}
 	if key.Group.IsValid() {
