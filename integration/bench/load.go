@@ -13,6 +13,8 @@ type load struct {
 	version  int
 	routers  int
 	interval time.Duration
+	// ifaces is over how many interfaces the routers are spread; 0: one.
+	ifaces int
 	// pairs of each daemon run at the same time; more make a small load
 	// measurable and a slow one quick.
 	pairs int
@@ -25,13 +27,13 @@ type load struct {
 var loads = []load{
 	{name: "1 router, v2, 1s", version: 2, routers: 1, interval: time.Second, pairs: 5, slower: 1},
 	{name: "255 routers, v2, 1s", version: 2, routers: 255, interval: time.Second, pairs: 1, slower: 2.5},
+	{name: "4000 routers on 16 interfaces, v2, 1s", version: 2, routers: 4000, ifaces: 16, interval: time.Second, pairs: 1, heavy: true, slower: 5},
 	{name: "255 routers, v3, 10ms", version: 3, routers: 255, interval: 10 * time.Millisecond, pairs: 1, heavy: true, slower: 1},
 }
 
 const (
 	masterPriority = 150
 	backupPriority = 100
-	iface          = "eth0"
 )
 
 // vips holds every virtual address and no other.
@@ -41,7 +43,7 @@ var vips = netip.MustParsePrefix("10.77.0.0/16")
 func (l load) conf(priority int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "global_defs {\n  router_id bench\n  vrrp_version %d\n}\n", l.version)
-	for i := 1; i <= l.routers; i++ {
+	for i := range l.routers {
 		fmt.Fprintf(&b, `vrrp_instance VI_%d {
   state BACKUP
   interface %s
@@ -49,13 +51,16 @@ func (l load) conf(priority int) string {
   priority %d
   advert_int %g
   virtual_ipaddress {
-    10.77.0.%d
+    10.77.%d.%d
   }
 }
-`, i, iface, i, priority, l.interval.Seconds(), i)
+`, i+1, l.iface(i), i/max(l.ifaces, 1)%255+1, priority, l.interval.Seconds(), (i+1)/256, (i+1)%256)
 	}
 	return b.String()
 }
+
+// iface is the interface of router i.
+func (l load) iface(i int) string { return fmt.Sprintf("eth%d", i%max(l.ifaces, 1)) }
 
 // bound is the master-down interval of the backup: what the timers take
 // (RFC 3768 section 6.1, RFC 9568 section 6.1).

@@ -60,14 +60,16 @@ func newPair(s subject, l load) (_ *pair, err error) {
 			p.close()
 		}
 	}()
-	seg, err := p.lab.Segment("lan")
-	if err != nil {
+	segs := make([]*lab.Segment, max(l.ifaces, 1))
+	for i := range segs {
+		if segs[i], err = p.lab.Segment(fmt.Sprintf("lan%d", i)); err != nil {
+			return nil, err
+		}
+	}
+	if p.a, err = p.director(segs, s, "a", 1, masterPriority); err != nil {
 		return nil, err
 	}
-	if p.a, err = p.director(seg, s, "a", 1, masterPriority); err != nil {
-		return nil, err
-	}
-	if p.b, err = p.director(seg, s, "b", 2, backupPriority); err != nil {
+	if p.b, err = p.director(segs, s, "b", 2, backupPriority); err != nil {
 		return nil, err
 	}
 	if p.watch, err = p.lab.Watch(p.a.host, p.b.host); err != nil {
@@ -86,13 +88,16 @@ func newPair(s subject, l load) (_ *pair, err error) {
 	return p, p.settle()
 }
 
-func (p *pair) director(seg *lab.Segment, s subject, name string, n, priority int) (*director, error) {
+func (p *pair) director(segs []*lab.Segment, s subject, name string, n, priority int) (*director, error) {
 	h, err := p.lab.Host(name)
 	if err != nil {
 		return nil, err
 	}
-	if err := h.Plug(seg, iface, fmt.Sprintf("02:00:00:00:00:%02x", n), fmt.Sprintf("192.0.2.%d/24", n)); err != nil {
-		return nil, err
+	for i, seg := range segs {
+		mac, addr := fmt.Sprintf("02:00:00:00:%02x:%02x", i, n), fmt.Sprintf("192.0.2.%d/28", 16*i+n)
+		if err := h.Plug(seg, p.load.iface(i), mac, addr); err != nil {
+			return nil, err
+		}
 	}
 	prog := h.Path("keepalived")
 	if err := copyFile(prog, s.prog); err != nil {

@@ -72,34 +72,30 @@ func (o addrOp) message() (netlink.Message, error) {
 		far = a.Peer
 	}
 
-	ae := netlink.NewAttributeEncoder()
-	ae.Bytes(unix.IFA_LOCAL, ip.AsSlice())
-	ae.Bytes(unix.IFA_ADDRESS, far.AsSlice())
+	data := ifAddrMsg(family, uint8(bits), a.Scope, a.Ifindex)
+	data = appendAttr(data, unix.IFA_LOCAL, ip.AsSlice())
+	data = appendAttr(data, unix.IFA_ADDRESS, far.AsSlice())
 	m := netlink.Message{Header: netlink.Header{Type: unix.RTM_DELADDR, Flags: netlink.Request}}
 	if o.add {
 		m.Header.Type = unix.RTM_NEWADDR
 		m.Header.Flags |= netlink.Create | netlink.Excl
 		if a.Label != "" {
-			ae.String(unix.IFA_LABEL, a.Label)
+			data = appendAttr(data, unix.IFA_LABEL, append([]byte(a.Label), 0))
 		}
 		if a.Broadcast.IsValid() && ip.Is4() {
-			ae.Bytes(unix.IFA_BROADCAST, a.Broadcast.AsSlice())
+			data = appendAttr(data, unix.IFA_BROADCAST, a.Broadcast.AsSlice())
 		}
 		if a.Flags != 0 {
-			ae.Uint32(unix.IFA_FLAGS, a.Flags)
+			data = appendAttr(data, unix.IFA_FLAGS, binary.NativeEndian.AppendUint32(nil, a.Flags))
 		}
 		if a.Proto != 0 {
-			ae.Uint8(ifaProto, a.Proto)
+			data = appendAttr(data, ifaProto, []byte{a.Proto})
 		}
 		if a.Valid != math.MaxUint32 || a.Prefer != math.MaxUint32 {
-			ae.Do(unix.IFA_CACHEINFO, func() ([]byte, error) { return cacheInfo(a.Prefer, a.Valid), nil })
+			data = appendAttr(data, unix.IFA_CACHEINFO, cacheInfo(a.Prefer, a.Valid))
 		}
 	}
-	attrs, err := ae.Encode()
-	if err != nil {
-		return m, err
-	}
-	m.Data = append(ifAddrMsg(family, uint8(bits), a.Scope, a.Ifindex), attrs...)
+	m.Data = data
 	return m, nil
 }
 
@@ -249,9 +245,21 @@ func shares(a, b addrKey) bool {
 		a.prefix.Masked() == b.prefix.Masked()
 }
 
-// ifAddrMsg is a struct ifaddrmsg of linux/if_addr.h. Flags go in an attribute.
+// ifAddrMsg is a struct ifaddrmsg of linux/if_addr.h, with room for the usual
+// attributes. Flags go in one of those.
 func ifAddrMsg(family, bits, scope uint8, ifindex int) []byte {
-	return binary.NativeEndian.AppendUint32([]byte{family, bits, 0, scope}, uint32(ifindex))
+	return binary.NativeEndian.AppendUint32(append(make([]byte, 0, 96), family, bits, 0, scope), uint32(ifindex))
+}
+
+// appendAttr appends a netlink attribute: its length, its type, value, padding.
+func appendAttr(b []byte, typ uint16, value []byte) []byte {
+	b = binary.NativeEndian.AppendUint16(b, uint16(unix.SizeofNlAttr+len(value)))
+	b = binary.NativeEndian.AppendUint16(b, typ)
+	b = append(b, value...)
+	for len(b)%unix.NLA_ALIGNTO != 0 {
+		b = append(b, 0)
+	}
+	return b
 }
 
 // cacheInfo is a struct ifa_cacheinfo of linux/if_addr.h; times in seconds.

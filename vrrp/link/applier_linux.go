@@ -19,7 +19,8 @@ type NetlinkApplier struct {
 	answer func([]Applied)
 
 	mu      sync.Mutex
-	waiting []request // in order of the owners' first Set; one for each owner
+	waiting []request   // in order of the owners' first Set; one for each owner
+	place   map[int]int // by owner: where in waiting
 	closed  bool
 	more    chan struct{}
 	done    chan struct{}
@@ -62,7 +63,7 @@ func NewApplier(log *slog.Logger, answer func([]Applied)) (*NetlinkApplier, erro
 	a := &NetlinkApplier{
 		log: log, answer: answer,
 		more: make(chan struct{}, 1), done: make(chan struct{}),
-		conn: conn, list: list, installed: make(map[int]map[addrKey]Address), objects: make(map[int][]Object),
+		conn: conn, list: list, place: make(map[int]int), installed: make(map[int]map[addrKey]Address), objects: make(map[int][]Object),
 	}
 	go a.run()
 	return a, nil
@@ -78,9 +79,10 @@ func (a *NetlinkApplier) Set(owner int, gen uint64, want Wanted) {
 		return
 	}
 	r := request{owner, gen, want.Addresses, want.Objects}
-	if i := slices.IndexFunc(a.waiting, func(w request) bool { return w.owner == owner }); i >= 0 {
+	if i, ok := a.place[owner]; ok {
 		a.waiting[i] = r
 	} else {
+		a.place[owner] = len(a.waiting)
 		a.waiting = append(a.waiting, r)
 	}
 	select {
@@ -127,23 +129,44 @@ func (a *NetlinkApplier) run() {
 	a.round()
 }
 
+// helping is how many owners' additions are answered together: an address costs
+// the kernel some 20 µs or more, and those that are there need not wait until
+// all are.
+const helping = 64
+
 // round carries out everything that waits and answers.
 func (a *NetlinkApplier) round() {
 	a.mu.Lock()
 	reqs := a.waiting
 	a.waiting = nil
+	clear(a.place)
 	a.mu.Unlock()
-	if len(reqs) == 0 {
-		return
+	for len(reqs) > 0 {
+		a.work.Lock()
+		n := a.helping(reqs)
+		errs := a.carryOut(reqs[:n])
+		a.work.Unlock()
+		answers := make([]Applied, n)
+		for i, r := range reqs[:n] {
+			answers[i] = Applied{Owner: r.owner, Gen: r.gen, Err: errs[i]}
+		}
+		a.answer(answers)
+		reqs = reqs[n:]
 	}
-	a.work.Lock()
-	errs := a.carryOut(reqs)
-	a.work.Unlock()
-	answers := make([]Applied, len(reqs))
-	for i, r := range reqs {
-		answers[i] = Applied{Owner: r.owner, Gen: r.gen, Err: errs[i]}
+}
+
+// helping is how many of reqs to carry out together: all, unless all of them
+// are owners that have nothing yet. What one owner gives up another may want.
+func (a *NetlinkApplier) helping(reqs []request) int {
+	if len(reqs) <= helping {
+		return len(reqs)
 	}
-	a.answer(answers)
+	for _, r := range reqs {
+		if len(a.installed[r.owner]) > 0 || len(a.objects[r.owner]) > 0 {
+			return len(reqs)
+		}
+	}
+	return helping
 }
 
 // carryOut changes the kernel's state for reqs; it returns one error for each.

@@ -20,6 +20,13 @@ const (
 	// sake of addresses: a batch of 255 addresses makes 255 messages, most often
 	// while this process has better things to do.
 	watchPause = 5 * time.Millisecond
+	// watchShare is how much longer than the last reading took the pause is at
+	// least, up to watchLimit: with thousands of addresses reading takes a while.
+	watchShare = 3
+	watchLimit = 100 * time.Millisecond
+	// watchNap is how long the receiver leaves news of addresses in the socket,
+	// so as not to wake for each of hundreds.
+	watchNap   = time.Millisecond
 	watchRetry = 200 * time.Millisecond // after a socket that could not be opened or read
 )
 
@@ -172,9 +179,13 @@ func (w *NetlinkWatcher) read(conn *mdnetlink.Conn, stop <-chan struct{}, tell f
 				return
 			}
 			gone.add(msgs)
+			urgent := slices.ContainsFunc(msgs, ofInterface)
 			select {
-			case news <- slices.ContainsFunc(msgs, ofInterface):
+			case news <- urgent:
 			default: // one that was not seen yet does for both
+			}
+			if !urgent {
+				time.Sleep(watchNap)
 			}
 		}
 	}()
@@ -188,12 +199,16 @@ func (w *NetlinkWatcher) read(conn *mdnetlink.Conn, stop <-chan struct{}, tell f
 				default:
 				}
 			}
-			if removed, lost := gone.take(); !tell(lost, removed) {
+			began := time.Now()
+			removed, lost := gone.take()
+			told := tell(lost, removed)
+			pause := min(max(watchPause, watchShare*time.Since(began)), watchLimit)
+			if !told {
 				_ = conn.SetReadDeadline(time.Unix(1, 0))
 				<-failed
 				return
 			}
-			time.Sleep(watchPause)
+			time.Sleep(pause)
 		case err := <-failed:
 			select {
 			case <-stop:
