@@ -68,13 +68,15 @@ type Engine struct {
 	routers []*router // by vrrp.ID; nil where removed
 	byName  map[string]*router
 	groups  []Group
-	statics []*static
-	virtual map[netip.Addr]bool // addresses of all routers
-	results map[string]result   // last one of everything tracked but interfaces
-	ifaces  map[string]*link.Interface
-	byIndex map[int]*link.Interface
-	ports   map[link.Port]*port
-	devices map[link.DeviceKey]link.DeviceState
+	// groupKeys are the keys of tracks that routers, by name, have by groups.
+	groupKeys map[string][]string
+	statics   []*static
+	virtual   map[netip.Addr]bool // addresses of all routers
+	results   map[string]result   // last one of everything tracked but interfaces
+	ifaces    map[string]*link.Interface
+	byIndex   map[int]*link.Interface
+	ports     map[link.Port]*port
+	devices   map[link.DeviceKey]link.DeviceState
 
 	// What a turn works with, kept so that it allocates nothing.
 	last    *port // of lastKey
@@ -104,6 +106,7 @@ type Engine struct {
 	asleep    time.Duration // of the machine, as far as handled
 
 	askedDevices []link.Device
+	present      map[link.LostAddress]bool // addresses that are there; nil: not read for these notes
 
 	paced    pace
 	unpace   func() // undoes what it took
@@ -142,7 +145,7 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 	if deps.Devices == nil && len(e.wantedDevices()) > 0 {
 		return nil, errors.New("engine: devices are required")
 	}
-	e.groups = cfg.Groups
+	e.setGroups(cfg.Groups)
 	e.configureStatics(cfg.Static)
 	e.acts = e.dir.SetGroups(e.wire.Now(), e.groupConfigs(), e.acts)
 	e.tune()

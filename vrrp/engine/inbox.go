@@ -149,6 +149,7 @@ func (e *Engine) drain(now time.Time) {
 	for i := range notes {
 		e.take(now, &notes[i])
 	}
+	e.present = nil // the next ones may be newer
 	clear(notes)
 	e.inbox.spare = notes
 }

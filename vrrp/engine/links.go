@@ -306,8 +306,12 @@ func (e *Engine) replaceAddresses(now time.Time, changed bool) {
 // lost takes the addresses that disappeared. Those that we removed are among
 // them, so what counts is whether one is wanted, was there, and is missing now.
 func (e *Engine) lost(now time.Time, list []link.LostAddress) {
+	gone := make(map[link.LostAddress]bool, len(list))
+	for _, l := range list {
+		gone[l] = true
+	}
 	for _, r := range e.routers {
-		if r != nil && slices.ContainsFunc(list, r.minds) {
+		if r != nil && r.minds(gone) {
 			e.verify(now, r)
 		}
 	}
@@ -340,21 +344,16 @@ func (e *Engine) verify(now time.Time, r *router) {
 		r.doubt = true
 		return
 	}
-	var present []link.Interface
 	for _, a := range r.live {
 		if !r.tracks(a.Prefix) {
 			continue
 		}
-		if present == nil {
-			var err error
-			if present, err = e.deps.Watcher.List(); err != nil {
-				e.log.Error("cannot read the addresses", "error", err)
-				return
-			}
+		present, err := e.addressesNow()
+		if err != nil {
+			e.log.Error("cannot read the addresses", "error", err)
+			return
 		}
-		if slices.ContainsFunc(present, func(i link.Interface) bool {
-			return i.Index == a.Ifindex && slices.Contains(i.Addrs, a.Prefix)
-		}) {
+		if present[link.LostAddress{Ifindex: a.Ifindex, Prefix: a.Prefix}] {
 			continue
 		}
 		e.log.Warn("a virtual address was removed by someone else", append(r.attrs(), "address", a.Prefix)...)
@@ -363,12 +362,30 @@ func (e *Engine) verify(now time.Time, r *router) {
 	}
 }
 
-// minds says whether a router wants the address and minds its loss.
-func (r *router) minds(l link.LostAddress) bool {
-	if !r.wanted || !r.tracks(l.Prefix) {
-		return false
+// addressesNow are the addresses that the kernel has, read once for all the
+// news that are handled together: what they tell of was done before.
+func (e *Engine) addressesNow() (map[link.LostAddress]bool, error) {
+	if e.present != nil {
+		return e.present, nil
 	}
-	return slices.ContainsFunc(r.asked, func(a link.Address) bool { return a.Ifindex == l.Ifindex && a.Prefix == l.Prefix })
+	list, err := e.deps.Watcher.List()
+	if err != nil {
+		return nil, err
+	}
+	e.present = map[link.LostAddress]bool{}
+	for _, i := range list {
+		for _, p := range i.Addrs {
+			e.present[link.LostAddress{Ifindex: i.Index, Prefix: p}] = true
+		}
+	}
+	return e.present, nil
+}
+
+// minds says whether a router wants one of the addresses and minds its loss.
+func (r *router) minds(gone map[link.LostAddress]bool) bool {
+	return r.wanted && slices.ContainsFunc(r.asked, func(a link.Address) bool {
+		return gone[link.LostAddress{Ifindex: a.Ifindex, Prefix: a.Prefix}] && r.tracks(a.Prefix)
+	})
 }
 
 // tracks says whether the loss of an address is to be noticed.

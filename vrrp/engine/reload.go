@@ -49,7 +49,7 @@ func (e *Engine) reload(now time.Time, cfg Config) error {
 		e.add(c)
 	}
 	before := e.groupConfigs()
-	e.groups = cfg.Groups
+	e.setGroups(cfg.Groups)
 	for _, r := range e.routers {
 		if c := kept[r]; r != nil && c != nil {
 			e.update(now, r, c)

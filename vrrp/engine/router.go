@@ -225,19 +225,28 @@ func (e *Engine) groupConfigs() []vrrp.GroupConfig {
 
 // tracking lists the keys that a router depends on, its groups' included.
 func (e *Engine) tracking(r *router) []string {
-	var keys []string
+	if len(e.groupKeys[r.cfg.Name]) == 0 && len(r.cfg.Tracks) == 0 {
+		return nil
+	}
+	keys := slices.Clone(e.groupKeys[r.cfg.Name])
 	for _, t := range r.cfg.Tracks {
 		keys = append(keys, t.Key)
 	}
-	for _, g := range e.groups {
-		if slices.Contains(g.Members, r.cfg.Name) {
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// setGroups takes over the groups, and what the members track for them.
+func (e *Engine) setGroups(groups []Group) {
+	e.groups = groups
+	e.groupKeys = map[string][]string{}
+	for _, g := range groups {
+		for _, m := range g.Members {
 			for _, t := range g.Tracks {
-				keys = append(keys, t.Key)
+				e.groupKeys[m] = append(e.groupKeys[m], t.Key)
 			}
 		}
 	}
-	slices.Sort(keys)
-	return slices.Compact(keys)
 }
 
 // feed tells a router every result that is known already.
