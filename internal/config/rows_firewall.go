@@ -46,9 +46,12 @@ func (d *decoder) finishAccept(i *instance) {
 	explicit := i.accept != nil
 	i.Accept = !explicit || *i.accept
 	switch {
+	case i.Priority == 255: // RFC 5798 section 6.1: Accept_Mode is for others
+		if !i.Accept {
+			d.about(i, Warning, ClassNone, "no-accept", "the owner of the addresses (priority 255) accepts packets to them: no_accept is ignored")
+		}
+		i.Accept = true
 	case !i.StrictMode:
-	case i.Priority == 255:
-		i.Accept = i.Accept || !explicit
 	case explicit && *i.accept && i.Version == 2:
 		d.about(i, Warning, ClassGeneral, "strict", "strict mode: version 2 accepts no packets to the addresses (RFC 3768): accept is ignored")
 		i.Accept = false

@@ -48,6 +48,7 @@ type RouterStatus struct {
 	Mute       time.Time   // after a sleep of the machine: says nothing until then
 	VIPs       []VIPStatus
 	Objects    []ObjectStatus
+	NoAccept   bool // packets to the addresses are dropped
 	Wanted     link.Wanted    // nothing unless master
 	Live       []link.Address // known to be in the kernel
 	ApplyError string
@@ -127,6 +128,7 @@ func (r *router) status(now time.Time) RouterStatus {
 		}
 	}
 	for _, v := range r.cfg.VIPs {
+		s.NoAccept = s.NoAccept || v.Drop != ""
 		vs := VIPStatus{Prefix: v.Prefix, Excluded: v.Excluded, Wanted: r.wanted}
 		for _, a := range r.live {
 			vs.Applied = vs.Applied || a.Prefix == v.Prefix

@@ -12,6 +12,7 @@ type VRRP struct {
 	Time      time.Time       `json:"time"`
 	Instances []Instance      `json:"instances"`
 	Groups    []Group         `json:"sync_groups,omitempty"`
+	Static    []Static        `json:"static,omitempty"`
 	Scripts   []Script        `json:"scripts,omitempty"`
 	Tracked   Tracked         `json:"tracked,omitzero"`
 	Notify    notifier.Status `json:"notify"`
@@ -64,7 +65,11 @@ type Instance struct {
 	Device         string   `json:"vmac,omitempty"`          // interface that the addresses live on, if not Interface
 	DeviceFindings []string `json:"vmac_findings,omitempty"` // kernel settings of it that do not hold
 
-	VIPs       []VIP  `json:"virtual_ipaddress"`
+	VIPs   []VIP    `json:"virtual_ipaddress"`
+	Routes []Object `json:"virtual_routes,omitempty"`
+	Rules  []Object `json:"virtual_rules,omitempty"`
+	// NoAccept: packets to the addresses are dropped while this is MASTER.
+	NoAccept   bool   `json:"no_accept,omitempty"`
 	ApplyError string `json:"address_error,omitempty"`
 	PortError  string `json:"interface_error,omitempty"`
 	SendError  string `json:"send_error,omitempty"`
@@ -113,6 +118,22 @@ type VIP struct {
 	Present  bool         `json:"present"`
 	Wanted   bool         `json:"wanted"`
 	Excluded bool         `json:"excluded,omitempty"`
+}
+
+// Object is one route or rule.
+type Object struct {
+	Text   string `json:"text"`
+	Wanted bool   `json:"wanted"` // it is to be in the kernel now
+}
+
+// Static is what is in the kernel whoever is master.
+type Static struct {
+	TrackGroup string   `json:"track_group,omitempty"`
+	State      string   `json:"state"` // up, down or, before the kernel has answered, pending
+	Addresses  []VIP    `json:"static_ipaddress,omitempty"`
+	Routes     []Object `json:"static_routes,omitempty"`
+	Rules      []Object `json:"static_rules,omitempty"`
+	Error      string   `json:"error,omitempty"`
 }
 
 // Group is one sync group.

@@ -19,6 +19,9 @@ func renderVRRP(w io.Writer, v *control.VRRP) {
 	for _, g := range v.Groups {
 		fmt.Fprintf(w, "vrrp_sync_group %s: %s (%s)\n", g.Name, g.State, strings.Join(g.Members, ", "))
 	}
+	for i := range v.Static {
+		renderStatic(w, &v.Static[i])
+	}
 	for _, s := range v.Scripts {
 		line := s.State
 		if s.Last != "" {
@@ -101,6 +104,7 @@ func renderInstance(w io.Writer, in *control.Instance, now time.Time) {
 	for _, v := range in.VIPs {
 		field("address", "%s%s", v.Address, remark(v))
 	}
+	renderObjects(field, in)
 	for _, e := range []struct{ name, text string }{{"address", in.ApplyError}, {"interface", in.PortError}, {"send", in.SendError}} {
 		if e.text != "" {
 			field(e.name+" error", "%s", e.text)

@@ -42,6 +42,9 @@ func statusOf(st engine.Status, cfg *config.Config) control.VRRP {
 		}
 		out.Groups = append(out.Groups, cg)
 	}
+	for i := range st.Static {
+		out.Static = append(out.Static, staticOf(&st.Static[i]))
+	}
 	for _, p := range st.Ports {
 		cp := control.Port{Interface: p.Interface, Packets: p.Packets, UnknownVRID: p.UnknownVRID, Short: p.Short}
 		if cp.Destination = p.Group.String(); !p.Group.IsValid() {
@@ -110,6 +113,8 @@ func instanceOf(r *engine.RouterStatus, now time.Time) control.Instance {
 	for _, v := range r.VIPs {
 		in.VIPs = append(in.VIPs, control.VIP{Address: v.Prefix, Present: v.Applied, Wanted: v.Wanted, Excluded: v.Excluded})
 	}
+	in.Routes, in.Rules = objects(r.Objects)
+	in.NoAccept = r.NoAccept
 	for reason, n := range r.Drops {
 		if n > 0 {
 			if in.Drops == nil {
