@@ -48,7 +48,7 @@ type RouterStatus struct {
 	Mute       time.Time   // after a sleep of the machine: says nothing until then
 	VIPs       []VIPStatus
 	Objects    []ObjectStatus
-	NoAccept   bool // packets to the addresses are dropped
+	NoAccept   bool           // packets to the addresses are dropped
 	Wanted     link.Wanted    // nothing unless master
 	Live       []link.Address // known to be in the kernel
 	ApplyError string
