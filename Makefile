@@ -12,7 +12,7 @@ GOFUMPT := mvdan.cc/gofumpt@v0.12.0
 # What make fuzz runs: PACKAGE:FUZZTEST is found, not listed.
 FUZZTIME ?= 10s
 
-.PHONY: help build deps test unit sim integration demo bench lint fuzz clean
+.PHONY: help build deps test unit sim integration demo bench campaign lint fuzz clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ demo: build ## watch two directors survive the death of the master (under two mi
 
 bench: deps build ## CPU, memory and takeover time beside keepalived's (BENCHFLAGS=-help)
 	@go run ./integration/bench -holdfast build/keepalived $(BENCHFLAGS)
+
+campaign: deps build ## the same faults for pairs of holdfast, keepalived and both (CAMPAIGNFLAGS=-help)
+	@go run ./integration/campaign -holdfast build/keepalived $(CAMPAIGNFLAGS)
 
 lint: ## gofumpt, vet, staticcheck
 	@out=$$(go run $(GOFUMPT) -l .); if [ -n "$$out" ]; then echo "gofumpt -w:"; echo "$$out"; exit 1; fi

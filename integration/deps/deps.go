@@ -25,6 +25,7 @@ var packages = map[string]string{
 	"logger":          "bsdutils",
 	"modprobe":        "kmod",
 	"nginx":           "nginx-light",
+	"nft":             "nftables",
 	"nsenter":         "util-linux",
 	"perl":            "perl-base",
 	"ping":            "iputils-ping",
