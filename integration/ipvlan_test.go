@@ -17,8 +17,8 @@ func TestIPVlan(t *testing.T) {
 		return
 	}
 	us, them := ours(t), theirs(t)
-	high := router{Version: 3, VRID: 60, Interval: time.Second, Priority: 150, Extra: "  use_ipvlan 192.0.2.11/24\n"}
-	low := router{Version: 3, VRID: 60, Interval: time.Second, Priority: 100, Extra: "  use_ipvlan ipvl.60 192.0.2.12/24 private\n"}
+	high := router{Version: 3, VRID: 60, Interval: 300 * time.Millisecond, Priority: 150, Extra: "  use_ipvlan 192.0.2.11/24\n"}
+	low := router{Version: 3, VRID: 60, Interval: 300 * time.Millisecond, Priority: 100, Extra: "  use_ipvlan ipvl.60 192.0.2.12/24 private\n"}
 	n := directors(t, "ipvlan")
 	b := n.start(n.b, them, low.conf())
 	n.holder(vip, "b", low.down()+5*noise)

@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"testing"
@@ -83,15 +82,16 @@ func TestVMACBase(t *testing.T) {
 // included.
 func TestVMACAddresses(t *testing.T) {
 	lab.Require(t)
-	conf := func(extra string) string {
-		return fmt.Sprintf(`global_defs {
+	t.Parallel()
+	const conf = `global_defs {
+  vrrp_version 3
   vmac_prefix vm
   vmac_addr_prefix va
 }
 vrrp_instance A {
   interface eth0
   virtual_router_id 57
-  advert_int 1
+  advert_int 0.3
   use_vmac
   use_vmac_addr
   virtual_ipaddress {
@@ -102,8 +102,8 @@ vrrp_instance A {
 vrrp_instance B {
   interface eth0
   virtual_router_id 58
+  advert_int 0.3
   use_vmac foo.58 02:00:00:00:01
-  %s
   virtual_ipaddress {
     192.0.2.58
     198.51.100.58 dev eth1
@@ -113,13 +113,13 @@ vrrp_instance B {
 vrrp_instance C {
   interface eth1
   virtual_router_id 57
+  advert_int 0.3
   use_vmac vm.59 02:aa:bb:cc:dd:ee
   virtual_ipaddress {
     203.0.113.57
   }
 }
-`, extra)
-	}
+`
 	results := map[string]string{}
 	for _, d := range []lab.Daemon{ours(t), theirs(t)} {
 		n := directors(t, "vmacaddr")
@@ -130,9 +130,9 @@ vrrp_instance C {
 		if err := n.a.Plug(second, "eth1", "02:00:00:00:02:01", "198.51.100.1/24"); err != nil {
 			t.Fatal(err)
 		}
-		a := n.start(n.a, d, conf(""))
+		a := n.start(n.a, d, conf)
 		for _, addr := range []string{"192.0.2.100", "192.0.2.58", "203.0.113.57"} {
-			n.holder(netip.MustParseAddr(addr), "a", 4*time.Second+5*noise)
+			n.holder(netip.MustParseAddr(addr), "a", 2*time.Second+5*noise)
 		}
 		time.Sleep(noise)
 		results[d.Name] = n.sh(n.a, `for i in $(ls /sys/class/net | sort); do echo "$i $(cat /sys/class/net/$i/address)" $(ip -o -4 addr show $i | sed 's/.* inet \([^ ]*\) .*/\1/' | sort); done`)

@@ -41,9 +41,9 @@ func (n *network) neighbour(h *lab.Host, addr netip.Addr) string {
 }
 
 // settingsScript prints every setting of the interfaces that a VMAC may touch.
-const settingsScript = `cd /proc/sys/net; for i in all default eth0 %s; do
-for s in arp_ignore arp_filter arp_announce rp_filter accept_local promote_secondaries; do echo $i.$s=$(cat ipv4/conf/$i/$s); done
-for s in addr_gen_mode disable_ipv6 accept_dad; do echo $i.6.$s=$(cat ipv6/conf/$i/$s); done; done`
+const settingsScript = `cd /proc/sys/net; grep -H . $(for i in all default eth0 %s; do
+for s in arp_ignore arp_filter arp_announce rp_filter accept_local promote_secondaries; do echo ipv4/conf/$i/$s; done
+for s in addr_gen_mode disable_ipv6 accept_dad; do echo ipv6/conf/$i/$s; done; done)`
 
 // TestVMACFailover has two directors with use_vmac on one segment: one master,
 // the virtual MAC on the wire, and a client whose neighbour entry outlives a

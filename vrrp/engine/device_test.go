@@ -1,0 +1,161 @@
+package engine
+
+import (
+	"errors"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"holdfast/vrrp"
+	"holdfast/vrrp/link"
+)
+
+// vmac puts a router on a VMAC above eth0.
+func vmac(r Router) Router {
+	r.Device = link.Device{
+		DeviceKey: link.DeviceKey{Kind: link.Macvlan, Parent: r.Interface, VRID: r.VRID, MAC: [6]byte{0, 0, 0x5e, 0, 1, r.VRID}},
+		Prefix:    "vrrp", Source: true,
+	}
+	return r
+}
+
+// withDevices gives a node's engine its Devices.
+func (n *node) withDevices(d *Deps) {
+	d.Devices = n.proc.Devices(func(s []link.DeviceState) { n.eng.Devices(s) })
+}
+
+// on names the interface that holds an address.
+func (n *node) on(a netip.Addr) string {
+	n.t.Helper()
+	list, err := n.proc.Watcher().List()
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for _, i := range list {
+		for _, p := range i.Addrs {
+			if p.Addr() == a {
+				return i.Name
+			}
+		}
+	}
+	return ""
+}
+
+func TestDevicePair(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.node("a", "192.0.2.1/24")
+		a.start(config(vmac(vr(1, 150))), a.withDevices)
+		b := l.node("b", "192.0.2.2/24")
+		b.start(config(vmac(vr(1, 100))), b.withDevices)
+		time.Sleep(10 * time.Second)
+		a.is(vrrp.Master)
+		b.is(vrrp.Backup)
+		if got := a.on(addr("192.0.2.101")); got != "vrrp.1" {
+			t.Errorf("the address is on %q", got)
+		}
+		if r := a.router(0); r.Source != addr("192.0.2.1") || r.Device != "vrrp.1" || r.Waiting {
+			t.Errorf("status %+v", r)
+		}
+		// The interface below takes the VMAC along.
+		a.host.SetUp("eth0", false)
+		a.is(vrrp.Fault)
+		time.Sleep(4 * time.Second)
+		b.is(vrrp.Master)
+		a.host.SetUp("eth0", true)
+		time.Sleep(5 * time.Second)
+		a.is(vrrp.Master)
+		b.is(vrrp.Backup)
+	})
+}
+
+// A VMAC that a stranger deletes is made anew at once, and nobody else becomes
+// master; when he does it again and again, somebody does.
+func TestDeviceDeleted(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.node("a", "192.0.2.1/24")
+		a.start(config(vmac(vr(1, 150))), a.withDevices)
+		b := l.node("b", "192.0.2.2/24").start(config(vr(1, 100)))
+		time.Sleep(10 * time.Second)
+		a.host.DeleteInterface("vrrp.1")
+		time.Sleep(10 * time.Millisecond)
+		a.is(vrrp.Master)
+		if got := a.on(addr("192.0.2.101")); got != "vrrp.1" {
+			t.Errorf("the address is on %q", got)
+		}
+		announced := a.proc.Announced()
+		if last := announced[len(announced)-1]; time.Since(last.At) > 10*time.Millisecond {
+			t.Errorf("not announced again: %v", last)
+		}
+		time.Sleep(4 * time.Second)
+		a.is(vrrp.Master)
+		b.is(vrrp.Backup)
+		a.host.DeleteInterface("vrrp.1")
+		a.is(vrrp.Backup) // it is there again, but the accident is none any more
+		b.is(vrrp.Backup)
+		time.Sleep(4 * time.Second)
+		a.is(vrrp.Master)
+	})
+}
+
+func TestDeviceCannotBeMade(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.node("a", "192.0.2.1/24")
+		a.host.AddInterface("vrrp.1") // a stranger's
+		a.start(config(vmac(vr(1, 150))), a.withDevices)
+		time.Sleep(5 * time.Second)
+		a.is(vrrp.Init)
+		if r := a.router(0); r.PortError == "" || r.Waiting {
+			t.Errorf("status %+v", r)
+		}
+		a.host.DeleteInterface("vrrp.1")
+		time.Sleep(6 * time.Second)
+		a.is(vrrp.Master)
+		// The interface below goes for good, and another one comes.
+		a.host.DeleteInterface("eth0")
+		a.is(vrrp.Fault)
+		a.host.AddInterface("eth0", netip.MustParsePrefix("192.0.2.1/24"))
+		time.Sleep(5 * time.Second)
+		a.is(vrrp.Master)
+		if got := a.on(addr("192.0.2.101")); got != "vrrp.1" {
+			t.Errorf("the address is on %q", got)
+		}
+	})
+}
+
+func TestDeviceReload(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.node("a", "192.0.2.1/24")
+		a.start(config(vr(1, 150)), a.withDevices)
+		time.Sleep(5 * time.Second)
+		for _, want := range []struct {
+			cfg Router
+			on  string
+		}{{vmac(vr(1, 150)), "vrrp.1"}, {vr(1, 150), "eth0"}} {
+			if err := a.eng.Reload(t.Context(), config(want.cfg)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(5 * time.Second)
+			a.is(vrrp.Master)
+			if got := a.on(addr("192.0.2.101")); got != want.on {
+				t.Errorf("the address is on %q, want %q", got, want.on)
+			}
+		}
+		list, err := a.proc.Watcher().List()
+		if err != nil || len(list) != 1 {
+			t.Errorf("interfaces %v, %v", list, err)
+		}
+		synctest.Wait()
+	})
+}
+
+func TestDeviceRequired(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.node("a", "192.0.2.1/24")
+		a.prepare(config(vr(1, 150)))
+		deps := a.eng.deps
+		if _, err := New(config(vmac(vr(1, 150))), deps); err == nil || errors.Is(err, ErrStopped) {
+			t.Errorf("an engine without devices: %v", err)
+		}
+	})
+}
