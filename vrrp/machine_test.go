@@ -20,9 +20,7 @@ func (s *segment) start(m *machine) {
 	}
 	s.regroup(m)
 	s.stepAll(m, Event{Kind: EventLink, Up: m.link})
-	for _, k := range trackKeys {
-		s.stepAll(m, Event{Kind: EventTrack, Key: k, Up: m.tracks[k]})
-	}
+	s.results(m)
 	s.stepAll(m, Event{Kind: EventStart})
 }
 
@@ -78,9 +76,7 @@ func (s *segment) hand(m *machine) {
 	m.started = s.now
 	s.regroup(m)
 	s.stepAll(m, Event{Kind: EventLink, Up: m.link})
-	for _, k := range trackKeys {
-		s.stepAll(m, Event{Kind: EventTrack, Key: k, Up: m.tracks[k]})
-	}
+	s.results(m)
 	for i := range m.ids {
 		ev := Event{Kind: EventStart}
 		if was[i] {
@@ -114,7 +110,7 @@ func (s *segment) resume(m *machine, suspended bool) {
 		s.tell("%s: is awake again after %v; what was sent meanwhile is lost", m.name, slept)
 		m.inbox = nil
 		if slept > 2*s.interval {
-			s.stepAll(m, Event{Kind: EventSlept})
+			s.listen(m)
 		}
 	} else {
 		s.tell("%s: wakes up after %v with %d adverts waiting", m.name, slept, len(m.inbox))
@@ -129,9 +125,19 @@ func (s *segment) resume(m *machine, suspended bool) {
 		if m.holds[i] == (m.state(i) == Master) {
 			s.step(m, i, Event{Kind: EventApplied, Gen: m.gen[i], Up: true})
 		}
-		m.quiet[i] = false
+		m.quiet[i] = s.now.Before(m.mute)
 		m.heard[i] = s.now
 	}
+}
+
+// listen is what follows a sleep: an interval in which nothing is said.
+func (s *segment) listen(m *machine) {
+	m.mute = s.now.Add(s.interval - s.interval/100) // by its own clock it may be a little less
+	s.after(m.mute.Sub(s.now), func() { clear(m.quiet) })
+	for i := range m.ids {
+		m.quiet[i] = true
+	}
+	s.stepAll(m, Event{Kind: EventSlept})
 }
 
 // cable pulls or plugs the cable; the machine hears of it when the news come.
@@ -157,7 +163,27 @@ func (s *segment) track(m *machine, key string, up bool) {
 	s.tell("%s: %s up %v", m.name, key, up)
 	m.tracks[key] = up
 	if m.alive && !m.paused {
-		s.stepAll(m, Event{Kind: EventTrack, Key: key, Up: up})
+		s.results(m)
+	}
+}
+
+// results tells every router what its scripts say.
+func (s *segment) results(m *machine) {
+	for _, k := range trackKeys {
+		for i := range m.ids {
+			s.step(m, i, Event{Kind: EventTrack, Key: k, Up: m.tracks[k] && (k != "chk" || !m.sick[i])})
+		}
+	}
+}
+
+// ail lets the script of one router alone fail or succeed.
+func (s *segment) ail(m *machine, i int, up bool) {
+	s.tell("%s: the script of router %d alone, up %v", m.name, i+1, up)
+	if delete(m.sick, i); !up {
+		m.sick[i] = true
+	}
+	if m.alive && !m.paused {
+		s.results(m)
 	}
 }
 
@@ -167,9 +193,7 @@ func (s *segment) fresh(m *machine) {
 		return
 	}
 	s.stepAll(m, Event{Kind: EventLink, Up: m.link})
-	for _, k := range trackKeys {
-		s.stepAll(m, Event{Kind: EventTrack, Key: k, Up: m.tracks[k]})
-	}
+	s.results(m)
 }
 
 // reload gives m its configuration anew. A machine that sleeps starts anew.

@@ -38,9 +38,12 @@ type machine struct {
 	holds   []bool   // addresses in this machine's kernel
 	told    []State  // as the changes told add up
 	heard   []time.Time
+	advert  []time.Time // the last one heard, unless its sender has gone
 	sent    []time.Time // last advert with a priority
 	started time.Time
-	quiet   []bool // must not say anything with a priority: it overslept and another master was heard
+	quiet   []bool       // must not say anything with a priority: it overslept and another master was heard
+	mute    time.Time    // listens only until then, after a sleep of the machine
+	sick    map[int]bool // routers of which the script alone fails
 }
 
 type packet struct {
@@ -203,18 +206,24 @@ func (s *segment) do(m *machine, acts []Action) {
 		case ActionSend:
 			s.send(m, i, a.Priority)
 		case ActionAddresses:
+			s.patient(m, i, a.Want)
 			d, at := m.d, a
 			m.gen[i] = a.Gen
 			s.after(time.Duration(s.rnd.Int64N(int64(s.apply))), func() {
-				if m.d != d || m.gen[i] != at.Gen {
-					return // of a process that is gone, or not the newest
+				if m.d != d {
+					return // of a process that is gone
 				}
-				m.holds[i] = at.Want
+				if m.gen[i] == at.Gen { // older ones are answered, and not carried out
+					m.holds[i] = at.Want
+				}
 				if m.alive && !m.paused { // a sleeping process hears of it later, which changes nothing
 					s.step(m, i, Event{Kind: EventApplied, Gen: at.Gen, Up: true})
 				}
 			})
 		case ActionAnnounce:
+			if !m.holds[i] {
+				s.broken("%s: router %d announces addresses that it does not have", m.name, i+1)
+			}
 			if m.link {
 				s.holder[i] = m
 			}
@@ -234,6 +243,16 @@ func (s *segment) do(m *machine, acts []Action) {
 	}
 }
 
+// patient: whoever does not preempt takes nothing from a master that lives.
+func (s *segment) patient(m *machine, i int, want bool) {
+	r := m.d.Router(m.ids[i])
+	c := &m.cfgs[i]
+	if want && (c.NoPreempt || c.Sticky) && c.Priority != ownerPriority && r.reason == ReasonTimeout &&
+		r.since.Equal(m.clock(s.now)) && s.now.Sub(m.advert[i]) < 2*s.interval && m.sent[i].Before(m.advert[i].Add(-3*s.interval)) {
+		s.broken("%s: router %d does not preempt, and takes over from a master that it heard %v ago", m.name, i+1, s.now.Sub(m.advert[i]))
+	}
+}
+
 // send puts an advert on the segment.
 func (s *segment) send(m *machine, i int, prio uint8) {
 	if prio == 0 {
@@ -241,7 +260,7 @@ func (s *segment) send(m *machine, i int, prio uint8) {
 	} else {
 		m.sent[i] = s.now
 		if m.quiet[i] {
-			s.broken("%s: router %d overslept, has heard another master, and says priority %d", m.name, i+1, prio)
+			s.broken("%s: router %d slept, and says priority %d before it has listened, or although it has heard another master", m.name, i+1, prio)
 		}
 	}
 	if !m.link {
@@ -295,10 +314,13 @@ func (s *segment) deliver(m *machine, p packet, overslept bool) {
 		return
 	}
 	if s.buf.Priority > 0 {
-		m.heard[i] = s.now
+		m.heard[i], m.advert[i] = s.now, s.now
+	} else {
+		m.advert[i] = time.Time{}
+		m.quiet[i] = false // the other one goes: it may answer
 	}
 	ev := Event{Kind: EventAdvert, Advert: &s.buf, Src: p.src, Local: m.addr}
-	if overslept && r.State() == Master && s.buf.Priority > 0 {
+	if (overslept || s.now.Before(m.mute)) && r.State() == Master && s.buf.Priority > 0 {
 		m.quiet[i] = true
 		ev.Kind = EventYield
 		s.step(m, i, ev)

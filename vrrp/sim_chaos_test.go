@@ -12,6 +12,7 @@ func (l *life) heal() {
 	l.inOrder = true
 	for _, m := range l.machines {
 		m.side, m.news = 0, 0
+		clear(m.sick)
 		l.resume(m, false)
 		l.cable(m, true)
 		for _, k := range trackKeys {
@@ -34,7 +35,7 @@ func (l *life) mischief() {
 	end := at + time.Duration(l.rnd.Int64N(int64(20*l.interval)))
 	accidents := []func(m *machine, at, end time.Duration){
 		l.crashes, l.stops, l.pauses, l.suspends, l.replaced, l.parted, l.oneWay, l.lossy, l.slowPath,
-		l.cables, l.scripts, l.weights, l.thief, l.repriority, l.newInterval, l.moreVIPs, l.overrun,
+		l.cables, l.scripts, l.ails, l.weights, l.thief, l.repriority, l.newInterval, l.moreVIPs, l.overrun,
 	}
 	accidents[l.rnd.IntN(len(accidents))](m, at, end)
 }
@@ -117,6 +118,12 @@ func (l *life) cables(m *machine, at, end time.Duration) {
 func (l *life) scripts(m *machine, at, end time.Duration) {
 	l.chaos(at, func() { l.track(m, "chk", false) })
 	l.chaos(end, func() { l.track(m, "chk", true) })
+}
+
+func (l *life) ails(m *machine, at, end time.Duration) {
+	i := l.rnd.IntN(l.routers)
+	l.chaos(at, func() { l.ail(m, i, false) })
+	l.chaos(end, func() { l.ail(m, i, true) })
 }
 
 func (l *life) weights(m *machine, at, end time.Duration) {

@@ -2,6 +2,7 @@ package vrrp
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -37,8 +38,19 @@ func (l *life) fail(format string, args ...any) {
 	}
 }
 
-// able: the machine could be master, and knows it.
-func (m *machine) able() bool { return m.alive && !m.paused && m.link && m.tracks["chk"] }
+// able: router i of the machine could be master: neither it nor a member of its
+// group has a fault.
+func (m *machine) able(i int) bool {
+	if !m.alive || m.paused || !m.link || !m.tracks["chk"] || m.sick[i] {
+		return false
+	}
+	for _, g := range m.groups {
+		if slices.Contains(g, i) && slices.ContainsFunc(g, func(j int) bool { return m.sick[j] }) {
+			return false
+		}
+	}
+	return true
+}
 
 // check holds the segment to the invariants after every event.
 func (l *life) check() {
@@ -64,7 +76,7 @@ func (l *life) neverNone() {
 				if m.side != side {
 					continue
 				}
-				able = able || m.able()
+				able = able || m.able(i)
 				// One that does not know yet that it should not is a master too.
 				master = master || m.alive && !m.paused && m.link && m.state(i) == Master
 			}
@@ -82,23 +94,18 @@ func (l *life) neverNone() {
 // neverDeaf: an able machine that is no master has heard one not long ago.
 func (l *life) neverDeaf() {
 	for _, m := range l.machines {
-		if !m.able() {
-			if m.alive {
-				for i := range m.heard {
-					m.heard[i] = l.now
-				}
-			}
+		if !m.alive {
 			continue
 		}
 		for i := range m.ids {
-			if m.state(i) == Master {
+			if !m.able(i) || m.state(i) == Master {
 				m.heard[i] = l.now
 			}
 		}
 		for i := range m.ids {
 			since := m.heard[i]
 			for _, g := range m.groups {
-				if contains(g, i) {
+				if slices.Contains(g, i) {
 					for _, j := range g {
 						since = later(since, m.heard[j])
 					}
@@ -111,15 +118,6 @@ func (l *life) neverDeaf() {
 	}
 }
 
-func contains(list []int, v int) bool {
-	for _, x := range list {
-		if x == v {
-			return true
-		}
-	}
-	return false
-}
-
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
@@ -127,18 +125,25 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// together: the members of a sync group are all master or none is.
+// together: the members of a sync group are all master or none is, and all in
+// FAULT or none.
 func (l *life) together() {
 	for _, m := range l.machines {
 		if !m.alive {
 			continue
 		}
 		for _, g := range m.groups {
-			masters := 0
+			masters, faults := 0, 0
 			for _, i := range g {
-				if m.state(i) == Master {
+				switch m.state(i) {
+				case Master:
 					masters++
+				case Fault:
+					faults++
 				}
+			}
+			if faults != 0 && faults != len(g) {
+				l.fail("%s: %d of %d members of the group are in FAULT", m.name, faults, len(g))
 			}
 			if masters != 0 && masters != len(g) {
 				l.fail("%s: %d of %d members of the group are master", m.name, masters, len(g))

@@ -202,9 +202,9 @@ func (l *life) populate() {
 	for k := range n {
 		m := &machine{
 			name: string(rune('A' + k)), at: k, addr: netip.AddrFrom4([4]byte{192, 0, 2, byte(k + 1)}),
-			link: true, tracks: map[string]bool{"chk": true, "wgt": true}, groups: groups,
+			link: true, tracks: map[string]bool{"chk": true, "wgt": true}, sick: map[int]bool{}, groups: groups,
 			offset: time.Duration(rnd.Int64N(int64(time.Hour))), ppm: rnd.Int64N(4001) - 2000,
-			heard: make([]time.Time, l.routers), sent: make([]time.Time, l.routers),
+			heard: make([]time.Time, l.routers), sent: make([]time.Time, l.routers), advert: make([]time.Time, l.routers),
 		}
 		prio, weight := l.priority(), [...]int{0, 30, -60}[rnd.IntN(3)]
 		if k == 0 && rnd.IntN(10) == 0 {
