@@ -255,3 +255,26 @@ func TestGroup(t *testing.T) {
 		a.is(vrrp.Master)
 	})
 }
+
+// A reload that changes the version keeps the mastership, as keepalived does:
+// only what says where adverts come and go makes another router.
+func TestReloadOfTheVersion(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		c := vr(1, 150)
+		c.Version = 2
+		a := l.node("a", "192.0.2.1/24").start(config(c))
+		time.Sleep(5 * time.Second)
+		a.is(vrrp.Master)
+		told, at := len(a.obs.told()), time.Now()
+		c.Version = 3
+		a.reload(config(c))
+		time.Sleep(3500 * time.Millisecond)
+		a.is(vrrp.Master)
+		if s := a.router(0); s.Version != 3 || len(a.obs.told()) != told {
+			t.Fatalf("version %d, told %q", s.Version, a.obs.told())
+		}
+		if got := prios(l.adverts("a", at)); !slices.Equal(got, []int{150, 150, 150}) && !slices.Equal(got, []int{150, 150, 150, 150}) {
+			t.Fatalf("sent %v", got)
+		}
+	})
+}

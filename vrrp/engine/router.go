@@ -123,7 +123,6 @@ type identity struct {
 	is6     bool
 	iface   string
 	vrid    uint8
-	version uint8
 	unicast bool
 	addr    netip.Addr // group or unicast source
 	device  link.DeviceKey
@@ -131,7 +130,7 @@ type identity struct {
 }
 
 func (c *Router) identity() identity {
-	id := identity{is6: c.is6(), iface: c.Interface, vrid: c.VRID, version: c.Version, unicast: c.Unicast, addr: c.Group}
+	id := identity{is6: c.is6(), iface: c.Interface, vrid: c.VRID, unicast: c.Unicast, addr: c.Group}
 	if c.Unicast {
 		id.addr = c.Source
 	}
@@ -150,7 +149,7 @@ func (c *Config) check() error {
 		}
 		names[r.Name] = true
 		id := r.identity()
-		id.version, id.device, id.base = 0, link.DeviceKey{}, false
+		id.device, id.base = link.DeviceKey{}, false
 		if other, ok := seen[id]; ok {
 			return fmt.Errorf("router %q: same interface, VRID and destination as %q", r.Name, other)
 		}

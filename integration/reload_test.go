@@ -1,0 +1,124 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"holdfast/integration/lab"
+)
+
+// TestReloadOfManyServices reloads a file with 10,000 services while adverts
+// leave every 10 ms: none is missing, and the peer, which waits 36 ms, does not
+// notice. The same time without a reload is what it is compared with.
+func TestReloadOfManyServices(t *testing.T) {
+	lab.Require(t)
+	n := directors(t, "manyservices")
+	r := router{Version: 3, VRID: 71, Interval: 10 * time.Millisecond, Priority: 200}
+	low := r
+	low.Priority = 100
+	var b strings.Builder
+	b.WriteString(r.conf())
+	for i := range 10000 {
+		fmt.Fprintf(&b, "virtual_server 198.51.100.1 %d {\n  lb_algo rr\n  lb_kind NAT\n  protocol TCP\n  real_server 203.0.113.%d %d {\n    TCP_CHECK {\n    }\n  }\n}\n", 1000+i, 1+i%250, 1000+i)
+	}
+	conf := b.String()
+	// This kernel may have no IPVS: the parent reads and checks it all, and the
+	// process that advertises is what is looked at.
+	p := n.start(n.a, ours(t), conf, "-P")
+	n.start(n.b, ours(t), low.conf(), "-P")
+	n.holder(vip, "a", 2*r.down()+10*noise)
+	time.Sleep(300 * time.Millisecond)
+
+	// A machine with other things to do may keep an advert from leaving at any
+	// time: only what misses every time is a fault of the reload.
+	for try := 1; ; try++ {
+		_, v := status(t, n.b)
+		before := virtualRouter(t, v, "VI_1").Transitions
+		since := time.Now()
+		for i := range 3 {
+			changed := strings.Replace(conf, "203.0.113.1 ", fmt.Sprintf("203.0.113.25%d ", i), 1)
+			if c := n.reloadWith(p, n.a.Path("keepalived.conf"), []byte(changed)); c.ReloadFailure != "" {
+				t.Fatal(c.ReloadFailure)
+			}
+		}
+		missed, pause := n.beat("a", r, since)
+		_, v = status(t, n.b)
+		in := virtualRouter(t, v, "VI_1")
+		t.Logf("three reloads in %v: %d adverts missing, longest pause %v, the peer is %s and became master %d times",
+			time.Since(since).Round(time.Millisecond), missed, pause, in.State, in.Transitions-before)
+		if missed <= 0 && in.Transitions == before {
+			return
+		}
+		if try == 4 {
+			t.Fatal("adverts are missing every time")
+		}
+	}
+}
+
+// TestRollOutOfAnAddress adds an address on one director first and on the other
+// one later, in both orders: nobody's mastership changes, and status says that
+// the lists differ as long as they do.
+func TestRollOutOfAnAddress(t *testing.T) {
+	lab.Require(t)
+	for _, first := range []string{"master", "backup"} {
+		t.Run(first+" first", func(t *testing.T) {
+			t.Parallel()
+			n := directors(t, "rollout")
+			high := router{Version: 3, VRID: 72, Interval: 100 * time.Millisecond, Priority: 200}
+			low := high
+			low.Priority = 100
+			pa := n.start(n.a, ours(t), high.conf())
+			pb := n.start(n.b, ours(t), low.conf())
+			n.holder(vip, "a", 2*high.down()+5*noise)
+			two := []string{vip.String() + "/24", "192.0.2.101/24"}
+			more := func(h *lab.Host, p *lab.Process, r router) {
+				t.Helper()
+				r.VIPs = two
+				if err := os.WriteFile(h.Path("keepalived.conf"), []byte(r.conf()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				if err := p.Signal(syscall.SIGHUP); err != nil {
+					t.Fatal(err)
+				}
+			}
+			agrees := func() bool { _, v := status(t, n.b); return virtualRouter(t, v, "VI_1").Agreement }
+			if first == "master" {
+				more(n.a, pa, high)
+			} else {
+				more(n.b, pb, low)
+			}
+			if !lab.WaitFor(5*time.Second, func() bool { return !agrees() }) {
+				t.Error("the backup does not say that the lists differ")
+			}
+			if x, _ := explained(t, n.b); len(x.Lints) == 0 || x.Lints[0].ID != "address-list" {
+				t.Errorf("lints %+v, want address-list", x.Lints)
+			}
+			time.Sleep(2 * low.down())
+			if first == "master" {
+				more(n.b, pb, low)
+			} else {
+				more(n.a, pa, high)
+			}
+			if !lab.WaitFor(5*time.Second, agrees) {
+				t.Error("the lists are the same and the backup says that they differ")
+			}
+			for _, h := range []*lab.Host{n.a, n.b} {
+				_, v := status(t, h)
+				want := uint64(0)
+				if h == n.a {
+					want = 1
+				}
+				if in := virtualRouter(t, v, "VI_1"); in.Transitions != want {
+					t.Errorf("%s became master %d times, want %d", h.Name, in.Transitions, want)
+				}
+			}
+			if a, err := n.a.Addrs("eth0"); err != nil || len(a) < 3 {
+				t.Errorf("the master has %v, %v", a, err)
+			}
+		})
+	}
+}
