@@ -18,7 +18,8 @@ func newCheck() *cobra.Command {
 		Short: "Check configuration files without touching anything",
 		Long: `Check configuration files and print everything there is to say about them, the
 worst last. Nothing is started or changed. Without FILE: the file that run would
-use.
+use. Where a daemon runs, what a reload would mean for older keepalived peers is
+said as well.
 
 Exit code: 0 clean, 1 warnings, 2 errors.`,
 		Example: "  holdfast check /etc/keepalived/keepalived.conf\n  holdfast check --strict --offline new.toml",
@@ -34,6 +35,11 @@ Exit code: 0 clean, 1 warnings, 2 errors.`,
 			for _, f := range files {
 				c, diags := load.Load(f, opts)
 				diags = append(diags, idle(f, c)...)
+				if !offline {
+					if v, err := vrrpStatus(controlOrDefault("")); err == nil {
+						diags = append(diags, rollOut(f, c, v)...)
+					}
+				}
 				if strict {
 					stricter(diags)
 				}

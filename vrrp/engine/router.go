@@ -177,7 +177,7 @@ func (c *Config) check() error {
 		r := &c.Routers[i]
 		for _, name := range r.Paths {
 			id := r.identity()
-			id.version, id.device, id.base, id.iface = 0, link.DeviceKey{}, false, name
+			id.device, id.base, id.iface = link.DeviceKey{}, false, name
 			if other, ok := seen[id]; ok {
 				return fmt.Errorf("router %q: its advert path %s has the VRID and destination of %q", r.Name, name, other)
 			}
