@@ -171,6 +171,7 @@ func (e *Engine) list(wanted map[link.Port]bool) {
 				})
 			}
 		}
+		e.filter(p, at)
 	}
 }
 

@@ -35,6 +35,9 @@
 // passed after it looked. Whoever acts on a deadline therefore acts on what
 // the last Wait returned first.
 //
+// Filter leaves adverts for VRIDs that nobody here has to the kernel, but for one
+// in sixteen.
+//
 // Every port has a socket of its own, which hears what is sent to its group
 // (or, unicast, to its source address) on its interface, and only that. Two
 // ports that differ in nothing but their source hear every message twice, once

@@ -12,7 +12,7 @@ import (
 // openPort6 is openPort for IPv6. What a filter sees of such a socket begins
 // with the VRRP message: the kernel keeps the IPv6 header to itself, so hop
 // limit, destination and interface come as ancillary data.
-func openPort6(key Port, rcvbuf int) (_ *port, err error) {
+func openPort6(key Port, rcvbuf int, set *VRIDs) (_ *port, err error) {
 	local := key.local()
 	wrap := func(what string, err error) error {
 		return fmt.Errorf("link: %s %v on interface %d: %w", what, local, key.Ifindex, err)
@@ -46,7 +46,7 @@ func openPort6(key Port, rcvbuf int) (_ *port, err error) {
 	}
 	p.pktinfo = newPktinfo(key.Ifindex)
 	p.pktinfo.set(key.Source)
-	if err := p.unmute(); err != nil {
+	if err := p.unmute(set); err != nil {
 		return nil, wrap("open", err)
 	}
 	return p, nil

@@ -91,14 +91,15 @@ func (p Port) check() error {
 
 // openPort opens, binds, joins and configures the socket of p. The socket
 // hears nothing until all of that is done: a raw socket receives from the
-// moment it exists, from every interface and to every address.
-func openPort(key Port, rcvbuf int) (_ *port, err error) {
+// moment it exists, from every interface and to every address. Afterwards it
+// hears the VRIDs of set, or all if that is nil.
+func openPort(key Port, rcvbuf int, set *VRIDs) (_ *port, err error) {
 	if err := key.check(); err != nil {
 		return nil, err
 	}
 	local := key.local()
 	if local.Is6() {
-		return openPort6(key, rcvbuf)
+		return openPort6(key, rcvbuf, set)
 	}
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var serr error
@@ -127,7 +128,7 @@ func openPort(key Port, rcvbuf int) (_ *port, err error) {
 	if key.Group.IsValid() {
 		p.flags = unix.MSG_DONTROUTE
 	}
-	if err := p.unmute(); err != nil {
+	if err := p.unmute(set); err != nil {
 		p.close()
 		return nil, fmt.Errorf("link: open %v on interface %d: %w", local, key.Ifindex, err)
 	}
@@ -212,8 +213,9 @@ func configureSocket(conn *net.IPConn, key Port) error {
 	return serr
 }
 
-// unmute throws away what came in before the filter and takes the filter off.
-func (p *port) unmute() error {
+// unmute throws away what came in before the filter and puts that for the VRIDs
+// in its place, or none.
+func (p *port) unmute(set *VRIDs) error {
 	var b [1]byte
 	for {
 		_, _, err := unix.Recvfrom(p.fd, b[:], unix.MSG_DONTWAIT|unix.MSG_TRUNC)
@@ -223,6 +225,9 @@ func (p *port) unmute() error {
 		if err != nil && err != unix.EINTR {
 			return os.NewSyscallError("recvfrom", err)
 		}
+	}
+	if set != nil {
+		return p.filter(*set)
 	}
 	return os.NewSyscallError("setsockopt SO_DETACH_FILTER",
 		unix.SetsockoptInt(p.fd, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0))

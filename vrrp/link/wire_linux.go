@@ -73,14 +73,15 @@ type EpollWire struct {
 	heard               int64       // when a packet last woke Wait, monotonic ns
 	closed              bool
 
-	ports  map[Port]*port
-	byFD   map[int32]*port
-	events []unix.EpollEvent
-	ready  []*port
-	rx     receiver
-	tx     *transmitter
-	tx6    *transmitter6 // nil until there is a port of IPv6
-	stats  WireStats
+	ports   map[Port]*port
+	byFD    map[int32]*port
+	filters map[Port]VRIDs // wanted; a port without one hears all
+	events  []unix.EpollEvent
+	ready   []*port
+	rx      receiver
+	tx      *transmitter
+	tx6     *transmitter6 // nil until there is a port of IPv6
+	stats   WireStats
 }
 
 // WireStats counts what a wire did.
@@ -103,11 +104,12 @@ func OpenWire(cfg WireConfig) (_ *EpollWire, err error) {
 		rcvbuf:   cfg.ReceiveBuffer,
 		watcher:  cfg.Watcher,
 		epoll:    -1, timer: -1, event: -1,
-		ports:  make(map[Port]*port),
-		byFD:   make(map[int32]*port),
-		events: make([]unix.EpollEvent, 16),
-		rx:     newReceiver(),
-		tx:     newTransmitter(),
+		ports:   make(map[Port]*port),
+		byFD:    make(map[int32]*port),
+		filters: make(map[Port]VRIDs),
+		events:  make([]unix.EpollEvent, 16),
+		rx:      newReceiver(),
+		tx:      newTransmitter(),
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)

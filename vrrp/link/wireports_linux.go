@@ -2,6 +2,7 @@ package link
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 
@@ -22,6 +23,7 @@ func (w *EpollWire) Open(want []Port) map[Port]error {
 			w.drop(p)
 		}
 	}
+	maps.DeleteFunc(w.filters, func(key Port, _ VRIDs) bool { return !keep[key] })
 	sources, err := w.sources()
 	if err != nil {
 		w.log.Error("cannot read the addresses of the interfaces", "error", err)
@@ -57,7 +59,11 @@ func (w *EpollWire) add(key Port) (*port, error) {
 	if w.closed {
 		return nil, ErrClosed
 	}
-	p, err := openPort(key, w.rcvbuf)
+	var set *VRIDs
+	if f, ok := w.filters[key]; ok {
+		set = &f
+	}
+	p, err := openPort(key, w.rcvbuf, set)
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func renderVRRP(w io.Writer, v *control.VRRP) {
 	renderNotify(w, &v.Notify)
 	for _, p := range v.Ports {
 		if p.UnknownVRID+p.Short > 0 {
-			fmt.Fprintf(w, "adverts on %s to %s: %d, of these for no VRID of ours: %d, too short: %d\n",
+			fmt.Fprintf(w, "adverts on %s to %s: %d, of these for no VRID of ours (one in 16 is counted): %d, too short: %d\n",
 				p.Interface, p.Destination, p.Packets, p.UnknownVRID, p.Short)
 		}
 	}
