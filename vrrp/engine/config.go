@@ -31,6 +31,8 @@ type Router struct {
 	VIPs     []VIP    // advertised and excluded ones, in the order in which they are added
 	Routes   []route.Route
 	Rules    []route.Rule
+	// PromoteSecondaries sets the kernel's setting of that name on Interface.
+	PromoteSecondaries bool
 	// TrackInterfaces are keyed "interface NAME" in vrrp.Config.Tracks; the
 	// engine feeds those tracks itself from the link watcher.
 	// All others ("script NAME", "process NAME", "bfd NAME") are fed by

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -225,5 +226,28 @@ func (e *Engine) deviceStatus(r *router, s *RouterStatus) {
 	s.Device = st.Name
 	if st.Err != nil && s.PortError == "" {
 		s.PortError = st.Err.Error()
+	}
+}
+
+// promote asks for promote_secondaries where that has changed.
+func (e *Engine) promote() {
+	if e.deps.Devices == nil {
+		return
+	}
+	var names map[string]int
+	for _, r := range e.routers {
+		if r == nil || !r.cfg.PromoteSecondaries {
+			continue
+		}
+		if i := e.ifaces[r.cfg.Interface]; i != nil {
+			if names == nil {
+				names = map[string]int{}
+			}
+			names[i.Name] = i.Index
+		}
+	}
+	if !maps.Equal(names, e.promoted) {
+		e.promoted = names
+		e.deps.Devices.Promote(names)
 	}
 }

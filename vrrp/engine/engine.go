@@ -106,6 +106,7 @@ type Engine struct {
 	asleep    time.Duration // of the machine, as far as handled
 
 	askedDevices []link.Device
+	promoted     map[string]int            // interfaces with promote_secondaries, as last asked
 	present      map[link.LostAddress]bool // addresses that are there; nil: not read for these notes
 
 	paced    pace

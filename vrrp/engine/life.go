@@ -39,6 +39,7 @@ func (e *Engine) start() error {
 		return fmt.Errorf("engine: list interfaces: %w", err)
 	}
 	e.setInterfaces(list)
+	e.promote()
 	e.placeStatics(now, true)
 	e.reopen(now)
 	for _, r := range e.routers {

@@ -35,6 +35,7 @@ func (e *Engine) links(now time.Time, u *link.Update) {
 	e.dispatch(now)
 	e.reopen(now)
 	e.replaceAddresses(now, len(changed) > 0)
+	e.promote()
 	e.placeStatics(now, len(changed) > 0)
 	if u.Fresh {
 		e.watched = false

@@ -75,6 +75,7 @@ func (e *Engine) reload(now time.Time, cfg Config) error {
 	e.tune()
 	e.askDevices()
 	e.configureStatics(cfg.Static)
+	e.promote()
 	e.placeStatics(now, false)
 	e.reopen(now)
 	for _, c := range fresh {

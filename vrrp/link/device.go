@@ -82,6 +82,10 @@ type DeviceState struct {
 type Devices interface {
 	Ensure(want []Device) []DeviceState
 	Set(want []Device)
+	// Promote has the kernel keep the other addresses of a subnet when its
+	// first one is removed, on these interfaces (by name, with their index),
+	// and restores the setting of all others. It returns at once.
+	Promote(names map[string]int)
 }
 
 // MadeDevice is a virtual interface that is ours to remove.

@@ -35,7 +35,8 @@ type NetlinkDevices struct {
 	changed func(DeviceRecord)
 
 	mu      sync.Mutex
-	waiting [][]Device // at most one: the newest
+	waiting [][]Device     // at most one: the newest
+	promote map[string]int // as last asked
 	closed  bool
 	more    chan struct{}
 	done    chan struct{}
@@ -48,6 +49,8 @@ type NetlinkDevices struct {
 	joins *memberships
 	mute  *reportFilter
 	told  DeviceRecord
+
+	promoted map[string]int // as last done
 }
 
 // madeDevice is a device that is there and in use.
@@ -106,7 +109,9 @@ func (d *NetlinkDevices) run() {
 			want = d.waiting[0]
 			d.waiting = d.waiting[:0]
 		}
+		promote := d.promote
 		d.mu.Unlock()
+		d.promoteNow(promote)
 		if asked {
 			d.answer(d.Ensure(want))
 		}
@@ -343,11 +348,11 @@ func (d *NetlinkDevices) settle(want []Device, states []DeviceState) {
 	if err := d.joins.set(joins); err != nil {
 		d.log.Warn("cannot join the group on the interface below", "error", err)
 	}
-	if err := d.sys.restore(func(s Setting) bool { return s.isParent() && !parents[s.Ifindex] }); err != nil {
+	if err := d.sys.restore(func(s Setting) bool { return s.isParent() && !s.isPromote() && !parents[s.Ifindex] }); err != nil {
 		d.log.Error("cannot restore a setting", "error", err)
 	}
 	if !vmacs {
-		if err := d.sys.restore(func(s Setting) bool { return !s.isParent() }); err != nil {
+		if err := d.sys.restore(func(s Setting) bool { return !s.isParent() && !s.isPromote() }); err != nil {
 			d.log.Error("cannot restore a setting", "error", err)
 		}
 	}
@@ -416,6 +421,7 @@ func (d *NetlinkDevices) Close(keep bool) error {
 	d.mu.Unlock()
 	<-d.done
 	if !keep {
+		d.promoteNow(nil)
 		d.Ensure(nil)
 		d.mute.close()
 	}

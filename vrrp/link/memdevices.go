@@ -28,6 +28,9 @@ func (p *MemProcess) Devices(answer func([]DeviceState)) *MemDevices {
 // Set implements Devices.
 func (d *MemDevices) Set(want []Device) { d.work <- want }
 
+// Promote implements Devices: the hosts in memory have no secondary addresses.
+func (d *MemDevices) Promote(map[string]int) {}
+
 func (d *MemDevices) run() {
 	for {
 		select {

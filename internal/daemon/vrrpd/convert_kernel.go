@@ -10,6 +10,7 @@ import (
 // kernelState adds what a router installs besides addresses, and what that
 // makes it depend on.
 func kernelState(r *engine.Router, c *config.Config, in *config.VRRPInstance) {
+	r.PromoteSecondaries = in.PromoteSecondaries
 	r.Routes, r.Rules = in.VirtualRoutes, in.VirtualRules
 	for _, name := range in.ImpliedInterfaces() {
 		r.Tracks = append(r.Tracks, vrrp.Track{Key: "interface " + name, Pending: true})
