@@ -6,17 +6,28 @@
 //	make bench
 //	make bench BENCHFLAGS='-runs 5 -only 10ms'
 //	make bench BENCHFLAGS=-long
+//	make bench BENCHFLAGS='-gap -runs 5'
 //
 // What each figure is:
 //
 //   - CPU: the processor clocks of all processes of a daemon over -seconds of
 //     steady state, in parts of one core. Every director runs its own copy of
 //     its program, so that memory is not shared as it is not between machines.
+//
 //   - PSS: the sum over all processes of a master, after that time.
+//
 //   - Takeover: the master's link is cut and all its processes are killed at a
 //     random phase. The time is from the last advert that the backup heard (the
 //     kernel's stamp) to the last virtual address on the backup. The timers
 //     allow 3 x interval + skew.
+//
+//   - Failover gap: the silence of a client that pings the address every
+//     millisecond, from the harm until everything is as before, and how long
+//     beyond the timers (master-down interval after the last advert heard, skew
+//     time after a farewell) the backup had the address and the client its next
+//     answer. Harm is a crash as above, an ordinary stop, or all processes
+//     stopped for longer than the dead time and then continued; a paused
+//     machine's kernel goes on answering. Every run counts.
 //
 // Daemons whose load is far below what the machine can do are measured at the
 // same time; under a heavy load they take turns and the order alternates.

@@ -56,7 +56,15 @@ func run(ours, theirs string, runs int, seconds time.Duration, only string, endu
 			done <- verdict(missed, err)
 			return
 		}
-		done <- table(subjects, runs, seconds, only)
+		if *gapOnly {
+			done <- gaps(os.Stdout, subjects, runs, only)
+			return
+		}
+		err := table(subjects, runs, seconds, only)
+		if only == "" && (err == nil || errors.Is(err, errMissed)) {
+			err = errors.Join(err, gaps(os.Stdout, subjects, runs, only))
+		}
+		done <- err
 	}()
 	select {
 	case err := <-done:

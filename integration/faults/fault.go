@@ -115,6 +115,12 @@ type Outcome struct {
 	During, After time.Duration
 	// Moves is how often the address came or went while the fault lasted.
 	Moves int
+	// Took is when the backup had the address, Answered when the client had its
+	// first answer after that, both beyond what the timers give: the master-down interval
+	// after the last advert, or the skew time after a farewell. Valid only when
+	// the backup took over.
+	Took, Answered time.Duration
+	TookOver       bool
 	// Back is how long after the end of the fault everything was as before.
 	Back time.Duration
 }
@@ -143,6 +149,11 @@ func (s *Scene) Run(f Fault) (Outcome, error) {
 	}
 	settled := time.Now()
 	o.Silence, _ = s.pinger.Silence(begun, settled)
+	if took, ok := s.watch.FirstAdded(s.B.Host.Name, VIP, begun); ok {
+		due := s.due(took)
+		o.TookOver, o.Took = true, took.Round(0).Sub(due)
+		o.Answered = s.pinger.Next(took).Sub(due)
+	}
 	o.Back = settled.Sub(ended)
 	for _, h := range s.watch.History(VIP, begun) {
 		if len(h.Hosts) < 2 {
@@ -161,6 +172,21 @@ func (s *Scene) Run(f Fault) (Outcome, error) {
 		}
 	}
 	return o, s.watch.Err()
+}
+
+// due is when the backup had to take over, by what it heard until it did.
+func (s *Scene) due(took time.Time) (due time.Time) {
+	took = took.Round(0)
+	for _, a := range s.capture.Adverts(took.Add(-4 * s.Down())) {
+		switch {
+		case a.From != s.A.Host.Name || a.VRID != vrid || a.At.After(took):
+		case a.Priority == 0:
+			due = a.At.Add(s.Skew())
+		default:
+			due = a.At.Add(s.Down())
+		}
+	}
+	return due
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -198,5 +224,6 @@ func (o Outcome) Worse(p Outcome) Outcome {
 	return Outcome{
 		Silence: max(o.Silence, p.Silence), During: max(o.During, p.During), After: max(o.After, p.After),
 		Moves: max(o.Moves, p.Moves), Back: max(o.Back, p.Back),
+		TookOver: o.TookOver || p.TookOver, Took: max(o.Took, p.Took), Answered: max(o.Answered, p.Answered),
 	}
 }

@@ -127,6 +127,15 @@ func (p *Pinger) between(from, to time.Time) []time.Time {
 	return append([]time.Time(nil), p.answers[min(i, j):j]...)
 }
 
+// Next is the first answer from a time on; the present time when there was none.
+func (p *Pinger) Next(from time.Time) time.Time {
+	now := time.Now().Round(0)
+	if list := p.between(from, now); len(list) > 0 {
+		return list[0]
+	}
+	return now
+}
+
 // Silence is the longest time without an answer that ended, or lasted, in the
 // time given, and when it ended.
 func (p *Pinger) Silence(from, to time.Time) (longest time.Duration, ended time.Time) {
