@@ -144,7 +144,16 @@ func (d *NetlinkDevices) Ensure(want []Device) []DeviceState {
 		}
 	}
 	for i := range want {
-		states[i] = d.ensure(want, &want[i], links)
+		states[i] = d.place(want, &want[i], links)
+	}
+	d.tell() // before anything else can go wrong
+	d.silence()
+	for i := range want {
+		if st := &states[i]; st.Ifindex != 0 {
+			if err := d.configure(&want[i], d.have[st.Key], links); err != nil {
+				st.Err = fmt.Errorf("link: %v: %w", st.Key, err)
+			}
+		}
 	}
 	d.settle(want, states)
 	d.tell()
@@ -176,6 +185,7 @@ func (d *NetlinkDevices) forget(want []Device, links *linkTable) {
 	for i := range want {
 		wanted[want[i].DeviceKey] = true
 	}
+	var gone []*madeDevice
 	for key, m := range d.have {
 		l := links.index[m.Ifindex]
 		switch below := links.name[key.Parent]; {
@@ -183,7 +193,7 @@ func (d *NetlinkDevices) forget(want []Device, links *linkTable) {
 			d.log.Warn("a virtual interface was removed by someone else", "interface", m.Name)
 			delete(d.have, key)
 		case !wanted[key] || below == nil || below.Attrs().Index != m.parent:
-			d.remove(m, links)
+			gone = append(gone, m)
 			delete(d.have, key)
 		}
 	}
@@ -194,14 +204,15 @@ func (d *NetlinkDevices) forget(want []Device, links *linkTable) {
 				continue // taken up below
 			}
 			d.log.Info("removing a left-over virtual interface", "interface", m.Name)
-			d.remove(&madeDevice{MadeDevice: m, ours: true}, links)
+			gone = append(gone, &madeDevice{MadeDevice: m, ours: true})
 		}
 		delete(d.left, index)
 	}
+	d.remove(slices.DeleteFunc(gone, func(m *madeDevice) bool { return !m.ours }), links)
 }
 
-// ensure finds or makes one device.
-func (d *NetlinkDevices) ensure(all []Device, w *Device, links *linkTable) DeviceState {
+// place finds or makes one device.
+func (d *NetlinkDevices) place(all []Device, w *Device, links *linkTable) DeviceState {
 	st := DeviceState{Key: w.DeviceKey}
 	below := links.name[w.Parent]
 	if below == nil {
@@ -220,10 +231,22 @@ func (d *NetlinkDevices) ensure(all []Device, w *Device, links *linkTable) Devic
 		delete(d.left, m.Ifindex)
 	}
 	st.Ifindex, st.Name = m.Ifindex, m.Name
-	if err := d.configure(w, m, below, links); err != nil {
-		st.Err = fmt.Errorf("link: %v: %w", w.DeviceKey, err)
-	}
 	return st
+}
+
+// silence keeps all VMACs from saying what is not theirs to say.
+func (d *NetlinkDevices) silence() {
+	want := [2]map[int]int{{}, {}}
+	for key, m := range d.have {
+		switch {
+		case key.Kind != Macvlan:
+		case key.IPv6:
+			want[1][m.Ifindex] = m.parent
+		default:
+			want[0][m.Ifindex] = m.parent
+		}
+	}
+	d.mute.set(want)
 }
 
 // find takes up a device that is there already: of a predecessor, or of
@@ -289,17 +312,14 @@ func (d *NetlinkDevices) make(all []Device, w *Device, below netlink.Link, links
 	}
 	links.add(made)
 	m := madeOf(made, w)
-	// Known before anything else can go wrong.
-	d.have[w.DeviceKey] = m
-	d.tell()
 	d.log.Info("made a virtual interface", "interface", name, "below", w.Parent, "mac", m.MAC)
 	return m, nil
 }
 
 // configure sets what the device needs and switches it on. All of it may be
 // done again at any time.
-func (d *NetlinkDevices) configure(w *Device, m *madeDevice, below netlink.Link, links *linkTable) error {
-	l := links.index[m.Ifindex]
+func (d *NetlinkDevices) configure(w *Device, m *madeDevice, links *linkTable) error {
+	l, below := links.index[m.Ifindex], links.name[w.Parent]
 	var errs []error
 	if w.Kind == Macvlan {
 		// An IPv6 address made from the virtual MAC would be the same on all
@@ -312,8 +332,6 @@ func (d *NetlinkDevices) configure(w *Device, m *madeDevice, below netlink.Link,
 	if w.filtered() {
 		errs = append(errs, d.sys.setParent(w.Parent, m.parent))
 	}
-	// Before it can say anything with the virtual MAC.
-	errs = append(errs, d.mute.add(w.DeviceKey, m.Ifindex, m.parent))
 	if l.Attrs().RawFlags&unix.IFF_UP == 0 {
 		if err := d.nl.LinkSetUp(l); err != nil {
 			return errors.Join(append(errs, fmt.Errorf("switch %s on: %w", m.Name, err))...)
@@ -358,18 +376,15 @@ func (d *NetlinkDevices) settle(want []Device, states []DeviceState) {
 	}
 }
 
-// remove removes a device that is ours.
-func (d *NetlinkDevices) remove(m *madeDevice, links *linkTable) {
-	if !m.ours {
-		return
+// remove removes devices.
+func (d *NetlinkDevices) remove(list []*madeDevice, links *linkTable) {
+	made := make([]MadeDevice, len(list))
+	for i, m := range list {
+		made[i] = m.MadeDevice
 	}
-	if err := d.nl.LinkDel(links.index[m.Ifindex]); err != nil && !errors.Is(err, unix.ENODEV) {
-		d.log.Error("cannot remove a virtual interface", "interface", m.Name, "error", err)
-		return
+	if err := removeDevices(d.nl, made, links, d.log); err != nil {
+		d.log.Error("virtual interfaces not removed", "error", err)
 	}
-	links.drop(m.Ifindex)
-	d.mute.drop(m.Ifindex)
-	d.log.Info("removed a virtual interface", "interface", m.Name)
 }
 
 // tell says what there is to undo, when that has changed.
@@ -423,7 +438,6 @@ func (d *NetlinkDevices) Close(keep bool) error {
 	if !keep {
 		d.promoteNow(nil)
 		d.Ensure(nil)
-		d.mute.close()
 	}
 	d.work.Lock()
 	defer d.work.Unlock()

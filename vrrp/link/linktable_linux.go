@@ -3,7 +3,9 @@ package link
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"slices"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 )
@@ -65,29 +67,38 @@ func (t *linkTable) fits(l netlink.Link, w *Device) bool {
 		return w.Kind == Macvlan && l.Mode == netlink.MACVLAN_MODE_PRIVATE && bytes.Equal(at.HardwareAddr, w.MAC[:])
 	case *netlink.IPVlan:
 		return w.Kind == IPVlan && l.Mode == netlink.IPVLAN_MODE_L2 && l.Flag == netlink.IPVlanFlag(w.Mode) &&
-			(w.Name != "" || slices.Contains(names(w), at.Name))
+			(w.Name != "" || couldBe(at.Name, w))
 	}
 	return false
 }
 
-// names are the names that a device may get, best first: keepalived's order.
-func names(w *Device) []string {
-	if w.Name != "" {
-		return []string{w.Name}
-	}
-	list := []string{fmt.Sprintf("%s.%d", w.Prefix, w.VRID)}
-	if w.IPv6 {
-		list = append(list, fmt.Sprintf("%s6.%d", w.Prefix, w.VRID))
-	}
-	for n := 1; ; n++ {
-		name := fmt.Sprintf("%s%d.%d", w.Prefix, n, w.VRID)
-		if len(name) > maxName || n > 4096 {
-			return list
+// names gives the names that a device may get, best first: keepalived's order.
+func names(w *Device) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if w.Name != "" {
+			yield(w.Name)
+			return
 		}
-		if !slices.Contains(list, name) {
-			list = append(list, name)
+		if !yield(fmt.Sprintf("%s.%d", w.Prefix, w.VRID)) || w.IPv6 && !yield(fmt.Sprintf("%s6.%d", w.Prefix, w.VRID)) {
+			return
+		}
+		for n := 1; ; n++ {
+			name := fmt.Sprintf("%s%d.%d", w.Prefix, n, w.VRID)
+			if len(name) > maxName || !yield(name) {
+				return
+			}
 		}
 	}
+}
+
+// couldBe says whether a device that was given no name may have this one.
+func couldBe(name string, w *Device) bool {
+	digits, ok := strings.CutPrefix(name, w.Prefix)
+	if !ok {
+		return false
+	}
+	digits, ok = strings.CutSuffix(digits, fmt.Sprintf(".%d", w.VRID))
+	return ok && strings.Trim(digits, "0123456789") == ""
 }
 
 // maxName is the longest name of an interface.
@@ -99,7 +110,7 @@ func chooseName(all []Device, w *Device, links *linkTable) (string, error) {
 	given := func(name string) bool {
 		return slices.ContainsFunc(all, func(o Device) bool { return o.Name == name && o.DeviceKey != w.DeviceKey })
 	}
-	for _, name := range names(w) {
+	for name := range names(w) {
 		if links.name[name] == nil && !given(name) {
 			return name, nil
 		}

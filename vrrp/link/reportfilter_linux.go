@@ -2,8 +2,10 @@ package link
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -42,54 +44,77 @@ type muteTable struct {
 	in    map[int]int // the interface below, by VMAC
 }
 
-// add mutes one interface. Without nftables in the kernel all works but this:
-// it is said once.
-func (f *reportFilter) add(k DeviceKey, ifindex, parent int) error {
-	if k.Kind != Macvlan || f.failed {
-		return nil
+// set mutes just these VMACs; want holds the interface below by VMAC, for IPv4
+// and IPv6. All of one family is one transaction: each waits for the kernel's
+// readers, which takes longer than making a VMAC. Without nftables in the
+// kernel all works but this: it is said once.
+func (f *reportFilter) set(want [2]map[int]int) {
+	for n := range want {
+		if f.failed {
+			return
+		}
+		if err := f.setFamily(n, want[n]); err != nil {
+			f.failed = true
+			f.log.Warn("reports of groups leave VMACs with the virtual MAC: nftables does not work", "error", err)
+		}
 	}
-	if err := f.put(k, ifindex, parent); err != nil {
-		f.failed = true
-		f.log.Warn("reports of groups leave VMACs with the virtual MAC: nftables does not work", "error", err)
-	}
-	return nil
 }
 
-func (f *reportFilter) put(k DeviceKey, ifindex, parent int) error {
-	n := 0
-	if k.IPv6 {
-		n = 1
-	}
-	if f.conn == nil {
-		conn, err := nftables.New()
-		if err != nil {
-			return fmt.Errorf("link: nftables: %w", err)
-		}
-		f.conn = conn
-	}
+func (f *reportFilter) setFamily(n int, want map[int]int) error {
 	t := f.tables[n]
+	if len(want) == 0 {
+		return f.uninstall(n)
+	}
 	if t == nil {
 		var err error
-		if t, err = f.install(k.IPv6, k.IPv6); err != nil && k.IPv6 {
-			f.log.Info("the kernel cannot duplicate packets (nft_dup): reports of VMACs are dropped only", "error", err)
-			t, err = f.install(true, false)
-		}
-		if err != nil {
+		if t, err = f.open(n == 1); err != nil {
 			return err
 		}
 		f.tables[n] = t
 	}
-	if t.in[ifindex] == parent {
+	var add, del []nftables.SetElement
+	for ifindex, parent := range t.in {
+		if want[ifindex] != parent {
+			del = append(del, element(ifindex, parent))
+		}
+	}
+	for ifindex, parent := range want {
+		if t.in[ifindex] != parent {
+			add = append(add, element(ifindex, parent))
+		}
+	}
+	if len(add)+len(del) == 0 {
 		return nil
 	}
-	if err := f.conn.SetAddElements(t.set, []nftables.SetElement{element(ifindex, parent)}); err != nil {
+	var errs []error
+	if len(del) > 0 {
+		errs = append(errs, f.conn.SetDeleteElements(t.set, del))
+	}
+	if len(add) > 0 {
+		errs = append(errs, f.conn.SetAddElements(t.set, add))
+	}
+	if err := errors.Join(append(errs, f.conn.Flush())...); err != nil {
 		return fmt.Errorf("link: nftables: %w", err)
 	}
-	if err := f.conn.Flush(); err != nil {
-		return fmt.Errorf("link: nftables: %w", err)
-	}
-	t.in[ifindex] = parent
+	t.in = maps.Clone(want)
 	return nil
+}
+
+// open installs what a family needs.
+func (f *reportFilter) open(ipv6 bool) (*muteTable, error) {
+	if f.conn == nil {
+		conn, err := nftables.New()
+		if err != nil {
+			return nil, fmt.Errorf("link: nftables: %w", err)
+		}
+		f.conn = conn
+	}
+	t, err := f.install(ipv6, ipv6)
+	if err != nil && ipv6 {
+		f.log.Info("the kernel cannot duplicate packets (nft_dup): reports of VMACs are dropped only", "error", err)
+		t, err = f.install(true, false)
+	}
+	return t, err
 }
 
 // element maps a VMAC to the interface below it.
@@ -164,32 +189,18 @@ func reports(ipv6 bool) [][]expr.Any {
 	}
 }
 
-// drop forgets an interface that is gone.
-func (f *reportFilter) drop(ifindex int) {
-	for _, t := range f.tables {
-		if t == nil || t.in[ifindex] == 0 {
-			continue
-		}
-		parent := t.in[ifindex]
-		delete(t.in, ifindex)
-		if f.conn.SetDeleteElements(t.set, []nftables.SetElement{element(ifindex, parent)}) == nil {
-			_ = f.conn.Flush() // an index that nobody has does no harm
-		}
+// uninstall removes the table of a family.
+func (f *reportFilter) uninstall(n int) error {
+	t := f.tables[n]
+	if t == nil {
+		return nil
 	}
-}
-
-// close removes the tables.
-func (f *reportFilter) close() {
-	for i, t := range f.tables {
-		if t == nil {
-			continue
-		}
-		f.conn.DelTable(t.table)
-		if err := f.conn.Flush(); err != nil {
-			f.log.Warn("cannot remove an nftables table", "table", reportTable, "error", err)
-		}
-		f.tables[i] = nil
+	f.tables[n] = nil
+	f.conn.DelTable(t.table)
+	if err := f.conn.Flush(); err != nil {
+		return fmt.Errorf("link: remove nftables table %s: %w", reportTable, err)
 	}
+	return nil
 }
 
 // dropReportTables removes the tables of a process that died.
