@@ -10,6 +10,16 @@ type Tracked struct {
 	// /proc is then read once a second.
 	Blind string `json:"process_events_error,omitempty"`
 	BFD   []BFD  `json:"bfd_instance,omitempty"`
+	// Links are the interfaces of linkbeat_interfaces.
+	Links []Link `json:"linkbeat_interfaces,omitempty"`
+}
+
+// Link is an interface whose driver is asked for its link.
+type Link struct {
+	Interface string `json:"interface"`
+	Up        bool   `json:"up"`
+	Kind      string `json:"kind"` // MII, ETHTOOL or IOCTL: what the driver answers
+	Error     string `json:"error,omitempty"`
 }
 
 // File is one track_file.

@@ -32,6 +32,13 @@ func renderTracked(w io.Writer, t *control.Tracked) {
 	if t.Blind != "" {
 		fmt.Fprintf(w, "processes are looked for once a second: %s\n", t.Blind)
 	}
+	for _, l := range t.Links {
+		line := map[bool]string{true: "up", false: "down"}[l.Up] + " by " + l.Kind
+		if l.Error != "" {
+			line = l.Error
+		}
+		fmt.Fprintf(w, "link of %s: %s\n", l.Interface, line)
+	}
 	for _, b := range t.BFD {
 		line := fmt.Sprintf("%s, neighbour %s says %s", b.State, b.Neighbor, b.Remote)
 		if b.Diag != "" {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 
+	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/ipc"
 	"holdfast/internal/daemon/role"
 	"holdfast/vrrp/engine"
@@ -97,6 +98,7 @@ func (p *process) takeOver(f *os.File) error {
 	// tells from here on is under the new ones.
 	p.tell.post(func() { p.tell.takeOver(boot) })
 	p.track.set(boot.Config)
+	p.beat.Configure(beatConfig(boot.Config))
 	p.cfg.Store(boot.Config)
 	p.firewall(firewallConfig(boot.Config))
 	if err := p.engine.Reload(ctx, next); err != nil {
@@ -119,6 +121,9 @@ func (p *process) status(id uint64) {
 	if err == nil {
 		answer := statusOf(st, p.cfg.Load())
 		p.track.status(&answer)
+		for _, b := range p.beat.Beats() {
+			answer.Tracked.Links = append(answer.Tracked.Links, control.Link{Interface: b.Interface, Up: b.Up, Kind: string(b.Kind), Error: b.Err})
+		}
 		p.deviceFindings(&answer)
 		answer.Notify = p.out.Status()
 		m.Body, err = json.Marshal(answer)

@@ -42,6 +42,7 @@ type process struct {
 	tell     *teller
 	engine   *engine.Engine
 	track    *tracking
+	beat     *link.Beat
 	devices  *link.NetlinkDevices
 	firewall func(link.FirewallConfig)
 	stop     context.CancelFunc // begins the orderly stop; at any time, many times
@@ -159,7 +160,13 @@ func (p *process) open(deps *engine.Deps, left link.DeviceRecord) (closeAll func
 	applier.WatchObjects(func(owner int) { p.engine.ObjectLost(owner) })
 	p.firewall = applier.SetFirewall
 	p.firewall(firewallConfig(p.cfg.Load()))
-	deps.Wire, deps.Watcher, deps.Announcer, deps.Applier = wire, watcher, announcer, applier
+	prober, err := link.NewKernelProber()
+	if err != nil {
+		return closeAll, err
+	}
+	closers = append(closers, prober.Close)
+	p.beat = link.NewBeat(watcher, prober, beatConfig(p.cfg.Load()), p.log)
+	deps.Wire, deps.Watcher, deps.Announcer, deps.Applier = wire, p.beat, announcer, applier
 	deps.Devices = p.openDevices(left)
 	return closeAll, nil
 }
