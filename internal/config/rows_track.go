@@ -128,6 +128,10 @@ func trackRows[T any](get func(t *T) *trackLists) []Keyword {
 				unknownTrack(d, l.owner, "track_bfd", n, d.state.bfds)
 				return
 			}
+			if !b.VRRP {
+				d.report(n.Pos, Warning, ClassGeneral, "not-for-vrrp", l.owner+": track_bfd "+clip(b.Name)+" is for checkers only (keyword checker): it is ignored")
+				return
+			}
 			d.trackThing(l.bfds, n, b.Weight, b.Reverse, 253)
 		}),
 	}

@@ -46,14 +46,19 @@ type TrackedProcess struct {
 
 // BFD is one BFD session.
 type BFD struct {
-	Name     string    `json:"name"`
-	Neighbor string    `json:"neighbor_ip"`
-	State    string    `json:"state"` // as of RFC 5880: AdminDown, Down, Init, Up
-	Remote   string    `json:"remote_state"`
-	Diag     string    `json:"diagnostic,omitempty"`
-	Track    string    `json:"track"` // up or down
-	Sent     uint64    `json:"sent"`
-	Received uint64    `json:"received"`
-	Dropped  uint64    `json:"dropped"`
-	LastAt   time.Time `json:"last_at,omitzero"`
+	Name     string `json:"name"`
+	Neighbor string `json:"neighbor_ip"`
+	State    string `json:"state"` // as of RFC 5880: AdminDown, Down, Init, Up
+	Remote   string `json:"remote_state"`
+	Diag     string `json:"diagnostic,omitempty"`
+	Track    string `json:"track"` // up or down: what virtual routers go by
+	// TX is the interval at which packets are sent, Detection the silence after
+	// which the neighbour counts as down, in seconds.
+	TX        float64   `json:"tx"`
+	Detection float64   `json:"detection_time"`
+	Error     string    `json:"error,omitempty"` // why nothing can be sent
+	Sent      uint64    `json:"sent"`
+	Received  uint64    `json:"received"`
+	Dropped   uint64    `json:"dropped"`
+	LastAt    time.Time `json:"last_at,omitzero"`
 }

@@ -44,6 +44,9 @@ func renderTracked(w io.Writer, t *control.Tracked) {
 		if b.Diag != "" {
 			line += ", " + b.Diag
 		}
+		if b.Error != "" {
+			line += ", " + b.Error
+		}
 		fmt.Fprintf(w, "bfd_instance %s: %s: %s (%d sent, %d received, %d dropped)\n", b.Name, b.Track, line, b.Sent, b.Received, b.Dropped)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"holdfast/internal/config"
 	"holdfast/internal/daemon/track"
 	"holdfast/vrrp"
+	"holdfast/vrrp/bfd"
 )
 
 func instanceTracks(in *config.VRRPInstance) []vrrp.Track {
@@ -12,6 +13,18 @@ func instanceTracks(in *config.VRRPInstance) []vrrp.Track {
 
 func groupTracks(g *config.SyncGroup) []vrrp.Track {
 	return tracks(g.TrackScripts, g.TrackInterfaces, g.TrackFiles, g.TrackProcesses, g.TrackBFDs)
+}
+
+// sessions are the BFD sessions that virtual routers track.
+func sessions(list []config.BFDInstance) []bfd.Instance {
+	var out []bfd.Instance
+	for _, b := range list {
+		out = append(out, bfd.Instance{
+			Config: bfd.Config{MinTX: b.MinTX, MinRX: b.MinRX, IdleTX: b.IdleTX, Multiplier: b.Multiplier, Passive: b.Passive},
+			Name:   b.Name, Neighbor: b.Neighbor, Source: b.Source, TTL: b.TTL, MaxHops: b.MaxHops, Multihop: b.Multihop,
+		})
+	}
+	return out
 }
 
 func tracks(scripts, interfaces, files, processes, bfds []config.Track) []vrrp.Track {

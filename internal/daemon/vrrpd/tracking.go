@@ -7,6 +7,7 @@ import (
 	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/notifier"
 	"holdfast/internal/daemon/track"
+	"holdfast/vrrp/bfd"
 	"holdfast/vrrp/engine"
 )
 
@@ -15,6 +16,7 @@ type tracking struct {
 	scripts   *track.Tracker
 	files     *track.Files
 	processes *track.Processes
+	bfd       *bfd.Node
 	restarted bool
 }
 
@@ -24,6 +26,7 @@ func newTracking(e *engine.Engine, log *slog.Logger, restarted bool) *tracking {
 		scripts:   track.New(track.Deps{Changed: e.Track, Log: log}),
 		files:     track.NewFiles(track.FilesDeps{Changed: e.TrackValue, Log: log}),
 		processes: track.NewProcesses(track.ProcessesDeps{Changed: e.Track, Log: log}),
+		bfd:       bfd.NewNode(log, func(name string, up bool) { e.Track(track.BFDKey(name), up) }),
 		restarted: restarted,
 	}
 }
@@ -35,12 +38,14 @@ func (t *tracking) set(c *config.Config) {
 	t.files.Set(track.TrackedFiles(c), t.restarted)
 	t.restarted = false // what a reload adds is new
 	t.processes.Set(track.TrackedProcesses(c))
+	t.bfd.Set(sessions(track.TrackedBFDs(c)))
 }
 
 func (t *tracking) close() {
 	t.scripts.Close()
 	t.files.Close()
 	t.processes.Close()
+	t.bfd.Close()
 }
 
 // status adds what is known of everything tracked.
@@ -59,6 +64,13 @@ func (t *tracking) status(v *control.VRRP) {
 	}
 	if blind != nil {
 		v.Tracked.Blind = blind.Error()
+	}
+	for _, b := range t.bfd.Status() {
+		v.Tracked.BFD = append(v.Tracked.BFD, control.BFD{
+			Name: b.Name, Neighbor: b.Neighbor.String(), State: b.State.String(), Remote: b.RemoteState.String(), Diag: b.Diag.String(),
+			Track: upDown(b.Healthy, false), TX: b.TX.Seconds(), Detection: b.Detection.Seconds(), Error: b.Err,
+			Sent: b.Sent, Received: b.Received, Dropped: b.Dropped, LastAt: b.Last.Round(0),
+		})
 	}
 }
 
