@@ -150,6 +150,9 @@ func openBFD(d *decoder, _ any, n *Node) {
 				b.TTL = 64
 			}
 		}
+		if b.TTL < 255 && !b.Multihop {
+			d.report(n.Pos, Warning, ClassNone, "bfd-ttl", "bfd_instance "+clip(name)+": packets leave with TTL "+strconv.Itoa(int(b.TTL))+": a neighbour that expects 255, as RFC 5881 asks, drops them")
+		}
 		if !b.VRRP && !b.Checker {
 			b.VRRP, b.Checker = true, true
 		}

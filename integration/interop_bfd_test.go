@@ -1,0 +1,99 @@
+package integration
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"holdfast/integration/lab"
+)
+
+// bfdBlock is a bfd_instance of a host towards another one.
+func bfdBlock(own, neighbor string) string {
+	return fmt.Sprintf("bfd_instance link {\n  hoplimit 255\n  neighbor_ip %s\n  source_ip %s\n  min_rx 50\n  min_tx 50\n  multiplier 5\n  weight 20\n}\n", neighbor, own)
+}
+
+// TestBFD lets the priority of a virtual router follow a session with a
+// neighbour of each make, which is frozen, goes on, and stops.
+func TestBFD(t *testing.T) {
+	lab.Require(t)
+	us := ours(t)
+	r := router{Version: 3, VRID: 95, Interval: 100 * time.Millisecond, Priority: 100, Extra: "  track_bfd {\n    link\n  }\n"}
+	with := func(r router, block string) string {
+		head, rest, _ := strings.Cut(r.conf(), "vrrp_instance")
+		return head + block + "vrrp_instance" + rest
+	}
+	other := r
+	other.VRID, other.VIPs = 96, []string{"192.0.2.200/24"}
+	peer := func(d lab.Daemon, own, neighbor string) func(n *network) *lab.Process {
+		return func(n *network) *lab.Process { return n.start(n.b, d, with(other, bfdBlock(own, neighbor))) }
+	}
+	for name, c := range map[string]struct {
+		own, neighbor string
+		start         func(n *network) *lab.Process
+	}{
+		"keepalived":     {"192.0.2.1", "192.0.2.2", peer(theirs(t), "192.0.2.2", "192.0.2.1")},
+		"holdfast, IPv6": {"2001:db8::1", "2001:db8::2", peer(us, "2001:db8::2", "2001:db8::1")},
+		"FRR": {"192.0.2.1", "192.0.2.2", func(n *network) *lab.Process {
+			lab.RequireFRR(t)
+			p, err := n.b.StartFRRBFD(" peer 192.0.2.1 local-address 192.0.2.2", "  receive-interval 50", "  transmit-interval 50", "  detect-multiplier 5", "  no shutdown", " exit")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := directors(t, "bfd")
+			for _, h := range []*lab.Host{n.a, n.b} {
+				addr := map[*lab.Host]string{n.a: "2001:db8::1/64", n.b: "2001:db8::2/64"}[h]
+				if err := h.AddAddr("eth0", addr); err != nil {
+					t.Fatal(err)
+				}
+			}
+			n.start(n.a, us, with(r, bfdBlock(c.own, c.neighbor)))
+			n.holder(vip, "a", r.down()+2*time.Second+5*noise)
+			priority := func(what string, want uint8, limit time.Duration) time.Duration {
+				t.Helper()
+				since := time.Now()
+				if !lab.WaitFor(limit, func() bool {
+					a, ok := n.capture.Last("a", uint8(r.VRID))
+					return ok && a.Priority == want && a.At.After(since)
+				}) {
+					_, v := status(t, n.a)
+					t.Fatalf("%s: no advert of priority %d; sessions %+v", what, want, v.Tracked.BFD)
+				}
+				return time.Since(since)
+			}
+			priority("without a neighbour", 100, time.Second+noise)
+			p := c.start(n)
+			t.Logf("up after %v", priority("with a neighbour", 120, 8*time.Second))
+			_, v := status(t, n.a)
+			if b := v.Tracked.BFD; len(b) != 1 || b[0].State != "Up" || b[0].Track != "up" {
+				t.Errorf("status: %+v", b)
+			}
+			pids := n.b.Pids()
+			signal := func(s syscall.Signal) {
+				for _, pid := range pids {
+					_ = syscall.Kill(pid, s)
+				}
+			}
+			signal(syscall.SIGSTOP)
+			t.Logf("down after %v", priority("frozen", 100, 2*time.Second+noise))
+			signal(syscall.SIGCONT)
+			priority("going on", 120, 8*time.Second)
+			if _, err := p.Stop(10 * time.Second); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Second)
+			_, v = status(t, n.a)
+			t.Logf("after an ordinary stop: %+v", v.Tracked.BFD)
+			if name == "holdfast, IPv6" && v.Tracked.BFD[0].Track != "up" {
+				t.Error("a neighbour that stopped on purpose has failed")
+			}
+		})
+	}
+}
