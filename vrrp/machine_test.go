@@ -19,7 +19,7 @@ func (s *segment) start(m *machine) {
 		m.heard[i] = s.now
 	}
 	s.regroup(m)
-	s.stepAll(m, Event{Kind: EventLink, Up: m.link})
+	s.hearLink(m)
 	s.results(m)
 	s.stepAll(m, Event{Kind: EventStart})
 }
@@ -75,7 +75,7 @@ func (s *segment) hand(m *machine) {
 	}
 	m.started = s.now
 	s.regroup(m)
-	s.stepAll(m, Event{Kind: EventLink, Up: m.link})
+	s.hearLink(m)
 	s.results(m)
 	for i := range m.ids {
 		ev := Event{Kind: EventStart}
@@ -150,7 +150,7 @@ func (s *segment) cable(m *machine, up bool) {
 	s.after(m.news, func() {
 		if m.alive && !m.paused {
 			s.changed = s.now
-			s.stepAll(m, Event{Kind: EventLink, Up: m.link})
+			s.hearLink(m)
 		}
 	})
 }
@@ -167,12 +167,19 @@ func (s *segment) track(m *machine, key string, up bool) {
 	}
 }
 
+// hearLink tells every router whether the cable is in.
+func (s *segment) hearLink(m *machine) {
+	m.knows.link = m.link
+	s.stepAll(m, Event{Kind: EventLink, Up: m.link})
+}
+
 // results tells every router what its scripts say.
 func (s *segment) results(m *machine) {
-	for _, k := range trackKeys {
-		for i := range m.ids {
-			s.step(m, i, Event{Kind: EventTrack, Key: k, Up: m.tracks[k] && (k != "chk" || !m.sick[i])})
-		}
+	m.knows.wgt, m.knows.chk = m.tracks["wgt"], make([]bool, len(m.ids))
+	for i := range m.ids {
+		m.knows.chk[i] = m.tracks["chk"] && !m.sick[i]
+		s.step(m, i, Event{Kind: EventTrack, Key: "wgt", Up: m.knows.wgt})
+		s.step(m, i, Event{Kind: EventTrack, Key: "chk", Up: m.knows.chk[i]})
 	}
 }
 
@@ -192,7 +199,7 @@ func (s *segment) fresh(m *machine) {
 	if !m.alive || m.paused {
 		return
 	}
-	s.stepAll(m, Event{Kind: EventLink, Up: m.link})
+	s.hearLink(m)
 	s.results(m)
 }
 

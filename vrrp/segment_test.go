@@ -44,6 +44,14 @@ type machine struct {
 	quiet   []bool       // must not say anything with a priority: it overslept and another master was heard
 	mute    time.Time    // listens only until then, after a sleep of the machine
 	sick    map[int]bool // routers of which the script alone fails
+	knows   knowledge
+}
+
+// knowledge is what a machine was told of its link and its scripts.
+type knowledge struct {
+	link bool
+	chk  []bool // by router
+	wgt  bool
 }
 
 type packet struct {
@@ -206,7 +214,6 @@ func (s *segment) do(m *machine, acts []Action) {
 		case ActionSend:
 			s.send(m, i, a.Priority)
 		case ActionAddresses:
-			s.patient(m, i, a.Want)
 			d, at := m.d, a
 			m.gen[i] = a.Gen
 			s.after(time.Duration(s.rnd.Int64N(int64(s.apply))), func() {
@@ -244,10 +251,10 @@ func (s *segment) do(m *machine, acts []Action) {
 }
 
 // patient: whoever does not preempt takes nothing from a master that lives.
-func (s *segment) patient(m *machine, i int, want bool) {
+func (s *segment) patient(m *machine, i int) {
 	r := m.d.Router(m.ids[i])
 	c := &m.cfgs[i]
-	if want && (c.NoPreempt || c.Sticky) && c.Priority != ownerPriority && r.reason == ReasonTimeout &&
+	if (c.NoPreempt || c.Sticky) && c.Priority != ownerPriority && r.reason == ReasonTimeout &&
 		r.since.Equal(m.clock(s.now)) && s.now.Sub(m.advert[i]) < 2*s.interval && m.sent[i].Before(m.advert[i].Add(-3*s.interval)) {
 		s.broken("%s: router %d does not preempt, and takes over from a master that it heard %v ago", m.name, i+1, s.now.Sub(m.advert[i]))
 	}
@@ -258,6 +265,10 @@ func (s *segment) send(m *machine, i int, prio uint8) {
 	if prio == 0 {
 		s.tell("%s: router %d says priority 0", m.name, i+1)
 	} else {
+		s.patient(m, i)
+		if want := m.worth(i); prio != want && (!m.cfgs[i].Sticky || want == ownerPriority || prio < max(want, StickyPriority)) {
+			s.broken("%s: router %d says priority %d, want %d", m.name, i+1, prio, want)
+		}
 		m.sent[i] = s.now
 		if m.quiet[i] {
 			s.broken("%s: router %d slept, and says priority %d before it has listened, or although it has heard another master", m.name, i+1, prio)

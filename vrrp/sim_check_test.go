@@ -57,6 +57,7 @@ func (l *life) check() {
 	l.neverNone()
 	l.neverDeaf()
 	l.together()
+	l.obedient()
 	if !l.settled.IsZero() && l.now.After(l.settled) {
 		l.oneMaster()
 		l.rhythm()
@@ -150,6 +151,42 @@ func (l *life) together() {
 			}
 		}
 	}
+}
+
+// obedient: a machine that was told of a fault is in FAULT, and its priority is
+// what its scripts make of it.
+func (l *life) obedient() {
+	for _, m := range l.machines {
+		if !m.alive || m.paused {
+			continue
+		}
+		for i := range m.ids {
+			if fault := !m.knows.link || !m.knows.chk[i]; fault && m.state(i) != Fault {
+				l.fail("%s: router %d was told of a fault and is %v", m.name, i+1, m.state(i))
+			}
+			if got, want := m.d.Router(m.ids[i]).effective, m.worth(i); got != want {
+				l.fail("%s: router %d has priority %d, want %d", m.name, i+1, got, want)
+			}
+		}
+	}
+}
+
+// worth is the priority of router i by its configuration and its scripts.
+func (m *machine) worth(i int) uint8 {
+	p := int(m.cfgs[i].Priority)
+	if p == ownerPriority {
+		return ownerPriority
+	}
+	for _, t := range m.cfgs[i].Tracks {
+		if t.Key == "wgt" && m.knows.wgt == (t.Weight > 0) {
+			if t.Reverse {
+				p -= t.Weight
+			} else {
+				p += t.Weight
+			}
+		}
+	}
+	return uint8(min(max(p, 1), 254))
 }
 
 // master is the master of router i among the machines of one version.
