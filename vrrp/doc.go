@@ -62,6 +62,8 @@
 //   - A router that runs counts a script that a reload adds as up until it
 //     reports, and keeps its mastership.
 //   - On becoming master the interval learned with version 3 is forgotten.
+//   - A router that a reload puts into a sync group that is master follows at
+//     once; a master that comes to a group that is backup gives up.
 //   - nopreempt does not bind an address owner (RFC 9568 section 6.1).
 //   - Of two owners the one with the lower address yields, as among all equals;
 //     the other does not lower its priority.
@@ -70,23 +72,68 @@
 //   - A last sequence of auth_hmac that lies in the future of our clock, which
 //     was set back, shuts nobody out.
 //
+// # Sleep
+//
+// Whoever drives a Director tells apart a process that was stopped, which finds
+// in its sockets what was sent meanwhile (step it all, EventYield first where
+// another master is in it, and only then call Expire), and a machine that was
+// suspended, which finds nothing there: EventSlept lets a master listen for one
+// interval and a backup wait anew.
+//
+// # The sticky master
+//
+// Config.Sticky is a policy of ours: whoever is master stays it while it lives.
+// sticky.go says how: a backup follows every master; a router that has started,
+// or whose link came up, listens longer; a master advertises 250 to 254 by its
+// age, so that the older one of two wins and others do not preempt; a young
+// master that has heard nobody yields once to whoever it hears first.
+//
 // # Invariants
 //
-// The simulation (sim_test.go) plays thousands of short lives of a segment
-// with two to four machines: chaos, and then quiet. It checks, after every
-// event,
+// The simulation plays thousands of short lives of a segment with two to five
+// machines: chaos, then quiet, then a machine that comes back and masters that
+// leave. The machines have clocks of their own, versions 2 and 3, priorities
+// that are often equal, an owner now and then, preemption, nopreempt, the
+// sticky master, preempt_delay, start-up delays, sync groups and tracked
+// scripts with and without weight. The accidents (sim_chaos_test.go) are loss,
+// delay, duplication, reordering, partitions, paths that are cut one way,
+// crashes, stops, pauses, sleeps, processes that are replaced, cables pulled
+// with news that come late, news that are lost, scripts that fail, addresses
+// that are stolen, and reloads with other priorities, intervals and addresses.
+// After every event sim_check_test.go holds them to these:
 //
-//   - one master: 20 intervals after the segment became quiet exactly one
-//     machine is master of a virtual router, it holds the addresses and no
-//     other one does;
+//   - one master: 20 intervals and the configured delays after the segment
+//     became quiet exactly one machine is master of a virtual router, it holds
+//     the addresses and no other one does, and, where announcements are
+//     repeated, it was the last one to announce them;
 //   - never none for long: wherever a machine is able to be master, one is
 //     within 4 intervals (3 and the longest skew time; twice that in a sync
-//     group, where a member may have to wait for another) and one for the
-//     adverts on their way, counted from the last change of the machines or
-//     the network;
+//     group, where a member may have to wait for another, and where two sticky
+//     masters that were deaf yield to each other) and one for the adverts on
+//     their way, counted from the last change of the machines or the network;
+//   - never deaf: a machine that is able and no master has heard one in that
+//     time;
 //   - no flap without a cause: from then on no router changes its state, also
-//     not while up to two adverts in a row are lost on any path;
+//     not while up to two adverts in a row are lost on any path; and a machine
+//     that comes back to a quiet segment changes nothing;
 //   - mastership follows priority: with preemption no machine of the quiet
-//     segment has a higher priority than the master;
-//   - the members of a sync group are all master or none is.
+//     segment has a higher priority than the master; an owner is master in any
+//     case;
+//   - patience: a router that does not preempt takes nothing from a master that
+//     it has heard within two intervals;
+//   - succession: when the master stops, another one is master within the skew
+//     time; when it dies, within the master-down interval;
+//   - the members of a sync group are all master or none is, and all in FAULT
+//     or none;
+//   - obedience: a machine that was told of a fault is in FAULT, its priority is
+//     what its scripts make of it, and so are its adverts;
+//   - silence: a machine that slept says nothing with a priority before it has
+//     listened, nor when it has heard another master;
+//   - rhythm: a master advertises in its interval;
+//   - order: every change told begins where the last one ended, and addresses
+//     are announced only where they are.
+//
+// engine/sim_test.go plays whole engines against kernels in memory the same way.
+// A seed prints its story with go test ./vrrp -run Simulation -seed N -v; make
+// sim plays 10,000 of them.
 package vrrp

@@ -266,7 +266,8 @@ func (s *segment) send(m *machine, i int, prio uint8) {
 		s.tell("%s: router %d says priority 0", m.name, i+1)
 	} else {
 		s.patient(m, i)
-		if want := m.worth(i); prio != want && (!m.cfgs[i].Sticky || want == ownerPriority || prio < max(want, StickyPriority)) {
+		want := m.worth(i)
+		if sticky := m.cfgs[i].Sticky && want != ownerPriority; !sticky && prio != want || sticky && prio < max(want, StickyPriority) {
 			s.broken("%s: router %d says priority %d, want %d", m.name, i+1, prio, want)
 		}
 		m.sent[i] = s.now
