@@ -159,6 +159,7 @@ func (e *Engine) take(now time.Time, n *note) {
 	case n.applied != nil:
 		e.applied(now, n.applied)
 	case n.status != nil:
+		e.dispatch(now) // what has happened is told before it is shown
 		n.status(e.status(now))
 	case n.reload != nil:
 		if e.stopping {
