@@ -155,7 +155,7 @@ func (l *objectLine) destination(r *route.Route, w Word, p netip.Prefix, f uint8
 		l.fail(w.Pos, "a second destination %s", p)
 		return
 	}
-	r.To = p
+	r.To = p.Masked()
 	l.familyIs(&r.Family, f, w.Pos)
 	if f != 0 && p != p.Masked() {
 		l.note(w.Pos, ClassNone, "host-bits", "%s: the bits behind the prefix are not looked at: %s", p, p.Masked())
