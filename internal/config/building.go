@@ -36,6 +36,8 @@ type globals struct {
 	defaultInterface  string
 	lowerPrioNoAdvert *bool
 	ownerIgnore       *bool
+	checksumAs        bool // v3_checksum_as_v2
+	dropList          bool // vrrp_drop_adv_addr_mismatch
 	downTimerAdverts  int
 	smtpAlert         *bool
 	smtpAlertVRRP     *bool
@@ -115,10 +117,11 @@ type instance struct {
 	noVIPs       bool
 	priorityPos  Pos
 	notYet       []string
-	vmacPos      Pos
-	vmacBytes    []byte // of the MAC given: five or six
-	vipPos       Pos
-	smtpAlert    *bool
+	authInstance
+	vmacPos   Pos
+	vmacBytes []byte // of the MAC given: five or six
+	vipPos    Pos
+	smtpAlert *bool
 }
 
 // group is a vrrp_sync_group in the making.

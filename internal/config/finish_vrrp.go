@@ -59,6 +59,7 @@ func (d *decoder) finishInstance(i *instance) {
 	d.priorities(i)
 	d.intervals(i)
 	d.authentication(i)
+	d.finishAuth(i)
 	d.inherit(i)
 	d.policies(i)
 	d.instanceLinks(i)
@@ -205,8 +206,6 @@ func (d *decoder) authentication(i *instance) {
 			d.about(i, Warning, ClassGeneral, "authentication", "state MASTER does not go with AH: BACKUP is used")
 			i.StateMaster = false
 		}
-		i.notYet = append(i.notYet, "AH authentication")
-		d.about(i, Warning, ClassNone, "not-active", "AH authentication is not active yet: it is not run")
 	}
 }
 

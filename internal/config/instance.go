@@ -209,7 +209,6 @@ func (d *decoder) peer(i *instance, n *Node) {
 			continue
 		}
 		*to = v
-		d.report(n.Words[k].Pos, Warning, ClassNone, "not-active", "unicast_peer: "+n.Words[k].Text+" is not active yet: the TTL is not checked, the sender is")
 		i.CheckUnicastSrc = true
 	}
 	i.UnicastPeer = append(i.UnicastPeer, p)

@@ -252,6 +252,12 @@ type VRRPInstance struct {
 
 	AuthType AuthType
 	AuthPass []byte // at most 8 bytes
+	AuthHMAC AuthHMAC
+	Checksum ChecksumForm // v3_checksum, v3_checksum_as_v2, old_unicast_checksum
+	// DropAddrMismatch drops adverts whose address list differs.
+	DropAddrMismatch bool
+	AdvertPaths      []string // advert_paths: interfaces besides Interface
+	UnicastTTL       uint8    // 0: 255
 
 	UnicastSrcIP    netip.Addr
 	UnicastPeer     []UnicastPeer // empty: multicast

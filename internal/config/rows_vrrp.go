@@ -63,7 +63,7 @@ func vrrpTables() [][]Keyword {
 		table("track_group", trackGroupRows()...),
 		table("vrrp_instance", append(instanceRows(), policyRows()...)...),
 		table("vrrp_instance/authentication",
-			row("auth_type", core, custom("PASS|AH", []Arg{{Name: "type"}}, authType), "", "plain password, or a digest in an AH header (not active yet)"),
+			row("auth_type", core, custom("PASS|AH", []Arg{{Name: "type"}}, authType), "", "plain password, or a digest in an IPsec authentication header with a count against replays (IPv4)"),
 			row("auth_pass", core, custom("<password>", []Arg{{Name: "password"}}, authPass), "", "password; eight bytes count"),
 		),
 	}
@@ -218,16 +218,12 @@ func instanceRows() []Keyword {
 	rows = append(rows, ipv6InstanceRows()...)
 	for _, u := range []struct{ name, syntax, doc string }{
 		{"vrf", "<interface>", "VRF for instances without an interface"},
-		{"v3_checksum_as_v2", "[true|false]", "checksum without pseudo-header in version 3"},
-		{"old_unicast_checksum", "[never]", "checksum of keepalived before 1.3.6"},
 	} {
 		k := row(u.name, rare, value{syntax: u.syntax, args: []Arg{{Name: "value", Optional: true, Rest: true}}, set: notYetInstance}, "", u.doc)
 		k.Status = ParsedNotActive
 		rows = append(rows, k)
 	}
-	hmac := blockRow("auth_hmac", rare, block(nil, "", notYetInstance), "signed adverts").since("2.4.0")
-	hmac.Status = NotYet
-	return append(rows, hmac)
+	return append(rows, authInstanceRows()...)
 }
 
 // notYetInstance marks an instance that cannot be run without a part that is

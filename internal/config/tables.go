@@ -18,7 +18,9 @@ func schemaTables() [][]Keyword {
 	out := [][]Keyword{rootTable(), globalTable()}
 	out = append(out, table("global_defs", vmacGlobalRows()...))
 	out = append(out, table("global_defs", ipv6GlobalRows()...))
+	out = append(out, table("global_defs", authGlobalRows()...))
 	out = append(out, vrrpTables()...)
+	out = append(out, authTables()...)
 	out = append(out, trackTables()...)
 	out = append(out, lvsTables()...)
 	return append(out, listed())

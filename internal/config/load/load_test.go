@@ -251,9 +251,9 @@ func TestNotRun(t *testing.T) {
 	tests := []struct{ text, want string }{
 		{instance(""), ""},
 		{instance(" vrf eth0"), "vrf"},
-		{instance(" authentication {\n auth_type AH\n auth_pass x\n }"), "AH authentication"},
+		{instance(" authentication {\n auth_type AH\n auth_pass x\n }"), ""},
 		{strings.Replace(instance(""), "10.0.0.1", "2001:db8::1", 1), ""},
-		{instance(" auth_hmac {\n key 1 abc\n }"), "auth_hmac"},
+		{instance(" auth_hmac {\n key 1 0123456789abcdef0123456789abcdef\n }"), ""},
 	}
 	for _, tc := range tests {
 		cfg, diags := conf(tc.text)

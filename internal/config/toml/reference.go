@@ -63,6 +63,11 @@ var samples = map[string]string{
 	"unicast_peer":                   `["192.0.2.3", { ip = "192.0.2.4", min_ttl = 255 }]`,
 	"auth_type":                      `"PASS"`,
 	"auth_pass":                      `"holdfast"`,
+	"auth_hmac/key":                  `[[1, "hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"]]`,
+	"anti_replay":                    `"time"`,
+	"auth_hmac/mode":                 `"enforce"`,
+	"v3_checksum":                    `"follow"`,
+	"advert_paths":                   `["eth1", "eth2"]`,
 	"lb_algo":                        `"sh"`,
 	"lb_kind":                        `"DR"`,
 	"lvs_method":                     `"DR"`,
@@ -132,7 +137,7 @@ var needed = []string{
 	"virtual_server/ip", "virtual_server/port", "virtual_server/lb_algo", "virtual_server/lb_kind", "virtual_server/protocol",
 	"virtual_server/real_server/ip", "virtual_server/real_server/port",
 	"virtual_server/real_server/MISC_CHECK/misc_path", "virtual_server/real_server/HTTP_GET/url/path",
-	"vrrp_instance/authentication/auth_type", "vrrp_instance/authentication/auth_pass",
+	"vrrp_instance/auth_hmac/key", "vrrp_instance/authentication/auth_type", "vrrp_instance/authentication/auth_pass",
 }
 
 // WriteReference writes a TOML file that shows every active keyword with its
@@ -186,6 +191,9 @@ process = ["nginx", "-c", "/etc/nginx/other.conf"]
 // writeBlock writes one block with what is in it; outer is the path of the
 // table around it.
 func writeBlock(b *strings.Builder, k *config.Keyword, outer []string) {
+	if k.Path() == "vrrp_instance/auth_hmac" {
+		outer = []string{"vrrp_instance", "VI_2"} // VI_1 has authentication, and it is either
+	}
 	path := append(slices.Clone(outer), k.Name)
 	if k.Named {
 		path = append(path, sample(k.Block, k.Name, config.Arg{}))

@@ -57,7 +57,8 @@ type Instance struct {
 
 	Master    *Peer  `json:"master,omitempty"` // whom we follow as backup
 	Peers     []Peer `json:"peers,omitempty"`  // everyone heard
-	Agreement bool   `json:"agreement"`        // the peers advertise our list of addresses
+	Paths     []Path `json:"advert_paths,omitempty"`
+	Agreement bool   `json:"agreement"` // the peers advertise our list of addresses
 	// SecondMaster is the last one that was heard while this one was master.
 	SecondMaster  *Rival `json:"second_master,omitempty"`
 	SecondMasters uint64 `json:"second_masters"` // incidents
@@ -77,6 +78,8 @@ type Instance struct {
 	AdvertsSent     uint64            `json:"adverts_sent"`
 	AdvertsReceived uint64            `json:"adverts_received"`
 	SendErrors      uint64            `json:"send_errors"`
+	AdvertsCopied   uint64            `json:"adverts_copied,omitempty"` // had come on another path
+	Refused         []Refused         `json:"refused,omitempty"`
 	Transitions     uint64            `json:"became_master"`
 	Drops           map[string]uint64 `json:"drops,omitempty"`
 }
@@ -110,6 +113,29 @@ type Peer struct {
 	AdvertInt float64    `json:"advert_int,omitempty"` // that it advertises, in seconds
 	Agrees    bool       `json:"agrees"`               // advertises our list of addresses
 	Foreign   bool       `json:"foreign,omitempty"`    // none of its addresses is ours
+	Path      string     `json:"path,omitempty"`       // interface that it was last heard on, with advert_paths
+	Signed    bool       `json:"signed,omitempty"`     // auth_hmac or AH, verified
+	Checksum  string     `json:"checksum,omitempty"`   // form of its last advert's checksum
+	// Checksums counts its adverts by form; version 3 only.
+	Checksums map[string]uint64 `json:"checksums,omitempty"`
+}
+
+// Path is one way of the adverts of an instance with advert_paths.
+type Path struct {
+	Interface string     `json:"interface"`
+	Source    netip.Addr `json:"source"`
+	Up        bool       `json:"up"`
+	Error     string     `json:"error,omitempty"`
+	LastHeard time.Time  `json:"last_heard,omitzero"`
+	Silent    bool       `json:"silent"` // nothing comes here while adverts come on another path
+}
+
+// Refused is the last advert that was dropped for a reason.
+type Refused struct {
+	Reason string     `json:"reason"`
+	Source netip.Addr `json:"source"`
+	Last   time.Time  `json:"last"`
+	Count  uint64     `json:"count"`
 }
 
 // VIP is one virtual address.

@@ -156,6 +156,26 @@ func unheard(a, b *config.VRRPInstance) string {
 		return "advert_int (VRRPv2)"
 	case a.AuthType != b.AuthType || string(a.AuthPass) != string(b.AuthPass):
 		return "the authentication"
+	case keyless(&a.AuthHMAC, &b.AuthHMAC):
+		return "auth_hmac"
 	}
 	return ""
+}
+
+// keyless says that a peer with a drops what b sends: it insists on a signature,
+// or verifies one, with a key that it does not have.
+func keyless(a, b *config.AuthHMAC) bool {
+	if len(a.Keys) == 0 {
+		return false
+	}
+	if len(b.Keys) == 0 || b.Mode == config.HMACReceiveOnly {
+		return a.Mode == config.HMACEnforce
+	}
+	for _, k := range b.Keys {
+		if k.ID != b.ActiveKey {
+			continue
+		}
+		return !slices.ContainsFunc(a.Keys, func(o config.HMACKey) bool { return o.ID == k.ID && string(o.Key) == string(k.Key) })
+	}
+	return true
 }

@@ -92,11 +92,7 @@ func renderInstance(w io.Writer, in *control.Instance, now time.Time) {
 	if in.Master != nil {
 		field("master", "%s, priority %d, heard %s ago, taken for dead after %s", in.Master.Addr, in.Master.Priority, ago(now, in.Master.LastHeard), seconds(in.MasterDown))
 	}
-	for _, p := range in.Peers {
-		if in.Master == nil || p.Addr != in.Master.Addr {
-			field("peer", "%s, priority %d, last heard %s ago", p.Addr, p.Priority, ago(now, p.LastHeard))
-		}
-	}
+	renderPeers(field, in, now)
 	renderPolicy(field, in, now)
 	if !in.Agreement {
 		field("warning", "the last advert heard lists other addresses than ours")
@@ -111,6 +107,9 @@ func renderInstance(w io.Writer, in *control.Instance, now time.Time) {
 		}
 	}
 	field("adverts", "%d sent, %d accepted, %d not sent", in.AdvertsSent, in.AdvertsReceived, in.SendErrors)
+	for _, x := range in.Refused {
+		field("dropped", "%d for %s, the last from %s %s ago", x.Count, x.Reason, x.Source, ago(now, x.Last))
+	}
 	if len(in.Drops) > 0 {
 		names := make([]string, 0, len(in.Drops))
 		for name, n := range in.Drops {

@@ -83,10 +83,7 @@ func router(c *config.Config, in *config.VRRPInstance) engine.Router {
 	} else if !r.Source.IsValid() {
 		r.Source = in.UnicastSrcIP
 	}
-	if in.AuthType == config.AuthPass {
-		r.AuthType = uint8(config.AuthPass)
-		copy(r.AuthPass[:], in.AuthPass)
-	}
+	authentication(&r, in)
 	for _, v := range in.VirtualIPAddress {
 		r.Addresses = append(r.Addresses, v.Prefix.Addr())
 		r.VIPs = append(r.VIPs, vip(c, v, in, false))

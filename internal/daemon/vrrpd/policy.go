@@ -45,9 +45,38 @@ func peerOf(r *engine.RouterStatus, p engine.Peer) control.Peer {
 	if r.Version == 2 {
 		unit = time.Second
 	}
-	return control.Peer{
+	out := control.Peer{
 		Addr: p.Addr, Priority: p.Priority, LastHeard: p.Last.Round(0),
 		AdvertInt: (time.Duration(p.AdvertInt) * unit).Seconds(), Agrees: p.Agrees, Foreign: p.Foreign,
+		Signed: p.Signed,
+	}
+	if p.Path < len(r.Paths) {
+		out.Path = r.Paths[p.Path].Interface
+	}
+	if r.Version == 3 {
+		out.Checksum = p.Checksum.String()
+		out.Checksums = map[string]uint64{}
+		for f, n := range p.Checksums {
+			if n > 0 {
+				out.Checksums[vrrp.ChecksumForm(f).String()] = n
+			}
+		}
+	}
+	return out
+}
+
+// wayOf is how adverts come in: the paths, and what was dropped.
+func wayOf(r *engine.RouterStatus, in *control.Instance) {
+	for _, p := range r.Paths {
+		in.Paths = append(in.Paths, control.Path{
+			Interface: p.Interface, Source: p.Source, Up: p.Up, Error: p.Error, LastHeard: p.LastHeard.Round(0), Silent: p.Silent && r.State == vrrp.Backup,
+		})
+	}
+	in.AdvertsCopied = r.Copies
+	for _, x := range r.Refusals {
+		in.Refused = append(in.Refused, control.Refused{
+			Reason: x.Reason.String(), Source: x.Source, Last: x.Last.Round(0), Count: r.Drops[x.Reason],
+		})
 	}
 }
 

@@ -109,6 +109,7 @@ func instanceOf(r *engine.RouterStatus, now time.Time) control.Instance {
 		}
 		in.Priority.Contributions = append(in.Priority.Contributions, cc)
 	}
+	wayOf(r, &in)
 	in.SecondMaster, in.SecondMasters = rivalOf(r, now), r.SecondMaster
 	for _, v := range r.VIPs {
 		in.VIPs = append(in.VIPs, control.VIP{Address: v.Prefix, Present: v.Applied, Wanted: v.Wanted, Excluded: v.Excluded})
