@@ -119,6 +119,9 @@ func (r *Router) sameAddresses(list []netip.Addr) bool {
 	if slices.Equal(list, r.cfg.Addresses) {
 		return true
 	}
+	if len(list) != len(r.sorted) {
+		return false
+	}
 	r.scratch = append(r.scratch[:0], list...)
 	slices.SortFunc(r.scratch, netip.Addr.Compare)
 	return slices.Equal(r.scratch, r.sorted)

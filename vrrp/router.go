@@ -102,7 +102,7 @@ func (r *Router) configure(cfg Config) {
 	r.setAuth()
 	r.sorted = slices.Clone(cfg.Addresses)
 	slices.SortFunc(r.sorted, netip.Addr.Compare)
-	r.scratch = make([]netip.Addr, 0, 255)
+	r.scratch = make([]netip.Addr, 0, len(cfg.Addresses))
 	r.mergeTracks()
 	r.effective = effectivePriority(cfg.Priority, r.tracks)
 }

@@ -33,7 +33,9 @@ func (e *Engine) links(now time.Time, u *link.Update) {
 		e.trackAll(now, ifaceTrack+name, result{up: i != nil && i.Up})
 	}
 	e.dispatch(now)
-	e.reopen(now)
+	if !e.sameBut(old, len(changed) > 0) {
+		e.reopen(now)
+	}
 	e.replaceAddresses(now, len(changed) > 0)
 	e.promote()
 	e.placeStatics(now, len(changed) > 0)
@@ -43,6 +45,37 @@ func (e *Engine) links(now time.Time, u *link.Update) {
 	e.lost(now, u.Lost)
 	e.lostStatics(now, u.Lost)
 	e.seen(now)
+}
+
+// sameBut says whether nothing but addresses of virtual routers has changed: no
+// port and no source depends on those, and a takeover of thousands of routers
+// makes such news all the time.
+func (e *Engine) sameBut(old map[string]*link.Interface, changed bool) bool {
+	if changed || len(old) != len(e.ifaces) {
+		return false
+	}
+	sources := map[netip.Addr]bool{}
+	for _, r := range e.routers {
+		if r == nil {
+			continue
+		}
+		if !r.started || r.sourceless {
+			return false // what it waits for may be such an address
+		}
+		sources[r.src] = true
+	}
+	for name, i := range e.ifaces {
+		o := old[name]
+		if o == nil || o.Index != i.Index || o.Up != i.Up || o.MTU != i.MTU || o.Multicast != i.Multicast ||
+			o.LinkLocal != i.LinkLocal || o.VRFTable != i.VRFTable || !slices.Equal(o.HWAddr, i.HWAddr) {
+			return false
+		}
+		virtual := func(p netip.Prefix) bool { return e.virtual[p.Addr()] && !sources[p.Addr()] }
+		if !slices.Equal(slices.DeleteFunc(slices.Clone(o.Addrs), virtual), slices.DeleteFunc(slices.Clone(i.Addrs), virtual)) {
+			return false
+		}
+	}
+	return true
 }
 
 func (e *Engine) setInterfaces(list []link.Interface) {

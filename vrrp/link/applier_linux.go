@@ -129,9 +129,10 @@ func (a *NetlinkApplier) run() {
 	a.round()
 }
 
-// helping is how many owners' additions are answered together: an address costs
-// the kernel some 20 µs or more, and those that are there need not wait until
-// all are.
+// helping is how many owners' additions are answered together at first: an
+// address costs the kernel some 20 µs or more, and those that are there need not
+// wait until all are. Each helping is twice the one before, as a plan costs more
+// the more there is.
 const helping = 64
 
 // round carries out everything that waits and answers.
@@ -141,9 +142,9 @@ func (a *NetlinkApplier) round() {
 	a.waiting = nil
 	clear(a.place)
 	a.mu.Unlock()
-	for len(reqs) > 0 {
+	for size := helping; len(reqs) > 0; size *= 2 {
 		a.work.Lock()
-		n := a.helping(reqs)
+		n := a.helping(reqs, size)
 		errs := a.carryOut(reqs[:n])
 		a.work.Unlock()
 		answers := make([]Applied, n)
@@ -155,10 +156,10 @@ func (a *NetlinkApplier) round() {
 	}
 }
 
-// helping is how many of reqs to carry out together: all, unless all of them
-// are owners that have nothing yet. What one owner gives up another may want.
-func (a *NetlinkApplier) helping(reqs []request) int {
-	if len(reqs) <= helping {
+// helping is how many of reqs to carry out together: all, or size where all of
+// them are owners that have nothing yet. What one owner gives up another may want.
+func (a *NetlinkApplier) helping(reqs []request, size int) int {
+	if len(reqs) <= size {
 		return len(reqs)
 	}
 	for _, r := range reqs {
@@ -166,7 +167,7 @@ func (a *NetlinkApplier) helping(reqs []request) int {
 			return len(reqs)
 		}
 	}
-	return helping
+	return size
 }
 
 // carryOut changes the kernel's state for reqs; it returns one error for each.
