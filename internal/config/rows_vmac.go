@@ -206,7 +206,10 @@ func (d *decoder) finishVMAC(i *instance) {
 		v.MAC[5] = i.VirtualRouterID
 	}
 	if v.Kind == VMACNone {
-		v.XmitBase = false // of no effect
+		if v.XmitBase && !d.toml() {
+			say("vmac_xmit_base without use_vmac has no effect")
+		}
+		v.XmitBase = false
 		return
 	}
 	if len(i.UnicastPeer) > 0 && !v.XmitBase {
@@ -214,7 +217,7 @@ func (d *decoder) finishVMAC(i *instance) {
 		v.XmitBase = true
 	}
 	if v.Kind == VMACIPVlan && i.Family == 4 && !v.XmitBase && !v.Address.IsValid() {
-		d.about(i, Error, ClassGeneral, "vmac", "use_ipvlan needs an address of its own with IPv4")
+		say("use_ipvlan needs an address of its own with IPv4: it never becomes master without")
 	}
 	if v.Name == "" {
 		return

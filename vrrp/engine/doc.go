@@ -38,6 +38,14 @@
 //
 // The caller makes and closes what is in Deps; Run closes nothing.
 //
+// # Devices
+//
+// A router with a Device works on a virtual interface above its own. The
+// engine asks Deps.Devices for what all routers want: before the first receive
+// it waits for the answer, later on it does not. One that a stranger removes
+// is asked for again, and its router keeps its state meanwhile, for 500 ms at
+// most and not twice in 10 s. The caller removes the devices, after Run.
+//
 // # Interfaces
 //
 // A virtual router whose interface does not exist is not an error: it waits,

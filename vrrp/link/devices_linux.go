@@ -312,6 +312,9 @@ func (d *NetlinkDevices) make(all []Device, w *Device, below netlink.Link, links
 	}
 	links.add(made)
 	m := madeOf(made, w)
+	if w.Name != "" && w.Name != name {
+		d.log.Warn("the name of a virtual interface is taken by another interface", "wanted", w.Name, "used", name)
+	}
 	d.log.Info("made a virtual interface", "interface", name, "below", w.Parent, "mac", m.MAC)
 	return m, nil
 }

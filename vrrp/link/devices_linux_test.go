@@ -200,10 +200,13 @@ func TestDevicesNames(t *testing.T) {
 	named := vmac51("v0", false)
 	named.VRID, named.MAC[5], named.Name = 52, 52, "v1" // an interface of somebody else
 	states := d.Ensure([]Device{vmac51("v0", true), named})
+	if again := d.Ensure([]Device{vmac51("v0", true), named}); !slices.Equal(again, states) {
+		t.Errorf("once more: %+v, was %+v", again, states)
+	}
 	if states[0].Name != "vrrp1.51" {
 		t.Errorf("with the first names taken: %+v", states[0])
 	}
-	if states[1].Err == nil || states[1].Ifindex != 0 || !strings.Contains(states[1].Err.Error(), "v1 exists") {
+	if states[1].Err != nil || states[1].Name != "vrrp.52" {
 		t.Errorf("a name that is taken: %+v", states[1])
 	}
 	if got := ipCommand(t, "-6", "addr", "show", "vrrp1.51"); !strings.Contains(got, "fe80::") || !strings.Contains(got, "deprecated") {

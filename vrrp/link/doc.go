@@ -1,6 +1,6 @@
 // Package link is where the VRRP engine touches the machine: packets, time,
-// gratuitous ARP, addresses and the news of interfaces. Each of the four is a
-// narrow interface (Wire, Announcer, Applier, Watcher) with one implementation
+// gratuitous ARP, addresses, virtual interfaces and the news of interfaces. Each of
+// the five is a narrow interface (Wire, Announcer, Applier, Devices, Watcher) with one implementation
 // for Linux and one in memory for tests.
 //
 // # Threads
@@ -59,6 +59,16 @@
 // and removes only that, unless another owner still wants it. Removing the
 // first address of an IPv4 subnet makes the kernel remove its other addresses
 // in that subnet; those are put back at once, whether they are ours or not.
+//
+// # Devices
+//
+// Devices makes macvlan and ipvlan interfaces above others, finds those that
+// are there already, makes those anew that a stranger removed when it is asked
+// again, and removes what nobody wants any more. The settings of the kernel
+// that they need are put back when the last of them goes; DeviceRecord says at
+// every time what there is to undo, and UndoDevices does it in the place of a
+// process that died. Devices that were there before and are not known from such a
+// record are left in place at the end, unless their MAC is a virtual router's.
 //
 // # Watcher
 //

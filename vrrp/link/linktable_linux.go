@@ -59,7 +59,7 @@ func (t *linkTable) is(l netlink.Link, m MadeDevice) bool {
 func (t *linkTable) fits(l netlink.Link, w *Device) bool {
 	at := l.Attrs()
 	below := t.name[w.Parent]
-	if below == nil || at.ParentIndex != below.Attrs().Index || w.Name != "" && w.Name != at.Name {
+	if below == nil || at.ParentIndex != below.Attrs().Index || w.Name != "" && w.Name != at.Name && !t.instead(l, w) {
 		return false
 	}
 	switch l := l.(type) {
@@ -67,16 +67,22 @@ func (t *linkTable) fits(l netlink.Link, w *Device) bool {
 		return w.Kind == Macvlan && l.Mode == netlink.MACVLAN_MODE_PRIVATE && bytes.Equal(at.HardwareAddr, w.MAC[:])
 	case *netlink.IPVlan:
 		return w.Kind == IPVlan && l.Mode == netlink.IPVLAN_MODE_L2 && l.Flag == netlink.IPVlanFlag(w.Mode) &&
-			(w.Name != "" || couldBe(at.Name, w))
+			(w.Name == at.Name || couldBe(at.Name, w))
 	}
 	return false
+}
+
+// instead says whether a link has a name that the device gets when somebody
+// else has the one that it was given.
+func (t *linkTable) instead(l netlink.Link, w *Device) bool {
+	other := t.name[w.Name]
+	return other != nil && other != l && couldBe(l.Attrs().Name, w)
 }
 
 // names gives the names that a device may get, best first: keepalived's order.
 func names(w *Device) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		if w.Name != "" {
-			yield(w.Name)
+		if w.Name != "" && !yield(w.Name) {
 			return
 		}
 		if !yield(fmt.Sprintf("%s.%d", w.Prefix, w.VRID)) || w.IPv6 && !yield(fmt.Sprintf("%s6.%d", w.Prefix, w.VRID)) {
@@ -114,13 +120,6 @@ func chooseName(all []Device, w *Device, links *linkTable) (string, error) {
 		if links.name[name] == nil && !given(name) {
 			return name, nil
 		}
-	}
-	if w.Name != "" {
-		l := links.name[w.Name]
-		if l == nil {
-			return "", fmt.Errorf("the name %s is given to another one", w.Name)
-		}
-		return "", fmt.Errorf("an interface %s exists and is another one (%s, MAC %v)", w.Name, l.Type(), l.Attrs().HardwareAddr)
 	}
 	return "", fmt.Errorf("every name from %s.%d on is taken", w.Prefix, w.VRID)
 }
