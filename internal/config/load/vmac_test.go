@@ -26,7 +26,8 @@ func TestVMAC(t *testing.T) {
 		{"use_vmac foo.1 02:00:00:00:01", `use_vmac = "foo.1 02:00:00:00:01"`, config.VMAC{Kind: config.VMACMacvlan, Name: "foo.1", MAC: mac}, ""},
 		{
 			"use_vmac 2:0:0:0:1:1 name foo.1 group 7", `use_vmac = { name = "foo.1", mac = "02:00:00:00:01:01", group = 7 }`,
-			config.VMAC{Kind: config.VMACMacvlan, Name: "foo.1", MAC: mac, Group: 7, HasGroup: true}, "",
+			config.VMAC{Kind: config.VMACMacvlan, Name: "foo.1", MAC: mac, Group: 7, HasGroup: true},
+			"",
 		},
 		{"use_vmac\nuse_vmac_addr", "use_vmac = true\nuse_vmac_addr = true", config.VMAC{Kind: config.VMACMacvlan, Addresses: true}, ""},
 		{"use_vmac\nvmac_xmit_base", "use_vmac = true\nvmac_xmit_base = true", config.VMAC{Kind: config.VMACMacvlan, XmitBase: true}, ""},
@@ -40,7 +41,8 @@ func TestVMAC(t *testing.T) {
 		{"strict_mode\nuse_vmac 02:00:00:00:01\nvmac_xmit_base", "strict_mode = true\nuse_vmac = { mac = \"02:00:00:00:01\" }\nvmac_xmit_base = true", config.VMAC{Kind: config.VMACMacvlan}, "strict mode has no MAC but the virtual one"},
 		{
 			"use_ipvlan ipvl.1 10.0.0.2/24 private", `use_ipvlan = { name = "ipvl.1", address = "10.0.0.2/24", mode = "private" }`,
-			config.VMAC{Kind: config.VMACIPVlan, Name: "ipvl.1", Address: netip.MustParsePrefix("10.0.0.2/24"), Mode: config.IPVlanPrivate}, "",
+			config.VMAC{Kind: config.VMACIPVlan, Name: "ipvl.1", Address: netip.MustParsePrefix("10.0.0.2/24"), Mode: config.IPVlanPrivate},
+			"",
 		},
 	}
 	for _, tc := range tests {
