@@ -96,9 +96,9 @@ const firstPort = 2048
 // connect starts a connection without waiting for it.
 func (c *Client) connect() (*os.File, error) {
 	to := c.server
-	family, sa := unix.AF_INET, unix.Sockaddr(&unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().Unmap().As4()})
-	if to.Addr().Is6() && !to.Addr().Is4In6() {
-		family, sa = unix.AF_INET6, &unix.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16()}
+	family, sa := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16()})
+	if ip := to.Addr().Unmap(); ip.Is4() {
+		family, sa = unix.AF_INET, &unix.SockaddrInet4{Port: int(to.Port()), Addr: ip.As4()}
 	}
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -222,8 +222,17 @@ func (h *Host) NginxServer(body string, ports ...int) (*Process, error) {
 		ports = []int{80}
 	}
 	var listen strings.Builder
+	six := false
+	_ = h.Do(func() error {
+		_, err := os.Stat("/proc/thread-self/net/if_inet6")
+		six = err == nil
+		return nil
+	})
 	for _, p := range ports {
 		fmt.Fprintf(&listen, "listen %d; ", p)
+		if six {
+			fmt.Fprintf(&listen, "listen [::]:%d; ", p)
+		}
 	}
 	// One process, so that killing it kills the server; no file outside /run.
 	conf := fmt.Sprintf(`daemon off; master_process off; pid /run/nginx.pid; error_log stderr;
