@@ -86,6 +86,11 @@ func (s *segment) hand(m *machine) {
 		s.step(m, i, ev)
 		m.holds[i] = m.holds[i] && m.state(i) == Master
 	}
+	for i := range m.ids {
+		if was[i] && m.state(i) != Master && m.state(i) != Fault {
+			s.broken("%s: router %d was master, and its new process is %v", m.name, i+1, m.state(i))
+		}
+	}
 }
 
 func (s *segment) pause(m *machine) {

@@ -45,6 +45,7 @@ type machine struct {
 	mute    time.Time    // listens only until then, after a sleep of the machine
 	sick    map[int]bool // routers of which the script alone fails
 	knows   knowledge
+	stolen  map[int]bool
 }
 
 // knowledge is what a machine was told of its link and its scripts.
@@ -222,13 +223,14 @@ func (s *segment) do(m *machine, acts []Action) {
 				}
 				if m.gen[i] == at.Gen { // older ones are answered, and not carried out
 					m.holds[i] = at.Want
+					delete(m.stolen, i)
 				}
 				if m.alive && !m.paused { // a sleeping process hears of it later, which changes nothing
 					s.step(m, i, Event{Kind: EventApplied, Gen: at.Gen, Up: true})
 				}
 			})
 		case ActionAnnounce:
-			if !m.holds[i] {
+			if !m.holds[i] && !m.stolen[i] { // what was stolen a moment ago is still ours to announce
 				s.broken("%s: router %d announces addresses that it does not have", m.name, i+1)
 			}
 			if m.link {

@@ -136,8 +136,11 @@ func (l *life) thief(m *machine, at, _ time.Duration) {
 	for i := range 1 + l.rnd.IntN(6) {
 		l.chaos(at+time.Duration(i)*l.interval/2, func() {
 			if m.alive && !m.paused {
-				l.tell("%s: an address is stolen", m.name)
-				l.step(m, l.rnd.IntN(l.routers), Event{Kind: EventAddressLost})
+				k := l.rnd.IntN(l.routers)
+				l.tell("%s: the address of router %d is stolen", m.name, k+1)
+				m.stolen[k] = m.holds[k]
+				m.holds[k] = false
+				l.step(m, k, Event{Kind: EventAddressLost})
 			}
 		})
 	}

@@ -46,7 +46,8 @@ func TestSimulation(t *testing.T) {
 }
 
 // TestSimulationNoFlap: with at most two adverts lost in a row and short
-// delays, and nothing else, nobody ever changes state.
+// delays, and addresses that are rolled out machine by machine, nobody ever
+// changes state.
 func TestSimulationNoFlap(t *testing.T) {
 	simulate(t, max(200, *lives/10), true)
 }
@@ -156,6 +157,10 @@ func live(seed uint64, gentle bool, story *strings.Builder) (int, error) {
 		l.start = epoch
 		l.loss, l.dup, l.inARow = 0.4, 0.2, 2
 		l.settled = epoch.Add(l.bound())
+		for _, m := range l.machines { // an address is rolled out machine by machine
+			at := l.settled.Sub(l.now) + time.Duration(rnd.Int64N(int64(40*l.interval)))
+			l.moreVIPs(m, at, at+30*l.interval)
+		}
 		l.run(l.settled.Add(100 * l.interval))
 		return l.moves, l.err
 	}
@@ -202,7 +207,7 @@ func (l *life) populate() {
 	for k := range n {
 		m := &machine{
 			name: string(rune('A' + k)), at: k, addr: netip.AddrFrom4([4]byte{192, 0, 2, byte(k + 1)}),
-			link: true, tracks: map[string]bool{"chk": true, "wgt": true}, sick: map[int]bool{}, groups: groups,
+			link: true, tracks: map[string]bool{"chk": true, "wgt": true}, sick: map[int]bool{}, stolen: map[int]bool{}, groups: groups,
 			offset: time.Duration(rnd.Int64N(int64(time.Hour))), ppm: rnd.Int64N(4001) - 2000,
 			heard: make([]time.Time, l.routers), sent: make([]time.Time, l.routers), advert: make([]time.Time, l.routers),
 		}
