@@ -96,6 +96,7 @@ type GlobalDefs struct {
 	VMACPrefix           string        // vmac_prefix, default "vrrp"
 	VMACAddrPrefix       string        // vmac_addr_prefix, default VMACPrefix
 	VRRPStartupDelay     time.Duration // vrrp_startup_delay
+	VRRPDelayAfterBoot   time.Duration // vrrp_delay_after_boot
 	VRRPCheckUnicastSrc  bool          // vrrp_check_unicast_src
 	GARP                 GARP          // vrrp_garp_*: defaults for instances
 	LowerPrioNoAdvert    bool          // vrrp_lower_prio_no_advert

@@ -86,6 +86,7 @@ func globalRows() []Keyword {
 		row("vrrp_skip_check_adv_addr", core, optBool(func(g *globals, v bool) { g.VRRPSkipCheckAdvAddr = v }), "off", "compare the address list of an advert only when the sender changes"),
 		row("vrrp_strict", core, optBool(func(g *globals, v bool) { g.VRRPStrict = v }), "off", "keep to the RFC: no authentication, no preempt delay, MASTER only with priority 255"),
 		row("vrrp_startup_delay", common, timer("seconds", time.Millisecond, maxTimer, func(g *globals, v time.Duration) { g.VRRPStartupDelay = v }), "0", "ignore adverts and hold timers this long after start"),
+		row("vrrp_delay_after_boot", rare, timer("seconds", time.Millisecond, maxTimer, func(g *globals, v time.Duration) { g.VRRPDelayAfterBoot = v }), "0", "as vrrp_startup_delay, measured from the boot of the machine; the longer one counts").since("2.4.0"),
 		row("vrrp_check_unicast_src", common, flag(func(g *globals) { g.VRRPCheckUnicastSrc = true }), "off", "accept unicast adverts from configured peers only"),
 		row("vrrp_down_timer_adverts", common, integer("count", 1, 100, func(g *globals, v int) { g.downTimerAdverts = v }), "3", "adverts missed before a backup takes over"),
 		row("vrrp_owner_ignore_adverts", rare, optBool(func(g *globals, v bool) { g.ownerIgnore = &v }), "off", "instances with priority 255 take no adverts of others; on in strict mode").since("2.3.3"),

@@ -272,6 +272,9 @@ func (e *Engine) changed(now time.Time, r *router, a *vrrp.Action) {
 		e.log.Info("state changed", append(r.attrs(), "from", a.From.String(), "to", a.To.String(),
 			"reason", a.Reason.String(), "priority", a.Priority)...)
 	}
+	if !c.Event && c.From == vrrp.Fault && c.To == vrrp.Backup {
+		e.announceSource(r)
+	}
 	if c.To == vrrp.Master {
 		c.Wanted = r.kernel()
 		r.taking = r.taking && c.Event

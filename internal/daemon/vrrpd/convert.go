@@ -54,7 +54,7 @@ func router(c *config.Config, in *config.VRRPInstance) engine.Router {
 			Sticky:               in.StickyMaster,
 			HoldOff:              in.StickyHoldOff,
 			OwnerIgnoreAdverts:   in.OwnerIgnoreAdverts,
-			StartupDelay:         c.Global.VRRPStartupDelay,
+			StartupDelay:         startupDelay(&c.Global, bootAge()),
 			SkipCheckAdvAddr:     in.SkipCheckAdvAddr,
 			Unicast:              len(in.UnicastPeer) > 0,
 			CheckPeers:           in.CheckUnicastSrc,
