@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -142,6 +143,17 @@ func TestWire6Unicast(t *testing.T) {
 	}
 	lo := index(t, "lo")
 	run(t, "ip", "addr", "add", "2001:db8::2/128", "dev", "lo", "nodad")
+	// The kernel makes the address reachable a moment later.
+	for range 200 {
+		out, err := exec.Command("ip", "-6", "route", "show", "table", "local", "2001:db8::2").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(out) > 0 {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 	one, two := Port{Ifindex: lo, Source: addr("::1")}, Port{Ifindex: lo, Source: addr("2001:db8::2")}
 	w1, w2 := wire(t, WireConfig{}), wire(t, WireConfig{})
 	open(t, w1, one)
