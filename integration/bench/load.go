@@ -22,13 +22,16 @@ type load struct {
 	heavy bool
 	// slower divides -runs, where a run takes long.
 	slower float64
+	// cpu and takeover are the targets: at most so many times what keepalived
+	// takes; 0: none.
+	cpu, takeover float64
 }
 
 var loads = []load{
-	{name: "1 router, v2, 1s", version: 2, routers: 1, interval: time.Second, pairs: 5, slower: 1},
-	{name: "255 routers, v2, 1s", version: 2, routers: 255, interval: time.Second, pairs: 1, slower: 2.5},
-	{name: "4000 routers on 16 interfaces, v2, 1s", version: 2, routers: 4000, ifaces: 16, interval: time.Second, pairs: 1, heavy: true, slower: 5},
-	{name: "255 routers, v3, 10ms", version: 3, routers: 255, interval: 10 * time.Millisecond, pairs: 1, heavy: true, slower: 1},
+	{name: "1 router, v2, 1s", version: 2, routers: 1, interval: time.Second, pairs: 5, slower: 1, cpu: 1},
+	{name: "255 routers, v2, 1s", version: 2, routers: 255, interval: time.Second, pairs: 1, slower: 2.5, cpu: 0.7},
+	{name: "4000 routers on 16 interfaces, v2, 1s", version: 2, routers: 4000, ifaces: 16, interval: time.Second, pairs: 1, heavy: true, slower: 5, cpu: 0.7},
+	{name: "255 routers, v3, 10ms", version: 3, routers: 255, interval: 10 * time.Millisecond, pairs: 1, heavy: true, slower: 1, cpu: 0.7, takeover: 0.3},
 }
 
 const (

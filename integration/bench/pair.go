@@ -182,7 +182,8 @@ func (p *pair) crash() (time.Duration, error) {
 		return 0, err
 	}
 	defer heard.close()
-	time.Sleep(p.load.interval + rand.N(p.load.interval))
+	// A busy keepalived is silent for tens of milliseconds now and then.
+	time.Sleep(max(p.load.interval, 200*time.Millisecond) + rand.N(p.load.interval))
 	if err := p.a.host.Cut(); err != nil {
 		return 0, err
 	}
