@@ -205,10 +205,10 @@ func (e *Engine) missDevices(now time.Time) {
 }
 
 // keeps says whether a router keeps its state although its device is missing,
-// as that is being made anew.
-func (e *Engine) keeps(now time.Time, r *router, present bool) bool {
+// or not switched on yet, as that is being made anew.
+func (e *Engine) keeps(now time.Time, r *router, up bool) bool {
 	below := e.ifaces[r.cfg.Interface]
-	if present || below == nil || !below.Up || !now.Before(r.remakeBy) {
+	if up || below == nil || !below.Up || !now.Before(r.remakeBy) {
 		r.remakeBy = time.Time{}
 		return false
 	}

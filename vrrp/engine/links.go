@@ -267,7 +267,7 @@ func (e *Engine) ownAddress(i *link.Interface, c *Router) netip.Addr {
 // setLink tells a router whether its interface can be used: there, listening,
 // with an address to send from, and up.
 func (e *Engine) setLink(now time.Time, r *router, present, up bool) {
-	if e.keeps(now, r, present) {
+	if e.keeps(now, r, present && up) {
 		return
 	}
 	if r.linkUp != (present && up) || !r.started {
