@@ -28,7 +28,7 @@ type NetlinkApplier struct {
 	work      sync.Mutex // held while the kernel is talked to; guards the rest
 	conn      *addrConn
 	list      *netlink.Handle
-	installed map[int]map[addrKey]Address // by owner: what we added and did not remove
+	installed map[int]map[addrKey]*Address // by owner: what we added and did not remove
 	objects   map[int][]Object            // the same, in the order of addition
 	firewall  firewall
 	watch     objectWatch
@@ -63,7 +63,7 @@ func NewApplier(log *slog.Logger, answer func([]Applied)) (*NetlinkApplier, erro
 	a := &NetlinkApplier{
 		log: log, answer: answer,
 		more: make(chan struct{}, 1), done: make(chan struct{}),
-		conn: conn, list: list, place: make(map[int]int), installed: make(map[int]map[addrKey]Address), objects: make(map[int][]Object),
+		conn: conn, list: list, place: make(map[int]int), installed: make(map[int]map[addrKey]*Address), objects: make(map[int][]Object),
 	}
 	go a.run()
 	return a, nil

@@ -110,7 +110,7 @@ func (a *NetlinkApplier) blocks(reqs []request) (block map[int][]blocked, pass [
 	}
 	for owner, set := range a.installed {
 		for _, x := range set {
-			if b, ok := blockOf(x); ok && !asking[owner] {
+			if b, ok := blockOf(*x); ok && !asking[owner] {
 				stays[b] = true
 			}
 		}

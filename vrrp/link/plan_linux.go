@@ -24,18 +24,22 @@ type plan struct {
 }
 
 // newPlan makes the plan for reqs given what is installed.
-func newPlan(installed map[int]map[addrKey]Address, reqs []request) *plan {
+func newPlan(installed map[int]map[addrKey]*Address, reqs []request) *plan {
 	p := &plan{reqs: reqs}
 	replaced := make(map[addrKey]bool)
 	asking := make(map[int]bool, len(reqs))
 	stays := make(map[addrKey]bool)
-	had := make(map[addrKey]Address)
-	for _, r := range reqs {
+	had := make(map[addrKey]*Address)
+	n := 0
+	for i := range reqs {
+		r := &reqs[i]
 		asking[r.owner] = true
-		for _, w := range r.want {
-			stays[w.key()] = true
+		n += len(r.want)
+		for k := range r.want {
+			stays[r.want[k].key()] = true
 		}
 	}
+	p.adds = make([]planned, 0, n)
 	for owner, set := range installed {
 		for key, a := range set {
 			had[key] = a
@@ -45,25 +49,31 @@ func newPlan(installed map[int]map[addrKey]Address, reqs []request) *plan {
 		}
 	}
 	for i, r := range reqs {
-		seen := make(map[addrKey]bool, len(r.want))
-		for _, w := range r.want {
+		var seen map[addrKey]bool
+		if len(r.want) > 1 {
+			seen = make(map[addrKey]bool, len(r.want))
+		}
+		for k := range r.want {
+			w := &r.want[k]
 			key := w.key()
 			if seen[key] {
 				continue
 			}
-			seen[key] = true
+			if seen != nil {
+				seen[key] = true
+			}
 			// An address with another label, scope or broadcast cannot be
 			// changed in place: it goes and comes back.
 			if old, ok := had[key]; ok && old.installed() != w.installed() && !replaced[key] {
 				replaced[key] = true
-				p.replaced = append(p.replaced, planned{addrOp{add: false, addr: wanted(old)}, i})
+				p.replaced = append(p.replaced, planned{addrOp{add: false, addr: wanted(*old)}, i})
 			}
-			p.adds = append(p.adds, planned{addrOp{add: true, addr: wanted(w)}, i})
+			p.adds = append(p.adds, planned{addrOp{add: true, addr: wanted(*w)}, i})
 		}
 		var gone []planned
 		for key, old := range installed[r.owner] {
 			if !stays[key] {
-				gone = append(gone, planned{addrOp{add: false, addr: wanted(old)}, i})
+				gone = append(gone, planned{addrOp{add: false, addr: wanted(*old)}, i})
 			}
 		}
 		slices.SortFunc(gone, func(x, y planned) int {
@@ -88,17 +98,19 @@ func (p *plan) risky() bool {
 // remember updates what is installed: everything wanted, for a failed addition
 // costs nothing but a removal of what is not there, and what could not be
 // removed.
-func (p *plan) remember(installed map[int]map[addrKey]Address, stuck map[planned]bool) {
+func (p *plan) remember(installed map[int]map[addrKey]*Address, stuck map[planned]bool) {
 	for i, r := range p.reqs {
-		now := make(map[addrKey]Address, len(r.want))
-		for _, w := range r.want {
-			if w.Prefix.IsValid() && w.Ifindex > 0 {
+		now := make(map[addrKey]*Address, len(r.want))
+		for k := range r.want {
+			if w := &r.want[k]; w.Prefix.IsValid() && w.Ifindex > 0 {
 				now[w.key()] = w
 			}
 		}
-		for _, o := range p.removals {
-			if o.request == i && stuck[o] {
-				now[o.addr.key()] = o.addr.Address
+		if len(stuck) > 0 {
+			for k := range p.removals {
+				if o := &p.removals[k]; o.request == i && stuck[*o] {
+					now[o.addr.key()] = &o.addr.Address
+				}
 			}
 		}
 		if len(now) == 0 {

@@ -28,7 +28,7 @@ func say(ops []planned) string {
 
 // The steps follow one another: each starts with what the one before left.
 func TestPlan(t *testing.T) {
-	installed := map[int]map[addrKey]Address{}
+	installed := map[int]map[addrKey]*Address{}
 	at := func(list ...string) []Address {
 		var out []Address
 		for _, s := range list {
