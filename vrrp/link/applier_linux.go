@@ -29,7 +29,7 @@ type NetlinkApplier struct {
 	conn      *addrConn
 	list      *netlink.Handle
 	installed map[int]map[addrKey]*Address // by owner: what we added and did not remove
-	objects   map[int][]Object            // the same, in the order of addition
+	objects   map[int][]Object             // the same, in the order of addition
 	firewall  firewall
 	watch     objectWatch
 }
