@@ -20,7 +20,8 @@ var (
 )
 
 // TestSimulation lets a few hosts with a few virtual routers live through
-// accidents: loss, delay, duplication, partitions, pauses, kills, restarts,
+// accidents: loss, delay, duplication, partitions, pauses, sleeps of the machine,
+// scripts that fail, kills, restarts,
 // hand-overs, links that go down, strangers who remove addresses, reloads.
 //
 // All the time: the kernels have nothing to refuse, the changes told follow
@@ -63,6 +64,8 @@ type world struct {
 	vips         int
 	every        time.Duration // interval
 	v2           bool
+	group        bool // the routers of a host are one sync group
+	sticky       bool // whoever is master stays it
 	paused, slow map[*node]bool
 }
 
@@ -87,6 +90,7 @@ func (w *world) live() error {
 	if w.v2 = w.rng.IntN(3) == 0; w.v2 {
 		w.every = time.Second
 	}
+	w.group, w.sticky = w.vrs > 1 && w.rng.IntN(3) == 0, w.rng.IntN(4) == 0
 	hosts := 2 + w.rng.IntN(3)
 	for i := range hosts {
 		w.node(fmt.Sprintf("h%d", i), fmt.Sprintf("192.0.2.%d/24", i+1))
@@ -128,7 +132,13 @@ func (w *world) live() error {
 func (w *world) config(i int) Config {
 	var c Config
 	for v := range w.vrs {
-		r := vr(uint8(v+1), uint8(100+10*((i+v)%len(w.nodes))))
+		place := i + v
+		if w.group { // members have one priority
+			place = i
+		}
+		r := vr(uint8(v+1), uint8(100+10*(place%len(w.nodes))))
+		r.Sticky, r.HoldOff = w.sticky, time.Duration(i)*w.every/2
+		r.Tracks = []vrrp.Track{{Key: simScript, Up: true}}
 		r.AdvertInt = w.every
 		if w.v2 {
 			r.Version = 2
@@ -141,6 +151,13 @@ func (w *world) config(i int) Config {
 		}
 		c.Routers = append(c.Routers, r)
 	}
+	if w.group {
+		g := Group{Name: "G"}
+		for i := range c.Routers {
+			g.Members = append(g.Members, c.Routers[i].Name)
+		}
+		c.Groups = []Group{g}
+	}
 	return c
 }
 
@@ -148,7 +165,7 @@ func (w *world) config(i int) Config {
 func (w *world) accident() {
 	i := w.rng.IntN(len(w.nodes))
 	n := w.nodes[i]
-	kind := w.rng.IntN(14)
+	kind := w.rng.IntN(17)
 	if n.proc == nil {
 		var resume []func(*Deps)
 		if kind%2 == 0 && n.obs != nil {
@@ -205,6 +222,13 @@ func (w *world) accident() {
 		w.say("%s's kernel is slow", n.name)
 		w.slow[n] = true
 		n.proc.ApplyDelay(time.Duration(w.rng.IntN(300)) * time.Millisecond)
+	case 14:
+		w.say("%s is suspended", n.name)
+		n.proc.Suspend()
+		w.paused[n] = true
+	case 15, 16:
+		w.say("the script of %s is up: %v", n.name, kind == 16)
+		n.eng.Track(simScript, kind == 16)
 	case 13:
 		loss, dup := w.rng.Float64()/2, w.rng.Float64()/4
 		w.say("loss %.2f, duplication %.2f", loss, dup)
@@ -257,16 +281,18 @@ func (w *world) mend() {
 		w.goOn(n)
 		n.proc.ApplyDelay(0)
 		w.slow[n] = false
+		n.eng.Track(simScript, true)
 		n.reload(w.config(i))
 	}
 }
 
 // bound is how long an election may take from any state: the longest
 // master-down time for whoever waits for a lower priority's adverts to be
-// ignored, once more when the first was interrupted by what was on its way,
+// ignored, once more when the first was interrupted by what was on its way, and
+// once more when two sticky masters yield to each other; the longest hold-off;
 // the second in which a slow kernel's answer is waited for, and some delay.
 func (w *world) bound() time.Duration {
-	return 2*4*w.every + tellTime + 2*time.Second
+	return 3*4*w.every + time.Duration(len(w.nodes))*w.every + tellTime + 2*time.Second
 }
 
 const tellTime = time.Second
@@ -321,11 +347,21 @@ func (w *world) told() (n int) {
 	return n
 }
 
-// best is the host with the highest priority for router v.
+// simScript is what every router tracks.
+const simScript = "script chk"
+
+// best is the host with the highest priority for router v; of sticky ones it is
+// whoever is master.
 func (w *world) best(v int) *node {
 	best := w.nodes[0]
 	high := uint8(0)
 	for i, n := range w.nodes {
+		if w.sticky {
+			if n.router(v).State == vrrp.Master {
+				return n
+			}
+			continue
+		}
 		if p := w.config(i).Routers[v].Priority; p > high {
 			best, high = n, p
 		}
