@@ -62,6 +62,9 @@ type GARP struct {
 	RefreshRepeat  int
 	LowerPrioRep   int // set on hearing a lower-priority advert as master
 	LowerPrioDelay time.Duration
+	// Extra is how often one address is announced on each interface besides the
+	// router's own (garp_extra_if); 0: never.
+	Extra time.Duration
 }
 
 // Track is one tracked thing and what it does to the priority. Weight 0 makes

@@ -51,6 +51,10 @@ const (
 	// wait, and Advert from Src, which passed all receive checks, shows that
 	// another one has taken over: become backup and send nothing.
 	EventYield
+	// EventAnnounce: the neighbours may have forgotten or never heard of the
+	// addresses (an interface with some of them came up, or has another hardware
+	// address): announce them anew if master.
+	EventAnnounce
 	// EventSlept: the machine slept for longer than peers wait, and nothing that
 	// was sent meanwhile is there to be read. A master says nothing for one
 	// interval (whoever replaced it is heard in that time, see EventYield), and
@@ -81,7 +85,8 @@ const (
 	// ActionAddresses: Want (true: all addresses of the router are wanted on
 	// the interface, false: none) as generation Gen.
 	ActionAddresses
-	// ActionAnnounce: send Count rounds of gratuitous ARP / NA for every address.
+	// ActionAnnounce: send Count rounds of gratuitous ARP / NA for every address;
+	// with Extra for one on each interface besides the router's own.
 	ActionAnnounce
 	// ActionChanged: the router changed From -> To because of Reason; tell
 	// notify, lvs and status. Priority is the effective priority.
@@ -105,6 +110,7 @@ type Action struct {
 	Want     bool
 	Gen      uint64
 	Count    int
+	Extra    bool       // ActionAnnounce
 	Peer     netip.Addr // the peer whose advert caused it, if one did
 }
 

@@ -57,24 +57,10 @@ func (r *Router) wasApplied(now time.Time, gen uint64, out []Action) []Action {
 	}
 	if r.promoted {
 		r.promoted = false
-		g := &r.cfg.GARP
-		if g.Delay > 0 && g.Repeat > 0 {
-			r.garpSecond = now.Add(g.Delay)
-		}
-		if g.Refresh > 0 {
-			r.garpRefresh = now.Add(g.Refresh)
-		}
+		r.announcePromotion(now)
 	}
 	r.tellBy = time.Time{}
 	return r.tell(r.reason, out)
-}
-
-// announceSet appends rounds rounds of gratuitous ARP / NA.
-func (r *Router) announceSet(rounds int, out []Action) []Action {
-	if rounds <= 0 {
-		return out
-	}
-	return append(out, Action{Kind: ActionAnnounce, ID: r.id, Count: rounds})
 }
 
 // masterAdvert is RFC 9568 section 6.4.3, clauses A3 to A5, with keepalived's
@@ -84,7 +70,9 @@ func (r *Router) masterAdvert(now time.Time, ev *Event, out []Action) []Action {
 	if a.Priority == 0 {
 		out = r.send(r.advertised(now), out)
 		r.timer = now.Add(r.cfg.AdvertInt)
-		return out
+		// Whoever sent it was master a moment ago, and its neighbours may think so
+		// still.
+		return r.announceLower(now, out)
 	}
 	order := int(a.Priority) - int(r.advertised(now))
 	if order == 0 {
@@ -125,41 +113,13 @@ func (r *Router) masterAdvert(now time.Time, ev *Event, out []Action) []Action {
 	})
 }
 
-// announceLower tells the segment again whose the addresses are, now and once
-// more later. Addresses that are not applied yet are announced then anyway.
-func (r *Router) announceLower(now time.Time, out []Action) []Action {
-	if r.state != Master || r.cfg.GARP.LowerPrioRep <= 0 || !r.applied {
-		return out
-	}
-	if r.cfg.GARP.LowerPrioDelay > 0 {
-		r.garpLower = now.Add(r.cfg.GARP.LowerPrioDelay)
-	}
-	return r.announceSet(r.cfg.GARP.LowerPrioRep, out)
-}
-
 // expireMaster acts on the timers that only a master has.
 func (r *Router) expireMaster(now time.Time, out []Action) []Action {
 	if due(r.tellBy, now) {
 		r.tellBy = time.Time{}
 		out = r.tell(r.reason, out)
 	}
-	if due(r.garpSecond, now) {
-		r.garpSecond = time.Time{}
-		out = r.announceSet(r.cfg.GARP.Repeat, out)
-	}
-	if due(r.garpLower, now) {
-		r.garpLower = time.Time{}
-		out = r.announceSet(r.cfg.GARP.LowerPrioRep, out)
-	}
-	if due(r.garpRefresh, now) {
-		if r.cfg.GARP.Refresh <= 0 { // switched off by a reload
-			r.garpRefresh = time.Time{}
-			return out
-		}
-		r.garpRefresh = nextOnGrid(r.garpRefresh, now, r.cfg.GARP.Refresh)
-		out = r.announceSet(max(r.cfg.GARP.RefreshRepeat, 1), out)
-	}
-	return out
+	return r.expireAnnouncements(now, out)
 }
 
 // addressLost puts addresses that a stranger removed back at once. Losses

@@ -32,9 +32,7 @@ func (r *Router) update(now time.Time, cfg Config, out []Action) []Action {
 				return !slices.Contains(old.Addresses, a)
 			})
 		}
-		if g := &r.cfg.GARP; r.applied && g.Refresh > 0 && g.Refresh != old.GARP.Refresh {
-			r.garpRefresh = now.Add(g.Refresh)
-		}
+		r.reloadAnnouncements(now, old.GARP)
 	}
 	return r.settle(now, ReasonReload, out)
 }

@@ -31,16 +31,18 @@ type Router struct {
 	tracks      []track
 	groupTracks []Track
 
-	timer        time.Time // BACKUP: master-down; MASTER: next advert
-	expiry       Reason    // why the master-down timer will have expired
-	preemptAt    time.Time // end of preempt_delay; zero: not begun
-	startupUntil time.Time // end of vrrp_startup_delay
-	holdUntil    time.Time // end of a sticky router's hold-off; zero: not running
-	deaf         bool      // sticky: nobody was heard since the start or the link came up
-	garpSecond   time.Time
-	garpRefresh  time.Time
-	garpLower    time.Time
-	tellBy       time.Time // MASTER is told then even if the addresses are not applied yet
+	timer          time.Time // BACKUP: master-down; MASTER: next advert
+	expiry         Reason    // why the master-down timer will have expired
+	preemptAt      time.Time // end of preempt_delay; zero: not begun
+	startupUntil   time.Time // end of vrrp_startup_delay
+	holdUntil      time.Time // end of a sticky router's hold-off; zero: not running
+	deaf           bool      // sticky: nobody was heard since the start or the link came up
+	garpSecond     time.Time
+	garpRefresh    time.Time
+	garpLower      time.Time
+	garpExtra      time.Time
+	announcedLower time.Time // the last set that answered another master
+	tellBy         time.Time // MASTER is told then even if the addresses are not applied yet
 
 	gen      uint64 // of the last ActionAddresses
 	applied  bool   // gen is applied
@@ -136,6 +138,8 @@ func (r *Router) Step(now time.Time, ev *Event, out []Action) []Action {
 		return r.wasApplied(now, ev.Gen, out)
 	case EventAddressLost:
 		return r.addressLost(now, out)
+	case EventAnnounce:
+		return r.announceAnew(now, out)
 	case EventResume:
 		return r.resume(now, out)
 	case EventShutdown:

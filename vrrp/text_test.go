@@ -17,6 +17,9 @@ func text(a Action) string {
 		}
 		return fmt.Sprintf("addresses off, generation %d", a.Gen)
 	case ActionAnnounce:
+		if a.Extra {
+			return fmt.Sprintf("announce one on each other interface %d times", a.Count)
+		}
 		return fmt.Sprintf("announce %d times", a.Count)
 	case ActionChanged:
 		return fmt.Sprintf("%v -> %v, priority %d (%v%s)", a.From, a.To, a.Priority, a.Reason, peer)

@@ -50,6 +50,7 @@ func (r *Router) Deadline() time.Time {
 	d := earlier(r.timer, r.tellBy)
 	d = earlier(d, r.garpSecond)
 	d = earlier(d, r.garpRefresh)
+	d = earlier(d, r.garpExtra)
 	return earlier(d, r.garpLower)
 }
 
@@ -64,7 +65,7 @@ func (r *Router) stopTimers() {
 // stopMasterTimers forgets what only a master does later.
 func (r *Router) stopMasterTimers() {
 	r.tellBy = time.Time{}
-	r.garpSecond, r.garpRefresh, r.garpLower = time.Time{}, time.Time{}, time.Time{}
+	r.stopAnnouncements()
 }
 
 // slept begins the timers anew after a sleep of the machine, see EventSlept.

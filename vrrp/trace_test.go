@@ -221,7 +221,13 @@ func inject(t *testing.T, s *stage, id ID, cfg Config, command string) {
 	if d := Decode(&a, &m, wire); d != DropNone {
 		t.Fatal(d)
 	}
-	if s.d.Router(id).Check(&a, &m) == DropNone {
+	if r := s.d.Router(id); r.Check(&a, &m) == DropNone {
+		if prio == 0 && r.state == Master {
+			// keepalived does not announce anew when another master stops.
+			later := r.garpLower
+			r.announcedLower = s.now
+			defer func() { r.garpLower, r.announcedLower = later, time.Time{} }()
+		}
 		s.step(id, Event{Kind: EventAdvert, Advert: &a, Src: src, Local: self})
 	}
 }

@@ -25,7 +25,9 @@ type building struct {
 	trackGroups []*trackGroup
 	uses        []groupUse // of track_group
 
-	devices   map[string]string // names of VMACs -> their instance
+	devices    map[string]string // names of VMACs -> their instance
+	garpGroups []*garpGroup
+
 	scriptPos map[string]Pos
 	mail      bool // "no mail is sent" was said
 }
@@ -80,6 +82,7 @@ func newBuilding(d *decoder) *building {
 	}
 	if d.toml() {
 		b.global.LVSFollowVRRP = FollowAuto
+		b.global.GARP.Refresh = tomlRefresh
 	}
 	return b
 }

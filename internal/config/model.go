@@ -26,6 +26,7 @@ type Config struct {
 	SyncGroups     []SyncGroup
 	TrackGroups    []TrackGroup
 	Instances      []VRRPInstance
+	GARPGroups     []GARPGroup
 	VirtualServers []VirtualServer
 
 	StaticAddresses []VIP         // static_ipaddress
@@ -99,6 +100,8 @@ type GlobalDefs struct {
 	VRRPDelayAfterBoot   time.Duration // vrrp_delay_after_boot
 	VRRPCheckUnicastSrc  bool          // vrrp_check_unicast_src
 	GARP                 GARP          // vrrp_garp_*: defaults for instances
+	GARPInterval         time.Duration // vrrp_garp_interval, default 0: no gap
+	GNAInterval          time.Duration // vrrp_gna_interval, default 0: no gap
 	LowerPrioNoAdvert    bool          // vrrp_lower_prio_no_advert
 	HigherPrioSendAdvert bool          // vrrp_higher_prio_send_advert
 	DynamicInterfaces    bool          // dynamic_interfaces
@@ -169,6 +172,8 @@ type GARP struct {
 	RefreshRepeat  int           // garp_master_refresh_repeat, default 1
 	LowerPrioDelay time.Duration // garp_lower_prio_delay, default = Delay
 	LowerPrioRep   int           // garp_lower_prio_repeat, default = Repeat
+	ExtraIf        time.Duration // garp_extra_if, default 0 (off)
+	ExtraIfAll     bool          // garp_extra_if all: not only on VMACs
 }
 
 // Family is an address family: 4 or 6.

@@ -102,7 +102,7 @@ func globalRows() []Keyword {
 
 		row("vrrp_garp_master_delay", common, seconds("seconds", 0, math.MaxUint32, func(g *globals, v time.Duration) { g.GARP.Delay = v }), "5", "time between the first and the second set of gratuitous ARP; 0: no second set"),
 		row("vrrp_garp_master_repeat", common, garpCount(func(g *globals, v int) { g.GARP.Repeat = v }), "5", "frames an address in a set"),
-		row("vrrp_garp_master_refresh", common, seconds("seconds", 0, math.MaxUint32, func(g *globals, v time.Duration) { g.GARP.Refresh = v }), "0", "time between further sets while master; 0: none"),
+		row("vrrp_garp_master_refresh", common, seconds("seconds", 0, math.MaxUint32, func(g *globals, v time.Duration) { g.GARP.Refresh = v }), "0; 60 in TOML", "time between further sets while master; 0: none"),
 		row("vrrp_garp_master_refresh_repeat", common, garpCount(func(g *globals, v int) { g.GARP.RefreshRepeat = v }), "1", "frames an address in such a set"),
 		row("vrrp_garp_lower_prio_delay", common, seconds("seconds", 0, math.MaxUint32, func(g *globals, v time.Duration) { g.GARP.LowerPrioDelay = v }), "vrrp_garp_master_delay", "second set after an advert of lower priority"),
 		row("vrrp_garp_lower_prio_repeat", common, integer("count", 0, math.MaxInt32, func(g *globals, v int) { g.GARP.LowerPrioRep = v }), "vrrp_garp_master_repeat", "frames an address after an advert of lower priority; 0: none"),

@@ -47,6 +47,7 @@ func rootTable() []Keyword {
 		named(blockRow("vrrp_script", core, block(nameArg, "<name> ", openScript), "program run periodically; its result moves a priority or causes FAULT")),
 		named(blockRow("vrrp_sync_group", core, block(nameArg, "<name> ", openGroup), "instances that change state together")),
 		named(blockRow("vrrp_instance", core, block(nameArg, "<name> ", openInstance), "one virtual router")),
+		blockRow("garp_group", rare, block(nil, "", openGARPGroup), "interfaces that share gaps between announcements").repeat(),
 		blockRow("virtual_server", core, block([]Arg{
 			{Name: "ip", Kind: KindAddr, Optional: true},
 			{Name: "port", Kind: KindInt, Optional: true},
@@ -216,6 +217,7 @@ func instanceRows() []Keyword {
 	rows = append(rows, notifyRows(func(t *instance) *NotifySet { return &t.Notify })...)
 	rows = append(rows, vmacInstanceRows()...)
 	rows = append(rows, ipv6InstanceRows()...)
+	rows = append(rows, garpInstanceRows()...)
 	for _, u := range []struct{ name, syntax, doc string }{
 		{"vrf", "<interface>", "VRF for instances without an interface"},
 	} {

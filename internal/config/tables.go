@@ -19,6 +19,7 @@ func schemaTables() [][]Keyword {
 	out = append(out, table("global_defs", vmacGlobalRows()...))
 	out = append(out, table("global_defs", ipv6GlobalRows()...))
 	out = append(out, table("global_defs", authGlobalRows()...))
+	out = append(out, table("global_defs", garpGlobalRows()...), garpGroupRows())
 	out = append(out, vrrpTables()...)
 	out = append(out, authTables()...)
 	out = append(out, trackTables()...)

@@ -14,6 +14,7 @@ type Config struct {
 	Routers []Router
 	Groups  []Group
 	Static  []Static
+	Pacing  Pacing
 }
 
 // Router is one virtual router with its place on this machine.
@@ -37,6 +38,10 @@ type Router struct {
 	// engine feeds those tracks itself from the link watcher.
 	// All others ("script NAME", "process NAME", "bfd NAME") are fed by
 	// Engine.Track, scaled ones ("file NAME") by Engine.TrackValue.
+
+	// ExtraAll: GARP.Extra is for other interfaces of every kind and not only for
+	// virtual ones (garp_extra_if all).
+	ExtraAll bool
 
 	// TableGate makes a takeover wait for TableReady, 100 ms at most, between
 	// the advert and the addresses (lvs_follow_vrrp).

@@ -175,6 +175,7 @@ func (e *Engine) takeDevices(now time.Time, states []link.DeviceState) {
 // devicesDone takes an answer and puts the routers in their places.
 func (e *Engine) devicesDone(now time.Time, states []link.DeviceState) {
 	e.takeDevices(now, states)
+	e.spaceOut()
 	e.reopen(now)
 	e.replaceAddresses(now, true)
 }

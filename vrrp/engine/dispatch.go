@@ -54,7 +54,11 @@ func (e *Engine) act(now time.Time, a *vrrp.Action) {
 	}
 	switch a.Kind {
 	case vrrp.ActionAnnounce:
-		e.announce(r, a.Count)
+		if a.Extra {
+			e.announceExtra(r)
+		} else {
+			e.announce(r, a.Count)
+		}
 	case vrrp.ActionChanged, vrrp.ActionEvent:
 		e.changed(now, r, a)
 	}
@@ -219,44 +223,6 @@ func (e *Engine) applied(now time.Time, a *link.Applied) {
 	if r.doubt {
 		r.doubt = false
 		e.verify(now, r)
-	}
-}
-
-// announce tells the neighbours about the addresses that are there.
-func (e *Engine) announce(r *router, rounds int) {
-	if rounds <= 0 || !r.wanted {
-		return
-	}
-	for n := 0; n < len(r.live); {
-		// Addresses on one interface go together, in their order.
-		dev := r.live[n].Ifindex
-		addrs := make([]netip.Addr, 0, len(r.live)-n)
-		for ; n < len(r.live) && r.live[n].Ifindex == dev; n++ {
-			addrs = append(addrs, r.live[n].Prefix.Addr())
-		}
-		i := e.byIndex[dev]
-		if i == nil {
-			continue
-		}
-		if err := e.deps.Announcer.Announce(dev, i.HWAddr, addrs, rounds); err != nil {
-			e.log.Warn("announcing addresses failed", append(r.attrs(), "error", err)...)
-		}
-	}
-}
-
-// forget keeps announcements that still wait from leaving for addresses that
-// the router gives up: by then they may be another machine's.
-func (e *Engine) forget(r *router, old []link.Address) {
-	queue, ok := e.deps.Announcer.(interface {
-		Forget(ifindex int, addrs []netip.Addr)
-	})
-	if !ok {
-		return
-	}
-	for _, a := range old {
-		if !slices.Contains(r.addrs, a) {
-			queue.Forget(a.Ifindex, []netip.Addr{a.Prefix.Addr()})
-		}
 	}
 }
 

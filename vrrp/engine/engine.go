@@ -71,6 +71,8 @@ type Engine struct {
 	// groupKeys are the keys of tracks that routers, by name, have by groups.
 	groupKeys map[string][]string
 	statics   []*static
+	pacing    Pacing
+	spaced    bool                // the announcer has gaps to keep
 	virtual   map[netip.Addr]bool // addresses of all routers
 	results   map[string]result   // last one of everything tracked but interfaces
 	ifaces    map[string]*link.Interface
@@ -147,6 +149,7 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 		return nil, errors.New("engine: devices are required")
 	}
 	e.setGroups(cfg.Groups)
+	e.pacing = cfg.Pacing
 	e.configureStatics(cfg.Static)
 	e.acts = e.dir.SetGroups(e.wire.Now(), e.groupConfigs(), e.acts)
 	e.tune()

@@ -45,6 +45,7 @@ func (e *Engine) links(now time.Time, u *link.Update) {
 	e.lost(now, u.Lost)
 	e.lostStatics(now, u.Lost)
 	e.seen(now)
+	e.announceNews(now, news(old, e.ifaces))
 }
 
 // sameBut says whether nothing but addresses of virtual routers has changed: no
@@ -85,6 +86,7 @@ func (e *Engine) setInterfaces(list []link.Interface) {
 		e.ifaces[list[i].Name] = &list[i]
 		e.byIndex[list[i].Index] = &list[i]
 	}
+	e.spaceOut()
 }
 
 // changedInterfaces names those that went up or down, came or went.

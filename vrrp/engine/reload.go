@@ -50,6 +50,8 @@ func (e *Engine) reload(now time.Time, cfg Config) error {
 	}
 	before := e.groupConfigs()
 	e.setGroups(cfg.Groups)
+	e.pacing = cfg.Pacing
+	e.spaceOut()
 	for _, r := range e.routers {
 		if c := kept[r]; r != nil && c != nil {
 			e.update(now, r, c)

@@ -16,6 +16,7 @@ func TestLanguagesAgree(t *testing.T) {
 	const conf = `global_defs {
  lvs_follow_vrrp auto
  lvs_timeouts tcp 100
+ vrrp_garp_master_refresh 60
 }
 vrrp_script chk {
  script "/bin/true 'a b'"

@@ -103,6 +103,12 @@ var samples = map[string]string{
 	"vrrp_instance/use_ipvlan":       `{ name = "ipvl.51", address = "192.0.2.3/24", mode = "bridge" }`,
 	"vrrp_garp_interval":             "0.001",
 	"vrrp_gna_interval":              "0.001",
+	"vrrp_garp_extra_if":             `{ seconds = 600, all = true }`,
+	"garp_extra_if":                  "600",
+	"garp_group/garp_interval":       `"2ms"`,
+	"garp_group/gna_interval":        `"2ms"`,
+	"garp_group/interface":           `"eth2"`,
+	"garp_group/interfaces":          `["eth0", "eth1"]`,
 	"vrrp_instance/notify_deleted":   "true",
 	"vrrp_instance/accept":           "true",
 	"vrrp_down_timer_adverts":        "3",
@@ -133,6 +139,7 @@ var samples = map[string]string{
 // file; all others are shown as comments.
 var needed = []string{
 	"vrrp_script/script", "vrrp_sync_group/group", "track_group/group", "track_file/file", "vrrp_track_process/process", "bfd_instance/neighbor_ip",
+	"garp_group/garp_interval", "garp_group/interfaces",
 	"vrrp_instance/interface", "vrrp_instance/virtual_router_id", "vrrp_instance/virtual_ipaddress",
 	"virtual_server/ip", "virtual_server/port", "virtual_server/lb_algo", "virtual_server/lb_kind", "virtual_server/protocol",
 	"virtual_server/real_server/ip", "virtual_server/real_server/port",

@@ -36,6 +36,7 @@ func engineConfig(c *config.Config) engine.Config {
 		e.Groups = append(e.Groups, eg)
 	}
 	e.Static = statics(c)
+	e.Pacing = pacing(c)
 	return e
 }
 
@@ -68,9 +69,11 @@ func router(c *config.Config, in *config.VRRPInstance) engine.Router {
 				RefreshRepeat:  in.GARP.RefreshRepeat,
 				LowerPrioRep:   in.GARP.LowerPrioRep,
 				LowerPrioDelay: in.GARP.LowerPrioDelay,
+				Extra:          in.GARP.ExtraIf,
 			},
 		},
 		Interface: in.Interface,
+		ExtraAll:  in.GARP.ExtraIfAll,
 		Group:     in.McastDstIP,
 		Source:    in.McastSrcIP,
 	}

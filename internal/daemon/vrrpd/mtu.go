@@ -29,6 +29,15 @@ func (p *process) wanted(c *config.Config) engine.Config {
 	return e
 }
 
+// pacing is what the file says about gaps between announcements.
+func pacing(c *config.Config) engine.Pacing {
+	p := engine.Pacing{ARP: c.Global.GARPInterval, NA: c.Global.GNAInterval}
+	for _, g := range c.GARPGroups {
+		p.Groups = append(p.Groups, engine.PaceGroup{Interfaces: g.Interfaces, ARP: g.Interval, NA: g.GNA})
+	}
+	return p
+}
+
 // fit takes addresses of an IPv6 router out of its adverts that would make
 // them longer than its interface's MTU; the router holds them all the same.
 // (An IPv4 advert of 255 addresses always fits.) It returns how many.
