@@ -101,7 +101,7 @@ func TestRFC3768_6_4_3_A2_AdverTimer(t *testing.T) {
 func TestRFC3768_6_4_3_A3_PriorityZeroIsAnswered(t *testing.T) {
 	b := newBench(t, v2(100)).master()
 	b.now = b.now.Add(700 * time.Millisecond)
-	b.wantActions(b.hear(0, other), "send advert, priority 100")
+	b.wantActions(b.hear(0, other), "send advert, priority 100", "announce 5 times")
 	b.want(Master)
 	b.wantWait(time.Second)
 }

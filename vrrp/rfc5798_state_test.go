@@ -44,7 +44,7 @@ func TestRFC5798_6_4_BothFamiliesAreAlike(t *testing.T) {
 	b.expire()
 	b.applied()
 	b.want(Master)
-	if got := b.hear6(v6(100, time.Second), 0, "fe80::14"); len(got) != 1 || text(got[0]) != "send advert, priority 100" {
+	if got := b.hear6(v6(100, time.Second), 0, "fe80::14"); len(got) != 2 || text(got[0]) != "send advert, priority 100" || text(got[1]) != "announce 5 times" {
 		t.Errorf("priority 0 is answered with %v", texts(got))
 	}
 	b.hear6(v6(100, time.Second), 100, "fe80::")
