@@ -124,6 +124,7 @@ type instance struct {
 	vmacPos   Pos
 	vmacBytes []byte // of the MAC given: five or six
 	vipPos    Pos
+	foreign   []foreign // values of another family than the first
 	smtpAlert *bool
 }
 
@@ -133,6 +134,7 @@ type group struct {
 	pos       Pos
 	memberPos []Pos
 	smtpAlert *bool
+	ofBlock   bool // made for a block of both families
 }
 
 // service is a virtual_server in the making.

@@ -20,6 +20,7 @@ func (d *decoder) finish() {
 	if d.cfg.Global.VMACAddrPrefix == "" {
 		d.cfg.Global.VMACAddrPrefix = d.cfg.Global.VMACPrefix
 	}
+	d.splitFamilies()
 	for _, i := range b.instances {
 		d.finishInstance(i)
 	}

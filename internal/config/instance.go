@@ -138,7 +138,7 @@ func mcastDst(d *decoder, i *instance, a netip.Addr, n *Node) {
 		d.bad(n, 0, ClassGeneral, "%v is not a multicast address, ignored", a)
 		return
 	}
-	if d.family(i, a) {
+	if d.family(i, a) || d.mayBeDual(i, n, 0, a) {
 		i.McastDstIP = a
 		return
 	}
@@ -163,12 +163,15 @@ func familyOf(a netip.Addr) Family {
 }
 
 func (d *decoder) wrongFamily(i *instance, n *Node, arg int, a netip.Addr) {
-	d.report(n.ArgPos(arg), Warning, ClassGeneral, "wrong-family",
-		d.kw.Name+": "+a.String()+" is not of vrrp_instance "+i.Name+"'s family (IPv"+strconv.Itoa(int(i.Family))+"): it is ignored")
+	d.report(n.ArgPos(arg), Warning, ClassGeneral, "wrong-family", d.notOfFamily(i, a))
+}
+
+func (d *decoder) notOfFamily(i *instance, a netip.Addr) string {
+	return d.kw.Name + ": " + a.String() + " is not of vrrp_instance " + i.Name + "'s family (IPv" + strconv.Itoa(int(i.Family)) + "): it is ignored"
 }
 
 func (d *decoder) source(i *instance, a netip.Addr, n *Node, to *netip.Addr) {
-	if !d.family(i, a) {
+	if !d.family(i, a) && !d.mayBeDual(i, n, 0, a) {
 		d.wrongFamily(i, n, 0, a)
 		return
 	}
@@ -182,7 +185,7 @@ func (d *decoder) peer(i *instance, n *Node) {
 		d.report(w.Pos, Warning, ClassGeneral, "bad-value", "unicast_peer: '"+clip(w.Text)+"' is not an IP address, ignored")
 		return
 	}
-	if !d.family(i, a) {
+	if !d.family(i, a) && !d.mayBeDual(i, n, -1, a) {
 		d.wrongFamily(i, n, -1, a)
 		return
 	}

@@ -21,11 +21,13 @@ func (d *decoder) vip(i *instance, n *Node, excluded bool) {
 		return
 	}
 	if !excluded {
-		if i.Family != 0 && i.Family != familyOf(p.Addr()) {
+		if i.Family == 0 {
+			i.Family = familyOf(p.Addr())
+		}
+		if i.Family != familyOf(p.Addr()) && !d.mayBeDual(i, n, -1, p.Addr()) {
 			d.wrongFamily(i, n, -1, p.Addr())
 			return
 		}
-		i.Family = familyOf(p.Addr())
 	}
 	v, ok := d.vipLine(p, n, false)
 	if !ok {
