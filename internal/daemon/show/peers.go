@@ -1,6 +1,8 @@
 package show
 
 import (
+	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -60,4 +62,11 @@ func peerNotes(in *control.Instance, p *control.Peer) string {
 		return ""
 	}
 	return ", " + strings.Join(notes, ", ")
+}
+
+// fieldTo prints lines of a name and a text.
+func fieldTo(w io.Writer) func(name, format string, args ...any) {
+	return func(name, format string, args ...any) {
+		fmt.Fprintf(w, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
+	}
 }

@@ -26,7 +26,7 @@ func instance(state string) control.Instance {
 }
 
 func TestEveryStateOfAnInstance(t *testing.T) {
-	peer := control.Peer{Addr: ip("192.0.2.3"), Priority: 150, LastHeard: now.Add(-200 * time.Millisecond)}
+	peer := control.Peer{Agrees: true, Addr: ip("192.0.2.3"), Priority: 150, LastHeard: now.Add(-200 * time.Millisecond)}
 	for name, c := range map[string]struct {
 		change func(*control.Instance)
 		state  string

@@ -68,9 +68,7 @@ func renderInstance(w io.Writer, in *control.Instance, now time.Time) {
 		fmt.Fprintf(w, " (%s)", in.Reason)
 	}
 	fmt.Fprintln(w)
-	field := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
-	}
+	field := fieldTo(w)
 	if in.State == control.NotRun {
 		field("interface", "%s, VRID %d, version %d", in.Interface, in.VRID, in.Version)
 		for _, v := range in.VIPs {

@@ -1,0 +1,157 @@
+package integration
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"holdfast/integration/lab"
+)
+
+// ahLines is an authentication header with the key given.
+func ahLines(key string) string {
+	return "  authentication {\n    auth_type AH\n    auth_pass " + key + "\n  }\n"
+}
+
+// TestAuthenticationHeader runs a pair with AH, in which whoever becomes master
+// goes on with the count of the other: a return, a crash, a stop, a killed vrrp
+// process, and never two holders.
+func TestAuthenticationHeader(t *testing.T) {
+	lab.Require(t)
+	us, them := ours(t), theirs(t)
+	for _, c := range []struct {
+		name          string
+		better, worse lab.Daemon
+	}{{"holdfast twice", us, us}, {"holdfast is the better", us, them}, {"keepalived is the better", them, us}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			n := directors(t, "ah")
+			low := router{Version: 2, VRID: 75, Interval: time.Second, Priority: 100, Extra: ahLines("labkey1")}
+			high := low
+			high.Priority = 200
+			b := n.start(n.b, c.worse, low.conf())
+			n.holder(vip, "b", low.down()+5*noise)
+			back := time.Now()
+			a := n.start(n.a, c.better, high.conf(), pidFiles(n.a)...)
+			n.holder(vip, "a", high.down()+5*noise)
+			time.Sleep(2 * high.Interval)
+			if c.better.Name == "holdfast" {
+				pid := pidIn(n.a.Path("vrrp.pid"))
+				if pid == 0 {
+					t.Fatal("no vrrp process")
+				}
+				if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(low.down())
+				n.holder(vip, "a", noise) // b believes the successor's adverts
+			}
+			if o := n.watch.Overlap(vip, back); o > high.Interval+noise {
+				t.Errorf("two holders for %v", o)
+			}
+			if _, err := a.Crash(); err != nil {
+				t.Fatal(err)
+			}
+			n.holder(vip, "b", low.down()+5*noise)
+			if _, err := b.Stop(5 * time.Second); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestAuthenticationHeaderForeign has a peer with another key: neither believes
+// the other, and status says why.
+func TestAuthenticationHeaderForeign(t *testing.T) {
+	lab.Require(t)
+	us, them := ours(t), theirs(t)
+	t.Parallel()
+	n := directors(t, "ahkey")
+	r := router{Version: 2, VRID: 76, Interval: time.Second, Priority: 100, Extra: ahLines("labkey1")}
+	other := r
+	other.Priority, other.Extra = 200, ahLines("another")
+	n.start(n.a, them, other.conf())
+	n.holder(vip, "a", other.down()+5*noise)
+	n.start(n.b, us, r.conf())
+	time.Sleep(r.down() + 2*r.Interval)
+	_, v := status(t, n.b)
+	if in := virtualRouter(t, v, "VI_1"); in.State != "MASTER" || in.Drops["digest"] == 0 {
+		t.Errorf("state %s, drops %v, want MASTER and digest", in.State, in.Drops)
+	} else if len(in.Refused) != 1 || in.Refused[0].Source.String() != "192.0.2.1" {
+		t.Errorf("refused %+v, want the source 192.0.2.1", in.Refused)
+	}
+}
+
+// hmacLines is auth_hmac with the lines given.
+func hmacLines(lines ...string) string {
+	return "  auth_hmac {\n    " + strings.Join(lines, "\n    ") + "\n  }\n"
+}
+
+const (
+	hmacOne = "key 1 hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+	hmacTwo = "key 2 0123456789abcdef0123456789abcdef"
+)
+
+// TestHMAC runs a pair with auth_hmac through a rotation of keys by reload, while
+// a stranger without the key advertises a higher priority, and through a crash.
+func TestHMAC(t *testing.T) {
+	lab.Require(t)
+	us, them := ours(t), theirs(t)
+	for _, version := range []int{2, 3} {
+		t.Run("v"+string(rune('0'+version)), func(t *testing.T) {
+			t.Parallel()
+			n := directors(t, "hmac")
+			stranger := n.host("c", "02:00:00:00:00:03", "192.0.2.3/24")
+			low := router{Version: version, VRID: 77, Interval: time.Second, Priority: 100, Extra: hmacLines(hmacOne)}
+			high := low
+			high.Priority = 200
+			b := n.start(n.b, us, low.conf())
+			a := n.start(n.a, us, high.conf())
+			n.holder(vip, "a", high.down()+5*noise)
+			settled := time.Now()
+			rogue := low
+			rogue.Priority, rogue.Extra, rogue.VIPs = 250, "", []string{"192.0.2.99/24"}
+			n.start(stranger, them, rogue.conf())
+
+			for _, step := range []struct {
+				h     *lab.Host
+				p     *lab.Process
+				r     router
+				lines []string
+			}{
+				{n.a, a, high, []string{hmacOne, hmacTwo, "active_key 1"}},
+				{n.b, b, low, []string{hmacOne, hmacTwo, "active_key 1"}},
+				{n.a, a, high, []string{hmacOne, hmacTwo, "active_key 2"}},
+				{n.b, b, low, []string{hmacOne, hmacTwo, "active_key 2"}},
+				{n.a, a, high, []string{hmacTwo}},
+				{n.b, b, low, []string{hmacTwo}},
+			} {
+				step.r.Extra = hmacLines(step.lines...)
+				if err := os.WriteFile(filepath.Join(step.h.Dir, "keepalived.conf"), []byte(step.r.conf()), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if err := step.p.Signal(syscall.SIGHUP); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(1200 * time.Millisecond)
+			}
+			time.Sleep(low.down() - 2*time.Second)
+			n.undisturbed("a", high, settled)
+			_, v := status(t, n.b)
+			in := virtualRouter(t, v, "VI_1")
+			if in.State != "BACKUP" || in.Drops["unsigned"] == 0 || in.Drops["unknown-key"]+in.Drops["digest"]+in.Drops["replay"]+in.Drops["clock"] > 0 {
+				t.Errorf("state %s, drops %v, want BACKUP and nothing but unsigned ones of the stranger", in.State, in.Drops)
+			}
+			if len(in.Peers) != 1 || !in.Peers[0].Signed {
+				t.Errorf("peers %+v, want one, signed", in.Peers)
+			}
+			if _, err := a.Crash(); err != nil {
+				t.Fatal(err)
+			}
+			n.holder(vip, "b", low.down()+5*noise)
+		})
+	}
+}

@@ -1,0 +1,114 @@
+package integration
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/integration/lab"
+)
+
+// TestAdvertPaths gives a pair a second way for its adverts. When the first one
+// is cut between them, with both links still up, the backup stays backup and says
+// so; when both are cut it takes over; and a crash is noticed as ever.
+func TestAdvertPaths(t *testing.T) {
+	lab.Require(t, "nft")
+	us := ours(t)
+	for _, c := range []struct {
+		name  string
+		r     router
+		equal bool
+	}{
+		{"v3 signed", router{Version: 3, VRID: 78, Interval: 200 * time.Millisecond, Extra: hmacLines(hmacOne)}, false},
+		{"AH", router{Version: 2, VRID: 78, Interval: time.Second, Extra: ahLines("labkey1")}, false},
+		{"equal priorities", router{Version: 3, VRID: 78, Interval: 200 * time.Millisecond}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			n := directors(t, "paths")
+			second, err := n.lab.Segment("second")
+			if err != nil {
+				t.Fatal(err)
+			}
+			// On the second way the order of the addresses is the other one.
+			for h, at := range map[*lab.Host][2]string{n.a: {"02:00:00:00:01:01", "198.51.100.2/24"}, n.b: {"02:00:00:00:01:02", "198.51.100.1/24"}} {
+				if err := h.Plug(second, "eth1", at[0], at[1]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			low := c.r
+			low.Priority, low.Extra = 100, c.r.Extra+"  advert_paths {\n    eth1\n  }\n"
+			high := low
+			high.Priority = 200
+			master, backup := "a", n.b
+			if c.equal { // 192.0.2.2 is the higher address of the first way
+				high.Priority, master, backup = 100, "b", n.a
+			}
+			standby, first := n.start(n.b, us, low.conf()), n.start(n.a, us, high.conf())
+			other := n.a
+			if c.equal {
+				first, standby, other = standby, first, n.b
+			}
+			n.holder(vip, master, high.down()+low.down()+5*noise)
+			time.Sleep(2 * low.Interval)
+
+			cut := time.Now()
+			n.filter(backup, "eth0", true)
+			n.filter(other, "eth0", true)
+			if !lab.WaitFor(low.down()+5*noise, func() bool {
+				_, v := status(t, backup)
+				in := virtualRouter(t, v, "VI_1")
+				return len(in.Paths) == 2 && in.Paths[0].Silent && !in.Paths[1].Silent
+			}) {
+				_, v := status(t, backup)
+				t.Errorf("the cut way is not told: %+v", virtualRouter(t, v, "VI_1").Paths)
+			}
+			time.Sleep(2 * low.Interval)
+			for _, h := range n.watch.History(vip, cut) {
+				if len(h.Hosts) != 1 || h.Hosts[0] != master {
+					t.Errorf("%v held the address for %v", h.Hosts, h.To.Sub(h.From))
+				}
+			}
+			if o := n.watch.Overlap(vip, cut); o > 0 {
+				t.Errorf("two holders for %v while one way was cut", o)
+			}
+			if !strings.Contains(standby.Log(), "no adverts come on this path") {
+				t.Error("the log says nothing of the cut way")
+			}
+
+			n.filter(backup, "eth0", false)
+			n.filter(other, "eth0", false)
+			if !lab.WaitFor(5*low.Interval+noise, func() bool {
+				_, v := status(t, backup)
+				return !virtualRouter(t, v, "VI_1").Paths[0].Silent
+			}) {
+				t.Error("the way that was mended is still told as silent")
+			}
+			_, v := status(t, backup)
+			if in := virtualRouter(t, v, "VI_1"); in.AdvertsCopied == 0 || in.State != "BACKUP" {
+				t.Errorf("state %s, %d copies", in.State, in.AdvertsCopied)
+			} else if in.Drops["replay"] > 0 {
+				t.Errorf("copies taken for replays: %v", in.Drops)
+			}
+			if _, err := first.Crash(); err != nil {
+				t.Fatal(err)
+			}
+			if !lab.WaitFor(low.down()+5*noise, func() bool {
+				_, v := status(t, backup)
+				return virtualRouter(t, v, "VI_1").State == "MASTER"
+			}) {
+				t.Error("nobody took over after the crash")
+			}
+		})
+	}
+}
+
+// filter drops adverts that come in on an interface whose link stays up.
+func (n *network) filter(h *lab.Host, iface string, on bool) {
+	n.t.Helper()
+	if !on {
+		n.must(h, "nft", "delete", "table", "ip", "cut")
+		return
+	}
+	n.must(h, "nft", "add table ip cut; add chain ip cut in { type filter hook input priority 0 ; }; add rule ip cut in iifname "+iface+" ip protocol { 51, 112 } drop")
+}
