@@ -36,7 +36,6 @@ type signer struct {
 	last    uint64 // sequence that was sent
 	senders [maxSenders]sender
 	use     uint64 // grows with every advert accepted
-	buf     []byte
 	sum     [sha256.Size]byte
 	head    [20]byte
 	zero    [macLen]byte

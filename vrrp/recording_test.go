@@ -64,9 +64,7 @@ func readRecording(t *testing.T, name string) []recorded {
 // recordedConfig is the configuration of the instances in the recordings.
 func recordedConfig(t *testing.T, a *Advert, m *Meta) Config {
 	c := Config{Name: "r", VRID: a.VRID, Version: a.Version, Priority: 50, AdvertInt: time.Second, DownTimerAdverts: 3}
-	for _, x := range a.Addrs {
-		c.Addresses = append(c.Addresses, x)
-	}
+	c.Addresses = append(c.Addresses, a.Addrs...)
 	c.StrictAddresses = true
 	if !m.Dst.IsMulticast() {
 		c.Unicast, c.CheckPeers, c.Peers = true, true, []netip.Addr{m.Src, m.Dst}
@@ -132,7 +130,7 @@ func TestRecordings(t *testing.T) {
 			case a.ah != nil:
 				out.Sequence, want = uint64(binary.BigEndian.Uint32(a.ah[8:])), f.ip
 				w.auth.ah.id = f.meta.ID - 1
-			case a.trailer != nil && len(a.trailer) > 0:
+			case len(a.trailer) > 0:
 				out.Sequence = binary.BigEndian.Uint64(a.trailer[4:])
 			}
 			if got = w.Append(got, &out, f.meta.Src, f.meta.Dst); !bytes.Equal(got, want) {

@@ -125,7 +125,6 @@ type life struct {
 	refresh bool          // announcements are repeated
 	start   time.Time     // of the quiet
 	settled time.Time     // from when on nothing may change; zero: not yet
-	begun   time.Time     // when neverNone began to count
 	without [][2]time.Time
 	err     error
 }
