@@ -333,9 +333,7 @@ func TestRoutesAndRulesLive(t *testing.T) {
 
 	// All of it is killed; the next one removes what is left, with another
 	// configuration too.
-	if err := p.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	killAtOnce(t, p)
 	if !has("10.1.0.0/16", "ip", "route") {
 		t.Fatal("a killed daemon removed its route")
 	}
@@ -343,6 +341,20 @@ func TestRoutesAndRulesLive(t *testing.T) {
 	p = start(other)
 	until("left-overs gone", func() bool { return kernelState(t, h) == clean })
 	if _, err := p.Stop(5 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// killAtOnce kills a daemon with all of its processes before one of them can see
+// that another is gone.
+func killAtOnce(t *testing.T, p *lab.Process) {
+	t.Helper()
+	for _, pid := range p.Tree() {
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Kill(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -429,9 +441,7 @@ func TestNoAccept(t *testing.T) {
 		if !lab.WaitFor(3*time.Second, func() bool { return !answers("192.0.2.10") }) {
 			t.Error("the address answers with no_accept again")
 		}
-		if err := p.Kill(); err != nil {
-			t.Fatal(err)
-		}
+		killAtOnce(t, p)
 		if left := cmd(t, hosts[0], "nft", "list", "ruleset"); left == "" {
 			t.Error("a killed daemon removed its rules")
 		}

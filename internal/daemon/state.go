@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -102,11 +103,9 @@ func (s *stateFile) load() (savedState, error) {
 			return savedState{}, wrap(fmt.Errorf("%v on interface %d cannot be a virtual address", a.Prefix, a.Ifindex))
 		}
 	}
-	for _, o := range st.Objects {
-		if !o.Removable() {
-			return savedState{}, wrap(fmt.Errorf("%v %q cannot be a virtual one", o.Kind, o.Text))
-		}
-	}
+	// One that is marked as the administrator's is left to the configuration,
+	// which names it if it is still wanted.
+	st.Objects = slices.DeleteFunc(st.Objects, func(o link.Object) bool { return !o.Removable() })
 	if err := checkDevices(st.Devices); err != nil {
 		return savedState{}, wrap(err)
 	}

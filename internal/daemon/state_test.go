@@ -8,11 +8,13 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"holdfast/internal/daemon/role"
 	"holdfast/vrrp/link"
+	"holdfast/vrrp/route"
 )
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -173,5 +175,30 @@ func TestATakenPIDFileOfAChildIsSeenAndAFreeOneIsNotHeld(t *testing.T) {
 	p.f.Close() // as after SIGKILL: the file stays, the lock does not
 	if err := free(path); err != nil {
 		t.Errorf("left behind: %v", err)
+	}
+}
+
+// TestStateObjects: routes and rules come back from the file, but for those that
+// are marked as the kernel's or the administrator's.
+func TestStateObjects(t *testing.T) {
+	s := newStateFile(filepath.Join(t.TempDir(), "state"), quiet())
+	to := netip.MustParsePrefix("10.1.0.0/16")
+	var held link.Wanted
+	for _, proto := range []uint8{0, 4} {
+		r := route.Route{Family: 4, To: to, Protocol: proto}
+		body, err := r.Body(nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held.Objects = append(held.Objects, link.Object{Kind: link.ObjectRoute, Body: link.Raw(body), Text: fmt.Sprint(proto)})
+	}
+	s.save(held, link.DeviceRecord{}, nil)
+	s.wait()
+	got, err := s.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got.Objects, held.Objects[:1]) {
+		t.Errorf("got %+v", got.Objects)
 	}
 }
