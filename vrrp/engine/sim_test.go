@@ -20,9 +20,9 @@ var (
 )
 
 // TestSimulation lets a few hosts with a few virtual routers live through
-// accidents: loss, delay, duplication, partitions, pauses, sleeps of the machine,
-// scripts that fail, kills, restarts,
-// hand-overs, links that go down, strangers who remove addresses, reloads.
+// accidents: loss, delay, duplication, partitions, pauses, sleeps of the
+// machine, scripts that fail, kills, restarts, hand-overs, links that go down,
+// strangers who remove addresses, reloads.
 //
 // All the time: the kernels have nothing to refuse, the changes told follow
 // from each other, and where a process runs and its kernel is quick, the
