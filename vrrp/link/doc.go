@@ -35,6 +35,9 @@
 // passed after it looked. Whoever acts on a deadline therefore acts on what
 // the last Wait returned first.
 //
+// A port with AH is one of IP protocol 51. What is sent there is the whole IP
+// datagram, as the digest in it covers the header, and Filter leaves it alone.
+//
 // Filter leaves adverts for VRIDs that nobody here has to the kernel, but for one
 // in sixteen.
 //
