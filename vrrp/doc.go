@@ -57,6 +57,8 @@
 //   - An address that a stranger removed is put back at once and announced.
 //     Only the fourth time within 10 s there is an election, as keepalived
 //     has at the first.
+//   - A master that hears another one's farewell announces its addresses, as it
+//     does after an advert of lower priority; of such answers one leaves in 50 ms.
 //   - A message that is dropped does not restart the advert timer.
 //   - A reload sends no extra advert and keeps the phase.
 //   - A router that runs counts a script that a reload adds as up until it

@@ -55,6 +55,14 @@
 // that the wire was given, or from one of its own; call Open again whenever
 // the Watcher reports other addresses.
 //
+// # Announcer
+//
+// Announce puts the frames of a takeover into a queue and sends what is due and
+// fits into a budget of 64 frames in a millisecond; the Announcer's goroutine
+// sends the rest at the same rate, with the gaps of Pace. Every call has its
+// first round before any has its second. Forget calls back what still waits;
+// after a pause of the process the goroutine gives the engine 20 ms to do so.
+//
 // # Applier
 //
 // An address that is there already counts as added and one that is missing as
