@@ -166,8 +166,14 @@ func (t *transmitter) flush(p *port, batch []Datagram) {
 // transmit sends hdrs through p; index tells which datagram of the batch each
 // of them is.
 func (p *port) transmit(hdrs []unix.Mmsghdr, index []int, batch []Datagram) {
+	again := -1 // the datagram that was tried a second time
 	for off := 0; off < len(hdrs); {
 		n, errno := sendmmsg(p.fd, hdrs[off:], p.flags|msgWanted)
+		if errno == unix.ENOBUFS && again != off {
+			// A device's queue was full for the moment. A farewell is sent once only.
+			again = off
+			continue
+		}
 		switch errno {
 		case 0:
 			for _, i := range index[off : off+n] {
