@@ -265,16 +265,16 @@ func (d *decoder) linkDelay(n *Node) {
 	d.cfg.Links.Delays = append(d.cfg.Links.Delays, l)
 }
 
-// memberTracking removes the weights of a group member's files, processes and
-// BFD sessions, as groupTracking does for interfaces and scripts: a file with
-// its default weight counts as one without weight, all others that have a
-// weight are not tracked.
+// memberTracking removes the weights of a group member's files and BFD
+// sessions, as groupTracking does for interfaces and scripts: a file with its
+// default weight counts as one without weight, all others that have a weight
+// are not tracked. Processes keep theirs, as in keepalived.
 func (d *decoder) memberTracking(i *instance) {
 	for _, l := range []struct {
 		list   *[]Track
 		what   string
 		isFile bool
-	}{{&i.TrackFiles, "track_file", true}, {&i.TrackProcesses, "track_process", false}, {&i.TrackBFDs, "track_bfd", false}} {
+	}{{&i.TrackFiles, "track_file", true}, {&i.TrackBFDs, "track_bfd", false}} {
 		var kept []Track
 		for _, t := range *l.list {
 			switch {

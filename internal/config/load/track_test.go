@@ -179,10 +179,9 @@ func TestGroupWeights(t *testing.T) {
 		}
 		in, g := cfg.Instances[0], cfg.SyncGroups[0]
 		files := []config.Track{{Name: "plain"}}
-		processes := []config.Track(nil)
+		processes := []config.Track{{Name: "web", Weight: 20}}
 		if keep {
 			files = []config.Track{{Name: "load", Weight: -3, Reverse: true}, {Name: "plain", Weight: 1}}
-			processes = []config.Track{{Name: "web", Weight: 20}}
 		}
 		if !slices.Equal(in.TrackFiles, files) || !slices.Equal(in.TrackProcesses, processes) || len(in.TrackBFDs) != 1 {
 			t.Errorf("weights kept %v: %v %v %v", keep, in.TrackFiles, in.TrackProcesses, in.TrackBFDs)
