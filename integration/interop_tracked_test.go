@@ -162,7 +162,7 @@ func (s *sleepers) endAll() {
 	}
 }
 
-// TestTrackedProcesses starts and ends processes. There is no comparison:
+// TestTrackedProcesses starts and ends processes. There is no comparison, as
 // keepalived sees no process in a network namespace, neither at start nor later.
 func TestTrackedProcesses(t *testing.T) {
 	lab.Require(t)

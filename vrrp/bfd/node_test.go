@@ -33,9 +33,10 @@ func (e end) send(i *Instance, b []byte) error {
 		return nil
 	}
 	b = append([]byte(nil), b...)
+	own, ttl := i.Neighbor, e.ttl
 	go func() {
 		time.Sleep(ms)
-		to.receive(e.addr, i.Neighbor, PortSingle, e.ttl, b)
+		to.receive(e.addr, own, PortSingle, ttl, b)
 	}()
 	return nil
 }
@@ -67,7 +68,9 @@ func TestPair(t *testing.T) {
 		make1 := func(addr, neighbor netip.Addr, r *told, cfg Config) *Node {
 			n := newNode(nil, r.changed)
 			n.net = end{w, addr}
+			w.mu.Lock()
 			w.nodes[addr] = n
+			w.mu.Unlock()
 			n.Set([]Instance{{Config: cfg, Name: "x", Neighbor: neighbor, TTL: 255}})
 			return n
 		}
