@@ -89,6 +89,8 @@ type GlobalDefs struct {
 	SMTPPort              uint16        // smtp_server port, default 25
 	SMTPConnectTimeout    time.Duration // smtp_connect_timeout, default 30 s
 
+	ProcessMonitorRcvBufs int // process_monitor_rcv_bufs, bytes; 0: our default
+
 	VRRPVersion          uint8         // vrrp_version, default 2
 	VRRPSkipCheckAdvAddr bool          // vrrp_skip_check_adv_addr
 	VRRPStrict           bool          // vrrp_strict

@@ -144,6 +144,7 @@ func listInterfaces(h *netlink.Handle) ([]Interface, map[sourceKey]netip.Addr, e
 		}
 		list = append(list, Interface{
 			VRFTable:  table,
+			Below:     below(l),
 			Index:     at.Index,
 			Name:      at.Name,
 			Up:        operational(at.RawFlags, at.OperState),
@@ -174,4 +175,14 @@ func operational(flags uint32, state netlink.LinkOperState) bool {
 		return false
 	}
 	return state == netlink.OperUp || state == netlink.OperUnknown
+}
+
+// below is the index of the interface that a virtual one stands on and shares
+// the link with; 0: none. (That of a veth is its other end.)
+func below(l netlink.Link) int {
+	switch l.(type) {
+	case *netlink.Macvlan, *netlink.IPVlan:
+		return l.Attrs().ParentIndex
+	}
+	return 0
 }

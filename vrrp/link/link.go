@@ -76,6 +76,7 @@ type Interface struct {
 	// ours, and not waiting for duplicate address detection. Invalid: none.
 	LinkLocal netip.Addr
 	Multicast bool
+	Below     int    // index of the interface that a macvlan or ipvlan stands on; 0: it is none
 	VRFTable  uint32 // the table of a VRF; 0: it is none
 }
 

@@ -165,6 +165,10 @@ func (b *Beat) retell() {
 
 // filter brings Up of every interface to what counts.
 func (b *Beat) filter(list []Interface) {
+	raw := make(map[int]bool, len(list))
+	for i := range list {
+		raw[list[i].Index] = list[i].Up
+	}
 	for i := range list {
 		in := &list[i]
 		if _, polled := b.cfg.Polls[in.Name]; !polled {
@@ -180,10 +184,26 @@ func (b *Beat) filter(list []Interface) {
 	}
 	now := time.Now()
 	b.settle.Filter(now, list)
+	inherit(list, raw)
 	if d := b.settle.Deadline(); d.IsZero() {
 		b.timer.Stop()
 	} else {
 		b.timer.Reset(max(d.Sub(now), 0))
+	}
+}
+
+// inherit has virtual interfaces follow what counts of those below them, whose
+// link they share: raw is what the kernel said of those.
+func inherit(list []Interface, raw map[int]bool) {
+	counts := make(map[int]bool, len(list))
+	for i := range list {
+		counts[list[i].Index] = list[i].Up
+	}
+	for i := range list {
+		in := &list[i]
+		if up, ok := counts[in.Below]; ok && in.Below != 0 && up != raw[in.Below] {
+			in.Up = up && (in.Up || !raw[in.Below])
+		}
 	}
 }
 

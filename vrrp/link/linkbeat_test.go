@@ -150,3 +150,20 @@ func TestBeat(t *testing.T) {
 		<-done
 	})
 }
+
+// TestInherit: a virtual interface follows what counts of the one below it.
+func TestInherit(t *testing.T) {
+	for _, c := range []struct{ raw, counts, own, want bool }{
+		{true, true, true, true},
+		{true, true, false, false},
+		{false, true, false, true}, // the one below has not been down for long enough
+		{true, false, true, false}, // its driver says that it has no link
+		{false, false, false, false},
+	} {
+		list := []Interface{{Index: 1, Name: "eth0", Up: c.counts}, {Index: 2, Name: "vrrp.51", Below: 1, Up: c.own}}
+		inherit(list, map[int]bool{1: c.raw, 2: c.own})
+		if list[1].Up != c.want {
+			t.Errorf("%+v: %v", c, list[1].Up)
+		}
+	}
+}

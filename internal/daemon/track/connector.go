@@ -54,14 +54,14 @@ type connector struct {
 // openConnector opens it in this network namespace or, where that is not the
 // first one, in that of process 1 or of whoever started us. The error says what
 // the kernel refuses.
-func openConnector() (*connector, error) {
-	c, err := listen()
+func openConnector(room int) (*connector, error) {
+	c, err := listen(room)
 	if err == nil {
 		return c, nil
 	}
 	errs := []error{err}
 	for _, pid := range elders() {
-		c, err := openIn("/proc/" + strconv.Itoa(pid) + "/ns/net")
+		c, err := openIn("/proc/"+strconv.Itoa(pid)+"/ns/net", room)
 		if err == nil {
 			return c, nil
 		}
@@ -100,7 +100,7 @@ func elders() []int {
 const maxElders = 8
 
 // openIn opens the connector in another network namespace.
-func openIn(path string) (*connector, error) {
+func openIn(path string, room int) (*connector, error) {
 	type result struct {
 		c   *connector
 		err error
@@ -120,14 +120,14 @@ func openIn(path string) (*connector, error) {
 			r.err = fmt.Errorf("%s: %w", path, err)
 			return
 		}
-		r.c, r.err = listen()
+		r.c, r.err = listen(room)
 	}()
 	r := <-done
 	return r.c, r.err
 }
 
 // listen opens a socket and asks for events; the kernel acknowledges that.
-func listen() (*connector, error) {
+func listen(room int) (*connector, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_CONNECTOR)
 	if err != nil {
 		return nil, fmt.Errorf("process connector: %w", err)
@@ -137,8 +137,11 @@ func listen() (*connector, error) {
 		_ = c.file.Close()
 		return nil, fmt.Errorf("process connector: %s: %w", what, err)
 	}
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, connectorRoom) != nil {
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, connectorRoom)
+	if room <= 0 {
+		room = connectorRoom
+	}
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, room) != nil {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, room)
 	}
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: cnIdxProc}); err != nil {
 		return fail("bind", err)

@@ -84,7 +84,10 @@ func NewProcesses(d ProcessesDeps) *Processes {
 // Set follows the processes given and no others; their states are found, and
 // told, before it returns. One that looks for the same processes as before
 // keeps its state and its delays.
-func (t *Processes) Set(list []config.TrackProcess) {
+//
+// room is the receive buffer for the kernel's events in bytes, 0: 1 MiB; it is
+// taken when the first process is followed.
+func (t *Processes) Set(list []config.TrackProcess, room int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
@@ -111,16 +114,16 @@ func (t *Processes) Set(list []config.TrackProcess) {
 	}
 	t.things = next
 	if len(next) > 0 && !t.opened {
-		t.open()
+		t.open(room)
 	}
 	t.scan()
 }
 
 // open begins to listen to the kernel or, where that is impossible, to read
 // /proc periodically.
-func (t *Processes) open() {
+func (t *Processes) open(room int) {
 	t.opened = true
-	if t.conn, t.blind = openConnector(); t.blind != nil {
+	if t.conn, t.blind = openConnector(room); t.blind != nil {
 		t.deps.Log.Warn("the kernel does not tell when processes start and end, /proc is read periodically", "every", rescan, "err", t.blind)
 		t.loops.Add(1)
 		go t.poll()

@@ -170,7 +170,7 @@ func TestProcesses(t *testing.T) {
 				{Name: "two", Process: path, FullCommand: true, Quorum: 2, QuorumMax: -1},
 				{Name: "args", Process: name, Args: []string{"1001"}, Match: config.MatchExact, Quorum: 1, QuorumMax: -1},
 				{Name: "none", Process: name, Quorum: 1, QuorumMax: 0},
-			})
+			}, 0)
 			if _, err := p.Status(); err != nil && !blind {
 				t.Skipf("this kernel does not tell of processes: %v", err)
 			}
@@ -207,7 +207,7 @@ func TestProcessOverrun(t *testing.T) {
 	p := NewProcesses(ProcessesDeps{Changed: r.changed})
 	t.Cleanup(p.Close)
 	p.opened = true // nobody listens
-	p.Set([]config.TrackProcess{{Name: "one", Process: filepath.Base(path), Quorum: 1, QuorumMax: -1}})
+	p.Set([]config.TrackProcess{{Name: "one", Process: filepath.Base(path), Quorum: 1, QuorumMax: -1}}, 0)
 	r.wait(t, ProcessKey("one"), false)
 	start(t, path, "1000")
 	time.Sleep(20 * time.Millisecond) // exec
