@@ -234,7 +234,7 @@ var tomlFatal = map[Class]bool{
 // is written is clear, though it is not used as it is.
 var tomlTolerated = map[string]bool{
 	"small-group": true, "own-interface": true, "group-weight": true, "no-vips": true, "no-effect": true,
-	"quorum": true, "hysteresis": true, "too-many-vips": true, "no-real-servers": true, "threshold": true,
+	"quorum": true, "hysteresis": true, "too-many-vips": true, "no-real-servers": true, "threshold": true, "vmac-unicast": true, "strict-inherited": true,
 }
 
 // bad reports a value that is not accepted; the fallback names what is used

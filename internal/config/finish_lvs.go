@@ -208,6 +208,9 @@ func (c *checker) complete(r *realServer, port uint16, outer checkDefaults) {
 		c.Retry = retry
 	}
 	c.Alpha = v.alpha != nil && *v.alpha
+	if c.Kind == MiscCheck {
+		return // it connects to nothing
+	}
 	if !c.ConnectIP.IsValid() {
 		c.ConnectIP = r.Addr
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"sort"
 	"strings"
@@ -108,6 +109,10 @@ func (d *decoder) unicast(i *instance) {
 		return
 	}
 	d.report(i.unicastPos, Warning, ClassGeneral, "no-peers", "vrrp_instance "+i.Name+": unicast without unicast_peer: multicast is used")
+	if !i.McastSrcIP.IsValid() {
+		i.McastSrcIP = i.UnicastSrcIP
+	}
+	i.UnicastSrcIP = netip.Addr{}
 }
 
 // maxVIPs is the largest number of addresses in one advert (RFC 3768 5.3.5).

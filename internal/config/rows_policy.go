@@ -45,7 +45,7 @@ func (d *decoder) policies(i *instance) {
 		off("strict mode, as it advertises another priority than the configured one")
 		return
 	case i.Priority >= 250:
-		d.about(i, Warning, ClassGeneral, "sticky-master", "sticky_master: priority %d is among those that say how old a master is: use one below 250", i.Priority)
+		d.about(i, Warning, ClassNone, "sticky-priority", "sticky_master: priority %d is among those that say how old a master is: use one below 250", i.Priority)
 	}
 	if i.NoPreempt {
 		d.about(i, Info, ClassNone, "sticky-master", "nopreempt adds nothing to sticky_master")

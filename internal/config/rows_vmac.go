@@ -213,7 +213,7 @@ func (d *decoder) finishVMAC(i *instance) {
 		return
 	}
 	if len(i.UnicastPeer) > 0 && !v.XmitBase {
-		say("unicast adverts are sent from %s itself: vmac_xmit_base is used", i.Interface)
+		d.about(i, Warning, ClassGeneral, "vmac-unicast", "unicast adverts are sent from %s itself: vmac_xmit_base is used", i.Interface)
 		v.XmitBase = true
 	}
 	if v.Kind == VMACIPVlan && i.Family == 4 && !v.XmitBase && !v.Address.IsValid() {

@@ -140,6 +140,14 @@ func (l *objectLine) ports(key Word) route.Range {
 	return p
 }
 
+// preference is the one given, or the next of those that count down.
+func (l *objectLine) preference(r *route.Rule, given bool) uint32 {
+	if given {
+		return r.Priority
+	}
+	return uint32(firstPreference - l.d.state.rules)
+}
+
 // finishRule settles family and preference and checks the whole.
 func (l *objectLine) finishRule(r *route.Rule, preference bool) {
 	pos := l.node.Pos
@@ -159,16 +167,15 @@ func (l *objectLine) finishRule(r *route.Rule, preference bool) {
 		l.fail(pos, "no action: table, goto, nop, blackhole, prohibit, unreachable or l3mdev")
 	case (r.SuppressPrefix > 0 || r.SuppressGroup > 0) && r.Action != route.ToTable:
 		l.fail(pos, "suppress_prefixlength and suppress_ifgroup need a table")
-	case r.Action == route.Goto && preference && r.Goto <= r.Priority:
-		l.fail(pos, "goto %d leads backwards from %d", r.Goto, r.Priority)
+	case r.Action == route.Goto && r.Goto <= l.preference(r, preference):
+		l.fail(pos, "goto %d leads backwards from %d", r.Goto, l.preference(r, preference))
 	}
 	if l.bad {
 		return
 	}
 	if !preference {
-		b := l.d.state
-		r.Priority = uint32(firstPreference - b.rules)
-		b.rules++
+		r.Priority = l.preference(r, false)
+		l.d.state.rules++
 		l.note(pos, ClassGeneral, "no-preference", "the rule has no preference: %d is used, which is probably not what you want", r.Priority)
 	}
 	for _, dev := range r.Devices() {

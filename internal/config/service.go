@@ -286,7 +286,7 @@ func openChecker(kind CheckKind) setter {
 		c.Kind = kind
 		if kind == HTTPGet || kind == SSLGet {
 			c.HTTPProtocol = "1.0"
-			c.VerifyTLS = d.toml()
+			c.VerifyTLS = d.toml() && kind == SSLGet
 		}
 		d.within(c, func() {
 			if d.checkerComplete(c, n) {

@@ -13,7 +13,11 @@ func (d *decoder) strictAdverts(i *instance) {
 	}
 	i.LowerPrioNoAdvert = true
 	if i.HigherPrioSendAdvert {
-		note("strict mode sends nothing when it yields: higher_prio_send_advert is ignored")
+		id := "strict"
+		if i.higherPrio == nil {
+			id = "strict-inherited" // asked for by a global default
+		}
+		d.about(i, Warning, ClassGeneral, id, "strict mode sends nothing when it yields: higher_prio_send_advert is ignored")
 	}
 	i.HigherPrioSendAdvert = false
 	if len(i.UnicastPeer) > 0 {

@@ -1,0 +1,188 @@
+package encode
+
+import (
+	"math/bits"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"holdfast/internal/config"
+)
+
+const (
+	sched1 = 0x08
+	sched2 = 0x10
+	sched3 = 0x20
+)
+
+func (e *encoder) service(s *config.VirtualServer) {
+	head := []string{"virtual_server"}
+	if s.FWMark != 0 {
+		head = append(head, "fwmark", strconv.FormatUint(uint64(s.FWMark), 10))
+	} else {
+		head = append(head, s.Addr.String(), strconv.Itoa(int(s.Port)))
+	}
+	e.block(true, func() {
+		e.scheduling(s)
+		e.persistence(s)
+		e.command("quorum_up", s.QuorumUp)
+		e.command("quorum_down", s.QuorumDown)
+		e.number("quorum", s.Quorum, 1)
+		e.number("hysteresis", s.Hysteresis, 0)
+		e.flag("alpha", s.Alpha)
+		e.flag("omega", s.Omega)
+		e.flag("ha_suspend", s.HASuspend)
+		e.boolean("smtp_alert", s.SMTPAlert, false)
+		e.time("delay_loop", s.DelayLoop, 60*time.Second)
+		e.text("virtualhost", s.VirtualHost, "")
+		if r := s.SorryServer; r != nil {
+			e.put("sorry_server", r.Addr.String(), strconv.Itoa(int(r.Port)))
+			if r.Forward != s.Forward {
+				e.put(append([]string{"sorry_server_lvs_method"}, method(r.Forward)...)...)
+			}
+			e.flag("sorry_server_inhibit", r.Inhibit)
+		}
+		for i := range s.RealServers {
+			e.realServer(s, &s.RealServers[i])
+		}
+	}, head...)
+}
+
+func (e *encoder) scheduling(s *config.VirtualServer) {
+	e.put("lb_algo", s.LBAlgo)
+	e.put(append([]string{"lb_kind"}, method(s.Forward)...)...)
+	if s.FWMark == 0 {
+		name := map[uint8]string{6: "TCP", 17: "UDP", 132: "SCTP"}[s.Protocol]
+		e.put("protocol", name)
+	} else if s.Family == 6 {
+		e.put("ip_family", "inet6")
+	} else {
+		e.put("ip_family", "inet")
+	}
+	e.flag("ops", s.OnePacket)
+	names := [3]string{"flag-1", "flag-2", "flag-3"}
+	if s.LBAlgo == "sh" || s.LBAlgo == "mh" {
+		names[0], names[1] = s.LBAlgo+"-fallback", s.LBAlgo+"-port"
+	}
+	for i, bit := range []uint32{sched1, sched2, sched3} {
+		e.flag(names[i], s.SchedFlags&bit != 0)
+	}
+}
+
+func (e *encoder) persistence(s *config.VirtualServer) {
+	if s.PersistenceTimeout > 0 {
+		e.put("persistence_timeout", seconds(s.PersistenceTimeout))
+	}
+	full := 32
+	if s.Family == 6 {
+		full = 128
+	}
+	if s.PersistenceGranularity != full && s.PersistenceGranularity > 0 {
+		value := strconv.Itoa(s.PersistenceGranularity)
+		if s.Family == 4 {
+			value = netmask(s.PersistenceGranularity)
+		}
+		e.put("persistence_granularity", value)
+	}
+	e.text("persistence_engine", s.PersistenceEngine, "")
+}
+
+// netmask writes a prefix length as a mask.
+func netmask(n int) string {
+	m := bits.Reverse32(uint32(1<<n - 1))
+	return strconv.Itoa(int(m>>24)) + "." + strconv.Itoa(int(m>>16&255)) + "." + strconv.Itoa(int(m>>8&255)) + "." + strconv.Itoa(int(m&255))
+}
+
+// method writes lb_kind's arguments.
+func method(f config.Forward) []string {
+	out := []string{[...]string{"NAT", "DR", "TUN"}[f.Method]}
+	if f.TunType != 0 {
+		out = append(out, "type", [...]string{"ipip", "gue", "gre"}[f.TunType])
+	}
+	if f.TunPort != 0 {
+		out = append(out, "port", strconv.Itoa(int(f.TunPort)))
+	}
+	if f.TunCsum != 0 {
+		out = append(out, [...]string{"nocsum", "csum", "remcsum"}[f.TunCsum])
+	}
+	return out
+}
+
+func (e *encoder) realServer(s *config.VirtualServer, r *config.RealServer) {
+	e.block(true, func() {
+		e.number("weight", r.Weight, 1)
+		if r.Forward != s.Forward {
+			e.put(append([]string{"lvs_method"}, method(r.Forward)...)...)
+		}
+		e.boolean("inhibit_on_failure", r.InhibitOnFailure, false)
+		e.number("uthreshold", int(r.UpperThreshold), 0)
+		e.number("lthreshold", int(r.LowerThreshold), 0)
+		e.command("notify_up", r.NotifyUp)
+		e.command("notify_down", r.NotifyDown)
+		e.boolean("smtp_alert", r.SMTPAlert, true)
+		e.text("virtualhost", r.VirtualHost, s.VirtualHost)
+		for i := range r.Checkers {
+			e.checker(s, r, &r.Checkers[i])
+		}
+	}, "real_server", r.Addr.String(), strconv.Itoa(int(r.Port)))
+}
+
+func (e *encoder) checker(s *config.VirtualServer, r *config.RealServer, c *config.Checker) {
+	retry, between := 1, time.Second
+	switch c.Kind {
+	case config.HTTPGet, config.SSLGet:
+		between = 3 * time.Second
+	case config.MiscCheck:
+		retry = 0
+	}
+	e.block(true, func() {
+		e.boolean("alpha", c.Alpha, s.Alpha)
+		e.time("delay_loop", c.DelayLoop, s.DelayLoop)
+		e.time("warmup", c.Warmup, c.DelayLoop)
+		e.time("connect_timeout", c.ConnectTimeout, 5*time.Second)
+		e.number("retry", c.Retry, retry)
+		e.time("delay_before_retry", c.DelayBeforeRetry, between)
+		if c.Kind == config.MiscCheck {
+			e.put("misc_path", line(c.MiscPath))
+			if c.MiscPath.User != "" {
+				e.put(append([]string{"user"}, user(c.MiscPath)...)...)
+			}
+			e.time("misc_timeout", c.MiscTimeout, 0)
+			e.flag("misc_dynamic", c.MiscDynamic)
+			return
+		}
+		e.addr("connect_ip", c.ConnectIP, r.Addr)
+		e.number("connect_port", int(c.ConnectPort), int(r.Port))
+		e.addr("bindto", c.BindTo, netip.Addr{})
+		e.number("bind_port", int(c.BindPort), 0)
+		e.number("fwmark", int(c.FWMark), 0)
+		if c.Kind == config.TCPCheck {
+			return
+		}
+		e.text("http_protocol", c.HTTPProtocol, "1.0")
+		e.boolean("fast_recovery", c.FastRecovery, false)
+		e.boolean("enable_sni", c.EnableSNI, false)
+		for i := range c.URLs {
+			e.url(r, &c.URLs[i])
+		}
+	}, string(c.Kind))
+}
+
+func (e *encoder) url(r *config.RealServer, u *config.URL) {
+	e.block(true, func() {
+		e.put("path", u.Path)
+		e.text("digest", u.Digest, "")
+		if len(u.StatusCodes) != 1 || u.StatusCodes[0] != (config.StatusRange{Low: 200, High: 299}) {
+			words := []string{"status_code"}
+			for _, c := range u.StatusCodes {
+				w := strconv.Itoa(c.Low)
+				if c.High != c.Low {
+					w += "-" + strconv.Itoa(c.High)
+				}
+				words = append(words, w)
+			}
+			e.put(words...)
+		}
+		e.text("virtualhost", u.VirtualHost, r.VirtualHost)
+	}, "url")
+}
