@@ -1,6 +1,7 @@
 package link
 
 import (
+	"sync"
 	"testing"
 	"time"
 )
@@ -23,13 +24,16 @@ func TestWirePark(t *testing.T) {
 			t.Fatalf("parks: %v", parks)
 		}
 
-		go func() {
+		var sender sync.WaitGroup
+		sender.Go(func() {
 			time.Sleep(time.Duration(i%2) * 10 * time.Millisecond) // before Wait sleeps, or after
-			send(t, wa, pa, "224.0.0.18", body, body)
-		}()
+			send1(wa, pa, body)
+			send1(wa, pa, body)
+		})
 		if got := receive(t, wb, 2); len(got) != 2 {
 			t.Errorf("round %d: got %d packets, want 2", i, len(got))
 		}
+		sender.Wait()
 
 		time.AfterFunc(10*time.Millisecond, wb.Wake)
 		begun := wb.Now()
