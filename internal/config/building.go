@@ -37,6 +37,7 @@ type globals struct {
 	GlobalDefs
 	defaultInterface  string
 	lowerPrioNoAdvert *bool
+	higherSaid        bool // vrrp_higher_prio_send_advert is given
 	ownerIgnore       *bool
 	checksumAs        bool // v3_checksum_as_v2
 	dropList          bool // vrrp_drop_adv_addr_mismatch
@@ -83,6 +84,7 @@ func newBuilding(d *decoder) *building {
 	if d.toml() {
 		b.global.LVSFollowVRRP = FollowAuto
 		b.global.GARP.Refresh = tomlRefresh
+		b.global.HigherPrioSendAdvert = true
 	}
 	return b
 }

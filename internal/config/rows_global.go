@@ -91,7 +91,7 @@ func globalRows() []Keyword {
 		row("vrrp_down_timer_adverts", common, integer("count", 1, 100, func(g *globals, v int) { g.downTimerAdverts = v }), "3", "adverts missed before a backup takes over"),
 		row("vrrp_owner_ignore_adverts", rare, optBool(func(g *globals, v bool) { g.ownerIgnore = &v }), "off", "instances with priority 255 take no adverts of others; on in strict mode").since("2.3.3"),
 		row("vrrp_lower_prio_no_advert", common, optBool(func(g *globals, v bool) { g.lowerPrioNoAdvert = &v }), "off", "do not answer an advert of lower priority"),
-		row("vrrp_higher_prio_send_advert", common, optBool(func(g *globals, v bool) { g.HigherPrioSendAdvert = v }), "off", "send one more advert before yielding to a higher priority"),
+		row("vrrp_higher_prio_send_advert", common, optBool(func(g *globals, v bool) { g.HigherPrioSendAdvert, g.higherSaid = v, true }), "off; on in TOML", "send one more advert before yielding to a higher priority: the other master then announces the addresses again"),
 		row("vrrp_notify_priority_changes", common, optBool(func(g *globals, v bool) { g.NotifyPriorityChange = v }), "off", "write changes of priority to the FIFOs"),
 		row("dynamic_interfaces", common, custom("[allow_if_changes]", []Arg{{Name: "mode", Optional: true}}, func(d *decoder, g *globals, n *Node) {
 			g.DynamicInterfaces = true

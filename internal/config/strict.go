@@ -12,7 +12,7 @@ func (d *decoder) strictAdverts(i *instance) {
 		note("strict mode does not answer an advert of lower priority: lower_prio_no_advert is on")
 	}
 	i.LowerPrioNoAdvert = true
-	if i.HigherPrioSendAdvert {
+	if i.HigherPrioSendAdvert && (i.higherPrio != nil || d.state.global.higherSaid) {
 		id := "strict"
 		if i.higherPrio == nil {
 			id = "strict-inherited" // asked for by a global default

@@ -24,7 +24,7 @@ func (e *encoder) global(g *config.GlobalDefs) {
 		e.flag("vrrp_check_unicast_src", g.VRRPCheckUnicastSrc)
 		e.globalGARP(g)
 		e.boolean("vrrp_lower_prio_no_advert", g.LowerPrioNoAdvert, false)
-		e.boolean("vrrp_higher_prio_send_advert", g.HigherPrioSendAdvert, false)
+		e.boolean("vrrp_higher_prio_send_advert", g.HigherPrioSendAdvert, e.toml)
 		e.boolean("vrrp_notify_priority_changes", g.NotifyPriorityChange, false)
 		e.flag("dynamic_interfaces", g.DynamicInterfaces)
 		e.number("process_monitor_rcv_bufs", g.ProcessMonitorRcvBufs, 0)

@@ -17,6 +17,7 @@ func TestLanguagesAgree(t *testing.T) {
  lvs_follow_vrrp auto
  lvs_timeouts tcp 100
  vrrp_garp_master_refresh 60
+ vrrp_higher_prio_send_advert
 }
 vrrp_script chk {
  script "/bin/true 'a b'"
