@@ -97,6 +97,7 @@ type GlobalDefs struct {
 	VRRPMcastGroup4      netip.Addr    // vrrp_mcast_group4, default 224.0.0.18
 	VRRPMcastGroup6      netip.Addr    // vrrp_mcast_group6, default ff02::12
 	VMACPrefix           string        // vmac_prefix, default "vrrp"
+	DisableLocalIGMP     bool          // disable_local_igmp
 	VMACAddrPrefix       string        // vmac_addr_prefix, default VMACPrefix
 	VRRPStartupDelay     time.Duration // vrrp_startup_delay
 	VRRPDelayAfterBoot   time.Duration // vrrp_delay_after_boot

@@ -33,7 +33,7 @@ func (p *Parent) undoDevices() {
 }
 
 var (
-	settingPath  = regexp.MustCompile(`^ipv[46]/conf/[^/]{1,15}/[a-z_]{1,40}$`)
+	settingPath  = regexp.MustCompile(`^ipv[46]/(conf/[^/]{1,15}/)?[a-z_]{1,40}$`)
 	settingValue = regexp.MustCompile(`^-?[0-9]{1,10}$`)
 )
 

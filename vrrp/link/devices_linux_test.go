@@ -217,6 +217,29 @@ func TestDevicesNames(t *testing.T) {
 	}
 }
 
+func TestDevicesNoLocalIGMP(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	parents(t)
+	const path = "ipv4/igmp_link_local_mcast_reports"
+	d := NewDevices(DevicesConfig{Answer: func([]DeviceState) {}, NoLocalIGMP: true})
+	d.Ensure([]Device{vmac51("v0", true)})
+	if got := setting(t, path); got != "1" {
+		t.Errorf("%s is %s without an IPv4 VMAC", path, got)
+	}
+	d.Ensure([]Device{vmac51("v0", true), vmac51("v0", false)})
+	if got := setting(t, path); got != "0" || d.mute.tables[0] != nil {
+		t.Errorf("%s is %s, tables %v", path, got, d.mute.tables)
+	}
+	if err := d.Close(false); err != nil {
+		t.Error(err)
+	}
+	if got := setting(t, path); got != "1" {
+		t.Errorf("%s is %s in the end", path, got)
+	}
+}
+
 func TestDevicesGoneAndBack(t *testing.T) {
 	if !inNetns(t) {
 		return

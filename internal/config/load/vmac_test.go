@@ -79,9 +79,9 @@ func TestVMACWhole(t *testing.T) {
 	if cfg == nil || config.TestExit(diags) != 5 || !strings.Contains(fmt.Sprint(diags), "needs an address of its own") {
 		t.Error(diags)
 	}
-	cfg, diags = conf("global_defs {\n vmac_prefix vm\n vmac_addr_prefix much-too-long\n}\n" + instance(" use_vmac foo") +
+	cfg, diags = conf("global_defs {\n vmac_prefix vm\n vmac_addr_prefix much-too-long\n disable_local_igmp\n}\n" + instance(" use_vmac foo") +
 		strings.Replace(strings.Replace(instance(" use_vmac foo"), " A ", " B ", 1), "_id 1", "_id 2", 1))
-	if cfg == nil || cfg.Global.VMACPrefix != "vm" || cfg.Global.VMACAddrPrefix != "vm" || cfg.Instances[0].VMAC.Name != "foo" || cfg.Instances[1].VMAC.Name != "" {
+	if cfg == nil || !cfg.Global.DisableLocalIGMP || cfg.Global.VMACPrefix != "vm" || cfg.Global.VMACAddrPrefix != "vm" || cfg.Instances[0].VMAC.Name != "foo" || cfg.Instances[1].VMAC.Name != "" {
 		t.Error(diags)
 	}
 	for _, want := range []string{"foo is the interface of A already", "'much-too-long' is longer than 15 characters with a VRID behind it"} {

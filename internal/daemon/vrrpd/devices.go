@@ -9,13 +9,15 @@ import (
 // openDevices makes what makes VMACs. The parent hears at once of everything
 // that it has to undo when this process dies for good.
 func (p *process) openDevices(left link.DeviceRecord) link.Devices {
+	global := &p.cfg.Load().Global
 	p.devices = link.NewDevices(link.DevicesConfig{
 		Log:    p.log,
 		Answer: func(states []link.DeviceState) { p.engine.Devices(states) },
 		Changed: func(r link.DeviceRecord) {
 			_ = p.parent.PostBody(ipc.TypeDevices, r)
 		},
-		Left: left,
+		Left:        left,
+		NoLocalIGMP: global.DisableLocalIGMP,
 	})
 	return p.devices
 }
