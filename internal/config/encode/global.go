@@ -47,6 +47,7 @@ func (e *encoder) global(g *config.GlobalDefs) {
 func (e *encoder) globalVMAC(g *config.GlobalDefs) {
 	e.text("vmac_prefix", g.VMACPrefix, "vrrp")
 	e.text("vmac_addr_prefix", g.VMACAddrPrefix, g.VMACPrefix)
+	e.flag("disable_local_igmp", g.DisableLocalIGMP)
 }
 
 func (e *encoder) firewall(n *config.NFTables) {
