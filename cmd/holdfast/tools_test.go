@@ -76,3 +76,71 @@ func TestInit(t *testing.T) {
 		}
 	}
 }
+
+func TestConvert(t *testing.T) {
+	holdfast, _ := programs(t)
+	file := write(t, `! Two directors.
+#
+# Ask the network people before you change the VRID.
+$VIP=192.0.2.10/24
+vrrp_instance VI_1 {
+	# the office's segment
+	interface eth0 ! not eth1
+	virtual_router_id 51
+	virtual_ipaddress {
+		$VIP # web
+		@other 192.0.2.11/24
+		# mail, since spring
+		192.0.2.12/24
+	}
+}
+`)
+	code, out, errs := run(t, holdfast, "convert", file)
+	const want = `[global_defs]
+vrrp_garp_master_refresh = 0
+vrrp_higher_prio_send_advert = false
+lvs_follow_vrrp = "never"
+
+# Two directors.
+#
+# Ask the network people before you change the VRID.
+[vrrp_instance.VI_1]
+# the office's segment
+# not eth1
+interface = "eth0"
+virtual_router_id = 51
+priority = 100
+virtual_ipaddress = [
+  # web
+  "192.0.2.10/24",
+  # mail, since spring
+  "192.0.2.12/24",
+]
+`
+	if code != 1 || out != want {
+		t.Errorf("%d\n%s\nwant\n%s", code, out, want)
+	}
+	for _, s := range []string{":4: parameter $VIP=192.0.2.10/24", ":11: condition @other"} {
+		if !strings.Contains(errs, s) {
+			t.Errorf("%s is missing in\n%s", s, errs)
+		}
+	}
+	// And back, where nothing is left to flatten.
+	toml := filepath.Join(t.TempDir(), "h.toml")
+	if code, _, errs = run(t, holdfast, "convert", file, "-o", toml); code != 1 {
+		t.Fatal(code, errs)
+	}
+	code, out, errs = run(t, holdfast, "convert", toml)
+	if code != 0 || errs != "" || !strings.Contains(out, "        # mail, since spring\n        192.0.2.12/24\n") {
+		t.Errorf("%d %s\n%s", code, errs, out)
+	}
+	if code, _, _ = run(t, holdfast, "convert", file, "-o", toml); code != 2 {
+		t.Error("a file that exists is replaced:", code)
+	}
+	if code, out, errs = run(t, holdfast, "convert", write(t, "vrrp_instance A {\n}\n")); code != 2 || out != "" || !strings.Contains(errs, "interface is missing") {
+		t.Errorf("%d %q %q", code, out, errs)
+	}
+	if code, _, _ = run(t, holdfast, "convert", "--to", "yaml", file); code != 1 {
+		t.Error(code)
+	}
+}

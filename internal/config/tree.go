@@ -30,6 +30,10 @@ type Node struct {
 	// take a command line: there quotes and escapes have their own rules. It
 	// is empty for TOML, where words are taken as they are.
 	Raw string
+
+	// Comments are written above the statement, without their mark. Readers
+	// leave them out.
+	Comments []string
 }
 
 // Keyword returns the first word, or "" when there is none.

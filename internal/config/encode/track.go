@@ -17,22 +17,47 @@ func (e *encoder) tracks(l lists) {
 	for _, t := range []struct {
 		name string
 		list []config.Track
+		own  func(name string) (config.Track, bool)
 	}{
-		{"track_script", l.scripts},
-		{"track_interface", l.interfaces},
-		{"track_file", l.files},
-		{"track_process", l.processes},
-		{"track_bfd", l.bfds},
+		{"track_script", l.scripts, own(e.c.Scripts, func(s *config.VRRPScript) config.Track {
+			return config.Track{Name: s.Name, Weight: s.Weight, Reverse: s.Reverse}
+		})},
+		{"track_interface", l.interfaces, func(name string) (config.Track, bool) { return config.Track{Name: name}, true }},
+		{"track_file", l.files, own(e.c.TrackFiles, func(f *config.TrackFile) config.Track {
+			return config.Track{Name: f.Name, Weight: f.Weight, Reverse: f.Reverse}
+		})},
+		{"track_process", l.processes, own(e.c.TrackProcesses, func(p *config.TrackProcess) config.Track {
+			return config.Track{Name: p.Name, Weight: p.Weight, Reverse: p.Reverse}
+		})},
+		{"track_bfd", l.bfds, own(e.c.BFDInstances, func(b *config.BFDInstance) config.Track {
+			return config.Track{Name: b.Name, Weight: b.Weight, Reverse: b.Reverse}
+		})},
 	} {
 		e.block(false, func() {
 			for k := range t.list {
+				if def, ok := t.own(t.list[k].Name); ok && def == t.list[k] {
+					e.put(t.list[k].Name)
+					continue
+				}
 				e.put(track(&t.list[k])...)
 			}
 		}, t.name)
 	}
 }
 
-// track always says the weight: what is tracked may have one of its own.
+// own finds the weight that a thing has where the line that tracks it says none.
+func own[T any](list []T, track func(*T) config.Track) func(name string) (config.Track, bool) {
+	return func(name string) (config.Track, bool) {
+		for i := range list {
+			if t := track(&list[i]); t.Name == name {
+				return t, true
+			}
+		}
+		return config.Track{}, false
+	}
+}
+
+// track says the weight, which is not the thing's own.
 func track(t *config.Track) []string {
 	out := []string{t.Name, "weight", strconv.Itoa(t.Weight)}
 	if t.Reverse {

@@ -49,6 +49,9 @@ func (w *writer) node(n *config.Node, path string, data bool, depth int) {
 		line += " {"
 	}
 	indent := strings.Repeat(indentation, depth)
+	for _, c := range n.Comments {
+		w.b.WriteString(strings.TrimRight(indent+"# "+c, " ") + "\n")
+	}
 	if len(indent)+len(line) > maxLine && w.err == nil {
 		w.err = fmt.Errorf("%s: the line would be longer than %d bytes, which keepalived ignores", n.Keyword(), maxLine)
 	}

@@ -45,35 +45,26 @@ type Options struct {
 // The findings come in the order in which they were made. The configuration is nil when one of them is
 // an Error.
 func Load(path string, opts Options) (*config.Config, []config.Diagnostic) {
+	_, cfg, diags := loadTree(path, opts)
+	return cfg, diags
+}
+
+// loadTree is Load that also gives the statements.
+func loadTree(path string, opts Options) (*config.Node, *config.Config, []config.Diagnostic) {
 	host, _ := os.Hostname()
-	short, _, _ := strings.Cut(host, ".")
-	if opts.ConfigID == "" {
-		opts.ConfigID = short
-	}
 	decode := config.Options{Hostname: host, Interfaces: remember(opts.Interfaces), Number: numbers()}
 	if opts.Users {
 		decode.UserExists, decode.Executable = userExists(), executable
 	}
-	var (
-		root  *config.Node
-		files []string
-		diags []config.Diagnostic
-	)
-	if strings.HasSuffix(path, ".toml") {
-		decode.Language = config.TOML
-		data, err := opts.source().Read(path)
-		if err != nil {
-			return nil, []config.Diagnostic{{
-				Pos: config.Pos{File: path}, Severity: config.Error, ID: "no-file", Text: fmt.Sprintf("cannot be read: %v", err),
-			}}
-		}
-		files = []string{path}
-		root, diags = toml.Read(path, data)
-	} else {
-		root, files, diags = keepalived.Read(path, keepalived.Options{Source: opts.source(), ConfigID: opts.ConfigID, Env: os.Getenv})
+	if opts.ConfigID == "" {
+		opts.ConfigID, _, _ = strings.Cut(host, ".")
 	}
+	root, files, diags := read(path, opts)
 	if root == nil {
-		return nil, diags
+		return nil, nil, diags
+	}
+	if isTOML(path) {
+		decode.Language = config.TOML
 	}
 	cfg, found := config.Decode(root, decode)
 	diags = append(diags, found...)
@@ -85,10 +76,27 @@ func Load(path string, opts Options) (*config.Config, []config.Diagnostic) {
 		}
 	}
 	if config.HasErrors(diags) {
-		return nil, diags
+		return root, nil, diags
 	}
 	cfg.Files = files
-	return cfg, diags
+	return root, cfg, diags
+}
+
+func isTOML(path string) bool { return strings.HasSuffix(path, ".toml") }
+
+// read reads the statements at path; root is nil when there are none to decode.
+func read(path string, opts Options) (root *config.Node, files []string, diags []config.Diagnostic) {
+	if !isTOML(path) {
+		return keepalived.Read(path, keepalived.Options{Source: opts.source(), ConfigID: opts.ConfigID, Env: os.Getenv})
+	}
+	data, err := opts.source().Read(path)
+	if err != nil {
+		return nil, nil, []config.Diagnostic{{
+			Pos: config.Pos{File: path}, Severity: config.Error, ID: "no-file", Text: fmt.Sprintf("cannot be read: %v", err),
+		}}
+	}
+	root, diags = toml.Read(path, data)
+	return root, []string{path}, diags
 }
 
 // remember calls f at most once.

@@ -51,7 +51,9 @@ func (w *writer) table(n *config.Node, path string, outer []string, args []strin
 			}
 		default:
 			done[k.Name] = true
-			w.key(k, statements(n.Children, k.Name))
+			all := statements(n.Children, k.Name)
+			w.comments("", all...)
+			w.key(k, all)
 		}
 	}
 	for _, c := range blocks {
@@ -84,7 +86,9 @@ func (w *writer) block(n *config.Node, path string, outer []string) {
 	if k.Repeat && !k.Named {
 		header = "[" + header + "]"
 	}
-	w.b.WriteString("\n" + header + "\n")
+	w.b.WriteString("\n")
+	w.comments("", n)
+	w.b.WriteString(header + "\n")
 	w.table(n, k.Path(), name, w.named(k, args, words))
 }
 
@@ -115,12 +119,25 @@ func (w *writer) key(k *config.Keyword, nodes []*config.Node) {
 	switch {
 	case k.Shape == config.ShapeLines:
 		var items []string
+		commented := false
 		for _, n := range nodes {
 			for _, c := range n.Children {
 				items = append(items, w.lineItem(k, c.Words))
+				commented = commented || len(c.Comments) > 0
 			}
 		}
-		w.array(name, items)
+		if !commented {
+			w.array(name, items)
+			return
+		}
+		w.b.WriteString(name + " = [\n")
+		for _, n := range nodes {
+			for _, c := range n.Children {
+				w.comments("  ", c)
+				w.b.WriteString("  " + w.lineItem(k, c.Words) + ",\n")
+			}
+		}
+		w.b.WriteString("]\n")
 	case k.Repeat && len(nodes) > 1:
 		var items []string
 		for _, n := range nodes {
@@ -129,6 +146,15 @@ func (w *writer) key(k *config.Keyword, nodes []*config.Node) {
 		w.array(name, items)
 	default:
 		w.b.WriteString(name + " = " + w.value(k, nodes[0].Args()) + "\n")
+	}
+}
+
+// comments writes what stands above statements.
+func (w *writer) comments(indent string, nodes ...*config.Node) {
+	for _, n := range nodes {
+		for _, c := range n.Comments {
+			w.b.WriteString(strings.TrimRight(indent+"# "+c, " ") + "\n")
+		}
 	}
 }
 

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/internal/config"
+	"holdfast/internal/config/load"
+)
+
+func newConvert() *cobra.Command {
+	var to, id, output string
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "convert FILE",
+		Short: "Write a configuration in the other language: keepalived.conf or TOML",
+		Long: `Write a configuration in the other language: a keepalived.conf as TOML, and TOML
+as keepalived.conf. The text is read again and compared: it means the same, or
+nothing is written.
+
+Comments stay with their statement. Parameters, sequences, conditions and
+includes of keepalived.conf are written as what they come to, for one
+configuration id, and listed on standard error. Where the two languages have
+other defaults, keepalived's are written out.
+
+Exit code: 0 done, 1 when something was flattened or left out, 2 when nothing was
+written.`,
+		Example: "  holdfast convert /etc/keepalived/keepalived.conf >holdfast.toml\n  holdfast convert -i lvs2 keepalived.conf -o lvs2.toml\n  holdfast convert holdfast.toml",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			lang, err := target(args[0], to)
+			if err != nil {
+				return err
+			}
+			c, diags, err := load.Convert(args[0], lang, load.Options{ConfigID: id})
+			errs := cmd.ErrOrStderr()
+			for _, d := range diags {
+				if d.ID != "not-active" {
+					fmt.Fprintln(errs, d)
+				}
+			}
+			if err != nil {
+				fmt.Fprintf(errs, "holdfast: convert: %s: %v\n", args[0], err)
+				return exitError{2}
+			}
+			for _, f := range c.Flattened {
+				fmt.Fprintln(errs, "flattened:", f)
+			}
+			for _, f := range c.LeftOut {
+				fmt.Fprintln(errs, "left out:", f)
+			}
+			if c.LostComments > 0 {
+				fmt.Fprintf(errs, "left out: %d comments whose statement is not in the text\n", c.LostComments)
+			}
+			if output != "" {
+				err = (&initFlags{output: output, force: force}).save(c.Text)
+			} else {
+				_, err = io.WriteString(cmd.OutOrStdout(), c.Text)
+			}
+			if err != nil {
+				fmt.Fprintf(errs, "holdfast: convert: %v\n", err)
+				return exitError{2}
+			}
+			if len(c.Flattened)+len(c.LeftOut)+c.LostComments > 0 {
+				return exitError{1}
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&to, "to", "", "language to write: toml or keepalived (default: the one that FILE is not in)")
+	f.StringVarP(&id, "config-id", "i", "", "configuration id of the conditions (default: the host name up to its first dot)")
+	f.StringVarP(&output, "output", "o", "", "file to write (default: standard output)")
+	f.BoolVar(&force, "force", false, "replace the file if it exists")
+	return cmd
+}
+
+// target is the language to write.
+func target(file, to string) (config.Language, error) {
+	switch to {
+	case "toml":
+		return config.TOML, nil
+	case "keepalived":
+		return config.Keepalived, nil
+	case "":
+		if strings.HasSuffix(file, ".toml") {
+			return config.Keepalived, nil
+		}
+		return config.TOML, nil
+	}
+	return 0, fmt.Errorf("--to %s: toml or keepalived is wanted", to)
+}

@@ -1,0 +1,141 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"holdfast/internal/config"
+	"holdfast/internal/config/encode"
+	"holdfast/internal/config/keepalived"
+	"holdfast/internal/config/toml"
+)
+
+// Converted is a configuration in the other language.
+type Converted struct {
+	Text string
+	// Flattened says what of the source has no counterpart in the text, which
+	// holds what came of it: parameters, sequences, conditions, includes.
+	Flattened []string
+	// LeftOut says which keywords are not in the text because they are not
+	// active yet.
+	LeftOut []string
+	// LostComments counts the comments whose statement is not in the text.
+	LostComments int
+}
+
+// ErrNotSame is returned when the text would not mean the same.
+var ErrNotSame = errors.New("the converted text does not mean the same: this is a fault of holdfast, please report it")
+
+// Convert loads the configuration at path and writes it in the language to. The
+// text is read again and compared with what was loaded. Findings about the
+// source are returned in any case; those about the text, where it is refused.
+func Convert(path string, to config.Language, opts Options) (*Converted, []config.Diagnostic, error) {
+	root, c, diags := loadTree(path, opts)
+	if c == nil {
+		return nil, diags, errors.New("it has errors")
+	}
+	if !says(root, "global_defs", "router_id") {
+		c.Global.RouterID = "" // the host's name, wherever that is
+	}
+	texts := map[string]string{}
+	for _, f := range c.Files {
+		if data, err := opts.source().Read(f); err == nil {
+			texts[f] = string(data)
+		}
+	}
+	out := &Converted{}
+	if !isTOML(path) {
+		for _, f := range c.Files {
+			out.Flattened = append(out.Flattened, flattened(f, texts[f])...)
+		}
+	}
+	for _, d := range diags {
+		if d.ID == "not-active" {
+			out.LeftOut = append(out.LeftOut, d.String())
+		}
+	}
+	tree := encode.Tree(c, to)
+	out.LostComments = encode.Carry(root, texts, tree)
+	var err error
+	if out.Text, err = write(tree, to); err != nil {
+		return nil, diags, err
+	}
+	if refused, err := same(c, out.Text, to); err != nil {
+		return nil, append(diags, refused...), err
+	}
+	return out, diags, nil
+}
+
+// says reports whether a block of the top level has a keyword.
+func says(root *config.Node, block, keyword string) bool {
+	for _, b := range root.Children {
+		for _, n := range b.Children {
+			if b.Keyword() == block && n.Keyword() == keyword {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func write(tree *config.Node, lang config.Language) (string, error) {
+	if lang == config.TOML {
+		return toml.Write(tree)
+	}
+	return keepalived.Write(tree)
+}
+
+// same reads text and compares its meaning with c.
+func same(c *config.Config, text string, lang config.Language) (refused []config.Diagnostic, err error) {
+	name := "converted.conf"
+	if lang == config.TOML {
+		name = "converted.toml"
+	}
+	_, back, diags := loadTree(name, Options{Files: func(string) ([]byte, error) { return []byte(text), nil }})
+	if back == nil {
+		for _, d := range diags {
+			if d.Severity == config.Error {
+				refused = append(refused, d)
+			}
+		}
+		return refused, errors.New("the other language refuses what this one complains about: mend that first")
+	}
+	back.Global.RouterID = c.Global.RouterID
+	for _, l := range []config.Language{config.Keepalived, config.TOML} {
+		a, err := write(encode.Tree(c, l), l)
+		if err != nil {
+			continue // one of the languages may lack words; the other compares
+		}
+		if b, err := write(encode.Tree(back, l), l); err != nil || a != b {
+			return nil, ErrNotSame
+		}
+		return nil, nil
+	}
+	return nil, ErrNotSame
+}
+
+// flattened finds what the preprocessor of keepalived.conf replaces.
+func flattened(file, text string) (out []string) {
+	for i, line := range strings.Split(text, "\n") {
+		line = strings.TrimSpace(line)
+		what := ""
+		switch {
+		case strings.HasPrefix(line, "~SEQ"), strings.HasPrefix(line, "~LST"):
+			what = "sequence"
+		case strings.HasPrefix(line, "@"):
+			what = "condition"
+		case strings.HasPrefix(line, "include"):
+			what = "include"
+		case strings.HasPrefix(line, "$") && strings.Contains(line, "="):
+			what = "parameter"
+		default:
+			continue
+		}
+		if len(line) > 60 {
+			line = line[:57] + "..."
+		}
+		out = append(out, fmt.Sprintf("%s:%d: %s %s", file, i+1, what, line))
+	}
+	return out
+}
