@@ -58,10 +58,14 @@ func (p *Parent) answer(r control.Request) (any, error) {
 	case "config":
 		return wait(p, control.AnswerLimit, p.inForce)
 	case "reload":
-		return wait(p, control.ReloadLimit, func(answer func(control.Reload)) {
+		return wait(p, r.Limit(), func(answer func(control.Reload)) {
 			if r.NoWait {
 				p.startReload()
 				answer(control.Reload{})
+				return
+			}
+			if r.Rollback > 0 {
+				p.tryReload(min(r.Rollback, control.MaxRollback), answer)
 				return
 			}
 			p.askReload(answer)

@@ -73,6 +73,7 @@ type Parent struct {
 
 	cfg       *running
 	reload    reloadState
+	trial     *trial // of the reload that runs; nil: none
 	vrrp, lvs *slot
 	holdings  holdings
 	owned     json.RawMessage // what the lvs role owns in the kernel

@@ -106,7 +106,11 @@ func play(r role.Role) int {
 			if is("mute") {
 				continue
 			}
-			c.Parent.Send(ipc.Message{Type: ipc.TypeStatus, ID: m.ID, Body: []byte(`"` + string(r) + `"`)}, nil)
+			body, err := os.ReadFile(filepath.Join(os.Getenv("TEST_DIR"), string(r)+".status"))
+			if err != nil {
+				body = []byte(`"` + string(r) + `"`)
+			}
+			c.Parent.Send(ipc.Message{Type: ipc.TypeStatus, ID: m.ID, Body: body}, nil)
 		case ipc.TypeStop:
 			say("stop")
 			if is("hang") {

@@ -89,6 +89,11 @@ func (p *Parent) loadedAnew(next *running, diags []config.Diagnostic, err error)
 		p.reloaded("refused, the running configuration stays: the new one has neither vrrp_instance nor virtual_server; stop the daemon to release everything")
 		return
 	}
+	p.take(next)
+}
+
+// take puts a configuration into force.
+func (p *Parent) take(next *running) {
 	if p.stopping {
 		p.reloaded("the daemon stops")
 		return
@@ -171,7 +176,11 @@ func refusals(diags []config.Diagnostic) []config.Diagnostic {
 	return list
 }
 
+// reloaded ends a reload.
 func (p *Parent) reloaded(failure string) {
+	if !p.tried(&failure) {
+		return
+	}
 	p.reload.running, p.reload.last, p.reload.failure = false, time.Now(), failure
 	if failure != "" {
 		p.log.Error("reload failed", "err", failure)

@@ -16,12 +16,15 @@ type Request struct {
 	Command string `json:"command"`
 	// NoWait makes "reload" answer when the reload has begun.
 	NoWait bool `json:"no_wait,omitempty"`
+	// Rollback makes "reload" take the new configuration back when mastership
+	// or a quorum is lost within that time, ns; at most MaxRollback.
+	Rollback time.Duration `json:"rollback,omitempty"`
 }
 
-// limit is how long the daemon may take for the answer.
-func (r Request) limit() time.Duration {
+// Limit is how long the daemon may take for the answer.
+func (r Request) Limit() time.Duration {
 	if r.Command == "reload" {
-		return ReloadLimit
+		return ReloadLimit + min(r.Rollback, MaxRollback)
 	}
 	return AnswerLimit
 }
@@ -35,6 +38,8 @@ const (
 	// ReloadLimit is the same for a reload, which may have to wait for the one
 	// before it.
 	ReloadLimit = 2 * time.Minute
+	// MaxRollback bounds how long a configuration is on trial.
+	MaxRollback = time.Hour
 )
 
 // Serve answers requests on l until it is closed.
@@ -81,7 +86,7 @@ func Ask(path string, r Request, v any) error {
 		return fmt.Errorf("no daemon answers at %s: %w", path, err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(r.limit() + readLimit))
+	c.SetDeadline(time.Now().Add(r.Limit() + readLimit))
 	if err := json.NewEncoder(c).Encode(r); err != nil {
 		return fmt.Errorf("control socket %s: %w", path, err)
 	}

@@ -1,0 +1,41 @@
+package plan
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"holdfast/internal/daemon/control"
+)
+
+func TestLost(t *testing.T) {
+	status := func(vrrp, lvs string, missing ...string) *control.Status {
+		return &control.Status{VRRP: json.RawMessage(vrrp), LVS: json.RawMessage(lvs), Missing: missing}
+	}
+	const (
+		master = `{"instances":[{"name":"VI_1","state":"MASTER"},{"name":"VI_2","state":"BACKUP"}]}`
+		fault  = `{"instances":[{"name":"VI_1","state":"FAULT","reason":"interface"}]}`
+		other  = `{"instances":[{"name":"VI_2","state":"FAULT"}]}`
+		up     = `{"services":[{"name":"[192.0.2.10]:tcp:80","up":true}]}`
+		down   = `{"services":[{"name":"[192.0.2.10]:tcp:80","up":false,"weight":1,"quorum":2}]}`
+	)
+	tests := []struct {
+		name          string
+		before, after *control.Status
+		want          string
+	}{
+		{"nothing", status(master, up), status(master, up), ""},
+		{"mastership", status(master, up), status(fault, up), "VI_1 was MASTER and is FAULT"},
+		{"a router that is gone, a backup that fails", status(master, ""), status(other, ""), ""},
+		{"a quorum", status(master, up), status(master, down), "weight 1 of 2"},
+		{"a service that was down", status(master, down), status(master, down), ""},
+		{"a process", status(master, up), status(master, "", "lvs"), "no answer from lvs"},
+		{"a process that had not answered before", status(master, "", "lvs"), status(master, "", "lvs"), ""},
+		{"not understood", status(`"vrrp"`, `"lvs"`), status(fault, down), ""},
+	}
+	for _, tc := range tests {
+		if got := Lost(tc.before, tc.after); (tc.want == "") != (got == "") || !strings.Contains(got, tc.want) {
+			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
+		}
+	}
+}
