@@ -20,7 +20,8 @@ type building struct {
 	services  []*service
 	kept      []*service // those in the configuration, in its order
 	hints     int        // proposals made
-	rules     int        // rules without a preference
+	lints     map[string][]*service
+	rules     int // rules without a preference
 
 	trackGroups []*trackGroup
 	uses        []groupUse // of track_group

@@ -2,13 +2,16 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 )
 
 // lintServices reports what keepalived takes without a word and what bites
 // later: each with why, and a hint that says what helps.
 func (d *decoder) lintServices() {
 	held := d.heldAddresses()
+	d.state.lints = map[string][]*service{}
 	for i := range d.cfg.VirtualServers {
 		s := d.state.kept[d.keptAt(i)]
 		d.lintScheduler(s)
@@ -21,7 +24,17 @@ func (d *decoder) lintServices() {
 				"leave it so when packets are routed to the directors")
 		}
 	}
+	for _, id := range slices.Sorted(maps.Keys(d.state.lints)) {
+		if list := d.state.lints[id]; len(list) > maxLints {
+			last := list[len(list)-1]
+			d.report(last.pos, Info, ClassNone, id, fmt.Sprintf("the same (%s) for %d more services, the last of them %s", id, len(list)-maxLints, last.describe()))
+		}
+	}
 }
+
+// maxLints is how often a lint is told in full: what holds for one service of
+// thousands holds for most.
+const maxLints = 5
 
 // keptAt finds the service in the making of the i-th one of the configuration.
 func (d *decoder) keptAt(i int) int {
@@ -36,7 +49,10 @@ func (d *decoder) keptAt(i int) int {
 }
 
 func (d *decoder) lint(s *service, sev Severity, id, text, hint string) {
-	d.reportHint(s.pos, sev, ClassNone, id, "virtual_server "+s.describe()+": "+text, hint)
+	d.state.lints[id] = append(d.state.lints[id], s)
+	if len(d.state.lints[id]) <= maxLints {
+		d.reportHint(s.pos, sev, ClassNone, id, "virtual_server "+s.describe()+": "+text, hint)
+	}
 }
 
 // lintScheduler: sh and mh hash over all servers, those with weight 0 too, and

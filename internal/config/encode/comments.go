@@ -94,8 +94,9 @@ type carrier struct {
 // collect notes the comments of every statement under its key. A line's
 // comments belong to its first statement.
 func (c *carrier) collect(n *config.Node, path string) {
-	for i, child := range n.Children {
-		at := path + "/" + key(n.Children, i)
+	names := counter{}
+	for _, child := range n.Children {
+		at := path + "/" + names.key(child)
 		if f := c.files[child.Pos.File]; f != nil {
 			text := f.above[child.Pos.Line]
 			if b, ok := f.beside[child.Pos.Line]; ok {
@@ -111,29 +112,25 @@ func (c *carrier) collect(n *config.Node, path string) {
 
 // place puts the comments of a key above the statement that has it.
 func place(n *config.Node, path string, found map[string][]string) {
-	for i, child := range n.Children {
-		at := path + "/" + key(n.Children, i)
+	names := counter{}
+	for _, child := range n.Children {
+		at := path + "/" + names.key(child)
 		child.Comments = append(child.Comments, found[at]...)
 		delete(found, at)
 		place(child, at, found)
 	}
 }
 
+// counter counts the statements of a block by name.
+type counter map[string]int
+
 // key names a statement among its neighbours. Blocks and lines of data are known
-// by their first words, so that what they say may change.
-func key(all []*config.Node, i int) string {
-	n := all[i]
-	name := func(n *config.Node) string {
-		if n.Block {
-			return n.Text()
-		}
-		return n.Keyword()
+// by their words, statements by their keyword, so that what they say may change.
+func (c counter) key(n *config.Node) string {
+	name := n.Keyword()
+	if n.Block {
+		name = n.Text()
 	}
-	same := 0
-	for _, other := range all[:i] {
-		if name(other) == name(n) {
-			same++
-		}
-	}
-	return name(n) + "#" + strconv.Itoa(same)
+	c[name]++
+	return name + "#" + strconv.Itoa(c[name])
 }

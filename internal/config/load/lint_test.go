@@ -1,6 +1,7 @@
 package load_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -77,5 +78,17 @@ virtual_server 192.0.2.10 53 {
 				t.Errorf("keepalived -t would say 0, we say %d", exit)
 			}
 		})
+	}
+}
+
+// TestManyLints: what holds for thousands of services is told for a few.
+func TestManyLints(t *testing.T) {
+	var text strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&text, "virtual_server 192.0.2.%d 80 {\nlb_algo rr\nlb_kind DR\nprotocol TCP\nreal_server 192.0.2.200 80 {\n}\n}\n", i+1)
+	}
+	_, diags := load.Load("k.conf", load.Options{Files: func(string) ([]byte, error) { return []byte(text.String()), nil }})
+	if len(diags) != 6 || !strings.Contains(diags[5].Text, "35 more services") {
+		t.Errorf("%d findings: %v", len(diags), diags)
 	}
 }
