@@ -13,6 +13,7 @@ import (
 
 func newCheck() *cobra.Command {
 	var asJSON, strict, offline bool
+	var id string
 	cmd := &cobra.Command{
 		Use:   "check [FILE...]",
 		Short: "Check configuration files without touching anything",
@@ -27,9 +28,9 @@ Exit code: 0 clean, 1 warnings, 2 errors.`,
 			if len(files) == 0 {
 				files = []string{configOrDefault("")}
 			}
-			opts := load.Options{Interfaces: interfaces, Users: true}
+			opts := load.Options{ConfigID: id, Interfaces: interfaces, Users: true}
 			if offline {
-				opts = load.Options{}
+				opts = load.Options{ConfigID: id}
 			}
 			var all []config.Diagnostic
 			for _, f := range files {
@@ -60,6 +61,7 @@ Exit code: 0 clean, 1 warnings, 2 errors.`,
 		},
 	}
 	f := cmd.Flags()
+	configIDFlag(f, &id)
 	f.BoolVar(&asJSON, "json", false, "print the findings as a JSON array")
 	f.BoolVar(&strict, "strict", false, "unknown keywords are errors in keepalived.conf too")
 	f.BoolVar(&offline, "offline", false, "do not look at this machine's interfaces, users and scripts")

@@ -72,7 +72,7 @@ written.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&to, "to", "", "language to write: toml or keepalived (default: the one that FILE is not in)")
-	f.StringVarP(&id, "config-id", "i", "", "configuration id of the conditions (default: the host name up to its first dot)")
+	configIDFlag(f, &id)
 	f.StringVarP(&output, "output", "o", "", "file to write (default: standard output)")
 	f.BoolVar(&force, "force", false, "replace the file if it exists")
 	return cmd

@@ -125,7 +125,7 @@ func (k *kaCommand) run(stderr io.Writer) (int, error) {
 	control := controlFor(k.pid, keepalivedPID)
 	loadConfig := loader(k.file, k.loadOptions())
 	return daemon.Run(daemon.Options{
-		Options: k.daemon, Version: version, Program: prog, Argv: osArgs(), ConfigFile: k.file,
+		Options: k.daemon, Version: version, Program: prog, Argv: osArgs(), ConfigFile: k.file, ConfigID: k.configID,
 		VRRP: both || k.vrrp, LVS: both || k.check, All: k.all,
 		PIDFile: k.pid, VRRPPID: k.vrrpPID, LVSPID: k.checkersPID,
 		Control: control, State: stateBeside(control),

@@ -47,7 +47,7 @@ refused.`,
 			if len(args) > 0 {
 				file = args[0]
 			}
-			cur, diags := load.Load(file, load.Options{Interfaces: interfaces, Users: true})
+			cur, diags := load.Load(file, load.Options{ConfigID: in.ConfigID, Interfaces: interfaces, Users: true})
 			if refused := slices.ContainsFunc(diags, config.Diagnostic.RefusesReload); cur == nil || refused {
 				if err := printDiagnostics(cmd, diags, asJSON); err != nil {
 					return err

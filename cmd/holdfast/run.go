@@ -14,7 +14,7 @@ import (
 )
 
 func newRun() *cobra.Command {
-	var file, control string
+	var file, control, id string
 	var opts role.Options
 	var debug bool
 	cmd := &cobra.Command{
@@ -42,11 +42,11 @@ take the IPVS table away and end with exit code 0.`,
 			socket := controlOrDefault(control)
 			code := daemon.Run(daemon.Options{
 				Options: opts, Version: version, Program: prog, Argv: osArgs(),
-				ConfigFile: file, VRRP: true, LVS: true,
+				ConfigFile: file, ConfigID: id, VRRP: true, LVS: true,
 				PIDFile: pidBeside(socket, "holdfast"), VRRPPID: pidBeside(socket, "vrrp"), LVSPID: pidBeside(socket, "lvs"),
 				Control: socket, State: stateBeside(socket),
 				Check:   vrrpd.Check,
-				Load:    loader(file, load.Options{Interfaces: interfaces, Users: true}),
+				Load:    loader(file, load.Options{ConfigID: id, Interfaces: interfaces, Users: true}),
 				Refused: func([]config.Diagnostic) int { return 2 },
 			}, log)
 			flush()
@@ -58,6 +58,7 @@ take the IPVS table away and end with exit code 0.`,
 	}
 	f := cmd.Flags()
 	f.StringVarP(&file, "file", "f", "", fmt.Sprintf("configuration, TOML when it ends in .toml, else keepalived.conf (default %s, or %s when only that exists)", defaultConfig, compatConfig))
+	configIDFlag(f, &id)
 	f.StringVar(&control, "control", "", "control socket (default $"+controlEnv+" or "+defaultControl+"); pid and state files lie beside it")
 	f.BoolVar(&opts.JSON, "log-json", false, "log lines as JSON")
 	f.BoolVar(&debug, "debug", false, "log details")

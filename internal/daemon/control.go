@@ -76,7 +76,7 @@ func (p *Parent) answer(r control.Request) (any, error) {
 
 // inForce answers with the configuration in force.
 func (p *Parent) inForce(answer func(control.InForce)) {
-	c := control.InForce{File: p.opts.ConfigFile, Encoded: p.cfg.encoded[role.LVS], Services: true}
+	c := control.InForce{File: p.opts.ConfigFile, ConfigID: p.opts.ConfigID, Encoded: p.cfg.encoded[role.LVS], Services: true}
 	if c.Encoded == nil {
 		c.Encoded, c.Services = p.cfg.encoded[role.VRRP], false
 	}

@@ -24,6 +24,7 @@ type Options struct {
 	Program    string   // absolute path, started again for the children
 	Argv       []string // the original command line
 	ConfigFile string
+	ConfigID   string // that Load reads it with; empty: the host's name
 	VRRP, LVS  bool   // which parts may run (-P, -C)
 	All        bool   // they run even without configuration (--all)
 	PIDFile    string // of the parent
