@@ -28,6 +28,7 @@ type note struct {
 	status  func(Status)
 	watch   error // the watcher ended
 	lost    *int  // owner of a route or a rule that somebody removed
+	doubted *int  // owner whose routes and rules may be gone
 }
 
 type trackNote struct {
@@ -94,6 +95,11 @@ func (e *Engine) known(now time.Time) {
 // ObjectLost tells that a route or a rule of an owner of the applier was removed
 // by somebody else. Any goroutine.
 func (e *Engine) ObjectLost(owner int) { e.put(note{lost: &owner}) }
+
+// ObjectInDoubt tells that routes or rules of an owner of the applier may have
+// been removed, as news were lost: they are asked for again, and that is all.
+// Any goroutine.
+func (e *Engine) ObjectInDoubt(owner int) { e.put(note{doubted: &owner}) }
 
 // TableReady tells that the IPVS table for a router is installed: its
 // addresses need not wait any longer. Any goroutine.
@@ -177,6 +183,8 @@ func (e *Engine) take(now time.Time, n *note) {
 		}
 	case n.lost != nil:
 		e.objectLost(now, *n.lost)
+	case n.doubted != nil:
+		e.objectInDoubt(*n.doubted)
 	case n.devices != nil:
 		e.devicesDone(now, n.devices)
 	case n.update != nil:

@@ -97,6 +97,21 @@ func (e *Engine) objectLost(now time.Time, owner int) {
 	e.dispatch(now)
 }
 
+// objectInDoubt asks again for what an owner wants.
+func (e *Engine) objectInDoubt(owner int) {
+	if owner < 0 {
+		for _, s := range e.statics {
+			if s.owner == owner && !s.want.Empty() {
+				e.setStatic(s)
+			}
+		}
+		return
+	}
+	if r := e.router(vrrp.ID(owner)); r != nil && r.wanted && r.gate.IsZero() {
+		e.set(r)
+	}
+}
+
 // objectStatus lists routes and rules; one whose text is among wanted is wanted.
 func objectStatus(routes []route.Route, rules []route.Rule, wanted []link.Object) []ObjectStatus {
 	out := make([]ObjectStatus, 0, len(routes)+len(rules))

@@ -103,6 +103,42 @@ func TestLostRoute(t *testing.T) {
 	})
 }
 
+// Lost news of routes cost no mastership, however often.
+func TestRoutesInDoubt(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		r := vr(1, 150)
+		r.Routes = []route.Route{routeTo("10.1.0.0/16", "eth0")}
+		c := config(r)
+		c.Static = []Static{{Routes: []route.Route{routeTo("10.2.0.0/16", "eth0")}}}
+		sets := &setCounter{by: map[int]int{}}
+		a := l.node("a", "192.0.2.1/24").start(c, func(d *Deps) { sets.Applier, d.Applier = d.Applier, sets })
+		time.Sleep(10 * time.Second)
+		a.is(vrrp.Master)
+		before := sets.by[0]
+		for range 20 {
+			a.eng.ObjectInDoubt(0)
+			a.eng.ObjectInDoubt(-1)
+			a.eng.ObjectInDoubt(7)
+			time.Sleep(100 * time.Millisecond)
+		}
+		a.is(vrrp.Master)
+		if s := a.router(0); s.AddressesLost != 0 || sets.by[0] != before+20 || sets.by[-1] < 20 {
+			t.Fatalf("%d losses counted, asked %d and %d times", s.AddressesLost, sets.by[0]-before, sets.by[-1])
+		}
+	})
+}
+
+// setCounter counts the Sets of each owner.
+type setCounter struct {
+	link.Applier
+	by map[int]int
+}
+
+func (c *setCounter) Set(owner int, gen uint64, want link.Wanted) {
+	c.by[owner]++
+	c.Applier.Set(owner, gen, want)
+}
+
 // Static routes are there from the start to the end, and a router of their
 // track_group is in FAULT while one of them cannot be.
 func TestStatic(t *testing.T) {

@@ -100,9 +100,12 @@ func (a *NetlinkApplier) SetFirewall(c FirewallConfig) {
 }
 
 // WatchObjects has lost called, from a goroutine of the applier, with the owner
-// of a route or a rule that somebody else removed. It is called before the first
-// Set.
-func (a *NetlinkApplier) WatchObjects(lost func(owner int)) { a.watch.lost = lost }
+// of a route or a rule that somebody else removed, and doubt with every owner
+// whose routes and rules may be gone because news of the kernel were lost. It is
+// called before the first Set.
+func (a *NetlinkApplier) WatchObjects(lost, doubt func(owner int)) {
+	a.watch.lost, a.watch.doubt = lost, doubt
+}
 
 // Close carries out what still waits and ends. What is installed stays: whoever
 // wants it gone sets each owner to nothing first.

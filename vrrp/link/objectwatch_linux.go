@@ -8,16 +8,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// doubtLimit bounds the pause after an overrun: a machine that takes a whole
+// routing table from its neighbours overruns the socket again and again.
+const doubtLimit = 5 * time.Second
+
 // objectWatch tells when somebody removes a route or a rule that we installed.
 // It costs nothing as long as there is none.
 type objectWatch struct {
-	lost func(owner int)
+	lost  func(owner int)
+	doubt func(owner int) // news were lost: what it has may be gone
 
 	mu     sync.Mutex
 	owners map[objectKey][]int
 	ours   uint32 // the netlink port of our own changes
 	conn   *netlink.Conn
-	done   chan struct{} // closed when the reader of conn has ended
+	quit   chan struct{} // closed to wake the reader of conn from a pause
+	done   chan struct{} // closed when it has ended
 	closed bool
 }
 
@@ -60,17 +66,20 @@ func (w *objectWatch) open() error {
 		conn.Close()
 		return err
 	}
-	w.conn, w.done = conn, make(chan struct{})
-	go w.read(conn, w.done)
+	w.conn, w.quit, w.done = conn, make(chan struct{}), make(chan struct{})
+	go w.read(conn.Receive, w.quit, w.done)
 	return nil
 }
 
 // read passes on news until the socket is closed. After an overrun, when news
-// are lost, everybody asks anew for what is wanted.
-func (w *objectWatch) read(conn *netlink.Conn, done chan struct{}) {
+// are lost, everybody asks anew for what is wanted; that is no loss, as nothing
+// may have happened to it.
+func (w *objectWatch) read(receive func() ([]netlink.Message, error), quit <-chan struct{}, done chan<- struct{}) {
 	defer close(done)
+	pause := watchRetry
+	var last time.Time // end of the last pause
 	for {
-		msgs, err := conn.Receive()
+		msgs, err := receive()
 		if err == nil {
 			w.news(msgs)
 			continue
@@ -88,9 +97,16 @@ func (w *objectWatch) read(conn *netlink.Conn, done chan struct{}) {
 		}
 		w.mu.Unlock()
 		for o := range told {
-			w.lost(o)
+			w.doubt(o)
 		}
-		time.Sleep(watchRetry)
+		if pause = min(2*pause, doubtLimit); time.Since(last) > doubtLimit {
+			pause = watchRetry
+		}
+		select {
+		case <-quit:
+		case <-time.After(pause):
+		}
+		last = time.Now()
 	}
 }
 
@@ -129,13 +145,15 @@ func (w *objectWatch) news(msgs []netlink.Message) {
 
 func (w *objectWatch) close() {
 	w.mu.Lock()
+	closed := w.closed
 	w.closed = true
 	conn, done := w.conn, w.done
 	w.conn = nil
 	w.mu.Unlock()
-	if conn == nil {
+	if conn == nil || closed {
 		return
 	}
+	close(w.quit)
 	_ = conn.SetReadDeadline(time.Unix(1, 0)) // ends the Receive
 	<-done
 	conn.Close()

@@ -157,7 +157,7 @@ func (p *process) open(deps *engine.Deps, left link.DeviceRecord) (closeAll func
 		return closeAll, err
 	}
 	closers = append(closers, applier.Close)
-	applier.WatchObjects(func(owner int) { p.engine.ObjectLost(owner) })
+	applier.WatchObjects(func(owner int) { p.engine.ObjectLost(owner) }, func(owner int) { p.engine.ObjectInDoubt(owner) })
 	p.firewall = applier.SetFirewall
 	p.firewall(firewallConfig(p.cfg.Load()))
 	prober, err := link.NewKernelProber()
