@@ -25,14 +25,16 @@ func (k *keep) until(ctx context.Context) (context.Context, context.CancelFunc) 
 	return later, end
 }
 
+// keptWire embeds the wire itself and not what every Wire has: the engine finds
+// out by its methods that it can filter, park and tell of a suspended machine.
 type keptWire struct {
-	link.Wire
+	*link.EpollWire
 	keep *keep
 }
 
 func (w keptWire) Send(batch []link.Datagram) {
 	if !w.keep.stopping.Load() {
-		w.Wire.Send(batch)
+		w.EpollWire.Send(batch)
 	}
 }
 

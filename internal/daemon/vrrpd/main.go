@@ -94,14 +94,14 @@ func (p *process) run(ctx context.Context) error {
 	for _, r := range boot.Resume {
 		deps.Resume = append(deps.Resume, engine.Resume{Name: r.Router, LastAdvert: r.LastAdvert})
 	}
-	closeLinks, err := p.open(&deps, boot.Devices)
+	wire, closeLinks, err := p.open(&deps, boot.Devices)
 	defer closeLinks()
 	if err != nil {
 		return err
 	}
 	if boot.Options.DontReleaseVRRP {
 		k := &keep{applied: func(a link.Applied) { p.engine.Applied(a) }}
-		deps.Wire, deps.Applier = keptWire{deps.Wire, k}, keptApplier{deps.Applier, k}
+		deps.Wire, deps.Applier = keptWire{wire, k}, keptApplier{deps.Applier, k}
 		var end context.CancelFunc
 		ctx, end = k.until(ctx)
 		defer end()
@@ -132,7 +132,7 @@ func (p *process) run(ctx context.Context) error {
 
 // open opens everything that touches the network; closeAll closes what was
 // opened, also after an error.
-func (p *process) open(deps *engine.Deps, left link.DeviceRecord) (closeAll func(), err error) {
+func (p *process) open(deps *engine.Deps, left link.DeviceRecord) (wire *link.EpollWire, closeAll func(), err error) {
 	var closers []func() error
 	closeAll = func() {
 		for i := len(closers) - 1; i >= 0; i-- {
@@ -141,20 +141,20 @@ func (p *process) open(deps *engine.Deps, left link.DeviceRecord) (closeAll func
 	}
 	watcher := link.NewWatcher(p.log)
 	closers = append(closers, watcher.Close)
-	wire, err := link.OpenWire(link.WireConfig{Log: p.log, Watcher: watcher})
+	wire, err = link.OpenWire(link.WireConfig{Log: p.log, Watcher: watcher})
 	if err != nil {
-		return closeAll, err
+		return nil, closeAll, err
 	}
 	closers = append(closers, wire.Close)
 	announcer, err := link.NewAnnouncer(p.log)
 	if err != nil {
-		return closeAll, err
+		return nil, closeAll, err
 	}
 	closers = append(closers, announcer.Close)
 	// It answers the engine only, which exists when it first asks.
 	applier, err := link.NewApplier(p.log, func(list []link.Applied) { p.engine.Applied(list...) })
 	if err != nil {
-		return closeAll, err
+		return nil, closeAll, err
 	}
 	closers = append(closers, applier.Close)
 	applier.WatchObjects(func(owner int) { p.engine.ObjectLost(owner) }, func(owner int) { p.engine.ObjectInDoubt(owner) })
@@ -162,13 +162,13 @@ func (p *process) open(deps *engine.Deps, left link.DeviceRecord) (closeAll func
 	p.firewall(firewallConfig(p.cfg.Load()))
 	prober, err := link.NewKernelProber()
 	if err != nil {
-		return closeAll, err
+		return nil, closeAll, err
 	}
 	closers = append(closers, prober.Close)
 	p.beat = link.NewBeat(watcher, prober, beatConfig(p.cfg.Load()), p.log)
 	deps.Wire, deps.Watcher, deps.Announcer, deps.Applier = wire, p.beat, announcer, applier
 	deps.Devices = p.openDevices(left)
-	return closeAll, nil
+	return wire, closeAll, nil
 }
 
 // notSent hears of messages that the stream does not take. That the other
