@@ -11,6 +11,32 @@ import (
 // maxPeers bounds how many senders are remembered for a router.
 const maxPeers = 8
 
+const (
+	// peerLogLimit bounds the log lines about what peers of a router say, in
+	// each peerLogTime: sources are easily forged.
+	peerLogLimit = 2 * maxPeers
+	peerLogTime  = time.Minute
+)
+
+// peerLog counts the lines of a router.
+type peerLog struct {
+	since time.Time // of this count
+	lines int
+}
+
+// mayLog counts a line about a peer and says whether to write it; last says that
+// it is the last one for a while.
+func (l *peerLog) mayLog(now time.Time) (may, last bool) {
+	if l.since.IsZero() || now.Sub(l.since) >= peerLogTime {
+		*l = peerLog{since: now}
+	}
+	if l.lines >= peerLogLimit {
+		return false, false
+	}
+	l.lines++
+	return true, l.lines == peerLogLimit
+}
+
 // Peer is one sender of adverts that were accepted.
 type Peer struct {
 	Addr      netip.Addr
@@ -56,12 +82,22 @@ func (e *Engine) hear(now time.Time, r *router, src netip.Addr, a *vrrp.Advert) 
 		Path: e.meta.Path, Checksum: a.Checksum, Signed: a.Signed, Checksums: was.Checksums,
 	}
 	at.Checksums[a.Checksum]++
+	if agrees == was.Agrees && a.AdvertInt == was.AdvertInt {
+		return
+	}
+	may, last := r.peerLog.mayLog(now)
+	if !may {
+		return
+	}
 	if agrees != was.Agrees {
 		e.disagreed(r, at)
 	}
 	if a.AdvertInt != was.AdvertInt {
 		e.log.Info("a peer advertises in another interval", append(r.attrs(), "source", src,
 			"its", wireInterval(a), "ours", r.cfg.AdvertInt)...)
+	}
+	if last {
+		e.log.Warn("peers change too often: no more is logged about them for now", append(r.attrs(), "for", peerLogTime)...)
 	}
 }
 

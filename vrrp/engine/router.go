@@ -64,7 +64,8 @@ type router struct {
 	lastErr  error
 	loggedAt time.Time
 
-	heard [maxPeers]Peer
+	heard   [maxPeers]Peer
+	peerLog peerLog
 
 	paths        []path    // besides port
 	hearings     []hearing // of all paths, port's first; empty without paths
