@@ -171,6 +171,9 @@ func (e *Engine) reopen(now time.Time) {
 		e.clean(r)
 		e.feed(now, r)
 	}
+	// Those that go on as master come last and take the others of their group
+	// along, which would have to wait if they found one that is master already.
+	slices.SortStableFunc(starting, func(a, b *router) int { return boolInt(a.resume) - boolInt(b.resume) })
 	for _, r := range starting {
 		e.startRouter(now, r)
 	}

@@ -271,3 +271,34 @@ func TestResumeThatCannotBe(t *testing.T) {
 		})
 	}
 }
+
+// Of a sync group some routers may go on and others not, as their intervals
+// differ: those others follow at once, in whatever order they are listed.
+func TestResumeOfAPartOfAGroup(t *testing.T) {
+	for _, slowFirst := range []bool{true, false} {
+		bubble(t, func(t *testing.T, l *lab) {
+			slow, fast := vr(1, 150), vr(2, 150)
+			slow.AdvertInt = 2 * time.Second
+			c := config(slow, fast)
+			if !slowFirst {
+				c = config(fast, slow)
+			}
+			c.Groups = []Group{{Name: "G", Members: []string{"VI_1", "VI_2"}}}
+			a := l.node("a", "192.0.2.1/24").start(c)
+			time.Sleep(20 * time.Second)
+			a.is(vrrp.Master)
+			last := time.Now()
+			a.kill()
+			time.Sleep(4 * time.Second) // too long for the fast one
+			a.start(c, func(d *Deps) {
+				d.Resume = []Resume{{Name: "VI_1", LastAdvert: last}, {Name: "VI_2", LastAdvert: last}}
+			})
+			synctest.Wait()
+			s := a.status()
+			if s.Routers[0].State != vrrp.Master || s.Routers[1].State != vrrp.Master || s.Groups[0].State != vrrp.Master {
+				t.Fatalf("slow first %v: %s is %v, %s is %v, the group %v", slowFirst, s.Routers[0].Name, s.Routers[0].State,
+					s.Routers[1].Name, s.Routers[1].State, s.Groups[0].State)
+			}
+		})
+	}
+}
