@@ -42,8 +42,24 @@ func newTeller(boot role.Boot, parent, peer *ipc.Mailbox, n *transitions) *telle
 	return t
 }
 
+// maxRivals bounds how many adverts of a second master wait to be told: every
+// one is an event, and whoever forges them sends more than can be told.
+const maxRivals = 1024
+
 // Changed implements engine.Observer.
-func (t *teller) Changed(c engine.Change) { t.post(func() { t.changed(c) }) }
+func (t *teller) Changed(c engine.Change) {
+	if c.Event && c.Reason == vrrp.ReasonLowerAdvert && !t.quiet() {
+		return
+	}
+	t.post(func() { t.changed(c) })
+}
+
+// quiet says whether so little waits that an event may be one of many.
+func (t *teller) quiet() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.queue) < maxRivals
+}
 
 // post queues f; any goroutine.
 func (t *teller) post(f func()) {
