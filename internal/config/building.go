@@ -119,6 +119,7 @@ type instance struct {
 	polled       bool // linkbeat_use_polling
 	unicast      bool
 	unicastPos   Pos
+	end          Pos // of the block
 	faultNoPeer  bool
 	noVIPs       bool
 	priorityPos  Pos

@@ -21,6 +21,9 @@ type Options struct {
 	// UserExists reports whether a user exists; nil: not checked.
 	UserExists func(name string) bool
 
+	// GroupExists reports whether a group exists; nil: not checked.
+	GroupExists func(name string) bool
+
 	// Number looks a name up in one of iproute2's tables (rt_tables, rt_protos,
 	// rt_scopes, rt_realms, rt_dsfield, group) or among the protocols; nil: only
 	// the names that every system has.
@@ -163,6 +166,7 @@ func (d *decoder) statement(n *Node) {
 func (d *decoder) block(k *Keyword, n *Node) {
 	d.stack = append(d.stack, frame{path: k.Path(), key: k, node: n, target: d.top().target})
 	k.set(d, d.top().target, n) // replaces target, sets lines and close
+	d.extraWords(k, n)
 	if !n.Block {
 		d.report(n.Pos, Warning, ClassBraces, "missing-brace", "missing '{' after "+n.Text())
 		if d.toml() {
@@ -243,11 +247,16 @@ func (d *decoder) bad(n *Node, arg int, class Class, format string, args ...any)
 	d.report(n.ArgPos(arg), Warning, class, "bad-value", d.kw.Name+": "+fmt.Sprintf(format, args...))
 }
 
-// missing reports that a statement lacks an argument: keepalived stops at that.
+// missing reports that a statement lacks an argument: keepalived stops at that,
+// but for some keywords.
 func (d *decoder) missing(n *Node, arg int) {
 	what := "a value"
 	if arg < len(d.kw.Args) {
 		what = d.kw.Args[arg].Name
+	}
+	if d.goesOn(d.kw) {
+		d.report(n.Pos, Warning, ClassGeneral, "missing-parameter", fmt.Sprintf("%s: %s is missing: it is ignored", n.Keyword(), what))
+		return
 	}
 	d.report(n.Pos, Error, ClassMissingParameter, "missing-parameter", fmt.Sprintf("%s: %s is missing", n.Keyword(), what))
 }

@@ -101,6 +101,9 @@ func (d *decoder) instanceIdentity(i *instance) {
 
 // unicast decides whether adverts go by unicast.
 func (d *decoder) unicast(i *instance) {
+	if i.UnicastTTL > 0 && len(i.UnicastPeer) == 0 && !d.toml() {
+		d.report(i.end, Warning, ClassGeneral, "no-effect", "vrrp_instance "+i.Name+": unicast_ttl without unicast_peer has no effect")
+	}
 	if !i.unicast || len(i.UnicastPeer) > 0 {
 		return
 	}

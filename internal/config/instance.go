@@ -21,7 +21,7 @@ func openScript(d *decoder, _ any, n *Node) {
 			return
 		}
 		if !s.Command.Set() {
-			d.report(n.Pos, Warning, ClassGeneral, "no-script", "vrrp_script "+s.Name+" has no script: it is ignored")
+			d.report(d.closing(n), Warning, ClassGeneral, "no-script", "vrrp_script "+s.Name+" has no script: it is ignored")
 			return
 		}
 		if s.Interval == 0 {
@@ -45,7 +45,7 @@ func (d *decoder) usable(c *Command, n *Node) bool {
 	g := &d.state.global
 	if c.User == "" && g.ScriptUser == "" && g.EnableScriptSecurity &&
 		d.opts.UserExists != nil && !d.opts.UserExists("keepalived_script") {
-		d.report(n.Pos, Warning, ClassGeneral, "no-script-user",
+		d.report(d.closing(n), Warning, ClassGeneral, "no-script-user",
 			"enable_script_security needs script_user or a user keepalived_script: "+n.Text()+" is ignored")
 		return false
 	}
@@ -69,7 +69,7 @@ func openGroup(d *decoder, _ any, n *Node) {
 
 func openInstance(d *decoder, _ any, n *Node) {
 	g := &d.state.global
-	i := &instance{pos: n.Pos}
+	i := &instance{pos: n.Pos, end: d.closing(n)}
 	i.Accept = true
 	i.AdvertInt = time.Second
 	i.GARP = g.GARP

@@ -213,12 +213,30 @@ func (l *objectLine) finishRoute(r *route.Route, tos bool) {
 	for _, dev := range r.Devices() {
 		l.d.interfaceExists(dev, pos, "interface of route "+r.To.String())
 	}
+	l.trackedHere(r)
+}
+
+// trackedHere names the routes that keepalived does not track as they are.
+func (l *objectLine) trackedHere(r *route.Route) {
+	if l.bad || l.d.toml() || r.NoTrack {
+		return
+	}
+	const keepalived = 18 // RTPROT_KEEPALIVED
+	if r.Protocol != 0 && r.Protocol != keepalived {
+		l.note(l.node.Pos, ClassGeneral, "route-protocol", "%s: keepalived gives a route that it tracks its own protocol, here %d is kept", r.To, r.Protocol)
+	}
+	if r.Next.Dev == "" {
+		l.note(l.node.Pos, ClassGeneral, "route-untracked", "%s has no dev: keepalived does not notice its loss, holdfast does", r.To)
+	}
 }
 
 // hopOption reads what both a route and a nexthop may have.
 func (l *objectLine) hopOption(r *route.Route, h *route.Hop, w Word) bool {
 	switch w.Text {
 	case "via", "gw":
+		if w.Text == "gw" && !l.d.toml() {
+			l.note(w.Pos, ClassDeprecated, "deprecated", "gw is an old way to write via")
+		}
 		want := uint8(0)
 		switch l.peek() {
 		case "inet":

@@ -67,6 +67,7 @@ func authInstanceRows() []Keyword {
 			switch a := n.Arg(0); a {
 			case "":
 				i.checksum = ptr(ChecksumOldUnicast)
+				d.needsPeers(i, n)
 			case "never":
 			default:
 				d.bad(n, 0, ClassGeneral, "'%s' is not never, ignored", clip(a))

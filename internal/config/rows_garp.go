@@ -58,7 +58,7 @@ func extraIf[T any](low int, get func(t *T) *GARP) value {
 }
 
 func garpGlobalRows() []Keyword {
-	gap := func(set func(g *globals, v time.Duration)) value { return timer("seconds", 0, maxTimer, set) }
+	gap := func(set func(g *globals, v time.Duration)) value { return zeroOff(timer("seconds", 0, maxTimer, set)) }
 	return []Keyword{
 		row("vrrp_garp_interval", rare, gap(func(g *globals, v time.Duration) { g.GARPInterval = v }), "0",
 			"least time between two gratuitous ARPs on an interface that is in no garp_group"),
@@ -98,7 +98,7 @@ func openGARPGroup(d *decoder, _ any, n *Node) {
 		case len(g.Interfaces) == 0:
 			d.report(n.Pos, Warning, ClassGeneral, "no-interface", what+" has no interface: it is ignored")
 		case g.Interval == 0 && g.GNA == 0:
-			d.report(n.Pos, Warning, ClassGeneral, "no-interval", what+" has neither garp_interval nor gna_interval: it is ignored")
+			d.report(d.closing(n), Warning, ClassGeneral, "no-interval", what+" has neither garp_interval nor gna_interval: it is ignored")
 		default:
 			d.state.garpGroups = append(d.state.garpGroups, g)
 			d.cfg.GARPGroups = append(d.cfg.GARPGroups, g.GARPGroup)

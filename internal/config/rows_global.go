@@ -83,8 +83,8 @@ func globalRows() []Keyword {
 		row("default_interface", common, text("interface", func(g *globals, v string) { g.defaultInterface = v }), "", "interface of instances that name none"),
 		row("vrrp_version", common, integer("version", 2, 3, func(g *globals, v int) { g.VRRPVersion = uint8(v) }), "2", "version of instances that name none"),
 		row("vrrp_mcast_group4", common, address("address", mcastGroup4), "224.0.0.18", "where IPv4 adverts are sent to"),
-		row("vrrp_skip_check_adv_addr", core, optBool(func(g *globals, v bool) { g.VRRPSkipCheckAdvAddr = v }), "off", "compare the address list of an advert only when the sender changes"),
-		row("vrrp_strict", core, optBool(func(g *globals, v bool) { g.VRRPStrict = v }), "off", "keep to the RFC: no authentication, no preempt delay, MASTER only with priority 255"),
+		row("vrrp_skip_check_adv_addr", core, ignoresValue(func(g *globals, v bool) { g.VRRPSkipCheckAdvAddr = v }), "off", "compare the address list of an advert only when the sender changes"),
+		row("vrrp_strict", core, ignoresValue(func(g *globals, v bool) { g.VRRPStrict = v }), "off", "keep to the RFC: no authentication, no preempt delay, MASTER only with priority 255"),
 		row("vrrp_startup_delay", common, timer("seconds", time.Millisecond, maxTimer, func(g *globals, v time.Duration) { g.VRRPStartupDelay = v }), "0", "ignore adverts and hold timers this long after start"),
 		row("vrrp_delay_after_boot", rare, timer("seconds", time.Millisecond, maxTimer, func(g *globals, v time.Duration) { g.VRRPDelayAfterBoot = v }), "0", "as vrrp_startup_delay, measured from the boot of the machine; the longer one counts").since("2.4.0"),
 		row("vrrp_check_unicast_src", common, flag(func(g *globals) { g.VRRPCheckUnicastSrc = true }), "off", "accept unicast adverts from configured peers only"),
@@ -183,6 +183,9 @@ func scriptUser(d *decoder, g *globals, n *Node) {
 	}
 	if d.opts.UserExists != nil && !d.opts.UserExists(s) {
 		d.bad(n, 0, ClassGeneral, "user '%s' does not exist, ignored", clip(s))
+		return
+	}
+	if !d.groupKnown(n.Arg(1), n, 1) {
 		return
 	}
 	g.ScriptUser, g.ScriptGroup = s, n.Arg(1)

@@ -40,7 +40,11 @@ func trackTables() [][]Keyword {
 
 func trackFileRows() []Keyword {
 	return []Keyword{
-		row("file", common, text("path", func(f *TrackFile, v string) { f.Path = v }), "required", "file with a whole number; a missing or empty one counts as 0"),
+		row("file", common, custom("<path>", []Arg{{Name: "path"}}, func(d *decoder, f *TrackFile, n *Node) {
+			if s, ok := arg1(d, n); ok && !d.already(n, f.Path) {
+				f.Path = s
+			}
+		}), "required", "file with a whole number; a missing or empty one counts as 0"),
 		row("weight", common, custom("-254..254 [reverse]", weightArgs(), func(d *decoder, f *TrackFile, n *Node) {
 			d.blockWeight(n, 254, &f.Weight, &f.Reverse)
 		}), "1", "multiplies the number; 0: another number than 0 means FAULT; a product of -254 or less means FAULT"),
@@ -50,7 +54,7 @@ func trackFileRows() []Keyword {
 
 func trackProcessRows() []Keyword {
 	delay := func(set func(p *TrackProcess, v time.Duration)) value {
-		return timer("seconds", 0, maxDelay, set)
+		return zeroOff(timer("seconds", 0, maxDelay, set))
 	}
 	return []Keyword{
 		row("process", common, custom("<name> [<argument> …]", []Arg{{Name: "command", Rest: true}}, processCommand), "required", "name of the program, and its arguments if they matter"),

@@ -18,9 +18,9 @@ func vmacInstanceRows() []Keyword {
 			group,
 		}, useVMAC), "vrrp.VRID and the virtual MAC",
 			"the addresses live on a private macvlan with the virtual MAC, which adverts come from as well; a MAC of five bytes gets the VRID appended"),
-		row("use_vmac_addr", rare, optBool(func(i *instance, on bool) { i.VMAC.Addresses = on }), "off",
+		row("use_vmac_addr", rare, ignoresValue(func(i *instance, on bool) { i.VMAC.Addresses = on }), "off",
 			"addresses on other interfaces get a macvlan with the virtual MAC there"),
-		row("vmac_xmit_base", common, optBool(func(i *instance, on bool) { i.VMAC.XmitBase = on }), "off; always on with unicast",
+		row("vmac_xmit_base", common, ignoresValue(func(i *instance, on bool) { i.VMAC.XmitBase = on }), "off; always on with unicast",
 			"adverts are sent and heard on the interface itself, only the addresses are on the VMAC"),
 		row("use_ipvlan", rare, custom("[[name] <interface>] [<address>] [bridge|private|vepa] [group <id>]", []Arg{
 			{Name: "name", Optional: true},

@@ -73,14 +73,14 @@ func vrrpTables() [][]Keyword {
 func scriptRows() []Keyword {
 	return []Keyword{
 		row("script", core, value{args: []Arg{{Name: "command", Kind: KindCommand}}, syntax: "<command>", set: scriptCommand}, "required", "command line in quotes; status 0 is success"),
-		row("interval", core, timer("seconds", 0, maxTimer, func(s *VRRPScript, v time.Duration) { s.Interval = v }), "1", "time between two starts"),
-		row("timeout", core, timer("seconds", 0, maxTimer, func(s *VRRPScript, v time.Duration) { s.Timeout = v }), "interval", "running longer is failure, and ends it"),
+		row("interval", core, atLeastOne(timer("seconds", 0, maxTimer, func(s *VRRPScript, v time.Duration) { s.Interval = v })), "1", "time between two starts"),
+		row("timeout", core, atLeastOne(timer("seconds", 0, maxTimer, func(s *VRRPScript, v time.Duration) { s.Timeout = v })), "interval", "running longer is failure, and ends it"),
 		row("weight", core, custom("-253..253 [reverse]", []Arg{{Name: "weight", Kind: KindInt}, {Name: "reverse", Key: "reverse", Kind: KindFlag, Optional: true}}, scriptWeight), "0", "added to the priority while up (positive) or down (negative); 0: down means FAULT"),
 		row("rise", core, integer("count", 1, math.MaxInt32, func(s *VRRPScript, v int) { s.Rise = v }), "1", "successes in a row to be up"),
 		row("fall", core, integer("count", 1, math.MaxInt32, func(s *VRRPScript, v int) { s.Fall = v }), "1", "failures in a row to be down"),
 		row("user", core, custom("<user> [[:]<group>]", []Arg{{Name: "user"}, {Name: "group", Optional: true}}, func(d *decoder, s *VRRPScript, n *Node) {
 			if _, ok := arg1(d, n); ok {
-				d.setUser(&s.Command, texts(n.Args()), n)
+				d.scriptUser(&s.Command, texts(n.Args()), n)
 			}
 		}), "script_user", "user that it runs as"),
 		row("init_fail", common, flag(func(s *VRRPScript) { s.InitFail = true }), "off", "down until it has succeeded"),
@@ -169,7 +169,7 @@ func instanceRows() []Keyword {
 			{Name: "max_ttl", Key: "max_ttl", Kind: KindInt, Optional: true},
 		}, "routers that adverts go to in place of the multicast group"),
 		row("unicast_fault_no_peer", rare, flag(func(i *instance) { i.faultNoPeer = true }), "off; always on in TOML", "unicast without peers does not fall back to multicast"),
-		row("check_unicast_src", common, flag(func(i *instance) { i.CheckUnicastSrc = true }), g, "accept adverts from the peers only"),
+		row("check_unicast_src", common, unicastFlag(func(i *instance) { i.CheckUnicastSrc = true }), g, "accept adverts from the peers only"),
 		linesRow("track_interface", core, lineBlock("<interface> "+weightSyntax, func(d *decoder, i *instance, n *Node) { d.trackInterface(&i.TrackInterfaces, n) }), trackLine("name"), "other interfaces: down means FAULT, or moves the priority"),
 		linesRow("track_script", core, lineBlock("<vrrp_script> "+weightSyntax, func(d *decoder, i *instance, n *Node) { d.trackScript(&i.TrackScripts, i.Name, n) }), trackLine("name"), "scripts: failure means FAULT, or moves the priority"),
 		row("dont_track_primary", common, flag(func(i *instance) { i.DontTrackPrimary = true }), "off", "the own interface being down is no FAULT"),

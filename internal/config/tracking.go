@@ -28,7 +28,7 @@ func openTrackFile(d *decoder, _ any, n *Node) {
 		case !ok:
 			return
 		case f.Path == "":
-			d.report(n.Pos, Warning, ClassGeneral, "no-file", n.Keyword()+" "+clip(name)+" has no file: it is ignored")
+			d.report(d.closing(n), Warning, ClassGeneral, "no-file", n.Keyword()+" "+clip(name)+" has no file: it is ignored")
 			return
 		case !filepath.IsAbs(f.Path):
 			// The daemon's own directory is no place that anybody thinks of.
@@ -65,7 +65,7 @@ func openTrackProcess(d *decoder, _ any, n *Node) {
 		case !ok:
 			return
 		case p.Process == "":
-			d.report(n.Pos, Warning, ClassGeneral, "no-process", "vrrp_track_process "+clip(name)+" has no process: it is ignored")
+			d.report(d.closing(n), Warning, ClassGeneral, "no-process", "vrrp_track_process "+clip(name)+" has no process: it is ignored")
 			return
 		case p.QuorumMax > 0 && p.QuorumMax < p.Quorum:
 			d.report(n.Pos, Warning, ClassGeneral, "quorum", "vrrp_track_process "+clip(name)+": quorum_max is less than quorum: it is ignored")
@@ -83,7 +83,7 @@ func openTrackProcess(d *decoder, _ any, n *Node) {
 // command line.
 func processCommand(d *decoder, p *TrackProcess, n *Node) {
 	first, ok := arg1(d, n)
-	if !ok {
+	if !ok || d.already(n, p.Process) {
 		return
 	}
 	p.Process, p.Args = first, texts(n.Args()[1:])
@@ -129,7 +129,7 @@ func openBFD(d *decoder, _ any, n *Node) {
 	b.Name = name
 	d.within(b, func() {
 		ignored := func(why string) {
-			d.report(n.Pos, Warning, ClassGeneral, "bad-bfd", "bfd_instance "+clip(name)+": "+why+": it is ignored")
+			d.report(d.closing(n), Warning, ClassGeneral, "bad-bfd", "bfd_instance "+clip(name)+": "+why+": it is ignored")
 		}
 		switch {
 		case !ok:

@@ -54,7 +54,7 @@ func loadTree(path string, opts Options) (*config.Node, *config.Config, []config
 	host, _ := os.Hostname()
 	decode := config.Options{Hostname: host, Interfaces: remember(opts.Interfaces), Number: numbers()}
 	if opts.Users {
-		decode.UserExists, decode.Executable = userExists(), executable
+		decode.UserExists, decode.GroupExists, decode.Executable = userExists(), groupExists, executable
 	}
 	if opts.ConfigID == "" {
 		opts.ConfigID, _, _ = strings.Cut(host, ".")
@@ -136,6 +136,14 @@ func userExists() func(string) bool {
 		}
 		return ok
 	}
+}
+
+func groupExists(name string) bool {
+	if _, err := user.LookupGroup(name); err == nil {
+		return true
+	}
+	_, err := user.LookupGroupId(name)
+	return err == nil
 }
 
 // executable reports whether path is a program that can be run.

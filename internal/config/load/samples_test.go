@@ -23,7 +23,8 @@ func TestSamples(t *testing.T) {
 		"HTTP_GET.port": 0, "IPv6": 0, "PING_CHECK": 0, "SMTP_CHECK": 0, "UDP_CHECK": 0, "SSL_GET": 5, "fwmark": 5,
 		"inhibit": 0, "misc_check": 0, "misc_check_arg": 0, "quorum": 0, "sample": 0, "status_code": 0,
 		"virtual_server_group": 0, "virtualhost": 0, "vrrp": 0, "vrrp.localcheck": 6, "vrrp.lvs_syncd": 5,
-		"vrrp.scripts": 0, "vrrp.sync": 0, "conditional_conf": 5,
+		"vrrp.scripts": 0, "vrrp.sync": 0, "conditional_conf": 5, "track_interface": 5, "vrrp.static_ipaddress": 5,
+		"vrrp.routes": 5, "vrrp.rules": 5,
 	}
 	for _, f := range files {
 		name := strings.TrimPrefix(filepath.Base(f), "keepalived.conf.")

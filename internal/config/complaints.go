@@ -1,0 +1,168 @@
+package config
+
+import (
+	"strconv"
+	"strings"
+)
+
+// This file holds what keepalived complains about although it has no
+// consequence here, or another one: whoever reads both logs of one file finds
+// the same lines in them.
+
+// closing is where keepalived reports what is wrong with a block as a whole:
+// at its closing brace. A table of TOML has none.
+func (d *decoder) closing(n *Node) Pos {
+	if d.toml() || !n.Block || n.End.Line == 0 {
+		return n.Pos
+	}
+	return n.End
+}
+
+// isZero says whether s is a number that is 0.
+func isZero(s string) bool {
+	f, err := strconv.ParseFloat(s, 64)
+	return err == nil && f == 0
+}
+
+// zeroOff is v, of which keepalived takes no 0 although that is its default:
+// here 0 is the default. TOML has no other way to say so.
+func zeroOff(v value) value {
+	set := v.set
+	v.set = func(d *decoder, target any, n *Node) {
+		set(d, target, n)
+		if !d.toml() && isZero(n.Arg(0)) {
+			d.bad(n, 0, ClassInvalidNumber, "%s is less than 0.000001 and taken as none at all", clip(n.Arg(0)))
+		}
+	}
+	return v
+}
+
+// ignoresValue is an optBool that was without an argument in keepalived until
+// some version after 2.2.7: what is no boolean turns it on as before, and one
+// that turns it off does not do so in all versions.
+func ignoresValue[T any](set func(t *T, v bool)) value {
+	v := optBool(set)
+	inner := v.set
+	v.set = func(d *decoder, target any, n *Node) {
+		s := n.Arg(0)
+		on, ok := parseBool(s)
+		switch {
+		case d.toml() || s == "" || on:
+			inner(d, target, n)
+		case ok:
+			inner(d, target, n)
+			d.report(n.ArgPos(0), Warning, ClassNone, "flag-argument",
+				d.kw.Name+": '"+s+"' turns it off here and in new versions of keepalived; 2.2.7 ignores the value and turns it on: leave the line out")
+		default:
+			set(target.(*T), true)
+			d.report(n.ArgPos(0), Warning, ClassNone, "flag-argument",
+				d.kw.Name+": '"+clip(s)+"' is not one of true on yes false off no (lower case): it is on")
+		}
+	}
+	return v
+}
+
+// atLeastOne is v in whole seconds from 1: 0 is changed to that.
+func atLeastOne(v value) value {
+	set := v.set
+	v.set = func(d *decoder, target any, n *Node) {
+		if !isZero(n.Arg(0)) || d.toml() {
+			set(d, target, n)
+			return
+		}
+		d.bad(n, 0, ClassGeneral, "0 is not possible: 1 is used")
+		one := *n
+		one.Words = []Word{n.Words[0], {Text: "1", Pos: n.ArgPos(0)}}
+		set(d, target, &one)
+	}
+	return v
+}
+
+// unicastFlag is a flag of an instance that makes sense with peers only.
+func unicastFlag(set func(i *instance)) value {
+	v := flag(set)
+	inner := v.set
+	v.set = func(d *decoder, target any, n *Node) {
+		inner(d, target, n)
+		d.needsPeers(target.(*instance), n)
+	}
+	return v
+}
+
+// needsPeers remembers that a keyword of unicast was there. TOML has no
+// fallback to multicast that it could lead to.
+func (d *decoder) needsPeers(i *instance, n *Node) {
+	if !d.toml() && !i.unicast {
+		i.unicast, i.unicastPos = true, n.Pos
+	}
+}
+
+// groupKnown reports a group after a user that does not exist.
+func (d *decoder) groupKnown(name string, n *Node, arg int) bool {
+	name = strings.TrimPrefix(name, ":")
+	if name == "" || d.opts.GroupExists == nil || d.opts.GroupExists(name) {
+		return true
+	}
+	d.bad(n, arg, ClassGeneral, "group '%s' does not exist, ignored", clip(name))
+	return false
+}
+
+// scriptUser reads the user keyword of a script: both names have to exist.
+func (d *decoder) scriptUser(c *Command, words []string, n *Node) {
+	if d.opts.UserExists != nil && !d.opts.UserExists(words[0]) {
+		d.bad(n, 0, ClassGeneral, "user '%s' does not exist, ignored", clip(words[0]))
+		return
+	}
+	if len(words) > 1 && !d.groupKnown(words[1], n, 1) {
+		return
+	}
+	c.User, c.Group = words[0], ""
+	if len(words) > 1 {
+		c.Group = words[1]
+	}
+}
+
+// mayMiss are the keywords whose missing argument keepalived reports and goes
+// on, by block; at all others it stops.
+var mayMiss = map[string]string{
+	"global_defs": " startup_script shutdown_script notification_email_from router_id default_interface lvs_sync_daemon lvs_timeouts" +
+		" vrrp_garp_extra_if script_user notify_fifo notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script" +
+		" lvs_notify_fifo lvs_notify_fifo_script process_monitor_rcv_bufs ",
+	"vrrp_instance":      " garp_extra_if ",
+	"track_file":         " file weight ",
+	"vrrp_track_process": " weight ",
+}
+
+// goesOn reports whether keepalived goes on when the argument of kw is missing.
+func (d *decoder) goesOn(kw *Keyword) bool {
+	return !d.toml() && strings.Contains(mayMiss[kw.Block], " "+kw.Name+" ")
+}
+
+// extraWords reports words between the name of a block and its brace that
+// nothing reads. keepalived leaves out the blocks of which it says so.
+func (d *decoder) extraWords(k *Keyword, n *Node) {
+	if d.toml() || k.Block != "" {
+		return
+	}
+	allowed := 1
+	switch k.Name {
+	case "static_ipaddress", "static_routes", "static_rules":
+		allowed = 0
+	case "vrrp_instance", "vrrp_sync_group", "track_group":
+	default:
+		return
+	}
+	if args := n.Args(); len(args) > allowed {
+		d.report(args[allowed].Pos, Warning, ClassGeneral, "extra-words", n.Keyword()+": '"+clip(args[allowed].Text)+"' before the brace is ignored")
+	}
+}
+
+// already reports that a keyword is given a second time where the first one
+// counts.
+func (d *decoder) already(n *Node, have string) bool {
+	if have == "" || d.toml() {
+		return false
+	}
+	d.bad(n, 0, ClassGeneral, "already given: the first one, %s, counts", clip(have))
+	return true
+}
