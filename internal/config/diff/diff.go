@@ -81,6 +81,7 @@ func Compare(old, cur *config.Config) Result {
 	}
 	items, kept := list("vrrp_script", old.Scripts, cur.Scripts, named[config.VRRPScript], named[config.VRRPScript], nil)
 	add(items, kept, "vrrp_script")
+	things(old, cur, add)
 	items, kept = list("vrrp_instance", old.Instances, cur.Instances, RouterKey, named[config.VRRPInstance], routerItems,
 		"VirtualIPAddress", "VirtualIPAddressExcluded")
 	add(items, kept, "vrrp_instance")

@@ -2,6 +2,7 @@ package diff
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -82,6 +83,15 @@ func TestCompare(t *testing.T) {
 			"a checker", "192.0.2.22 80 { TCP_CHECK { connect_timeout 3", "192.0.2.22 80 { TCP_CHECK { connect_timeout 4",
 			"changed virtual_server TCP 192.0.2.10:80\n  changed real_server 192.0.2.22:80\n    changed checker \n      connect_timeout: 3s -> 4s\n",
 		},
+		{
+			"a static route", "global_defs", "static_routes {\n 203.0.113.0/24 via 192.0.2.1\n}\nglobal_defs",
+			"added static_routes 203.0.113.0/24 via 192.0.2.1\n",
+		},
+		{"a tracked file", "vrrp_instance VI_1", "track_file f {\n file /f\n}\nvrrp_instance VI_1", "added track_file f\n"},
+		{
+			"a virtual route", "track_script { chk }", "track_script { chk }\n virtual_routes {\n 203.0.113.0/24 via 192.0.2.1 dev eth0\n}",
+			"changed vrrp_instance VI_1\n  virtual_routes:  -> 203.0.113.0/24 via 192.0.2.1 dev eth0\n",
+		},
 		{"a scheduler and a method", "lb_algo rr\n lb_kind DR", "lb_algo wlc\n lb_kind NAT", ""},
 	}
 	for _, tc := range tests {
@@ -110,6 +120,68 @@ func TestCompare(t *testing.T) {
 	r := Compare(read(t, base), read(t, strings.Replace(base, "priority 150", "priority 90", 1)))
 	if r.Kept["vrrp_instance"] != 1 || r.Kept["virtual_server"] != 1 || r.Of("vrrp_instance", "VI_1") == nil || r.Of("vrrp_instance", "VI_2") != nil {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestEverythingIsCompared holds that no part of a configuration can change
+// without being said.
+func TestEverythingIsCompared(t *testing.T) {
+	model := reflect.TypeFor[config.Config]()
+	for i := range model.NumField() {
+		if model.Field(i).Name == "Files" {
+			continue
+		}
+		old, cur := &config.Config{}, &config.Config{}
+		touch(t, reflect.ValueOf(cur).Elem().Field(i))
+		if r := Compare(old, cur); r.Empty() {
+			t.Errorf("%s may change without a word", model.Field(i).Name)
+		}
+		if r := Compare(cur, old); r.Empty() {
+			t.Errorf("%s may go without a word", model.Field(i).Name)
+		}
+	}
+	links := reflect.TypeFor[config.Links]()
+	for i := range links.NumField() {
+		cur := &config.Config{}
+		touch(t, reflect.ValueOf(&cur.Links).Elem().Field(i))
+		if r := Compare(&config.Config{}, cur); r.Empty() {
+			t.Errorf("Links.%s may change without a word", links.Field(i).Name)
+		}
+	}
+}
+
+// touch makes a value another one than zero.
+func touch(t *testing.T, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+	case reflect.Struct:
+		touch(t, v.Field(0))
+	case reflect.String:
+		v.SetString("x")
+	case reflect.Bool:
+		v.SetBool(true)
+	default:
+		t.Fatalf("a new kind of part: %v", v.Type())
+	}
+}
+
+// TestSecretsAreNotShown holds that neither passwords nor keys appear.
+func TestSecretsAreNotShown(t *testing.T) {
+	text := strings.Replace(base, "authentication { auth_type PASS\n auth_pass one }", "auth_hmac {\n key 1 hex:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n}", 1)
+	if text == base {
+		t.Fatal("nothing replaced")
+	}
+	for _, c := range [][2]string{{base, text}, {text, base}, {text, strings.Replace(text, "0011", "abab", 1)}} {
+		got := story(Compare(read(t, c[0]), read(t, c[1])))
+		if got == "" {
+			t.Error("nothing is said")
+		}
+		for _, secret := range []string{"one", "2233", "[0 17", "ABAB", "abab", "171"} {
+			if strings.Contains(got, secret) {
+				t.Errorf("%q is shown:\n%s", secret, got)
+			}
+		}
 	}
 }
 

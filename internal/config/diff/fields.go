@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"holdfast/internal/config"
+	"holdfast/vrrp/route"
 )
 
 // keywords are the names of fields that do not follow from the field's name.
@@ -103,6 +104,10 @@ func show(v reflect.Value) string {
 		return strings.Join(x.Args, " ")
 	case config.Forward:
 		return [...]string{"NAT", "DR", "TUN"}[min(int(x.Method), 2)]
+	case route.Route:
+		return x.Text
+	case route.Rule:
+		return x.Text
 	case []byte:
 		return fmt.Sprintf("%d bytes", len(x))
 	}
