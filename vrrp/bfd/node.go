@@ -44,6 +44,11 @@ func (i *Instance) near(ttl int) bool {
 // retry is between two attempts to open a socket.
 const retry = 5 * time.Second
 
+// settling is how long a session of a process that replaces another one may take
+// to come up before it counts as down: the neighbour has to find out first that
+// there is another process.
+const settling = 5 * time.Second
+
 // goodbye is how often a neighbour is told that a session ends on purpose.
 const goodbye = 3
 
@@ -83,6 +88,7 @@ type peer struct {
 	dropped uint64
 	errText string
 	openAt  time.Time // to listen again; zero: listening
+	waitFor time.Time // nothing but up is told as the first state before
 	out     []byte
 }
 
@@ -106,7 +112,9 @@ func newNode(log *slog.Logger, changed func(name string, up bool)) *Node {
 
 // Set runs the sessions given and no others. One whose neighbour, source and
 // port are as before goes on; the neighbours of those that are gone are told.
-func (n *Node) Set(list []Instance) {
+// With restarted, where this process replaces one that died, a session has 5 s to
+// come up before its first state is told as down.
+func (n *Node) Set(list []Instance, restarted bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
@@ -135,6 +143,9 @@ func (n *Node) Set(list []Instance) {
 	for _, p := range n.sorted() {
 		if p.session == nil {
 			p.session = NewSession(p.Config, n.discriminator(), now, rand.Float64)
+			if restarted {
+				p.waitFor = now.Add(settling)
+			}
 			n.tell(p)
 		}
 	}
@@ -198,7 +209,7 @@ func (n *Node) send(p *peer, out *Packet) {
 // tell tells what clients go by when it changed.
 func (n *Node) tell(p *peer) {
 	up := p.session.Healthy()
-	if p.known && up == p.told {
+	if p.known && up == p.told || !p.known && !up && time.Now().Before(p.waitFor) {
 		return
 	}
 	if p.known {
@@ -229,6 +240,9 @@ func (n *Node) act(now time.Time) {
 				n.log.Error("cannot listen for BFD", "bfd", p.Name, "port", p.port(), "err", err)
 			}
 		}
+		if !p.known {
+			n.tell(p)
+		}
 		for range 2 { // a detection time that is over, and a packet
 			if d := p.session.Deadline(); d.IsZero() || d.After(now) {
 				break
@@ -238,7 +252,11 @@ func (n *Node) act(now time.Time) {
 			}
 			n.tell(p)
 		}
-		for _, d := range []time.Time{p.session.Deadline(), p.openAt} {
+		wait := p.waitFor
+		if p.known {
+			wait = time.Time{}
+		}
+		for _, d := range []time.Time{p.session.Deadline(), p.openAt, wait} {
 			if !d.IsZero() && (next.IsZero() || d.Before(next)) {
 				next = d
 			}

@@ -2,6 +2,7 @@ package bfd
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -60,6 +61,12 @@ func (r *told) now() (last bool, n int) {
 	return r.list[len(r.list)-1], len(r.list)
 }
 
+func (r *told) all() []bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]bool(nil), r.list...)
+}
+
 // TestPair brings two nodes up, cuts the wire, mends it, and stops one.
 func TestPair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -71,7 +78,7 @@ func TestPair(t *testing.T) {
 			w.mu.Lock()
 			w.nodes[addr] = n
 			w.mu.Unlock()
-			n.Set([]Instance{{Config: cfg, Name: "x", Neighbor: neighbor, TTL: 255}})
+			n.Set([]Instance{{Config: cfg, Name: "x", Neighbor: neighbor, TTL: 255}}, false)
 			return n
 		}
 		passive := quick()
@@ -103,7 +110,7 @@ func TestPair(t *testing.T) {
 		expect("mended", true, true, 4)
 		slower := quick()
 		slower.MinRX, slower.MinTX = 200*ms, 200*ms
-		na.Set([]Instance{{Config: slower, Name: "x", Neighbor: addrB, TTL: 255}})
+		na.Set([]Instance{{Config: slower, Name: "x", Neighbor: addrB, TTL: 255}}, false)
 		time.Sleep(2 * time.Second)
 		expect("other intervals", true, true, 4)
 		if st := nb.Status()[0]; st.TX != 200*ms || st.Detection != 600*ms {
@@ -142,4 +149,52 @@ func TestNear(t *testing.T) {
 			t.Errorf("max_hops %d, TTL %d: %v", c.hops, c.ttl, !c.want)
 		}
 	}
+}
+
+// The session of a process that replaces one that died is not down before the
+// neighbour has had the time to notice: what depends on it would fall for
+// nothing. Without an answer it is.
+func TestReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{nodes: map[netip.Addr]*Node{}, ttl: 255}
+		start := func(addr, neighbor netip.Addr, restarted bool) (*Node, *told) {
+			r := &told{}
+			n := newNode(nil, r.changed)
+			n.net = end{w, addr}
+			w.mu.Lock()
+			w.nodes[addr] = n
+			w.mu.Unlock()
+			n.Set([]Instance{{Config: quick(), Name: "x", Neighbor: neighbor, TTL: 255}}, restarted)
+			return n, r
+		}
+		vanish := func(n *Node) { // as by SIGKILL: nobody is told
+			n.mu.Lock()
+			n.closed = true
+			n.timer.Stop()
+			n.mu.Unlock()
+		}
+		na, _ := start(addrA, addrB, false)
+		nb, _ := start(addrB, addrA, false)
+		time.Sleep(3 * time.Second)
+		vanish(na)
+		na, a := start(addrA, addrB, true)
+		time.Sleep(settling - 1)
+		if got := a.all(); !slices.Equal(got, []bool{true}) {
+			t.Errorf("with a neighbour: told %v", got)
+		}
+		vanish(na)
+		vanish(nb)
+		na, a = start(addrA, addrB, true)
+		time.Sleep(settling - 1)
+		if got := a.all(); len(got) != 0 {
+			t.Errorf("without a neighbour: told %v too early", got)
+		}
+		time.Sleep(1)
+		synctest.Wait()
+		if got := a.all(); !slices.Equal(got, []bool{false}) {
+			t.Errorf("without a neighbour: told %v", got)
+		}
+		na.Close()
+		time.Sleep(time.Second)
+	})
 }

@@ -36,9 +36,9 @@ func (t *tracking) set(c *config.Config) {
 	user, group := notifier.ScriptUser(c.Global)
 	t.scripts.SetScripts(track.Tracked(c), track.Settings{User: user, Group: group, Secure: c.Global.EnableScriptSecurity})
 	t.files.Set(track.TrackedFiles(c), t.restarted)
-	t.restarted = false // what a reload adds is new
 	t.processes.Set(track.TrackedProcesses(c), c.Global.ProcessMonitorRcvBufs)
-	t.bfd.Set(sessions(track.TrackedBFDs(c)))
+	t.bfd.Set(sessions(track.TrackedBFDs(c)), t.restarted)
+	t.restarted = false // what a reload adds is new
 }
 
 func (t *tracking) close() {
