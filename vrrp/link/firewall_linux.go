@@ -150,8 +150,38 @@ func (f *firewall) add(block map[int][]blocked) map[int]error {
 	return errs
 }
 
-// put adds elements, and tables where they are missing, in one transaction.
+// put has packets dropped for list as well. Where that fails all our tables are
+// made anew: somebody may have removed them (nft flush ruleset).
 func (f *firewall) put(list []blocked) error {
+	err := f.insert(list)
+	if err == nil || len(f.tables) == 0 {
+		return err
+	}
+	was, in := f.tables, f.in
+	if again := f.remake(slices.Concat(slices.Collect(maps.Keys(in)), list)); again != nil {
+		f.tables, f.in = was, in
+		return err
+	}
+	return nil
+}
+
+// remake removes what is left of our tables and makes those for list.
+func (f *firewall) remake(list []blocked) error {
+	names := map[string]bool{}
+	for t := range f.tables {
+		names[t.name] = true
+	}
+	f.tables, f.in = make(map[fwTable]*fwSets), make(map[blocked]bool)
+	if err := dropNamed(names, func(t fwTable) bool {
+		return slices.ContainsFunc(list, func(b blocked) bool { return b.in() == t }) // replaced below
+	}); err != nil || len(list) == 0 {
+		return err
+	}
+	return f.insert(list)
+}
+
+// insert adds elements, and tables where they are missing, in one transaction.
+func (f *firewall) insert(list []blocked) error {
 	if f.conn == nil {
 		conn, err := nftables.New()
 		if err != nil {
@@ -205,6 +235,7 @@ func (f *firewall) remove(list []blocked, log *slog.Logger) {
 	for _, b := range list {
 		delete(f.in, b)
 	}
+	was, in := maps.Clone(f.tables), maps.Clone(f.in)
 	gone := maps.Clone(f.tables)
 	for b := range f.in {
 		delete(gone, b.in())
@@ -223,7 +254,13 @@ func (f *firewall) remove(list []blocked, log *slog.Logger) {
 		delete(f.tables, name)
 	}
 	errs = append(errs, f.conn.Flush())
-	if err := errors.Join(errs...); err != nil {
+	err := errors.Join(errs...)
+	if err == nil {
+		return
+	}
+	f.tables = was
+	if f.remake(slices.Collect(maps.Keys(in))) != nil { // else somebody had removed the tables
+		f.in = in
 		log.Error("packets to addresses that are given up are dropped still: nftables does not work", "error", err)
 	}
 }

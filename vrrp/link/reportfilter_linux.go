@@ -50,10 +50,17 @@ type muteTable struct {
 // kernel all works but this: it is said once.
 func (f *reportFilter) set(want [2]map[int]int) {
 	for n := range want {
-		if f.failed {
-			return
+		if f.failed && len(want[n]) > 0 {
+			continue
 		}
-		if err := f.setFamily(n, want[n]); err != nil {
+		err := f.setFamily(n, want[n])
+		if err != nil && f.tables[n] != nil {
+			// Somebody may have removed the table (nft flush ruleset): once more
+			// with a new one.
+			f.tables[n] = nil
+			err = f.setFamily(n, want[n])
+		}
+		if err != nil {
 			f.failed = true
 			f.log.Warn("reports of groups leave VMACs with the virtual MAC: nftables does not work", "error", err)
 		}
@@ -196,6 +203,7 @@ func (f *reportFilter) uninstall(n int) error {
 		return nil
 	}
 	f.tables[n] = nil
+	f.conn.AddTable(t.table) // somebody may have removed it
 	f.conn.DelTable(t.table)
 	if err := f.conn.Flush(); err != nil {
 		return fmt.Errorf("link: remove nftables table %s: %w", reportTable, err)
