@@ -154,17 +154,30 @@ func (p *Parent) dropOrphans() {
 		return
 	}
 	p.removeHeld(h.leftovers)
-	for _, o := range h.orphans {
+	for name, o := range h.orphans {
 		p.log.Warn("addresses removed: no process announces them any more", "instance", o.Router)
+		delete(h.orphans, name)
 		p.removeHeld(o.Wanted)
 	}
 	h.swept()
 	p.unsaved = true
 }
 
-// removeHeld removes what nobody holds any more from the kernel.
+// held is what the vrrp process holds, or its successor may take up.
+func (h *holdings) held() link.Wanted {
+	var out link.Wanted
+	for _, m := range []map[string]ipc.Held{h.live, h.orphans} {
+		for _, v := range m {
+			out.Add(v.Wanted)
+		}
+	}
+	return out
+}
+
+// removeHeld removes what nobody holds any more from the kernel; w is among the
+// holdings no more.
 func (p *Parent) removeHeld(w link.Wanted) {
-	if err := link.Remove(w); err != nil {
+	if err := link.Remove(w, p.holdings.held()); err != nil {
 		p.log.Error("addresses, routes or rules not removed", "err", err)
 	}
 }

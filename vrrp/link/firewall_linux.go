@@ -309,13 +309,16 @@ func (f *firewall) close() error {
 	return f.conn.Flush()
 }
 
-// dropTables removes the tables that the addresses name.
-func dropTables(list []Address) error {
+// dropTables removes the tables that the addresses name and keep does not.
+func dropTables(list, keep []Address) error {
 	names := map[string]bool{}
 	for _, a := range list {
 		if a.Drop != "" {
 			names[a.Drop] = true
 		}
+	}
+	for _, a := range keep {
+		delete(names, a.Drop)
 	}
 	return dropNamed(names, func(fwTable) bool { return false })
 }

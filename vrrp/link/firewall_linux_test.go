@@ -101,3 +101,39 @@ func TestFlushedRuleset(t *testing.T) {
 	mute.set([2]map[int]int{})
 	check("no VMAC after a flush", nil, 0)
 }
+
+// What a process that died has left is removed one router after the other; the
+// table goes with the last one that needs it.
+func TestRemoveKeepsTables(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	conn, err := nftables.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.ListTables(); err != nil {
+		unable(t, "nftables is missing: "+err.Error())
+	}
+	a := Address{Ifindex: 1, Prefix: netip.MustParsePrefix("192.0.2.101/32"), Drop: "holdfast"}
+	b := Address{Ifindex: 1, Prefix: netip.MustParsePrefix("192.0.2.102/32"), Drop: "holdfast"}
+	var f firewall
+	for i, x := range []Address{a, b} {
+		bl, _ := blockOf(x)
+		if errs := f.add(map[int][]blocked{i: {bl}}); errs != nil {
+			t.Fatal(errs)
+		}
+	}
+	if err := Remove(Wanted{Addresses: []Address{b}}, Wanted{Addresses: []Address{a}}); err != nil {
+		t.Fatal(err)
+	}
+	if names, _ := nftTables(t, conn); !slices.Equal(names, []string{"holdfast"}) {
+		t.Fatalf("packets to an address that is still held pass: tables %v", names)
+	}
+	if err := Remove(Wanted{Addresses: []Address{a}}, Wanted{}); err != nil {
+		t.Fatal(err)
+	}
+	if names, _ := nftTables(t, conn); len(names) != 0 {
+		t.Fatalf("left: %v", names)
+	}
+}

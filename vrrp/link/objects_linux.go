@@ -170,9 +170,10 @@ func (a *NetlinkApplier) sweepObjects(remove, keep []Object) []error {
 	return applyOps(a, ops)
 }
 
-// Remove removes w, last first; what is gone already is as it should be. It is
-// for a process that has no Applier.
-func Remove(w Wanted) error {
+// Remove removes w, last first; what is gone already is as it should be. keep is
+// what others hold or are about to take up: the nftables tables that it needs
+// stay. It is for a process that has no Applier.
+func Remove(w, keep Wanted) error {
 	conn, err := dialAddrs()
 	if err != nil {
 		return err
@@ -187,5 +188,5 @@ func Remove(w Wanted) error {
 		addrs = append(addrs, addrOp{addr: wanted(a)})
 	}
 	errs := append(apply(conn, objs), apply(conn, addrs)...)
-	return errors.Join(append(errs, dropTables(w.Addresses))...)
+	return errors.Join(append(errs, dropTables(w.Addresses, keep.Addresses))...)
 }
