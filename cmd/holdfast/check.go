@@ -30,7 +30,7 @@ Exit code: 0 clean, 1 warnings, 2 errors.`,
 			}
 			opts := load.Options{ConfigID: id, Interfaces: interfaces, Users: true}
 			if offline {
-				opts = load.Options{ConfigID: id}
+				opts = load.Options{ConfigID: id, NoKeyFiles: true}
 			}
 			var all []config.Diagnostic
 			for _, f := range files {

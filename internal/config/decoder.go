@@ -24,6 +24,10 @@ type Options struct {
 	// GroupExists reports whether a group exists; nil: not checked.
 	GroupExists func(name string) bool
 
+	// KeyFile returns the contents of the file of a key; nil: such keys are not
+	// read and stay empty, for a configuration that is looked at and not run.
+	KeyFile func(path string) ([]byte, error)
+
 	// Number looks a name up in one of iproute2's tables (rt_tables, rt_protos,
 	// rt_scopes, rt_realms, rt_dsfield, group) or among the protocols; nil: only
 	// the names that every system has.

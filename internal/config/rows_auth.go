@@ -2,8 +2,8 @@ package config
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -22,7 +22,9 @@ const (
 // HMACKey is one key of auth_hmac.
 type HMACKey struct {
 	ID  uint8  // 1..255
-	Key []byte // 32..64 bytes
+	Key []byte // 32..64 bytes; empty where a file was not read
+	// File is the file that Key was read from; empty: it was written out.
+	File string
 }
 
 // AuthHMAC is one auth_hmac block; without keys there is none.
@@ -144,44 +146,45 @@ func hmacKey(d *decoder, i *instance, n *Node) {
 		d.bad(n, 0, ClassInvalidNumber, "%v, ignored", err)
 		return
 	}
-	key, err := keyBytes(n.Arg(1), true)
+	key, file, err := d.key(n.Arg(1))
 	switch {
 	case err != nil:
 		d.bad(n, 1, ClassGeneral, "key %d: %v: it is ignored", id, err)
 	case slices.ContainsFunc(i.AuthHMAC.Keys, func(k HMACKey) bool { return k.ID == uint8(id) }):
 		d.bad(n, 0, ClassGeneral, "key %d is given twice: the first one counts", id)
 	default:
-		i.AuthHMAC.Keys = append(i.AuthHMAC.Keys, HMACKey{ID: uint8(id), Key: key})
+		i.AuthHMAC.Keys = append(i.AuthHMAC.Keys, HMACKey{ID: uint8(id), Key: key, File: file})
 	}
 }
 
-// maxKeyFile bounds what is read of a key's file.
-const maxKeyFile = 4096
+// key reads a key in any of its forms. Errors do not show it.
+func (d *decoder) key(s string) (key []byte, file string, err error) {
+	file, ok := strings.CutPrefix(s, "file:")
+	if !ok {
+		key, err = keyBytes(s)
+		return key, "", err
+	}
+	if d.opts.KeyFile == nil {
+		return nil, file, nil
+	}
+	b, err := d.opts.KeyFile(file)
+	if err != nil {
+		return nil, file, err
+	}
+	key, err = keyBytes(strings.TrimRight(string(b), "\r\n"))
+	return key, file, err
+}
 
-// keyBytes reads a key in any of its forms. Errors do not show it.
-func keyBytes(s string, files bool) ([]byte, error) {
+// keyBytes reads a key that is written out.
+func keyBytes(s string) ([]byte, error) {
 	if h, ok := strings.CutPrefix(s, "hex:"); ok {
 		b, err := hex.DecodeString(h)
 		if err != nil {
-			return nil, fmt.Errorf("not hexadecimal")
+			return nil, errors.New("not hexadecimal")
 		}
 		return keyLength(b)
 	}
-	path, ok := strings.CutPrefix(s, "file:")
-	if !ok || !files {
-		return keyLength([]byte(s))
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b := make([]byte, maxKeyFile)
-	n, err := f.Read(b)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return keyBytes(strings.TrimRight(string(b[:n]), "\r\n"), false)
+	return keyLength([]byte(s))
 }
 
 func keyLength(b []byte) ([]byte, error) {

@@ -88,7 +88,11 @@ func (e *encoder) authentication(i *config.VRRPInstance) {
 func (e *encoder) hmac(h *config.AuthHMAC, advertInt time.Duration) {
 	e.block(false, func() {
 		for _, k := range h.Keys {
-			e.put("key", strconv.Itoa(int(k.ID)), "hex:"+hex.EncodeToString(k.Key))
+			key := "hex:" + hex.EncodeToString(k.Key)
+			if k.File != "" {
+				key = "file:" + k.File
+			}
+			e.put("key", strconv.Itoa(int(k.ID)), key)
 		}
 		if len(h.Keys) > 1 {
 			e.put("active_key", strconv.Itoa(int(h.ActiveKey)))

@@ -1,13 +1,16 @@
 package load_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"holdfast/internal/config"
+	"holdfast/internal/config/load"
 )
 
 const key32 = "0123456789abcdef0123456789abcdef"
@@ -81,6 +84,45 @@ func TestAdvertForm(t *testing.T) {
 		if i.Checksum != want.Checksum || i.UnicastTTL != want.UnicastTTL || i.DropAddrMismatch != want.DropAddrMismatch ||
 			strings.Join(i.AdvertPaths, " ") != strings.Join(want.AdvertPaths, " ") {
 			t.Errorf("%q: checksum %d, ttl %d, drop %v, paths %v", text, i.Checksum, i.UnicastTTL, i.DropAddrMismatch, i.AdvertPaths)
+		}
+	}
+}
+
+// TestKeyFiles: nobody waits for a pipe, a conversion names the file and not
+// the key, and the file of another machine is not looked for.
+func TestKeyFiles(t *testing.T) {
+	dir := t.TempDir()
+	pipe, file, long := filepath.Join(dir, "pipe"), filepath.Join(dir, "key"), filepath.Join(dir, "long")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{file: "0123456789abcdef0123456789ABCDEF\n", long: strings.Repeat("x", 5000)} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := func(path string) string { return instance(" auth_hmac {\n key 1 file:" + path + "\n }") }
+	for path, why := range map[string]string{pipe: "not a regular file", long: "no key", "/dev/zero": "not a regular file"} {
+		if cfg, diags := conf(text(path)); cfg != nil || !strings.Contains(fmt.Sprint(diags), why) {
+			t.Errorf("%s: %v", path, diags)
+		}
+	}
+	cfg, diags := conf(text(file))
+	if cfg == nil || len(cfg.Instances[0].AuthHMAC.Keys[0].Key) != 32 {
+		t.Fatal(diags)
+	}
+	opts := memory(map[string]string{"k.conf": text("/on/another/machine")})
+	opts.NoKeyFiles = true
+	if cfg, diags := load.Load("k.conf", opts); cfg == nil || len(cfg.Instances[0].AuthHMAC.Keys[0].Key) != 0 {
+		t.Error(diags)
+	}
+	for _, path := range []string{file, "/on/another/machine"} {
+		c, diags, err := load.Convert("k.conf", config.TOML, memory(map[string]string{"k.conf": text(path)}))
+		if err != nil {
+			t.Fatal(err, diags)
+		}
+		if !strings.Contains(c.Text, "file:"+path) || strings.Contains(c.Text, "3031") {
+			t.Error(c.Text)
 		}
 	}
 }

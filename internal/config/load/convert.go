@@ -31,6 +31,7 @@ var ErrNotSame = errors.New("the converted text does not mean the same: this is 
 // text is read again and compared with what was loaded. Findings about the
 // source are returned in any case; those about the text, where it is refused.
 func Convert(path string, to config.Language, opts Options) (*Converted, []config.Diagnostic, error) {
+	opts.NoKeyFiles = true // the text names them too
 	root, c, diags := loadTree(path, opts)
 	if c == nil {
 		return nil, diags, errors.New("it has errors")
@@ -92,7 +93,7 @@ func same(c *config.Config, text string, lang config.Language) (refused []config
 	if lang == config.TOML {
 		name = "converted.toml"
 	}
-	_, back, diags := loadTree(name, Options{Files: func(string) ([]byte, error) { return []byte(text), nil }})
+	_, back, diags := loadTree(name, Options{NoKeyFiles: true, Files: func(string) ([]byte, error) { return []byte(text), nil }})
 	if back == nil {
 		for _, d := range diags {
 			if d.Severity == config.Error {

@@ -35,6 +35,9 @@ type Options struct {
 	// Users makes sure that users named in the configuration exist, and that
 	// programs do where keepalived looks at that.
 	Users bool
+	// NoKeyFiles leaves the keys empty that are in files of their own: for a
+	// configuration that is looked at and not run.
+	NoKeyFiles bool
 	// Strict makes a complaint of keepalived about keepalived.conf an error.
 	Strict bool
 }
@@ -53,6 +56,9 @@ func Load(path string, opts Options) (*config.Config, []config.Diagnostic) {
 func loadTree(path string, opts Options) (*config.Node, *config.Config, []config.Diagnostic) {
 	host, _ := os.Hostname()
 	decode := config.Options{Hostname: host, Interfaces: remember(opts.Interfaces), Number: numbers()}
+	if !opts.NoKeyFiles {
+		decode.KeyFile = keyFile
+	}
 	if opts.Users {
 		decode.UserExists, decode.GroupExists, decode.Executable = userExists(), groupExists, executable
 	}
