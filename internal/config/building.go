@@ -9,6 +9,7 @@ import (
 // may still be unset, with the places they came from.
 type building struct {
 	global    globals
+	nobody    map[*Command]bool // scripts whose user does not exist
 	scripts   map[string]*VRRPScript
 	files     map[string]*TrackFile
 	processes map[string]*TrackProcess
@@ -63,6 +64,7 @@ func newBuilding(d *decoder) *building {
 		groupName: map[string]bool{},
 		devices:   map[string]string{},
 		scriptPos: map[string]Pos{},
+		nobody:    map[*Command]bool{},
 	}
 	b.global = globals{
 		GlobalDefs: GlobalDefs{

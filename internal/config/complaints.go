@@ -103,19 +103,23 @@ func (d *decoder) groupKnown(name string, n *Node, arg int) bool {
 	if name == "" || d.opts.GroupExists == nil || d.opts.GroupExists(name) {
 		return true
 	}
-	d.bad(n, arg, ClassGeneral, "group '%s' does not exist, ignored", clip(name))
+	d.bad(n, arg, ClassGeneral, "group '%s' does not exist", clip(name))
 	return false
 }
 
-// scriptUser reads the user keyword of a script: both names have to exist.
+// scriptUser reads the user keyword of a script: both names have to exist. One
+// without them is not run: as another user it could do what it must not.
 func (d *decoder) scriptUser(c *Command, words []string, n *Node) {
 	if d.opts.UserExists != nil && !d.opts.UserExists(words[0]) {
-		d.bad(n, 0, ClassGeneral, "user '%s' does not exist, ignored", clip(words[0]))
+		d.bad(n, 0, ClassGeneral, "user '%s' does not exist: the script is not run", clip(words[0]))
+		d.state.nobody[c] = true
 		return
 	}
 	if len(words) > 1 && !d.groupKnown(words[1], n, 1) {
+		d.state.nobody[c] = true
 		return
 	}
+	delete(d.state.nobody, c)
 	c.User, c.Group = words[0], ""
 	if len(words) > 1 {
 		c.Group = words[1]
@@ -128,9 +132,14 @@ var mayMiss = map[string]string{
 	"global_defs": " startup_script shutdown_script notification_email_from router_id default_interface lvs_sync_daemon lvs_timeouts" +
 		" vrrp_garp_extra_if script_user notify_fifo notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script" +
 		" lvs_notify_fifo lvs_notify_fifo_script process_monitor_rcv_bufs ",
-	"vrrp_instance":      " garp_extra_if ",
-	"track_file":         " file weight ",
-	"vrrp_track_process": " weight ",
+	"virtual_server":                        " virtualhost ",
+	"virtual_server/real_server":            " virtualhost ",
+	"virtual_server/real_server/HTTP_GET":   " virtualhost http_protocol ",
+	"virtual_server/real_server/SSL_GET":    " virtualhost http_protocol ",
+	"virtual_server/real_server/MISC_CHECK": " user ",
+	"vrrp_instance":                         " garp_extra_if ",
+	"track_file":                            " file weight ",
+	"vrrp_track_process":                    " weight ",
 }
 
 // goesOn reports whether keepalived goes on when the argument of kw is missing.

@@ -241,6 +241,9 @@ func (d *decoder) quorum(s *service) {
 	for _, r := range s.RealServers {
 		total += r.Weight
 	}
+	if total == 0 && len(s.RealServers) > 0 && !d.toml() {
+		d.aboutService(s, Warning, ClassGeneral, "quorum", "the weight of all servers is 0: quorum %d is out of reach", s.Quorum)
+	}
 	if total > 0 && s.Quorum > total {
 		d.aboutService(s, Warning, ClassGeneral, "quorum", "quorum %d exceeds the weight of all servers: %d is used", s.Quorum, total)
 		s.Quorum = total

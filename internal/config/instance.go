@@ -42,6 +42,9 @@ func openScript(d *decoder, _ any, n *Node) {
 // usable checks a command against script security: without a user to run it
 // as it is refused.
 func (d *decoder) usable(c *Command, n *Node) bool {
+	if d.state.nobody[c] {
+		return false
+	}
 	g := &d.state.global
 	if c.User == "" && g.ScriptUser == "" && g.EnableScriptSecurity &&
 		d.opts.UserExists != nil && !d.opts.UserExists("keepalived_script") {

@@ -207,7 +207,7 @@ func miscRows() []Keyword {
 		row("misc_dynamic", common, flag(func(c *checker) { c.MiscDynamic = true }), "off", "status 2..255 is success and sets the weight to status - 2"),
 		row("user", common, custom("<user> [[:]<group>]", []Arg{{Name: "user"}, {Name: "group", Optional: true}}, func(d *decoder, c *checker, n *Node) {
 			if _, ok := arg1(d, n); ok {
-				d.setUser(&c.MiscPath, texts(n.Args()), n)
+				d.scriptUser(&c.MiscPath, texts(n.Args()), n)
 			}
 		}), "script_user", "user that it runs as"),
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -68,7 +69,8 @@ func kernelID() string {
 // load reads the file of a former daemon; none, and one from before a reboot,
 // is an empty state. The file is root's own, but nothing in it is believed
 // that could reach beyond what a daemon writes there: an address without an
-// interface, or one that no virtual router can have, or a route of the kernel.
+// interface. What the machine needs for itself is left out: its loopback
+// address, and a route of the kernel.
 func (s *stateFile) load() (savedState, error) {
 	f, err := os.OpenFile(s.path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -98,11 +100,11 @@ func (s *stateFile) load() (savedState, error) {
 		return savedState{}, nil
 	}
 	for _, a := range st.Addresses {
-		ip := a.Prefix.Addr()
-		if !a.Prefix.IsValid() || a.Ifindex <= 0 || ip.IsLoopback() || ip.IsUnspecified() || ip.IsMulticast() {
+		if !a.Prefix.IsValid() || a.Ifindex <= 0 {
 			return savedState{}, wrap(fmt.Errorf("%v on interface %d cannot be a virtual address", a.Prefix, a.Ifindex))
 		}
 	}
+	st.Addresses = slices.DeleteFunc(st.Addresses, func(a link.Address) bool { return !removable(a.Prefix.Addr()) })
 	// One that is marked as the administrator's is left to the configuration,
 	// which names it if it is still wanted.
 	st.Objects = slices.DeleteFunc(st.Objects, func(o link.Object) bool { return !o.Removable() })
@@ -110,6 +112,14 @@ func (s *stateFile) load() (savedState, error) {
 		return savedState{}, wrap(err)
 	}
 	return st, nil
+}
+
+// removable says whether an address may be taken away because of a file that
+// says that we put it there. A configuration may name any, but the machine
+// cannot do without its own loopback address.
+func removable(a netip.Addr) bool {
+	a = a.Unmap()
+	return !a.IsUnspecified() && !a.IsMulticast() && a != netip.IPv6Loopback() && a != netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
 // save keeps the newest state and returns at once. Neither argument is

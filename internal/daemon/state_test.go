@@ -72,7 +72,11 @@ func TestStateFileIsNotBelievedBlindly(t *testing.T) {
 	}{
 		"good":                {address(3, "192.0.2.1/24"), 0o600, 1, false},
 		"everywhere":          {address(0, "192.0.2.1/24"), 0o600, 0, true},
-		"loopback":            {address(1, "127.0.0.1/8"), 0o600, 0, true},
+		"loopback":            {address(1, "127.0.0.1/8"), 0o600, 0, false},
+		"IPv6 loopback":       {address(1, "::1/128"), 0o600, 0, false},
+		"mapped loopback":     {address(1, "::ffff:127.0.0.1/104"), 0o600, 0, false},
+		"unspecified":         {address(1, "0.0.0.0/32"), 0o600, 0, false},
+		"static loopback":     {address(1, "127.0.0.2/8"), 0o600, 1, false},
 		"no address":          {address(1, ""), 0o600, 0, true},
 		"not JSON":            {"{", 0o600, 0, true},
 		"another type":        {`{"addresses":7}`, 0o600, 0, true},

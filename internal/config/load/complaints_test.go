@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"holdfast/internal/config"
+	"holdfast/internal/config/load"
 )
 
 // TestComplaints holds texts of which "keepalived -t" (2.2.7) complained in
@@ -44,6 +45,9 @@ func TestComplaints(t *testing.T) {
 		{"weight of a file", "track_file f {\n file /a\n weight # here\n}\n" + instance(""), "missing-parameter"},
 		{"check_unicast_src", instance(" check_unicast_src # here"), "no-peers"},
 		{"old_unicast_checksum", instance(" version 3\n old_unicast_checksum # here"), "no-peers"},
+		{"weight 0", strings.Replace(server("", " weight 0"), "80 {\n", "80 { # here\n", 1), "quorum"},
+		{"virtualhost", server(" virtualhost # here", ""), "missing-parameter"},
+		{"http_protocol", server("", " HTTP_GET {\n url {\n path /\n status_code 200\n }\n http_protocol # here\n }"), "missing-parameter"},
 		{"unicast_ttl", strings.TrimSuffix(instance(" unicast_ttl 7"), "\n") + " # here\n", "no-effect"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -103,6 +107,26 @@ func TestIgnoredValue(t *testing.T) {
 		}
 		if text := fmt.Sprint(diags); want.says == "" != (len(diags) == 0) || !strings.Contains(text, want.says) {
 			t.Errorf("%q: %s", value, text)
+		}
+	}
+}
+
+// TestNobodysScript: a script whose user or group does not exist is not run as
+// somebody else.
+func TestNobodysScript(t *testing.T) {
+	for _, user := range []string{"nosuchuser", "root nosuchgroup", "root :nosuchgroup"} {
+		opts := memory(map[string]string{"k.conf": "vrrp_script s {\n script /bin/true\n user " + user + "\n}\n" + instance("") +
+			server("", " MISC_CHECK {\n misc_path /bin/true\n user "+user+"\n }")})
+		opts.Users = true
+		cfg, diags := load.Load("k.conf", opts)
+		if cfg == nil {
+			t.Fatal(diags)
+		}
+		if len(cfg.Scripts) != 0 || len(cfg.VirtualServers[0].RealServers[0].Checkers) != 0 {
+			t.Errorf("user %s: %+v, %+v", user, cfg.Scripts, cfg.VirtualServers[0].RealServers[0].Checkers)
+		}
+		if n := strings.Count(fmt.Sprint(diags), "does not exist"); n != 2 || config.TestExit(diags) != 5 {
+			t.Errorf("user %s: %v", user, diags)
 		}
 	}
 }
