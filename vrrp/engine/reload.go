@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/vrrp"
@@ -72,7 +73,8 @@ func (e *Engine) reload(now time.Time, cfg Config) error {
 			tracked[k] = true
 		}
 	}
-	maps.DeleteFunc(e.results, func(k string, _ result) bool { return !tracked[k] })
+	// What is static is followed whoever tracks it, and told anew to nobody.
+	maps.DeleteFunc(e.results, func(k string, _ result) bool { return !tracked[k] && !strings.HasPrefix(k, staticTrack) })
 	e.dispatch(now)
 	e.tune()
 	e.askDevices()

@@ -128,6 +128,29 @@ func TestRoutesInDoubt(t *testing.T) {
 	})
 }
 
+// A router that joins a track_group by a reload learns of what is static there,
+// also when nobody was in the group before.
+func TestStaticFoundByReload(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		with := func(routers ...Router) Config {
+			c := config(routers...)
+			c.Static = []Static{{Name: "g", Routes: []route.Route{routeTo("10.2.0.0/16", "eth0")}}}
+			return c
+		}
+		a := l.node("a", "192.0.2.1/24").start(with(vr(1, 150)))
+		time.Sleep(time.Second)
+		a.reload(with(vr(1, 150)))
+		time.Sleep(time.Second)
+		member := vr(2, 150)
+		member.Tracks = []vrrp.Track{{Key: "static g", Pending: true}}
+		a.reload(with(vr(1, 150), member))
+		synctest.Wait()
+		if s := a.router(1); s.State != vrrp.Backup {
+			t.Fatalf("%v, waits for %q", s.State, s.Faults)
+		}
+	})
+}
+
 // setCounter counts the Sets of each owner.
 type setCounter struct {
 	link.Applier
