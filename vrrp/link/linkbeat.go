@@ -104,7 +104,11 @@ func (b *Beat) List() ([]Interface, error) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.last = slices.Clone(list)
+	if b.tell == nil {
+		// Otherwise Watch knows better: what was read here may be older than what
+		// it has told meanwhile, and would be told again after that.
+		b.last = slices.Clone(list)
+	}
 	b.filter(list)
 	return list, nil
 }

@@ -98,6 +98,39 @@ func (p *puppet) set(change func()) {
 	p.mu.Unlock()
 }
 
+// A reading that is overtaken by news, on another goroutine, is not told after
+// them: nothing would set it right.
+func TestBeatTellsNothingOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &puppet{list: []Interface{{Index: 1, Name: "lo", Up: true}, {Index: 2, Name: "eth0", Up: true}}, news: make(chan struct{}, 1)}
+		b := NewBeat(p, p, BeatConfig{}, nil)
+		var mu sync.Mutex
+		var last []Interface
+		stop, done := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = b.Watch(stop, func(u Update) {
+				mu.Lock()
+				last = u.Interfaces
+				mu.Unlock()
+			})
+		}()
+		synctest.Wait()
+		p.set(func() { p.list = p.list[:1] }) // as it was before eth0 came
+		if _, err := b.List(); err != nil {
+			t.Fatal(err)
+		}
+		b.Configure(BeatConfig{Delays: map[string]Delay{"eth0": {Down: time.Second}}})
+		mu.Lock()
+		if len(last) != 2 {
+			t.Errorf("told %v", last)
+		}
+		mu.Unlock()
+		close(stop)
+		<-done
+	})
+}
+
 func TestBeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &puppet{
