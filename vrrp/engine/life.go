@@ -71,9 +71,12 @@ func (e *Engine) choose(now time.Time) {
 // interval is for that to happen in; in the same time whoever removes the
 // addresses of routers that are not taken up hears that this one was.
 func (r *router) inTime(now time.Time) bool {
-	age := now.Round(0).Sub(r.before)
-	return age >= 0 && age < r.dead-r.cfg.AdvertInt/8
+	wall := now.Round(0)
+	return !wall.Before(r.before) && wall.Before(r.limit())
 }
+
+// limit is when it is too late, by the wall clock.
+func (r *router) limit() time.Time { return r.before.Add(r.dead - r.cfg.AdvertInt/8) }
 
 // outrun gives up a router that should go on where a predecessor stopped, when
 // coming so far took too long.
@@ -91,6 +94,11 @@ func (e *Engine) outrun(r *router) {
 func (e *Engine) stop() {
 	now := e.wire.Now()
 	e.stopping = true
+	for _, r := range e.routers {
+		if r != nil {
+			e.abandon(r)
+		}
+	}
 	e.turn++
 	e.acts = e.dir.Shutdown(now, e.acts)
 	e.dispatch(now)

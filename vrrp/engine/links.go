@@ -179,6 +179,7 @@ func (e *Engine) reopen(now time.Time) {
 	}
 	e.dispatch(now)
 	e.disinherit(starting)
+	e.giveUp(now)
 }
 
 // list fills the ports with the routers that listen there.
@@ -308,7 +309,9 @@ func (e *Engine) clean(r *router) {
 			remove.Addresses = append(remove.Addresses, a)
 		}
 	}
-	if e.watched { // at the start of the engine they are gone already
+	// At the start of the engine they are gone already, unless they were kept for
+	// going on.
+	if e.watched || !r.before.IsZero() {
 		remove.Objects = e.objects(r)
 	}
 	if remove.Empty() {

@@ -92,6 +92,7 @@ func (e *Engine) reload(now time.Time, cfg Config) error {
 
 // remove releases a router that is no longer configured.
 func (e *Engine) remove(now time.Time, r *router) {
+	e.abandon(r)
 	e.turn++ // its last word is no repetition
 	was := r.core.Status()
 	from := was.Told

@@ -98,6 +98,36 @@ func TestResumeOutrun(t *testing.T) {
 	}
 }
 
+// What a predecessor held elsewhere than on the router's interface, which is gone,
+// does not stay for ever: peers have it by now.
+func TestResumeWithoutItsInterface(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.node("a", "192.0.2.1/24")
+		r := vr(1, 150)
+		r.Interface, r.VIPs[0].Dev = "eth5", "eth0"
+		for name, end := range map[string]func(){
+			"time":   func() { time.Sleep(time.Second) },
+			"reload": func() { a.reload(config(vr(2, 100))) },
+			"stop":   func() { _ = a.stop() },
+		} {
+			if err := a.host.AddAddress("eth0", r.VIPs[0].Prefix); err != nil {
+				t.Fatal(err)
+			}
+			a.start(config(r), resumeAt("VI_1", time.Now()))
+			time.Sleep(2 * time.Second)
+			if !a.host.Has(addr("192.0.2.101")) {
+				t.Fatal("removed while the router could go on")
+			}
+			end()
+			synctest.Wait()
+			if a.host.Has(addr("192.0.2.101")) {
+				t.Fatalf("%s: nobody is master, and the address is there", name)
+			}
+			a.kill()
+		}
+	})
+}
+
 // Left-overs that no configuration names any more are removed as well.
 func TestLeftOvers(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {

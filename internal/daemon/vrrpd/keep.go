@@ -50,3 +50,10 @@ func (a keptApplier) Set(owner int, gen uint64, want link.Wanted) {
 	}
 	a.Applier.Set(owner, gen, want)
 }
+
+func (a keptApplier) Sweep(remove, keep link.Wanted) error {
+	if a.keep.stopping.Load() {
+		return nil
+	}
+	return a.Applier.Sweep(remove, keep)
+}

@@ -40,6 +40,9 @@ func TestKeep(t *testing.T) {
 	k.stopping.Store(true)
 	keptWire{nil, k}.Send([]link.Datagram{{}})
 	keptApplier{nil, k}.Set(3, 7, link.Wanted{})
+	if err := (keptApplier{nil, k}).Sweep(link.Wanted{}, link.Wanted{}); err != nil {
+		t.Fatal(err)
+	}
 	if len(answers) != 1 || answers[0] != (link.Applied{Owner: 3, Gen: 7}) {
 		t.Fatalf("answers %+v", answers)
 	}
