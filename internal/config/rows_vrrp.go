@@ -240,7 +240,12 @@ func notYetInstance(d *decoder, target any, n *Node) {
 		d.kw.Name+" is not active yet: vrrp_instance "+i.Name+" is not run")
 }
 
+// texts are the words as text; nil for none, as it arrives when it has
+// travelled between processes.
 func texts(words []Word) []string {
+	if len(words) == 0 {
+		return nil
+	}
 	out := make([]string, len(words))
 	for i, w := range words {
 		out[i] = w.Text

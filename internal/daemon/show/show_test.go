@@ -180,3 +180,12 @@ func TestTimeSpans(t *testing.T) {
 		t.Errorf("zero time: %s", got)
 	}
 }
+
+// TestOneLineEach: an error of several lines does not break the lines.
+func TestOneLineEach(t *testing.T) {
+	var b strings.Builder
+	renderTracked(&b, &control.Tracked{Blind: "one\ntwo"})
+	if b.String() != "processes are looked for once a second: one; two\n" {
+		t.Error(b.String())
+	}
+}

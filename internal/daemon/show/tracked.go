@@ -3,6 +3,7 @@ package show
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"holdfast/internal/daemon/control"
 )
@@ -30,7 +31,7 @@ func renderTracked(w io.Writer, t *control.Tracked) {
 		fmt.Fprintf(w, "vrrp_track_process %s: %s, %d running, %s wanted\n", p.Name, p.State, p.Running, limit)
 	}
 	if t.Blind != "" {
-		fmt.Fprintf(w, "processes are looked for once a second: %s\n", t.Blind)
+		fmt.Fprintf(w, "processes are looked for once a second: %s\n", strings.ReplaceAll(t.Blind, "\n", "; "))
 	}
 	for _, l := range t.Links {
 		line := map[bool]string{true: "up", false: "down"}[l.Up] + " by " + l.Kind
