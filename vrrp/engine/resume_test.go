@@ -9,6 +9,7 @@ import (
 
 	"holdfast/vrrp"
 	"holdfast/vrrp/link"
+	"holdfast/vrrp/route"
 )
 
 type linkNet = link.MemNet
@@ -331,4 +332,32 @@ func TestResumeOfAPartOfAGroup(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Routes and rules of a predecessor are kept for a router that is to go on, and
+// removed when it cannot.
+func TestResumeThatCannotBeTakesRoutesAlong(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.node("a", "192.0.2.1/24")
+		a.host.SetUp("eth0", false)
+		r := vr(1, 150)
+		r.Routes = []route.Route{routeTo("10.1.0.0/16", "eth0")}
+		sweeps := &sweepRecorder{}
+		a.start(config(r), resumeAt("VI_1", time.Now()), func(d *Deps) { sweeps.Applier, d.Applier = d.Applier, sweeps })
+		a.is(vrrp.Fault)
+		if len(sweeps.removed) != 1 || sweeps.removed[0].Text != "10.1.0.0/16 dev eth0" {
+			t.Fatalf("removed %v", sweeps.removed)
+		}
+	})
+}
+
+// sweepRecorder keeps what was to be removed.
+type sweepRecorder struct {
+	link.Applier
+	removed []link.Object
+}
+
+func (s *sweepRecorder) Sweep(remove, keep link.Wanted) error {
+	s.removed = append(s.removed, remove.Objects...)
+	return s.Applier.Sweep(remove, keep)
 }
