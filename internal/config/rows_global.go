@@ -109,7 +109,7 @@ func globalRows() []Keyword {
 
 		row("script_user", core, custom("<user> [[:]<group>]", userArgs, scriptUser), "keepalived_script if there is such a user, else root", "user that scripts run as"),
 		row("enable_script_security", core, flag(func(g *globals) { g.EnableScriptSecurity = true }), "off", "refuse scripts run as root whose path others can write to"),
-		row("reload_check_config", common, custom("[<log file>]", []Arg{{Name: "log_file", Optional: true}}, func(_ *decoder, g *globals, _ *Node) { g.ReloadCheckConfig = true }), "always on in holdfast", "check the new configuration before a reload"),
+		row("reload_check_config", common, custom("[<log file>]", []Arg{{Name: "log_file", Optional: true}}, reloadCheck), "always on in holdfast", "check the new configuration before a reload"),
 		row("startup_script", rare, script(func(_ *decoder, g *globals, c Command, _ *Node) { g.StartupScript = c }), "", "program run before anything else").parsedOnly(),
 		row("shutdown_script", rare, script(func(_ *decoder, g *globals, c Command, _ *Node) { g.ShutdownScript = c }), "", "program run after everything else").parsedOnly(),
 
@@ -174,6 +174,13 @@ func garpCount[T any](set func(t *T, v int)) value {
 		}
 		set(t, v)
 	})
+}
+
+func reloadCheck(d *decoder, g *globals, n *Node) {
+	g.ReloadCheckConfig = true
+	if len(n.Args()) > 0 && !d.toml() {
+		d.report(n.ArgPos(0), Warning, ClassNone, "no-effect", "reload_check_config: no file is written: what is found goes to the log")
+	}
 }
 
 func scriptUser(d *decoder, g *globals, n *Node) {

@@ -155,6 +155,9 @@ func useVMAC(d *decoder, i *instance, n *Node) {
 			return false
 		case mac[0]&1 != 0:
 			d.bad(n, k, ClassGeneral, "'%s' is a multicast address: the virtual MAC is used", clip(s))
+		case mac[0] == 0 && mac[1] == 0 && mac[2] == 0x5e && mac[3] == 0 && (mac[4] == 1 || mac[4] == 2):
+			// Of another VRID it would be another router's.
+			d.bad(n, k, ClassGeneral, "'%s' is one of the virtual MACs of RFC 9568: the one of this instance is used", clip(s))
 		default:
 			i.vmacBytes = mac
 		}

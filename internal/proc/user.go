@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -85,7 +86,9 @@ func lookup(name, group string) (Credential, error) {
 			c.Groups = append(c.Groups, n)
 		}
 	}
-	if group != "" {
+	// A colon in front asks for the user's other groups as well, which it always
+	// gets.
+	if group = strings.TrimPrefix(group, ":"); group != "" {
 		g, err := user.LookupGroup(group)
 		if err != nil {
 			if g, err = user.LookupGroupId(group); err != nil {

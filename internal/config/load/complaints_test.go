@@ -48,6 +48,7 @@ func TestComplaints(t *testing.T) {
 		{"weight 0", strings.Replace(server("", " weight 0"), "80 {\n", "80 { # here\n", 1), "quorum"},
 		{"virtualhost", server(" virtualhost # here", ""), "missing-parameter"},
 		{"http_protocol", server("", " HTTP_GET {\n url {\n path /\n status_code 200\n }\n http_protocol # here\n }"), "missing-parameter"},
+		{"virtual MAC", instance(" use_vmac 00:00:5e:00:01:07 # here"), "bad-value"},
 		{"unicast_ttl", strings.TrimSuffix(instance(" unicast_ttl 7"), "\n") + " # here\n", "no-effect"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -107,6 +108,17 @@ func TestIgnoredValue(t *testing.T) {
 		}
 		if text := fmt.Sprint(diags); want.says == "" != (len(diags) == 0) || !strings.Contains(text, want.says) {
 			t.Errorf("%q: %s", value, text)
+		}
+	}
+}
+
+// TestReloadCheckConfig: the file that keepalived writes its findings to is
+// read by nobody here, and that is said.
+func TestReloadCheckConfig(t *testing.T) {
+	for line, want := range map[string]string{"reload_check_config": "", "reload_check_config /x": "no file is written"} {
+		_, diags := conf("global_defs {\n " + line + "\n}\n" + instance(""))
+		if text := fmt.Sprint(diags); !strings.Contains(text, want) || want == "" && len(diags) > 0 {
+			t.Errorf("%s: %s", line, text)
 		}
 	}
 }
