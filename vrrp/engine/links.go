@@ -339,8 +339,12 @@ func (e *Engine) isWanted(a link.Address) bool {
 // interface that goes down go with it.
 func (e *Engine) replaceAddresses(now time.Time, changed bool) {
 	for _, r := range e.routers {
-		if r != nil && r.wanted && (!slices.Equal(e.addresses(r), r.addrs) || changed && r.cfg.hasObjects()) {
+		switch {
+		case r == nil || !r.wanted:
+		case !slices.Equal(e.addresses(r), r.addrs) || changed && !slices.Equal(e.objects(r), r.objs):
 			e.acts = e.dir.Reapply(r.id, e.acts)
+		case changed && r.cfg.hasObjects() && r.gate.IsZero():
+			e.set(r) // no news to the neighbours
 		}
 	}
 	e.dispatch(now)

@@ -128,6 +128,30 @@ func TestRoutesInDoubt(t *testing.T) {
 	})
 }
 
+// Interfaces that come and go, as those of containers do, have routes asked for
+// again and announce nothing.
+func TestOtherInterfacesAnnounceNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		r := vr(1, 150)
+		r.Routes = []route.Route{routeTo("10.1.0.0/16", "eth0")}
+		sets := &setCounter{by: map[int]int{}}
+		a := l.node("a", "192.0.2.1/24").start(config(r), func(d *Deps) { sets.Applier, d.Applier = d.Applier, sets })
+		time.Sleep(20 * time.Second)
+		a.is(vrrp.Master)
+		announced, asked := len(a.proc.Announced()), sets.by[0]
+		for range 5 {
+			a.host.AddInterface("veth7", netip.MustParsePrefix("198.51.100.1/24"))
+			time.Sleep(time.Second)
+			a.host.DeleteInterface("veth7")
+			time.Sleep(time.Second)
+		}
+		a.is(vrrp.Master)
+		if n := len(a.proc.Announced()); n != announced || sets.by[0] < asked+10 {
+			t.Fatalf("%d announcements more, asked for %d times more", n-announced, sets.by[0]-asked)
+		}
+	})
+}
+
 // A router that joins a track_group by a reload learns of what is static there,
 // also when nobody was in the group before.
 func TestStaticFoundByReload(t *testing.T) {
