@@ -33,6 +33,21 @@ func ipv6InstanceRows() []Keyword {
 	}
 }
 
+// versionOnce is keepalived's version: the first one counts, and none takes
+// IPv6 to version 2 once the family is known.
+func versionOnce(d *decoder, i *instance, v int, n *Node) {
+	switch {
+	case d.toml():
+	case i.Version != 0 && int(i.Version) != v:
+		d.bad(n, 0, ClassGeneral, "already given: the first one, %d, counts", i.Version)
+		return
+	case v == 2 && i.Family == 6:
+		d.bad(n, 0, ClassGeneral, "version 2 has no IPv6 (RFC 3768): 3 is used")
+		return
+	}
+	i.Version = uint8(v)
+}
+
 // instanceVersion resolves the version and the multicast group, which depend
 // on the family.
 func (d *decoder) instanceVersion(i *instance) {

@@ -49,6 +49,8 @@ func TestComplaints(t *testing.T) {
 		{"virtualhost", server(" virtualhost # here", ""), "missing-parameter"},
 		{"http_protocol", server("", " HTTP_GET {\n url {\n path /\n status_code 200\n }\n http_protocol # here\n }"), "missing-parameter"},
 		{"virtual MAC", instance(" use_vmac 00:00:5e:00:01:07 # here"), "bad-value"},
+		{"two versions", instance(" version 3\n version 2 # here"), "bad-value"},
+		{"version 2 of IPv6", strings.Replace(instance(" version 2 # here"), "10.0.0.1", "fe80::1", 1), "bad-value"},
 		{"unicast_ttl", strings.TrimSuffix(instance(" unicast_ttl 7"), "\n") + " # here\n", "no-effect"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -81,6 +83,12 @@ func TestFirstOneCounts(t *testing.T) {
 		"vrrp_script s {\n script /bin/true\n interval 9\n interval 0\n timeout 0\n}\n" + instance(""))
 	if cfg == nil {
 		t.Fatal(diags)
+	}
+	if c, _ := conf(instance(" version 3\n version 2")); c == nil || c.Instances[0].Version != 3 {
+		t.Errorf("version: %+v", c)
+	}
+	if c, _ := conf(strings.Replace(instance(" version 2"), "10.0.0.1", "fe80::1", 1)); c == nil || c.Instances[0].Version != 3 {
+		t.Errorf("version of IPv6: %+v", c)
 	}
 	if f := cfg.TrackFiles[0]; f.Path != "/a" {
 		t.Errorf("file %s", f.Path)
