@@ -9,7 +9,8 @@ import (
 // may still be unset, with the places they came from.
 type building struct {
 	global    globals
-	nobody    map[*Command]bool // scripts whose user does not exist
+	given     map[onceKey]string // see once
+	nobody    map[*Command]bool  // scripts whose user does not exist
 	scripts   map[string]*VRRPScript
 	files     map[string]*TrackFile
 	processes map[string]*TrackProcess
@@ -65,6 +66,7 @@ func newBuilding(d *decoder) *building {
 		devices:   map[string]string{},
 		scriptPos: map[string]Pos{},
 		nobody:    map[*Command]bool{},
+		given:     map[onceKey]string{},
 	}
 	b.global = globals{
 		GlobalDefs: GlobalDefs{

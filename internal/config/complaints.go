@@ -166,6 +166,32 @@ func (d *decoder) extraWords(k *Keyword, n *Node) {
 	}
 }
 
+// onceKey is a keyword in one block.
+type onceKey struct {
+	target any // pointer to what the block is decoded into
+	name   string
+}
+
+// once is v of which the first good one counts, and another one after it is
+// reported. TOML has no keyword twice.
+func once(v value) value {
+	set := v.set
+	v.set = func(d *decoder, target any, n *Node) {
+		key, text := onceKey{target, d.kw.Name}, strings.Join(texts(n.Args()), " ")
+		if first, given := d.state.given[key]; given && !d.toml() {
+			if text != first {
+				d.bad(n, 0, ClassGeneral, "already given: the first one counts")
+			}
+			return
+		}
+		findings := len(d.diags)
+		if set(d, target, n); len(d.diags) == findings {
+			d.state.given[key] = text
+		}
+	}
+	return v
+}
+
 // already reports that a keyword is given a second time where the first one
 // counts.
 func (d *decoder) already(n *Node, have string) bool {

@@ -20,7 +20,7 @@ func firewallRows() []Keyword {
 	}
 	names := []Arg{{Name: "names", Optional: true, Rest: true}}
 	return []Keyword{
-		row("nftables", rare, custom("[<table>]", []Arg{{Name: "table", Optional: true}}, nftTable), defaultTable, "nftables table, of each family, whose rules drop packets to the addresses of instances with no_accept; it exists while such an address is held"),
+		row("nftables", rare, once(custom("[<table>]", []Arg{{Name: "table", Optional: true}}, nftTable)), defaultTable, "nftables table, of each family, whose rules drop packets to the addresses of instances with no_accept; it exists while such an address is held"),
 		row("nftables_priority", rare, integer("priority", math.MinInt16, math.MaxInt16, func(g *globals, v int) { g.NFTables.Priority = v }), "-1", "priority of its chains, relative to the filters of others"),
 		row("nftables_counters", rare, flag(func(g *globals) { g.NFTables.Counters = true }), "off", "count packets at each of its rules"),
 		row("nftables_ifindex", rare, flag(func(*globals) {}), "always on in holdfast", "look link-local addresses up with the index of the interface"),

@@ -45,9 +45,9 @@ func trackFileRows() []Keyword {
 				f.Path = s
 			}
 		}), "required", "file with a whole number; a missing or empty one counts as 0"),
-		row("weight", common, custom("-254..254 [reverse]", weightArgs(), func(d *decoder, f *TrackFile, n *Node) {
+		row("weight", common, once(custom("-254..254 [reverse]", weightArgs(), func(d *decoder, f *TrackFile, n *Node) {
 			d.blockWeight(n, 254, &f.Weight, &f.Reverse)
-		}), "1", "multiplies the number; 0: another number than 0 means FAULT; a product of -254 or less means FAULT"),
+		})), "1", "multiplies the number; 0: another number than 0 means FAULT; a product of -254 or less means FAULT"),
 		row("init_file", common, custom("[<number>] [overwrite]", []Arg{{Name: "value", Kind: KindInt, Optional: true}, {Name: "overwrite", Key: "overwrite", Kind: KindFlag, Optional: true}}, initFile), "off", "make the file at start if there is none, with overwrite in any case"),
 	}
 }
@@ -59,9 +59,9 @@ func trackProcessRows() []Keyword {
 	return []Keyword{
 		row("process", common, custom("<name> [<argument> …]", []Arg{{Name: "command", Rest: true}}, processCommand), "required", "name of the program, and its arguments if they matter"),
 		row("param_match", rare, custom("initial|partial", []Arg{{Name: "how"}}, paramMatch), "the same arguments", "partial: further arguments may follow; initial: the last one may be longer; without arguments: the program has none"),
-		row("weight", common, custom("-254..254 [reverse]", weightArgs(), func(d *decoder, p *TrackProcess, n *Node) {
+		row("weight", common, once(custom("-254..254 [reverse]", weightArgs(), func(d *decoder, p *TrackProcess, n *Node) {
 			d.blockWeight(n, 254, &p.Weight, &p.Reverse)
-		}), "0", "added to the priority while the quorum is there (positive) or lost (negative); 0: lost means FAULT"),
+		})), "0", "added to the priority while the quorum is there (positive) or lost (negative); 0: lost means FAULT"),
 		row("quorum", common, integer("count", 1, 65535, func(p *TrackProcess, v int) { p.Quorum = v }), "1", "least number of processes"),
 		row("quorum_max", common, integer("count", 0, 65535, func(p *TrackProcess, v int) { p.QuorumMax = v }), "no limit", "largest number of processes; 0: it must not run"),
 		row("fork_delay", rare, delay(func(p *TrackProcess, v time.Duration) { p.ForkDelay = v }), "0", "wait before a gained quorum counts"),

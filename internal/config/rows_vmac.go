@@ -48,8 +48,8 @@ func vmacGlobalRows() []Keyword {
 		})
 	}
 	return []Keyword{
-		row("vmac_prefix", rare, prefix(func(g *GlobalDefs, s string) { g.VMACPrefix = s }), "vrrp", "what the names of VMACs begin with"),
-		row("vmac_addr_prefix", rare, prefix(func(g *GlobalDefs, s string) { g.VMACAddrPrefix = s }), "vmac_prefix", "the same for VMACs that are made for addresses on other interfaces"),
+		row("vmac_prefix", rare, once(prefix(func(g *GlobalDefs, s string) { g.VMACPrefix = s })), "vrrp", "what the names of VMACs begin with"),
+		row("vmac_addr_prefix", rare, once(prefix(func(g *GlobalDefs, s string) { g.VMACAddrPrefix = s })), "vmac_prefix", "the same for VMACs that are made for addresses on other interfaces"),
 		row("disable_local_igmp", rare, flag(func(g *globals) { g.DisableLocalIGMP = true }), "off",
 			"while there are IPv4 VMACs, the whole machine reports no groups of 224.0.0.0/24 (igmp_link_local_mcast_reports 0); otherwise nftables keeps VMACs from reporting. Fixed at start"),
 	}

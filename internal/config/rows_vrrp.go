@@ -140,7 +140,7 @@ func instanceRows() []Keyword {
 		return seconds("seconds", 0, math.MaxUint32, set)
 	}
 	rows := []Keyword{
-		row("state", core, custom("MASTER|BACKUP", []Arg{{Name: "state"}}, instanceState), "MASTER if priority is 255, else BACKUP", "wanted state at start; only the owner (255) skips the wait"),
+		row("state", core, once(custom("MASTER|BACKUP", []Arg{{Name: "state"}}, instanceState)), "MASTER if priority is 255, else BACKUP", "wanted state at start; only the owner (255) skips the wait"),
 		row("interface", core, custom("<interface>", []Arg{{Name: "name"}}, instanceInterface), "default_interface", "interface that adverts are sent and heard on"),
 		row("virtual_router_id", core, number("id", KindInt, 1, 255, func(_ *decoder, i *instance, v int, _ *Node) { i.VirtualRouterID, i.vridSet = uint8(v), true }), "required", "number of the virtual router on its link"),
 		row("priority", core, custom("<1..255>", []Arg{{Name: "priority", Kind: KindInt}}, instancePriority), "100; 255 with state MASTER", "base priority; 255 owns the addresses"),
@@ -190,7 +190,7 @@ func instanceRows() []Keyword {
 		mailRow(row("smtp_alert", core, optBool(func(i *instance, v bool) { i.smtpAlert = &v }), g+", else off", "mail on changes of state")),
 		row("lvs_sync_daemon_interface", "obsolete", custom("<interface>", []Arg{{Name: "interface"}}, instanceSyncDaemon), "", "old form of lvs_sync_daemon"),
 		row("debug", "obsolete", value{args: []Arg{{Name: "level", Optional: true}}, syntax: "[0..4]", set: func(*decoder, any, *Node) {}}, "", "no effect"),
-		row("notify_deleted", common, value{
+		row("notify_deleted", common, once(value{
 			args: []Arg{{Name: "command", Kind: KindCommand, Optional: true}, {Name: "user", Optional: true}, {Name: "group", Optional: true}}, syntax: "[<command> [<user> [[:]<group>]]]",
 			set: func(d *decoder, target any, n *Node) {
 				i := target.(*instance)
@@ -203,7 +203,7 @@ func instanceRows() []Keyword {
 					}).set(d, i, n)
 				}
 			},
-		}, "FAULT is reported", "report DELETED when a reload removes the instance"),
+		}), "FAULT is reported", "report DELETED when a reload removes the instance"),
 		row("notify_master_rx_lower_pri", common, script(func(d *decoder, i *instance, c Command, n *Node) {
 			if d.usable(&c, n) {
 				i.Notify.MasterRxLower = c

@@ -51,6 +51,13 @@ func TestComplaints(t *testing.T) {
 		{"virtual MAC", instance(" use_vmac 00:00:5e:00:01:07 # here"), "bad-value"},
 		{"two versions", instance(" version 3\n version 2 # here"), "bad-value"},
 		{"version 2 of IPv6", strings.Replace(instance(" version 2 # here"), "10.0.0.1", "fe80::1", 1), "bad-value"},
+		{"two states", instance(" state MASTER\n state BACKUP # here"), "bad-value"},
+		{"two tables", "global_defs {\n nftables a\n nftables b # here\n}\n" + instance(""), "bad-value"},
+		{"two prefixes", "global_defs {\n vmac_prefix a\n vmac_prefix b # here\n}\n" + instance(""), "bad-value"},
+		{"two weights of a file", "track_file f {\n file /a\n weight 2\n weight 3 # here\n}\n" + instance(""), "bad-value"},
+		{"two weights of a process", "vrrp_track_process p {\n process a\n weight 2\n weight 3 # here\n}\n" + instance(""), "bad-value"},
+		{"quorum_up twice", secure + server(" quorum_up /bin/true\n quorum_up /bin/false # here", ""), "bad-value"},
+		{"notify_up twice", secure + server("", " notify_up /bin/true\n notify_up /bin/false # here"), "bad-value"},
 		{"unicast_ttl", strings.TrimSuffix(instance(" unicast_ttl 7"), "\n") + " # here\n", "no-effect"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -89,6 +96,14 @@ func TestFirstOneCounts(t *testing.T) {
 	}
 	if c, _ := conf(strings.Replace(instance(" version 2"), "10.0.0.1", "fe80::1", 1)); c == nil || c.Instances[0].Version != 3 {
 		t.Errorf("version of IPv6: %+v", c)
+	}
+	c, diags := conf("global_defs {\n vmac_prefix a\n vmac_prefix b\n}\ntrack_file f {\n file /a\n weight x\n weight 2\n weight 3\n}\n" +
+		instance(" state MASTER\n state BACKUP\n priority 7") + strings.ReplaceAll(instance(" state MASTER\n priority 7"), " 1\n", " 2\n"))
+	if c == nil {
+		t.Fatal(diags)
+	}
+	if f := c.TrackFiles[0]; f.Weight != 2 || c.Global.VMACPrefix != "a" || !c.Instances[0].StateMaster {
+		t.Errorf("weight %d, prefix %s, master %v", f.Weight, c.Global.VMACPrefix, c.Instances[0].StateMaster)
 	}
 	if f := cfg.TrackFiles[0]; f.Path != "/a" {
 		t.Errorf("file %s", f.Path)
