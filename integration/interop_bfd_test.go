@@ -97,3 +97,40 @@ func TestBFD(t *testing.T) {
 		})
 	}
 }
+
+// TestBFDSurvivesAKill: the session of a vrrp process that was killed comes up
+// anew in its successor, which meanwhile goes on as master.
+func TestBFDSurvivesAKill(t *testing.T) {
+	lab.Require(t)
+	t.Parallel()
+	n := directors(t, "bfdkill")
+	conf := func(r router, own, neighbor string) string {
+		head, rest, _ := strings.Cut(r.conf(), "vrrp_instance")
+		return head + strings.Replace(bfdBlock(own, neighbor), "  weight 20\n", "", 1) + "vrrp_instance" + rest
+	}
+	r := router{Version: 3, VRID: 95, Interval: time.Second, Priority: 100, Extra: "  track_bfd {\n    link\n  }\n"}
+	other := r
+	other.VRID, other.VIPs = 96, []string{"192.0.2.200/24"}
+	n.start(n.a, ours(t), conf(r, "192.0.2.1", "192.0.2.2"), pidFiles(n.a)...)
+	n.start(n.b, ours(t), conf(other, "192.0.2.2", "192.0.2.1"))
+	n.holder(vip, "a", r.down()+5*time.Second+5*noise)
+	pid := pidIn(n.a.Path("vrrp.pid"))
+	if pid == 0 {
+		t.Fatal("no pid of the vrrp process")
+	}
+	killed := time.Now()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(6 * time.Second)
+	for _, h := range n.watch.History(vip, killed) {
+		if len(h.Hosts) != 1 || h.Hosts[0] != "a" {
+			t.Errorf("after the kill the address is held by %v", n.watch.History(vip, killed))
+			break
+		}
+	}
+	_, v := status(t, n.a)
+	if b := v.Tracked.BFD; len(b) != 1 || b[0].State != "Up" || v.Instances[0].State != "MASTER" {
+		t.Errorf("status: %s, sessions %+v", v.Instances[0].State, b)
+	}
+}
