@@ -9,8 +9,8 @@ import (
 // may still be unset, with the places they came from.
 type building struct {
 	global    globals
-	given     map[onceKey]string // see once
-	nobody    map[*Command]bool  // scripts whose user does not exist
+	given     map[onceKey]bool  // see once
+	nobody    map[*Command]bool // scripts whose user does not exist
 	scripts   map[string]*VRRPScript
 	files     map[string]*TrackFile
 	processes map[string]*TrackProcess
@@ -66,7 +66,7 @@ func newBuilding(d *decoder) *building {
 		devices:   map[string]string{},
 		scriptPos: map[string]Pos{},
 		nobody:    map[*Command]bool{},
-		given:     map[onceKey]string{},
+		given:     map[onceKey]bool{},
 	}
 	b.global = globals{
 		GlobalDefs: GlobalDefs{

@@ -177,16 +177,14 @@ type onceKey struct {
 func once(v value) value {
 	set := v.set
 	v.set = func(d *decoder, target any, n *Node) {
-		key, text := onceKey{target, d.kw.Name}, strings.Join(texts(n.Args()), " ")
-		if first, given := d.state.given[key]; given && !d.toml() {
-			if text != first {
-				d.bad(n, 0, ClassGeneral, "already given: the first one counts")
-			}
+		key := onceKey{target, d.kw.Name}
+		if d.state.given[key] && !d.toml() {
+			d.bad(n, 0, ClassGeneral, "already given: the first one counts")
 			return
 		}
 		findings := len(d.diags)
 		if set(d, target, n); len(d.diags) == findings {
-			d.state.given[key] = text
+			d.state.given[key] = true
 		}
 	}
 	return v

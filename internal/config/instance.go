@@ -102,6 +102,10 @@ func instanceState(d *decoder, i *instance, n *Node) {
 	case "MASTER":
 		i.wantMaster = true
 	case "BACKUP":
+		if i.wantMaster && !d.toml() {
+			d.bad(n, 0, ClassGeneral, "MASTER was given before: BACKUP is ignored")
+			return
+		}
 		i.wantMaster = false
 	default:
 		i.wantMaster = false

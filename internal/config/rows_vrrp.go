@@ -140,7 +140,7 @@ func instanceRows() []Keyword {
 		return seconds("seconds", 0, math.MaxUint32, set)
 	}
 	rows := []Keyword{
-		row("state", core, once(custom("MASTER|BACKUP", []Arg{{Name: "state"}}, instanceState)), "MASTER if priority is 255, else BACKUP", "wanted state at start; only the owner (255) skips the wait"),
+		row("state", core, custom("MASTER|BACKUP", []Arg{{Name: "state"}}, instanceState), "MASTER if priority is 255, else BACKUP", "wanted state at start; only the owner (255) skips the wait"),
 		row("interface", core, custom("<interface>", []Arg{{Name: "name"}}, instanceInterface), "default_interface", "interface that adverts are sent and heard on"),
 		row("virtual_router_id", core, number("id", KindInt, 1, 255, func(_ *decoder, i *instance, v int, _ *Node) { i.VirtualRouterID, i.vridSet = uint8(v), true }), "required", "number of the virtual router on its link"),
 		row("priority", core, custom("<1..255>", []Arg{{Name: "priority", Kind: KindInt}}, instancePriority), "100; 255 with state MASTER", "base priority; 255 owns the addresses"),

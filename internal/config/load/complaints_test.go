@@ -53,6 +53,7 @@ func TestComplaints(t *testing.T) {
 		{"version 2 of IPv6", strings.Replace(instance(" version 2 # here"), "10.0.0.1", "fe80::1", 1), "bad-value"},
 		{"two states", instance(" state MASTER\n state BACKUP # here"), "bad-value"},
 		{"two tables", "global_defs {\n nftables a\n nftables b # here\n}\n" + instance(""), "bad-value"},
+		{"a prefix twice", "global_defs {\n vmac_prefix a\n vmac_prefix a # here\n}\n" + instance(""), "bad-value"},
 		{"two prefixes", "global_defs {\n vmac_prefix a\n vmac_prefix b # here\n}\n" + instance(""), "bad-value"},
 		{"two weights of a file", "track_file f {\n file /a\n weight 2\n weight 3 # here\n}\n" + instance(""), "bad-value"},
 		{"two weights of a process", "vrrp_track_process p {\n process a\n weight 2\n weight 3 # here\n}\n" + instance(""), "bad-value"},
@@ -97,8 +98,11 @@ func TestFirstOneCounts(t *testing.T) {
 	if c, _ := conf(strings.Replace(instance(" version 2"), "10.0.0.1", "fe80::1", 1)); c == nil || c.Instances[0].Version != 3 {
 		t.Errorf("version of IPv6: %+v", c)
 	}
+	if c, diags := conf(instance(" priority 7\n state BACKUP\n state MASTER")); c == nil || !c.Instances[0].StateMaster || len(diags) > 0 {
+		t.Errorf("MASTER after BACKUP: %v", diags)
+	}
 	c, diags := conf("global_defs {\n vmac_prefix a\n vmac_prefix b\n}\ntrack_file f {\n file /a\n weight x\n weight 2\n weight 3\n}\n" +
-		instance(" state MASTER\n state BACKUP\n priority 7") + strings.ReplaceAll(instance(" state MASTER\n priority 7"), " 1\n", " 2\n"))
+		instance(" state MASTER\n state BACKUP\n priority 7"))
 	if c == nil {
 		t.Fatal(diags)
 	}
