@@ -146,6 +146,12 @@ func smtpServer(d *decoder, g *globals, n *Node) {
 	if !ok {
 		return
 	}
+	if strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(".:-_", r))
+	}) {
+		d.bad(n, 0, ClassGeneral, "'%s' is neither a host name nor an address, ignored", clip(s))
+		return
+	}
 	g.SMTPServer = s
 	if len(n.Words) > 2 {
 		p, err := parseInt(n.Arg(1), 1, 65535)

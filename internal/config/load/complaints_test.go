@@ -51,6 +51,7 @@ func TestComplaints(t *testing.T) {
 		{"virtual MAC", instance(" use_vmac 00:00:5e:00:01:07 # here"), "bad-value"},
 		{"two versions", instance(" version 3\n version 2 # here"), "bad-value"},
 		{"version 2 of IPv6", strings.Replace(instance(" version 2 # here"), "10.0.0.1", "fe80::1", 1), "bad-value"},
+		{"no host name", global("smtp_server **"), "bad-value"},
 		{"two states", instance(" state MASTER\n state BACKUP # here"), "bad-value"},
 		{"two tables", "global_defs {\n nftables a\n nftables b # here\n}\n" + instance(""), "bad-value"},
 		{"a prefix twice", "global_defs {\n vmac_prefix a\n vmac_prefix a # here\n}\n" + instance(""), "bad-value"},
