@@ -199,7 +199,7 @@ func (p *pair) crash() (time.Duration, error) {
 	_, at := p.watch.Held(p.b.host.Name, vips)
 	last, err := heard.last()
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("%s, %s: before the crash: %w\n%s", p.a.daemon.Name, p.load.name, err, tail(p.a.proc.Log()))
 	}
 	took := at.Round(0).Sub(last)
 	if err := p.a.proc.Kill(); err != nil {
