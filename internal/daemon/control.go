@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"holdfast/internal/daemon/control"
@@ -36,7 +37,9 @@ func (p *Parent) listen() (stop func(), err error) {
 		}
 		os.Remove(path)
 	}
+	mask := syscall.Umask(0o177) // nobody else may come in between bind and chmod
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	syscall.Umask(mask)
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
