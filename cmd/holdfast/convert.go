@@ -38,7 +38,7 @@ written.`,
 			c, diags, err := load.Convert(args[0], lang, load.Options{ConfigID: id})
 			errs := cmd.ErrOrStderr()
 			for _, d := range diags {
-				if d.ID != "not-active" {
+				if d.ID != config.NotActive {
 					fmt.Fprintln(errs, d)
 				}
 			}
@@ -52,8 +52,11 @@ written.`,
 			for _, f := range c.LeftOut {
 				fmt.Fprintln(errs, "left out:", f)
 			}
-			if c.LostComments > 0 {
-				fmt.Fprintf(errs, "left out: %d comments whose statement is not in the text\n", c.LostComments)
+			if n := c.LostComments; n > 0 {
+				fmt.Fprintf(errs, "left out: %d comment%s whose statement is not in the text\n", n, map[bool]string{false: "s"}[n == 1])
+			}
+			for _, k := range c.Own {
+				fmt.Fprintf(errs, "note: %s is holdfast's own: keepalived does not know it\n", k)
 			}
 			if output != "" {
 				err = (&initFlags{output: output, force: force}).save(c.Text)

@@ -39,8 +39,8 @@ router, and with --server a virtual server on its address. What is not given is
 asked for when standard input is a terminal; the interface is then the one of the
 default route unless you say otherwise.
 
-It prints TOML, or with --keepalived a keepalived.conf; --output writes a file and
-leaves one that exists alone.`,
+It prints TOML, or with --keepalived a keepalived.conf; --output writes a file, in
+the language of its name, and leaves one that exists alone. Addresses are IPv4.`,
 		Example: "  holdfast init --vip 192.0.2.10/24 >holdfast.toml\n  holdfast init --vip 192.0.2.10 --peer 192.0.2.2 --second --server 192.0.2.21 --server 192.0.2.22",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runInit(cmd, &f) },
@@ -70,6 +70,13 @@ func runInit(cmd *cobra.Command, f *initFlags) error {
 	a, err := f.answers()
 	if err != nil {
 		return err
+	}
+	switch isTOML := strings.HasSuffix(f.output, ".toml"); {
+	case f.output == "":
+	case isTOML && f.conf:
+		return fmt.Errorf("%s is the name of a TOML file: leave --keepalived out, or choose another name", f.output)
+	case !isTOML && strings.HasSuffix(f.output, ".conf"):
+		f.conf = true
 	}
 	name, text := "holdfast.toml", ""
 	if f.conf {

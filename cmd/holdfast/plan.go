@@ -48,6 +48,10 @@ refused.`,
 				file = args[0]
 			}
 			cur, diags := load.Load(file, load.Options{ConfigID: in.ConfigID, Interfaces: interfaces, Users: true})
+			if cur != nil && len(cur.Instances)+len(cur.VirtualServers) == 0 && cur.Global.LVSSyncDaemon == nil {
+				fmt.Fprintln(cmd.ErrOrStderr(), "plan: there is nothing to run in this file: a reload would refuse it, and the running configuration would stay")
+				return exitError{2}
+			}
 			if refused := slices.ContainsFunc(diags, config.Diagnostic.RefusesReload); cur == nil || refused {
 				if err := printDiagnostics(cmd, diags, asJSON); err != nil {
 					return err
@@ -58,6 +62,13 @@ refused.`,
 			vrrp, err := vrrpStatus(socket)
 			if err != nil {
 				return err
+			}
+			if !asJSON { // what reload would say about the file
+				for _, d := range diags {
+					if d.Severity != config.Info {
+						fmt.Fprintln(cmd.ErrOrStderr(), d)
+					}
+				}
 			}
 			p := plan.Make(old, cur, vrrp, in.Services)
 			if asJSON {
@@ -117,14 +128,26 @@ func writePlan(w io.Writer, p *plan.Plan) error {
 		fmt.Fprintf(&b, "%s%s: %s\n", r.Name, state, r.Text)
 	}
 	if !p.Empty() {
-		if p.Moves {
-			b.WriteString("mastership moves\n")
-		} else {
-			b.WriteString("no master moves, as far as this director knows\n")
-		}
+		b.WriteString(verdict(p) + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// verdict says what becomes of mastership, the worst first.
+func verdict(p *plan.Plan) string {
+	some := func(outcome string) bool {
+		return slices.ContainsFunc(p.Routers, func(r plan.Router) bool { return r.Outcome == outcome })
+	}
+	switch {
+	case some(plan.Splits):
+		return "TWO DIRECTORS WILL BE MASTER until the others are reloaded too"
+	case p.Moves:
+		return "mastership moves"
+	case some(plan.MayLose):
+		return "mastership may move"
+	}
+	return "no master moves for what changes here; what is tracked is not tried out (reload --rollback does)"
 }
 
 func writeItems(b *strings.Builder, items []diff.Item, indent string) {

@@ -61,8 +61,18 @@ func TestInit(t *testing.T) {
 	if code, _, errs := run(t, holdfast, args...); code != 1 || !strings.Contains(errs, "--force") {
 		t.Errorf("a file that exists: %d %q", code, errs)
 	}
-	if code, _, _ := run(t, holdfast, append(args, "--force", "--keepalived")...); code != 0 {
+	if code, _, _ := run(t, holdfast, append(args, "--force")...); code != 0 {
 		t.Errorf("--force: %d", code)
+	}
+	if code, _, errs := run(t, holdfast, append(args, "--force", "--keepalived")...); code != 1 || !strings.Contains(errs, "TOML file") {
+		t.Errorf("the other language than the name says: %d %q", code, errs)
+	}
+	conf := filepath.Join(t.TempDir(), "k.conf")
+	if code, _, errs := run(t, holdfast, "init", "-i", "lo", "--vip", "192.0.2.10", "-o", conf); code != 0 {
+		t.Errorf("%d %s", code, errs)
+	}
+	if text, _ := os.ReadFile(conf); !strings.HasPrefix(string(text), "# First") || !strings.Contains(string(text), "vrrp_instance VI_1 {") {
+		t.Errorf("not keepalived.conf:\n%s", text)
 	}
 	for want, args := range map[string][]string{
 		"--vip is missing": {"init", "-i", "lo"},
@@ -131,7 +141,7 @@ virtual_ipaddress = [
 		t.Fatal(code, errs)
 	}
 	code, out, errs = run(t, holdfast, "convert", toml)
-	if code != 0 || errs != "" || !strings.Contains(out, "        # mail, since spring\n        192.0.2.12/24\n") {
+	if code != 0 || strings.Contains(errs, "left out") || !strings.Contains(out, "        # mail, since spring\n        192.0.2.12/24\n") {
 		t.Errorf("%d %s\n%s", code, errs, out)
 	}
 	if code, _, _ = run(t, holdfast, "convert", file, "-o", toml); code != 2 {
@@ -142,5 +152,29 @@ virtual_ipaddress = [
 	}
 	if code, _, _ = run(t, holdfast, "convert", "--to", "yaml", file); code != 1 {
 		t.Error(code)
+	}
+}
+
+// TestConvertTells: a name of a VMAC stays as old keepalived reads it, what
+// others make void is listed, and so are keywords that keepalived lacks.
+func TestConvertTells(t *testing.T) {
+	holdfast, _ := programs(t)
+	file := write(t, "global_defs {\nsmtp_server 192.0.2.25\n}\nvrrp_instance A {\nstrict_mode\ninterface eth0\nvirtual_router_id 7\nuse_vmac vx0\nauthentication {\nauth_type PASS\nauth_pass x\n}\nvirtual_ipaddress {\n192.0.2.10/24\n}\n}\n")
+	code, out, errs := run(t, holdfast, "convert", "--to", "keepalived", file)
+	if code != 1 || !strings.Contains(out, "    use_vmac vx0\n") || !strings.Contains(out, "smtp_server 192.0.2.25") {
+		t.Errorf("%d\n%s", code, out)
+	}
+	if !strings.Contains(errs, "left out: vrrp_instance A: authentication (because of strict mode") || strings.Contains(errs, "left out: mail") || strings.Contains(errs, "holdfast's own") {
+		t.Error(errs)
+	}
+	toml := filepath.Join(t.TempDir(), "h.toml")
+	if err := os.WriteFile(toml, []byte("[vrrp_instance.A]\ninterface = \"eth0\"\nvirtual_router_id = 7\nvirtual_ipaddress = [\"192.0.2.10/24\"]\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs = run(t, holdfast, "convert", toml); code != 0 || !strings.Contains(errs, "lvs_follow_vrrp is holdfast's own") {
+		t.Errorf("%d %s", code, errs)
+	}
+	if code, _, errs = run(t, holdfast, "convert", t.TempDir()); code != 2 {
+		t.Errorf("a folder: %d %s", code, errs)
 	}
 }

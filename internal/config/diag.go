@@ -60,6 +60,13 @@ type Diagnostic struct {
 	Hint     string // "did you mean …"; may be empty
 }
 
+// The IDs of findings about keywords that have no effect yet: those of NotActive
+// are not in the configuration, those of NotActiveKept are.
+const (
+	NotActive     = "not-active"
+	NotActiveKept = "not-active-kept"
+)
+
 // RefusesReload says that a running daemon stays with what it has because of
 // this finding: an error, or, although a start goes on with what is there, a
 // block that is not closed: the file was most likely read while it was being

@@ -197,6 +197,7 @@ func (d *decoder) intervals(i *instance) {
 func (d *decoder) authentication(i *instance) {
 	drop := func(why string) {
 		d.about(i, Warning, ClassGeneral, "authentication", "%s: authentication is ignored", why)
+		i.ignore("authentication", why)
 		i.AuthType, i.AuthPass = AuthNone, nil
 	}
 	switch {
@@ -252,6 +253,7 @@ func (d *decoder) alert(own, side *bool, fallback bool) bool {
 func (d *decoder) strictMode(i *instance) {
 	if i.wantMaster && i.Priority != 255 {
 		d.about(i, Warning, ClassGeneral, "strict", "strict mode: state MASTER needs priority 255: BACKUP is used")
+		i.ignore("state MASTER", "strict mode")
 		i.StateMaster = false
 	}
 	if i.PreemptDelay > 0 {

@@ -45,7 +45,7 @@ var nameArg = []Arg{{Name: "name"}}
 func (d *decoder) noMail(pos Pos) {
 	if !d.state.mail {
 		d.state.mail = true
-		d.report(pos, Warning, ClassNone, "not-active", "mail is not active yet: no mail is sent ("+d.kw.Name+" is read and kept)")
+		d.report(pos, Warning, ClassNone, NotActiveKept, "mail is not active yet: no mail is sent ("+d.kw.Name+" is read and kept)")
 	}
 }
 

@@ -80,7 +80,7 @@ func notActive(diags []config.Diagnostic) []string {
 	more := 0
 	for _, d := range diags {
 		switch {
-		case d.ID != "not-active":
+		case d.ID != config.NotActive && d.ID != config.NotActiveKept:
 		case len(out) < notActiveLimit:
 			text := d.Text
 			if at := d.Pos.String(); at != "" {

@@ -3,6 +3,7 @@ package encode
 import (
 	"encoding/hex"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -159,6 +160,19 @@ func (e *encoder) instanceGARP(i *config.VRRPInstance) {
 	e.garp("garp_", i.GARP, def)
 }
 
+// deviceName writes the name of a VMAC as keepalived before 2.4 reads it, but for
+// one that could be taken for something else.
+func deviceName(name string) []string {
+	_, err := netip.ParsePrefix(name)
+	_, err2 := netip.ParseAddr(name)
+	_, err3 := strconv.ParseBool(name)
+	other := slices.Contains([]string{"name", "group", "netlink_notify_msg", "bridge", "private", "vepa", "on", "off", "yes", "no"}, name)
+	if err == nil || err2 == nil || err3 == nil || other || strings.Contains(name, ":") {
+		return []string{"name", name}
+	}
+	return []string{name}
+}
+
 // vmac leaves vmac_xmit_base out where it is implied.
 func (e *encoder) vmac(v *config.VMAC, implied bool) {
 	var words []string
@@ -166,7 +180,7 @@ func (e *encoder) vmac(v *config.VMAC, implied bool) {
 	case config.VMACMacvlan:
 		words = append(words, "use_vmac")
 		if v.Name != "" {
-			words = append(words, "name", v.Name)
+			words = append(words, deviceName(v.Name)...)
 		}
 		if v.MAC != [6]byte{} {
 			parts := make([]string, len(v.MAC))
@@ -178,7 +192,7 @@ func (e *encoder) vmac(v *config.VMAC, implied bool) {
 	case config.VMACIPVlan:
 		words = append(words, "use_ipvlan")
 		if v.Name != "" {
-			words = append(words, "name", v.Name)
+			words = append(words, deviceName(v.Name)...)
 		}
 		if v.Address.IsValid() {
 			words = append(words, v.Address.String())

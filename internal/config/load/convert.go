@@ -3,6 +3,7 @@ package load
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"holdfast/internal/config"
@@ -17,9 +18,11 @@ type Converted struct {
 	// Flattened says what of the source has no counterpart in the text, which
 	// holds what came of it: parameters, sequences, conditions, includes.
 	Flattened []string
-	// LeftOut says which keywords are not in the text because they are not
-	// active yet.
+	// LeftOut says which keywords are not in the text, because they are not
+	// active yet or because others make them void.
 	LeftOut []string
+	// Own are the keywords of the text that keepalived does not know.
+	Own []string
 	// LostComments counts the comments whose statement is not in the text.
 	LostComments int
 }
@@ -35,6 +38,9 @@ func Convert(path string, to config.Language, opts Options) (*Converted, []confi
 	root, c, diags := loadTree(path, opts)
 	if c == nil {
 		return nil, diags, errors.New("it has errors")
+	}
+	if len(c.Files) == 0 {
+		return nil, diags, errors.New("no file was read")
 	}
 	if !says(root, "global_defs", "router_id") {
 		c.Global.RouterID = "" // the host's name, wherever that is
@@ -52,12 +58,20 @@ func Convert(path string, to config.Language, opts Options) (*Converted, []confi
 		}
 	}
 	for _, d := range diags {
-		if d.ID == "not-active" {
+		if d.ID == config.NotActive {
 			out.LeftOut = append(out.LeftOut, d.String())
+		}
+	}
+	for i := range c.Instances {
+		for _, what := range c.Instances[i].Ignored {
+			out.LeftOut = append(out.LeftOut, "vrrp_instance "+c.Instances[i].Name+": "+what)
 		}
 	}
 	tree := encode.Tree(c, to)
 	out.LostComments = encode.Carry(root, texts, tree)
+	if to == config.Keepalived {
+		out.Own = ownKeywords(tree, "", nil)
+	}
 	var err error
 	if out.Text, err = write(tree, to); err != nil {
 		return nil, diags, err
@@ -66,6 +80,23 @@ func Convert(path string, to config.Language, opts Options) (*Converted, []confi
 		return nil, append(diags, refused...), err
 	}
 	return out, diags, nil
+}
+
+// ownKeywords lists the keywords of statements that are holdfast's own.
+func ownKeywords(n *config.Node, path string, out []string) []string {
+	for _, c := range n.Children {
+		k, ok := config.Lookup(path, c.Keyword())
+		if !ok || k.Shape == config.ShapeLines {
+			continue
+		}
+		if k.Tier == "own" && !slices.Contains(out, k.Name) {
+			out = append(out, k.Name)
+		}
+		if c.Block {
+			out = ownKeywords(c, k.Path(), out)
+		}
+	}
+	return out
 }
 
 // says reports whether a block of the top level has a keyword.

@@ -48,6 +48,9 @@ func (a *Answers) Check() error {
 		return fmt.Errorf("port %d is not in 1..65535", a.Port)
 	}
 	for _, s := range a.Servers {
+		if s == a.VIP.Addr() {
+			return fmt.Errorf("real server %v is the virtual address itself: give the server's own", s)
+		}
 		if !s.Is4() {
 			return fmt.Errorf("real server %v: an IPv4 address is wanted, like the virtual address", s)
 		}
@@ -69,6 +72,14 @@ func (a Answers) State() string {
 		return "MASTER"
 	}
 	return "BACKUP"
+}
+
+// Role says what state and priority mean.
+func (a Answers) Role() string {
+	if a.First {
+		return "MASTER and the higher priority: holds the address while both are well."
+	}
+	return "BACKUP and the lower priority: waits while the other one is well."
 }
 
 // Other says what differs on the other director.
@@ -107,7 +118,7 @@ global_defs {
 }
 
 vrrp_instance VI_1 {
-    # MASTER and the higher priority: holds the address while both are well.
+    # {{.Role}}
     state {{.State}}
     priority {{.Priority}}
 
@@ -162,7 +173,7 @@ var tomlText = template.Must(template.New("holdfast.toml").Parse(`# First config
 router_id = "{{.RouterID}}"
 
 [vrrp_instance.VI_1]
-# MASTER and the higher priority: holds the address while both are well.
+# {{.Role}}
 state = "{{.State}}"
 priority = {{.Priority}}
 
