@@ -177,7 +177,7 @@ func (s *stage) bringBack(ctx context.Context) error {
 	s.sayAt(took, "lvs1 is master again: its priority is higher, and it waited 3 × %v + %v for its link and its turn",
 		interval, round(skew(prio1)))
 	overlap := s.watch.Overlap(vip, a.from)
-	s.check(overlap <= interval, "never two holders for longer than one interval (%v)", round(overlap))
+	s.check(overlap <= interval, "never two holders for longer than one interval of %v (%v at most)", interval, round(overlap))
 	if err := pause(ctx, 2*time.Second); err != nil {
 		return err
 	}
