@@ -41,7 +41,8 @@ func (l *peerLog) mayLog(now time.Time) (may, last bool) {
 type Peer struct {
 	Addr      netip.Addr
 	Priority  uint8
-	AdvertInt uint16 // as on the wire: v2 seconds, v3 centiseconds
+	Version   uint8         // of its last advert: a reload may have changed ours since
+	AdvertInt time.Duration // that its last advert tells
 	Last      time.Time
 	Agrees    bool // its last advert lists our addresses
 	// Foreign: none of its addresses is ours. It is another virtual router
@@ -75,14 +76,14 @@ func (e *Engine) hear(now time.Time, r *router, src netip.Addr, a *vrrp.Advert) 
 	}
 	was := *at
 	if was.Addr != src {
-		was = Peer{Addr: src, Agrees: true, AdvertInt: r.core.WireInterval()}
+		was = Peer{Addr: src, Agrees: true, AdvertInt: wireInterval(r.cfg.Version, r.core.WireInterval())}
 	}
 	*at = Peer{
-		Addr: src, Priority: a.Priority, AdvertInt: a.AdvertInt, Last: now, Agrees: agrees, Foreign: foreign,
+		Addr: src, Priority: a.Priority, Version: a.Version, AdvertInt: wireInterval(a.Version, a.AdvertInt), Last: now, Agrees: agrees, Foreign: foreign,
 		Path: e.meta.Path, Checksum: a.Checksum, Signed: a.Signed, Checksums: was.Checksums,
 	}
 	at.Checksums[a.Checksum]++
-	if agrees == was.Agrees && a.AdvertInt == was.AdvertInt {
+	if agrees == was.Agrees && at.AdvertInt == was.AdvertInt {
 		return
 	}
 	may, last := r.peerLog.mayLog(now)
@@ -92,9 +93,9 @@ func (e *Engine) hear(now time.Time, r *router, src netip.Addr, a *vrrp.Advert) 
 	if agrees != was.Agrees {
 		e.disagreed(r, at)
 	}
-	if a.AdvertInt != was.AdvertInt {
+	if at.AdvertInt != was.AdvertInt {
 		e.log.Info("a peer advertises in another interval", append(r.attrs(), "source", src,
-			"its", wireInterval(a), "ours", r.cfg.AdvertInt)...)
+			"its", at.AdvertInt, "ours", r.cfg.AdvertInt)...)
 	}
 	if last {
 		e.log.Warn("peers change too often: no more is logged about them for now", append(r.attrs(), "for", peerLogTime)...)
@@ -110,12 +111,13 @@ func (e *Engine) disagreed(r *router, p *Peer) {
 	e.log.Warn("a peer lists other addresses than ours: its adverts are accepted", append(r.attrs(), "source", p.Addr)...)
 }
 
-// wireInterval is the interval that an advert tells.
-func wireInterval(a *vrrp.Advert) time.Duration {
-	if a.Version == 2 {
-		return time.Duration(a.AdvertInt) * time.Second
+// wireInterval is the interval that the field of an advert means: seconds in
+// version 2, centiseconds in version 3.
+func wireInterval(version uint8, n uint16) time.Duration {
+	if version == 2 {
+		return time.Duration(n) * time.Second
 	}
-	return time.Duration(a.AdvertInt) * 10 * time.Millisecond
+	return time.Duration(n) * 10 * time.Millisecond
 }
 
 // wall is the wall clock in nanoseconds.

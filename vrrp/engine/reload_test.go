@@ -278,3 +278,23 @@ func TestReloadOfTheVersion(t *testing.T) {
 		}
 	})
 }
+
+// What a peer said in version 2 is not read as version 3 after a reload.
+func TestReloadKeepsWhatWasHeard(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		v2 := func(prio uint8) Router {
+			r := vr(1, prio)
+			r.Version = 2
+			return r
+		}
+		l.node("a", "192.0.2.1/24").start(config(v2(150)))
+		b := l.node("b", "192.0.2.2/24").start(config(v2(100)))
+		time.Sleep(10 * time.Second)
+		b.reload(config(vr(1, 100)))
+		time.Sleep(2 * time.Second) // adverts of the old version are dropped
+		peers := b.router(0).Peers
+		if len(peers) != 1 || peers[0].Version != 2 || peers[0].AdvertInt != time.Second {
+			t.Fatalf("peers %+v, want one of version 2 every second", peers)
+		}
+	})
+}

@@ -41,19 +41,15 @@ func ignored(cfg *config.Config, name string) []string {
 }
 
 func peerOf(r *engine.RouterStatus, p engine.Peer) control.Peer {
-	unit := 10 * time.Millisecond
-	if r.Version == 2 {
-		unit = time.Second
-	}
 	out := control.Peer{
 		Addr: p.Addr, Priority: p.Priority, LastHeard: p.Last.Round(0),
-		AdvertInt: (time.Duration(p.AdvertInt) * unit).Seconds(), Agrees: p.Agrees, Foreign: p.Foreign,
+		AdvertInt: p.AdvertInt.Seconds(), Agrees: p.Agrees, Foreign: p.Foreign,
 		Signed: p.Signed,
 	}
 	if p.Path < len(r.Paths) {
 		out.Path = r.Paths[p.Path].Interface
 	}
-	if r.Version == 3 {
+	if p.Version == 3 {
 		out.Checksum = p.Checksum.String()
 		out.Checksums = map[string]uint64{}
 		for f, n := range p.Checksums {
