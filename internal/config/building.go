@@ -32,6 +32,7 @@ type building struct {
 	garpGroups []*garpGroup
 
 	scriptPos map[string]Pos
+	programs  map[string]mention
 	mail      bool // "no mail is sent" was said
 }
 
@@ -65,6 +66,7 @@ func newBuilding(d *decoder) *building {
 		groupName: map[string]bool{},
 		devices:   map[string]string{},
 		scriptPos: map[string]Pos{},
+		programs:  map[string]mention{},
 		nobody:    map[*Command]bool{},
 		given:     map[onceKey]bool{},
 	}

@@ -110,6 +110,24 @@ func isBlank(c byte) bool {
 // everything else directly.
 func shellSyntax(program string) bool { return strings.HasPrefix(program, "<") }
 
+// mention is where a program is named for the first time, vrrp_script aside.
+type mention struct {
+	pos     Pos
+	keyword string
+}
+
+// command is command that remembers where the program, which is not that of a
+// vrrp_script, was named first.
+func (d *decoder) command(n *Node) (cmd Command, rest []string, err error) {
+	cmd, rest, err = command(n)
+	if err == nil && cmd.Set() {
+		if _, known := d.state.programs[cmd.Args[0]]; !known {
+			d.state.programs[cmd.Args[0]] = mention{n.Pos, d.kw.Name}
+		}
+	}
+	return cmd, rest, err
+}
+
 // command reads the command line of a script-like keyword. text gives the words
 // of the statement after the keyword: the first one holds the whole command
 // with its arguments, what follows is left to the caller (user and group).

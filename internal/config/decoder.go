@@ -36,6 +36,11 @@ type Options struct {
 	// Executable reports whether path names a program that can be run; nil: not
 	// checked, every program is taken to be there.
 	Executable func(path string) bool
+
+	// Insecure returns why a command must not be run under
+	// enable_script_security; its user is already the default one where
+	// script_user gives one. Nil: not checked.
+	Insecure func(c Command) error
 }
 
 // setter puts what one statement says into target, which is the value the

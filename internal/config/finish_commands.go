@@ -2,11 +2,12 @@ package config
 
 import "slices"
 
-// commands looks at the programs that will be run: tracked scripts that cannot
-// be run are not tracked, and programs run without enable_script_security are
-// worth a word.
+// commands looks at the programs that will be run: scripts that cannot or must
+// not be run are not tracked, and programs run without enable_script_security
+// are worth a word.
 func (d *decoder) commands() {
 	d.lostScripts()
+	d.doubtfulPrograms()
 	if d.cfg.Global.EnableScriptSecurity {
 		return
 	}
@@ -34,47 +35,6 @@ func (d *decoder) insecure(vrrp bool, class Class) (found bool) {
 // executable reports whether a command is set and its program can be run.
 func (d *decoder) executable(c Command) bool {
 	return c.Set() && (c.Shell || d.opts.Executable == nil || d.opts.Executable(c.Args[0]))
-}
-
-// lostScripts reports tracked scripts that cannot be run. keepalived goes on
-// without them; TOML keeps them, so that they fail.
-func (d *decoder) lostScripts() {
-	tracked := map[string]bool{}
-	for _, i := range d.cfg.Instances {
-		for _, t := range i.TrackScripts {
-			tracked[t.Name] = true
-		}
-	}
-	for _, g := range d.cfg.SyncGroups {
-		for _, t := range g.TrackScripts {
-			tracked[t.Name] = true
-		}
-	}
-	lost := func(t Track) bool {
-		s, ok := d.state.scripts[t.Name]
-		return ok && !d.executable(s.Command)
-	}
-	some := false
-	for _, s := range d.cfg.Scripts {
-		if !tracked[s.Name] || d.executable(s.Command) {
-			continue
-		}
-		some = true
-		class, text := ClassGeneral, "it is not tracked"
-		if d.toml() {
-			class, text = ClassNone, "it counts as failed"
-		}
-		d.report(d.state.scriptPos[s.Name], Warning, class, "script-not-found", "vrrp_script "+s.Name+": "+clip(s.Command.Args[0])+" cannot be run: "+text)
-	}
-	if !some || d.toml() {
-		return
-	}
-	for k := range d.cfg.Instances {
-		d.cfg.Instances[k].TrackScripts = slices.DeleteFunc(d.cfg.Instances[k].TrackScripts, lost)
-	}
-	for k := range d.cfg.SyncGroups {
-		d.cfg.SyncGroups[k].TrackScripts = slices.DeleteFunc(d.cfg.SyncGroups[k].TrackScripts, lost)
-	}
 }
 
 // commands hands every command of the configuration, set or not, to f until

@@ -151,6 +151,11 @@ func (d *decoder) priorities(i *instance) {
 		i.ignore("nopreempt", "priority 255")
 		i.NoPreempt = false
 	}
+	if i.NoPreempt && i.PreemptDelay > 0 && !i.wantMaster {
+		d.about(i, Warning, ClassGeneral, "preempt-delay", "preempt_delay does not go with nopreempt: it is ignored")
+		i.ignore("preempt_delay", "nopreempt")
+		i.PreemptDelay = 0
+	}
 	if !i.wantMaster {
 		return
 	}

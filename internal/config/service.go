@@ -399,7 +399,7 @@ func miscPath(d *decoder, target any, n *Node) {
 	if _, ok := arg1(d, n); !ok {
 		return
 	}
-	cmd, rest, err := command(n)
+	cmd, rest, err := d.command(n)
 	if err != nil {
 		d.report(n.Pos, Warning, ClassUnmatchedQuote, "unmatched-quote", "misc_path: unmatched quote, ignored")
 		return

@@ -265,7 +265,7 @@ func script[T any](set func(d *decoder, t *T, c Command, n *Node)) value {
 			if _, ok := arg1(d, n); !ok {
 				return
 			}
-			c, rest, err := command(n)
+			c, rest, err := d.command(n)
 			if err != nil {
 				d.report(n.Pos, Warning, ClassUnmatchedQuote, "unmatched-quote", d.kw.Name+": unmatched quote, ignored")
 				return

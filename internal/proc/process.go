@@ -37,10 +37,8 @@ func Start(s Spec) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("proc: %s: %w", s.Name(), err)
 	}
-	if s.Secure && runsAsRoot(cred) {
-		if err := Secure(s.Args, s.Shell); err != nil {
-			return nil, fmt.Errorf("proc: %s: %w", s.Name(), err)
-		}
+	if err := s.trusted(cred); err != nil {
+		return nil, fmt.Errorf("proc: %s: %w", s.Name(), err)
 	}
 	if s.KillAfter <= 0 {
 		s.KillAfter = DefaultKillAfter

@@ -39,6 +39,27 @@ func Secure(args []string, shell bool) error {
 	return secureDir("/", 0, path)
 }
 
+// Trusted returns what Start would say about the program when Secure is set and
+// the files stay as they are, without starting it: an error that wraps
+// ErrInsecure, or one about a user or a file that is not there.
+func (s Spec) Trusted() error {
+	if !s.Secure {
+		return nil
+	}
+	cred, err := Lookup(s.User, s.Group)
+	if err != nil {
+		return err
+	}
+	return s.trusted(cred)
+}
+
+func (s Spec) trusted(cred *Credential) error {
+	if !s.Secure || !runsAsRoot(cred) {
+		return nil
+	}
+	return Secure(s.Args, s.Shell)
+}
+
 // maxLinks bounds the symbolic links followed, as the kernel does.
 const maxLinks = 40
 

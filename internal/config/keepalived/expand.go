@@ -20,7 +20,7 @@ func (r *reader) logical(text string, pos config.Pos, depth, level int) {
 		return
 	}
 	for range maxRounds {
-		trimmed, ok := r.condition(strings.TrimLeft(text, blanks))
+		trimmed, ok := r.condition(strings.TrimLeft(text, blanks), pos)
 		if !ok || r.sequence(trimmed, pos, depth, level) || r.definition(trimmed) {
 			return
 		}
@@ -91,26 +91,6 @@ func (r *reader) plain(text string, pos config.Pos, depth int) {
 	if !r.includeLine(strings.TrimLeft(text, blanks), pos, depth) {
 		r.pieces(text, pos)
 	}
-}
-
-// condition takes the @id and @^id prefixes off a line; false drops the line.
-func (r *reader) condition(text string) (string, bool) {
-	for strings.HasPrefix(text, "@") {
-		end := strings.IndexAny(text, blanks)
-		if end < 0 {
-			return "", false // nothing is left of the line
-		}
-		id := text[1:end]
-		want := true
-		if strings.HasPrefix(id, "^") {
-			id, want = id[1:], false
-		}
-		if (id == r.opts.ConfigID && id != "") != want {
-			return "", false
-		}
-		text = strings.TrimLeft(text[end:], blanks)
-	}
-	return text, text != ""
 }
 
 // expand replaces every $NAME and ${NAME} of text by its value, once. What is

@@ -62,19 +62,21 @@ type reader struct {
 	scratch  []piece
 	wordSlab []config.Word
 	nodeSlab []config.Node
-	defining string     // parameter whose definition goes on in this line
-	more     bool       // this line ends in a backslash
-	random   *rand.Rand // of ${_RANDOM}; nil: not used yet
+	defining string                 // parameter whose definition goes on in this line
+	more     bool                   // this line ends in a backslash
+	ids      map[string]*conditions // by file
+	random   *rand.Rand             // of ${_RANDOM}; nil: not used yet
 }
 
 // Read reads the files that match the pattern path, which may be a plain name,
 // with everything that they include. It returns the tree and the names of the
 // files in the order of reading. A missing file is a diagnostic, not an error.
 func Read(path string, opts Options) (root *config.Node, files []string, diags []config.Diagnostic) {
-	r := &reader{opts: opts, root: &config.Node{Block: true}, params: map[string]string{}}
+	r := &reader{opts: opts, root: &config.Node{Block: true}, params: map[string]string{}, ids: map[string]*conditions{}}
 	r.open = []*config.Node{r.root}
 	r.include(path, "", config.Pos{File: path}, 0, includeAll)
 	r.finish()
+	r.idle()
 	return r.root, r.files, r.diags
 }
 

@@ -100,6 +100,8 @@ func TestExitCodes(t *testing.T) {
 		{"priority 255", instance(" priority 255"), 0, "", false},
 		{"backup 255", instance(" state BACKUP\n priority 255"), 0, "", false},
 		{"master 100", instance(" state MASTER\n priority 100"), 0, "", false},
+		{"nopreempt with preempt_delay", instance(" nopreempt\n preempt_delay 10"), 5, "preempt-delay", false},
+		{"nopreempt with preempt_delay 0", instance(" preempt_delay 0\n nopreempt"), 0, "", false},
 		{"master with preempt_delay", instance(" state MASTER\n priority 100\n preempt_delay 5"), 5, "preempt-delay", false},
 		{"master with nopreempt", instance(" state MASTER\n priority 100\n nopreempt"), 5, "nopreempt", false},
 		{"lower-case state", instance(" state master"), 5, "bad-value", false},

@@ -18,6 +18,7 @@ import (
 	"holdfast/internal/config"
 	"holdfast/internal/config/keepalived"
 	"holdfast/internal/config/toml"
+	"holdfast/internal/proc"
 )
 
 // Options says how a configuration is loaded. The zero value reads real files
@@ -61,6 +62,7 @@ func loadTree(path string, opts Options) (*config.Node, *config.Config, []config
 	}
 	if opts.Users {
 		decode.UserExists, decode.GroupExists, decode.Executable = userExists(), groupExists, executable
+		decode.Insecure = insecure
 	}
 	if opts.ConfigID == "" {
 		opts.ConfigID, _, _ = strings.Cut(host, ".")
@@ -156,6 +158,25 @@ func groupExists(name string) bool {
 func executable(path string) bool {
 	_, err := exec.LookPath(path)
 	return err == nil
+}
+
+// defaultUser runs programs where script_user is not given, if there is one.
+const defaultUser = "keepalived_script"
+
+// insecure returns why a command must not be run under enable_script_security,
+// by the rule that holds when it is started. That something else keeps it from
+// being started is another matter.
+func insecure(c config.Command) error {
+	if c.User == "" {
+		if _, err := user.Lookup(defaultUser); err == nil {
+			c.User = defaultUser
+		}
+	}
+	err := proc.Spec{Args: c.Args, Shell: c.Shell, User: c.User, Group: c.Group, Secure: true}.Trusted()
+	if errors.Is(err, proc.ErrInsecure) {
+		return err
+	}
+	return nil
 }
 
 func (o Options) source() keepalived.Source {

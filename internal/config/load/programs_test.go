@@ -1,0 +1,147 @@
+package load_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"holdfast/internal/config"
+	"holdfast/internal/config/load"
+)
+
+// rootDir returns a folder whose path only root can write to: TempDir is below
+// the sticky /tmp, which counts as such.
+func rootDir(t *testing.T) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: only programs that run as root are looked at")
+	}
+	return t.TempDir()
+}
+
+func program(t *testing.T, dir, name string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte("#!/bin/sh\nexit 0\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// onMachine loads text with the programs and users of this machine looked at.
+func onMachine(name, text string) (*config.Config, []config.Diagnostic) {
+	opts := memory(map[string]string{name: text})
+	opts.Users = true
+	return load.Load(name, opts)
+}
+
+func find(diags []config.Diagnostic, id string) []config.Diagnostic {
+	return slices.DeleteFunc(slices.Clone(diags), func(d config.Diagnostic) bool { return d.ID != id })
+}
+
+// TestInsecurePrograms: the exit codes are those of keepalived 2.2.7.
+func TestInsecurePrograms(t *testing.T) {
+	dir := rootDir(t)
+	good := program(t, dir, "good.sh")
+	if err := os.Mkdir(filepath.Join(dir, "open"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	bad := program(t, filepath.Join(dir, "open"), "bad.sh")
+	if err := os.Chmod(filepath.Dir(bad), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	const global = "global_defs {\n enable_script_security\n script_user root\n}\n"
+	script := func(path, more string) string { return "vrrp_script s {\n script " + path + more + "\n}\n" }
+	const track = " track_script { s }"
+	tests := []struct {
+		name, text    string
+		exit, tracked int
+		id            string
+		line          int
+	}{
+		{"good", global + script(good, "") + instance(track), 0, 1, "", 0},
+		{"insecure", global + script(bad, "") + instance(track), 5, 0, "script-insecure", 5},
+		{"with arguments", global + script(`"`+bad+` a b"`, "") + instance(track), 5, 0, "script-insecure", 5},
+		{"not tracked", global + script(bad, "") + instance(""), 5, 0, "script-insecure", 5},
+		{"no instance", global + script(bad, "") + server("", ""), 0, 0, "script-insecure", 5},
+		{"without security", script(bad, "") + instance(track), 6, 1, "script-security", 0},
+		{"not as root", global + script(bad, "\n user nobody") + instance(track), 0, 1, "", 0},
+		{"missing and not tracked", global + script(dir+"/none", "") + instance(""), 5, 0, "script-not-found", 5},
+		{"notify", global + instance(" notify_master "+bad+"\n notify_backup "+bad), 0, 0, "script-insecure", 11},
+		{"notify missing", global + instance(" notify_master "+dir+"/none"), 0, 0, "script-not-found", 11},
+		{"check", global + server("", " MISC_CHECK {\n misc_path "+bad+"\n }"), 0, 0, "script-insecure", 12},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			cfg, diags := onMachine("k.conf", tc.text)
+			if cfg == nil {
+				t.Fatal(diags)
+			}
+			if got := config.TestExit(diags); got != tc.exit {
+				t.Errorf("exit code %d, keepalived gives %d: %v", got, tc.exit, diags)
+			}
+			if len(cfg.Instances) > 0 && len(cfg.Instances[0].TrackScripts) != tc.tracked {
+				t.Errorf("tracked: %v, want %d", cfg.Instances[0].TrackScripts, tc.tracked)
+			}
+			switch found := find(diags, tc.id); {
+			case tc.id == "" && len(diags) > 0:
+				t.Errorf("findings: %v", diags)
+			case tc.id != "" && (len(found) != 1 || found[0].Pos.Line != tc.line):
+				t.Errorf("%v, want one %s in line %d", diags, tc.id, tc.line)
+			case tc.id == "script-insecure" && !strings.Contains(found[0].Text, "everybody may write "+filepath.Dir(bad)):
+				t.Errorf("%v does not say why", found[0])
+			}
+		})
+	}
+
+	cfg, diags := onMachine("k.toml", `
+[global_defs]
+enable_script_security = true
+script_user = "root"
+[vrrp_script.s]
+script = "`+bad+`"
+[vrrp_instance.A]
+interface = "eth0"
+virtual_router_id = 1
+virtual_ipaddress = ["10.0.0.1"]
+track_script = ["s"]
+`)
+	if cfg == nil || len(cfg.Instances[0].TrackScripts) != 1 {
+		t.Fatalf("TOML keeps an insecure script, which then fails: %v", diags)
+	}
+	if found := find(diags, "script-insecure"); len(found) != 1 || !strings.Contains(found[0].Text, "it counts as failed") {
+		t.Errorf("TOML: %v", diags)
+	}
+
+	// Nothing of this machine is looked at without Users.
+	if _, diags := conf(global + script(bad, "") + instance(track+"\n notify "+dir+"/none")); len(diags) > 0 {
+		t.Errorf("without the machine: %v", diags)
+	}
+}
+
+// TestIdleConditions: a file of whose lines with an id none counts says so.
+func TestIdleConditions(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"none", instance(" @a priority 101\n @b priority 102\n @a nopreempt"), "k.conf:7: no line with @a, @b counts: the configuration id is 'vm'"},
+		{"one", instance(" @a priority 101\n @vm priority 102"), ""},
+		{"others", instance(" @^a priority 101"), ""},
+		{"no condition", instance(""), ""},
+	}
+	for _, tc := range tests {
+		opts := memory(map[string]string{"k.conf": tc.text})
+		opts.ConfigID = "vm"
+		_, diags := load.Load("k.conf", opts)
+		found := find(diags, "no-such-id")
+		if tc.want == "" {
+			if len(found) > 0 {
+				t.Errorf("%s: %v", tc.name, found)
+			}
+			continue
+		}
+		if len(found) != 1 || !strings.Contains(found[0].Text, strings.SplitN(tc.want, ": ", 2)[1]) || found[0].Pos.Line != 7 || config.TestExit(diags) != 0 {
+			t.Errorf("%s: %v, want %s", tc.name, diags, tc.want)
+		}
+	}
+}
