@@ -26,7 +26,9 @@ type Explanation struct {
 	Next []string `json:"next,omitempty"`
 	// Contenders are this router and every peer heard, the strongest first.
 	Contenders []Contender `json:"contenders"`
-	Lints      []Lint      `json:"lints,omitempty"`
+	// Unheard are others whose adverts are dropped: they may be master too.
+	Unheard []Unheard `json:"unheard,omitempty"`
+	Lints   []Lint    `json:"lints,omitempty"`
 }
 
 // Contender is one who may be master.
@@ -59,9 +61,9 @@ func Instance(v *control.VRRP, name string) (*Explanation, error) {
 	in := &v.Instances[i]
 	x := &Explanation{
 		Time: v.Time, Instance: in.Name, State: in.State, Since: in.Since, Reason: in.Reason, Priority: in.Priority,
-		Contenders: contenders(in, v.Time),
+		Contenders: contenders(in, v.Time), Unheard: unheard(in, v.Time),
 	}
-	x.judge(in, groupOf(v, name))
+	x.judge(in, groupOf(v, name), v)
 	x.lint(v, in)
 	return x, nil
 }

@@ -40,6 +40,10 @@ func hear(in *control.Instance, list ...control.Peer) {
 	in.Master = &in.Peers[0]
 }
 
+func refuse(in *control.Instance, reason, from string, n uint64, ago time.Duration) {
+	in.Refused = append(in.Refused, control.Refused{Reason: reason, Source: ip(from), Count: n, Last: now.Add(-ago)})
+}
+
 func weigh(in *control.Instance, c control.Contribution) {
 	in.Priority.Contributions = append(in.Priority.Contributions, c)
 	in.Priority.Effective = uint8(int(in.Priority.Effective) + c.Value)
@@ -56,13 +60,13 @@ func TestWhoWouldWin(t *testing.T) {
 		lints  string // their ids
 	}{
 		{"a higher master", backup(), func(*control.Instance) {}, "192.0.2.3", []string{
-			"its priority 150 is higher than 100", "if 192.0.2.3 stops, this router takes over after 609ms; if it dies, after 3.609s",
+			"its priority 150 is higher than 100", "if 192.0.2.3 stops, this router takes over after 609ms; if it dies, after 3.61s",
 		}, ""},
 		{"an equal master", backup(), func(in *control.Instance) { hear(in, peer("192.0.2.3", 100, 0)) }, "192.0.2.3", []string{
 			"a backup does not take over from its equal",
 		}, "equal-priority"},
 		{"a lower master", backup(), func(in *control.Instance) { hear(in, peer("192.0.2.3", 90, 0)) }, self, []string{
-			"its priority 100 is higher than that of the master 192.0.2.3, 90", "takes over in 3.309s",
+			"its priority 100 is higher than that of the master 192.0.2.3, 90", "takes over in 3.31s",
 		}, ""},
 		{"nopreempt", backup(), func(in *control.Instance) {
 			hear(in, peer("192.0.2.3", 90, 0))
@@ -75,9 +79,9 @@ func TestWhoWouldWin(t *testing.T) {
 		{"preempt_delay", backup(), func(in *control.Instance) {
 			hear(in, peer("192.0.2.3", 90, 0))
 			in.Policy.PreemptDelay, in.Policy.PreemptAt = 60, now.Add(42*time.Second)
-		}, self, []string{"preempt_delay: it follows the master for another 42s, and takes over 3.609s after that"}, ""},
+		}, self, []string{"preempt_delay: it follows the master for another 42s, and takes over 3.61s after that"}, ""},
 		{"a silent master", backup(), func(in *control.Instance) { hear(in, peer("192.0.2.3", 150, 3700*time.Millisecond)) }, self, []string{
-			"no master is heard: 192.0.2.3 was the last one, 3.7s ago", "takes over in 3.309s if that stays so",
+			"no master is heard: 192.0.2.3 was the last one, 3.7s ago", "takes over in 3.31s if that stays so",
 		}, ""},
 		{"starting", backup(), func(in *control.Instance) {
 			in.Master, in.Peers = nil, nil
@@ -97,9 +101,43 @@ func TestWhoWouldWin(t *testing.T) {
 		{"fault", backup(), func(in *control.Instance) { in.State, in.Faults = "FAULT", []string{"script chk", "interface eth1"} }, "192.0.2.3", []string{
 			"FAULT and cannot be master: script chk; interface eth1",
 		}, ""},
-		{"a weight that moves nothing", backup(), func(in *control.Instance) {
+		{"a weight that moves nothing", master(), func(in *control.Instance) {
+			in.Priority.Base, in.Priority.Effective = 150, 150
+			in.Peers = []control.Peer{peer("192.0.2.3", 100, time.Hour)}
 			weigh(in, control.Contribution{Track: "script chk", State: "down", Weight: -20, Value: -20})
-		}, "192.0.2.3", []string{"script chk: its weight -20 cannot change the winner: this router has priority 100 while it is up and 80 while it is down"}, "weight"},
+		}, self, []string{"script chk: its weight -20 does not change the winner by itself: this router has priority 150 while it is up and 130 while it is down"}, "weight"},
+		{"the ordinary pair, the backup", backup(), func(in *control.Instance) {
+			weigh(in, control.Contribution{Track: "script chk", State: "up", Weight: -60})
+		}, "192.0.2.3", nil, ""},
+		{"the ordinary pair, the master heard a reduced peer", master(), func(in *control.Instance) {
+			in.Priority.Base, in.Priority.Effective = 150, 150
+			in.Peers = []control.Peer{peer("192.0.2.3", 40, time.Hour)}
+			weigh(in, control.Contribution{Track: "script chk", State: "up", Weight: -60})
+		}, self, nil, ""},
+		{"a second master that is not understood", master(), func(in *control.Instance) {
+			refuse(in, "auth-pass", "192.0.2.3", 9, 400*time.Millisecond)
+		}, self, []string{
+			"it is probably not the only one: adverts from 192.0.2.3 are dropped: they have another password (auth-pass), the last one 400ms ago",
+			"192.0.2.3        not understood",
+		}, "authentication"},
+		{"a second master of another version, known from before", master(), func(in *control.Instance) {
+			in.Peers = []control.Peer{peer("192.0.2.3", 90, 20*time.Second)}
+			refuse(in, "version", "192.0.2.3", 9, time.Second)
+		}, self, []string{"adverts from 192.0.2.3 are dropped: they are of another VRRP version"}, "version"},
+		{"drops of another kind", master(), func(in *control.Instance) {
+			refuse(in, "length", "192.0.2.3", 1, 20*time.Second)
+		}, self, []string{"it may be not the only one: adverts from 192.0.2.3 are dropped: they are malformed or not wanted (length), the last one 20s ago"}, ""},
+		{"a master that is not understood", backup(), func(in *control.Instance) {
+			in.Master, in.Peers = nil, nil
+			refuse(in, "interval", "192.0.2.3", 2, time.Second)
+		}, self, []string{"no master is understood, but there is probably one: adverts from 192.0.2.3", "If this router takes over there are two"}, "advert-int"},
+		{"old drops", master(), func(in *control.Instance) {
+			refuse(in, "auth-pass", "192.0.2.3", 9, 2*time.Minute)
+		}, self, []string{"no other router has said that it is master", "nobody else"}, ""},
+		{"drops that were put right", master(), func(in *control.Instance) {
+			in.Peers = []control.Peer{peer("192.0.2.3", 90, 10*time.Second)}
+			refuse(in, "auth-pass", "192.0.2.3", 9, 20*time.Second)
+		}, self, []string{"no other one says that it is", "the last from 192.0.2.3 20s ago"}, "authentication"},
 		{"a weight that moves something", backup(), func(in *control.Instance) {
 			weigh(in, control.Contribution{Track: "script chk", State: "down", Weight: 60, Value: 0})
 		}, "192.0.2.3", nil, ""},
@@ -123,8 +161,12 @@ func TestWhoWouldWin(t *testing.T) {
 		}, "192.0.2.3", []string{"advertises none of our addresses"}, "duplicate-vrid"},
 		{"another interval", backup(), func(in *control.Instance) {
 			in.Peers[0].AdvertInt = 0.1
-			in.Drops = map[string]uint64{"interval": 4, "auth-pass": 1, "state": 7}
-		}, "192.0.2.3", []string{"advertises every 100ms, this router every 1s", "4 adverts of VRID 51 were dropped: they came with another advert_int"}, "advert-int advert-int authentication"},
+			refuse(in, "interval", "192.0.2.4", 4, 3*time.Second)
+			refuse(in, "auth-pass", "192.0.2.5", 1, 30*time.Second)
+		}, "192.0.2.3", []string{
+			"advertises every 100ms, this router every 1s", "4 adverts of VRID 51 were dropped, the last from 192.0.2.4 3s ago: they came with another advert_int",
+			"one advert of VRID 51 was dropped, from 192.0.2.5 30s ago: such have another password",
+		}, "advert-int advert-int authentication"},
 		{"an ignored keyword", backup(), func(in *control.Instance) { in.Policy.Ignored = []string{"nopreempt (because of state MASTER)"} }, "192.0.2.3", []string{
 			"the configuration says nopreempt (because of state MASTER), which has no effect",
 		}, "ignored-keyword"},
@@ -165,6 +207,7 @@ func TestGroupsAndNeighbours(t *testing.T) {
 	a, b := backup(), backup()
 	b.Name = "VI_2"
 	a.Policy.GroupWait = true
+	a.Master, a.Peers = nil, []control.Peer{peer("192.0.2.3", 150, 15*time.Second)}
 	v := &control.VRRP{
 		Time: now, Instances: []control.Instance{a, b},
 		Groups:   []control.Group{{Name: "G", State: "BACKUP", Members: []string{"VI_1", "VI_2"}}},
@@ -177,11 +220,14 @@ func TestGroupsAndNeighbours(t *testing.T) {
 	var out strings.Builder
 	x.Render(&out)
 	for _, want := range []string{
-		"waits for the other members of G", "member of the sync group G (BACKUP)", "vrrp_instance VI_2 has the same VRID on eth0", "woke up later than the peers wait 2 times (5s at most)",
+		"who would win now: nobody", "15s ago, and is taken for dead after 3.61s", "waits for the other members of G: VI_2 (BACKUP, follows 192.0.2.3)", "last heard 15s ago: silent, taken for dead", "member of the sync group G (BACKUP)", "vrrp_instance VI_2 has the same VRID on eth0", "woke up later than the peers wait 2 times (5s at most)",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("does not say %q:\n%s", want, &out)
 		}
+	}
+	if strings.Contains(out.String(), "takes over in") {
+		t.Errorf("it waits and takes over:\n%s", &out)
 	}
 	if _, err := Instance(v, "VI_3"); err == nil || err.Error() != `there is no vrrp_instance "VI_3"` {
 		t.Error(err)

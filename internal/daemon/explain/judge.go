@@ -9,12 +9,12 @@ import (
 )
 
 // judge finds the winner and what will happen.
-func (x *Explanation) judge(in *control.Instance, g *control.Group) {
+func (x *Explanation) judge(in *control.Instance, g *control.Group, v *control.VRRP) {
 	switch in.State {
 	case "MASTER":
 		x.master(in)
 	case "BACKUP":
-		x.backup(in, g)
+		x.backup(in, holdersOf(v, in, g))
 	default:
 		x.unable(in)
 	}
@@ -29,7 +29,7 @@ func (x *Explanation) next(format string, args ...any) {
 
 // until is how long it takes to at, for people.
 func (x *Explanation) until(at time.Time) time.Duration {
-	return max(at.Sub(x.Time), 0).Round(time.Millisecond)
+	return short(at.Sub(x.Time))
 }
 
 // unable: FAULT, INIT, WAITING or NOT RUN.
@@ -44,7 +44,7 @@ func (x *Explanation) unable(in *control.Instance) {
 	}
 	x.Why = fmt.Sprintf("this router is %s and cannot be master: %s", in.State, causes)
 	if len(in.Faults) > 0 {
-		x.next("when the last of these causes is gone it is BACKUP, and master after %v if no other one is heard", seconds(in.MasterDown))
+		x.next("when the last of these causes is gone it is BACKUP, and master after %v if no other one is heard", short(seconds(in.MasterDown)))
 	}
 }
 
@@ -66,6 +66,8 @@ func (x *Explanation) master(in *control.Instance) {
 	case rival != nil && rival.Now:
 		x.Why = fmt.Sprintf("a second master is heard, %s with priority %d, %s: this one has %d and stays, the other one has to yield when it hears this one. If it does not, adverts go one way only",
 			rival.Addr, rival.Priority, times(rival.Adverts, "advert"), own)
+	case len(x.Unheard) > 0:
+		x.Why = fmt.Sprintf("it is master with priority %d, but it %s not the only one: %s. Whoever sends adverts says that it is master, and these two do not understand each other", own, x.likely(in), x.unheardText())
 	case len(in.Peers) == 0:
 		x.Why = "no other router has said that it is master since this process started. A backup says nothing, so there may be one"
 	default:
@@ -85,10 +87,10 @@ func (x *Explanation) master(in *control.Instance) {
 	if !in.Policy.ListenUntil.IsZero() {
 		x.next("the machine was suspended: it says nothing for another %v and listens for who has taken over", x.until(in.Policy.ListenUntil))
 	}
-	x.next("if this router stops, a peer takes over after its skew time; if it dies, after about %v", seconds(in.MasterDown))
+	x.next("if this router stops, a peer takes over after its skew time; if it dies, after about %v", short(seconds(in.MasterDown)))
 }
 
-func (x *Explanation) backup(in *control.Instance, g *control.Group) {
+func (x *Explanation) backup(in *control.Instance, h holders) {
 	p := &in.Policy
 	m := x.strongest()
 	if in.Master != nil && alive(in, in.Master, x.Time) {
@@ -99,7 +101,7 @@ func (x *Explanation) backup(in *control.Instance, g *control.Group) {
 		}
 	}
 	if m == nil {
-		x.alone(in, g)
+		x.alone(in, h)
 		return
 	}
 	own := in.Priority.Effective
@@ -116,36 +118,45 @@ func (x *Explanation) backup(in *control.Instance, g *control.Group) {
 	default:
 		x.Winner = self
 		x.Why = fmt.Sprintf("its priority %d is higher than that of the master %s, %d", own, m.Addr, m.Priority)
-		x.preempt(in)
+		x.preempt(in, h)
 	}
 	if x.Winner != self {
-		x.next("if %s stops, this router takes over after %v; if it dies, after %v", m.Addr, seconds(p.Skew), seconds(in.MasterDown))
+		x.next("if %s stops, this router takes over after %v; if it dies, after %v", m.Addr, short(seconds(p.Skew)), short(seconds(in.MasterDown)))
 	}
-	x.waits(in, g)
+	x.waits(in)
 }
 
 // preempt says when a router with the higher priority takes over.
-func (x *Explanation) preempt(in *control.Instance) {
+func (x *Explanation) preempt(in *control.Instance, h holders) {
 	p := &in.Policy
 	switch {
 	case p.PreemptAt.After(x.Time):
-		x.next("preempt_delay: it follows the master for another %v, and takes over %v after that", x.until(p.PreemptAt), seconds(in.MasterDown))
+		x.next("preempt_delay: it follows the master for another %v, and takes over %v after that", x.until(p.PreemptAt), short(seconds(in.MasterDown)))
+	case h.hold():
+		x.next("%s", h.text(x, in))
 	case !p.Takeover.IsZero():
 		x.next("it takes over in %v: it does not listen to the lower priority", x.until(p.Takeover))
 	}
 }
 
 // alone: nobody is heard.
-func (x *Explanation) alone(in *control.Instance, g *control.Group) {
+func (x *Explanation) alone(in *control.Instance, h holders) {
 	x.Winner = self
 	x.Why = "no master is heard"
 	if len(in.Peers) > 0 {
-		x.Why += fmt.Sprintf(": %s was the last one, %v ago", last(in).Addr, x.Time.Sub(last(in).LastHeard).Round(time.Millisecond))
+		x.Why += fmt.Sprintf(": %s was the last one, %v ago, and is taken for dead after %v", last(in).Addr, x.ago(last(in).LastHeard), short(seconds(in.MasterDown)))
 	}
-	if !in.Policy.Takeover.IsZero() {
+	if len(x.Unheard) > 0 {
+		x.Why = fmt.Sprintf("no master is understood, but there %s one: %s. If this router takes over there are two", x.likely(in), x.unheardText())
+	}
+	switch {
+	case h.hold():
+		x.Winner = nobody
+		x.next("%s", h.text(x, in))
+	case !in.Policy.Takeover.IsZero():
 		x.next("it takes over in %v if that stays so", x.until(in.Policy.Takeover))
 	}
-	x.waits(in, g)
+	x.waits(in)
 }
 
 func last(in *control.Instance) *control.Peer {
@@ -159,16 +170,13 @@ func last(in *control.Instance) *control.Peer {
 }
 
 // waits says which delays run.
-func (x *Explanation) waits(in *control.Instance, g *control.Group) {
+func (x *Explanation) waits(in *control.Instance) {
 	p := &in.Policy
 	if !p.StartupUntil.IsZero() {
 		x.next("vrrp_startup_delay: adverts are ignored for another %v", x.until(p.StartupUntil))
 	}
 	if !p.HoldUntil.IsZero() {
 		x.next("sticky_hold_off: it listens for another %v before its timer counts", x.until(p.HoldUntil))
-	}
-	if p.GroupWait && g != nil {
-		x.next("it wants to be master and waits for the other members of %s: explain them", g.Name)
 	}
 }
 

@@ -60,17 +60,35 @@ func (x *Explanation) lintWeights(in *control.Instance) {
 			x.say("weight", "%s: its weight %+d does nothing, as the priority cannot leave 1 to 254", c.Track, c.Weight)
 			continue
 		}
-		moved, known := false, false
-		for _, p := range in.Peers {
-			if p.Priority > 0 && !p.Foreign {
-				known = true
-				moved = moved || order(up, p.Priority) != order(down, p.Priority)
-			}
-		}
-		if known && !moved {
-			x.say("weight", "%s: its weight %+d cannot change the winner: this router has priority %d while it is up and %d while it is down, and no peer that was heard is between or equal", c.Track, c.Weight, up, down)
+		if in.State == "MASTER" && far(in, up, down) {
+			x.say("weight", "%s: its weight %+d does not change the winner by itself: this router has priority %d while it is up and %d while it is down, and no peer was heard with one near that", c.Track, c.Weight, up, down)
 		}
 	}
+}
+
+// far says whether no peer comes between the priorities a and b of this router.
+// A peer's priority is what it had when it was master, and what it tracks may
+// have moved it since: it is taken to move by as much as ours may. A backup
+// hears the master alone, which may be reduced next, so this is about masters.
+func far(in *control.Instance, a, b uint8) bool {
+	reach := 0
+	for _, c := range in.Priority.Contributions {
+		if c.Number != nil {
+			return false // a file moves it by any number
+		}
+		reach += max(c.Weight, -c.Weight)
+	}
+	known := false
+	for _, p := range in.Peers {
+		if p.Priority == 0 || p.Foreign {
+			continue
+		}
+		if int(p.Priority)+reach >= int(min(a, b)) && int(p.Priority)-reach <= int(max(a, b)) {
+			return false
+		}
+		known = true
+	}
+	return known
 }
 
 // with is the effective priority if c were up or down and all else as it is.
@@ -87,17 +105,6 @@ func with(in *control.Instance, c control.Contribution, up bool) uint8 {
 		p += o.Value
 	}
 	return uint8(min(max(p, 1), 254))
-}
-
-// order compares as an election does: less, equal or more.
-func order(a, b uint8) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // lintPeers compares with everyone heard.
@@ -132,7 +139,7 @@ func higher(in *control.Instance, p *control.Peer) string {
 // they mean.
 var dropLints = []struct{ drop, id, text string }{
 	{"interval", "advert-int", "came with another advert_int, which version 2 does not accept"},
-	{"version", "duplicate-vrid", "are of another version: a peer is configured otherwise, or another virtual router has this VRID"},
+	{"version", "version", "are of another VRRP version"},
 	{"auth-type", "authentication", "have another kind of authentication"},
 	{"auth-pass", "authentication", "have another password"},
 	{"ah", "authentication", "have an authentication header and should not, or the reverse"},
@@ -150,13 +157,27 @@ var dropLints = []struct{ drop, id, text string }{
 	{"peer", "unicast", "came from none of the peers in unicast_peer"},
 }
 
+// dropText says what is wrong with adverts that were dropped for a reason.
+func dropText(reason string) string {
+	for _, d := range dropLints {
+		if d.drop == reason {
+			return d.text
+		}
+	}
+	return "are malformed or not wanted"
+}
+
+// lintDrops tells of recent drops only: the counters never go back.
 func (x *Explanation) lintDrops(in *control.Instance) {
 	for _, d := range dropLints {
-		switch n := in.Drops[d.drop]; {
-		case n == 1:
-			x.say(d.id, "one advert of VRID %d was dropped: such %s", in.VRID, d.text)
-		case n > 1:
-			x.say(d.id, "%d adverts of VRID %d were dropped: they %s", n, in.VRID, d.text)
+		for _, r := range in.Refused {
+			switch {
+			case r.Reason != d.drop || !recent(in, x.Time, r.Last):
+			case r.Count == 1:
+				x.say(d.id, "one advert of VRID %d was dropped, from %s %v ago: such %s", in.VRID, r.Source, x.ago(r.Last), d.text)
+			default:
+				x.say(d.id, "%d adverts of VRID %d were dropped, the last from %s %v ago: they %s", r.Count, in.VRID, r.Source, x.ago(r.Last), d.text)
+			}
 		}
 	}
 }

@@ -56,13 +56,18 @@ func (x *Explanation) Render(w io.Writer) {
 		case c.Self:
 			line += "  this router, cannot be master"
 		case c.Able:
-			line += fmt.Sprintf("  heard %v ago", x.Time.Sub(c.LastHeard).Round(time.Millisecond))
+			line += fmt.Sprintf("  heard %v ago", x.ago(c.LastHeard))
+		case c.Priority == 0:
+			line += fmt.Sprintf("  last heard %v ago: it has stopped", x.ago(c.LastHeard))
 		default:
-			line += fmt.Sprintf("  last heard %v ago: silent", x.Time.Sub(c.LastHeard).Round(time.Second))
+			line += fmt.Sprintf("  last heard %v ago: silent, taken for dead", x.Time.Sub(c.LastHeard).Round(time.Second))
 		}
 		fmt.Fprintln(w, line)
 	}
-	if len(x.Contenders) == 1 {
+	for _, u := range x.Unheard {
+		fmt.Fprintf(w, "  %-16s not understood: its adverts are dropped (%s), the last one %v ago\n", u.Addr, u.Reason, x.ago(u.Last))
+	}
+	if len(x.Contenders)+len(x.Unheard) == 1 {
 		fmt.Fprintln(w, "  nobody else: a backup says nothing")
 	}
 	if len(x.Lints) == 0 {

@@ -37,6 +37,6 @@ func renderPolicy(field func(name, format string, args ...any), in *control.Inst
 	case r != nil && r.Now:
 		field("warning", "a second master is heard: %s, priority %d, since %s", r.Addr, r.Priority, ago(now, r.Since))
 	case r != nil:
-		field("second", "master heard %d times, last %s ago: %s, priority %d", in.SecondMasters, ago(now, r.Last), r.Addr, r.Priority)
+		field("second", "master heard %s, last %s ago: %s, priority %d", count(in.SecondMasters), ago(now, r.Last), r.Addr, r.Priority)
 	}
 }

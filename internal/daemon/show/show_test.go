@@ -59,10 +59,25 @@ func TestEveryStateOfAnInstance(t *testing.T) {
 				{Track: "script chk", State: "down", Value: -10}, {Track: "interface eth1", State: "pending"},
 			}}
 		}, "BACKUP", []string{
-			"master       192.0.2.3, priority 150, heard 200ms ago, taken for dead after 1.8047s\n",
+			"master       192.0.2.3, priority 150, heard 200ms ago, taken for dead after 1.8s\n",
 			"priority     90 = 100, script chk -10 (down), interface eth1 +0 (pending)\n",
 			"drops        auth pass 1, ttl 3\n",
 		}, []string{"peer "}},
+		"backup of a dead master": {func(in *control.Instance) {
+			dead := peer
+			dead.LastHeard = dead.LastHeard.Add(-15 * time.Second)
+			in.Master = &dead
+		}, "BACKUP", []string{
+			"master       none: 192.0.2.3, priority 150, was heard 15.2s ago, and is taken for dead after 1.8s\n",
+		}, nil},
+		"backup of one that has stopped": {func(in *control.Instance) {
+			gone := peer
+			gone.Priority = 0
+			in.Master = &gone
+		}, "BACKUP", []string{"master       none: 192.0.2.3 has stopped (priority 0), heard 200ms ago"}, nil},
+		"heard a second master once": {func(in *control.Instance) {
+			in.SecondMasters, in.SecondMaster = 1, &control.Rival{Addr: peer.Addr, Priority: 90, Last: peer.LastHeard}
+		}, "MASTER", []string{"second       master heard once, last 200ms ago: 192.0.2.3, priority 90\n"}, nil},
 		"fault": {func(in *control.Instance) { in.Faults = []string{"interface", "script chk"} }, "FAULT", []string{
 			"FAULT for 1m30s", "faults       interface; script chk\n",
 		}, nil},

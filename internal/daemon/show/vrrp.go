@@ -41,7 +41,7 @@ func renderVRRP(w io.Writer, v *control.VRRP) {
 		fmt.Fprintf(w, "engine: %d wake-ups, late by %s at 99 %%, by %s at most\n", v.Lateness.Wakeups, seconds(v.Lateness.P99), seconds(v.Lateness.Max))
 	}
 	if l := v.Lateness; l.Overslept+l.Suspended > 0 {
-		fmt.Fprintf(w, "engine: later than the peers wait %d times, suspended with the machine %d times; %d routers found another master then\n", l.Overslept, l.Suspended, l.Yielded)
+		fmt.Fprintf(w, "engine: later than the peers wait %s, suspended with the machine %s; %d routers found another master then\n", count(l.Overslept), count(l.Suspended), l.Yielded)
 	}
 }
 
@@ -87,8 +87,15 @@ func renderInstance(w io.Writer, in *control.Instance, now time.Time) {
 	if len(in.Faults) > 0 {
 		field("faults", "%s", strings.Join(in.Faults, "; "))
 	}
-	if in.Master != nil {
-		field("master", "%s, priority %d, heard %s ago, taken for dead after %s", in.Master.Addr, in.Master.Priority, ago(now, in.Master.LastHeard), seconds(in.MasterDown))
+	if m := in.Master; m != nil {
+		format := "%s, priority %d, heard %s ago, taken for dead after %s"
+		switch {
+		case m.Priority == 0:
+			format = "none: %s has stopped (priority %d), heard %s ago, dead after %s"
+		case now.Sub(m.LastHeard) >= time.Duration(in.MasterDown*float64(time.Second)):
+			format = "none: %s, priority %d, was heard %s ago, and is taken for dead after %s"
+		}
+		field("master", format, m.Addr, m.Priority, ago(now, m.LastHeard), seconds(in.MasterDown))
 	}
 	renderPeers(field, in, now)
 	renderPolicy(field, in, now)
@@ -163,8 +170,24 @@ func ago(now, then time.Time) string {
 	return d.Round(time.Second).String()
 }
 
+// seconds prints a duration with no more digits than people need.
 func seconds(s float64) string {
-	return time.Duration(s * float64(time.Second)).Round(10 * time.Microsecond).String()
+	d := time.Duration(s * float64(time.Second))
+	switch {
+	case d >= time.Second:
+		return d.Round(10 * time.Millisecond).String()
+	case d >= 10*time.Millisecond:
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(10 * time.Microsecond).String()
+}
+
+// count is how often, for people.
+func count(n uint64) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 func orNone(a interface {
