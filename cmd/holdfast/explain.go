@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +16,7 @@ func newExplain() *cobra.Command {
 	var socket string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "explain INSTANCE",
+		Use:   "explain [INSTANCE]",
 		Short: "Say who would be master now and why, and what will not work as it seems to",
 		Long: `Explain one vrrp_instance of the running daemon: who would win an election now
 and why, when this router takes over, every contribution to its priority,
@@ -25,10 +26,12 @@ VRID used twice, two owners, lists of addresses or intervals that differ,
 keywords without effect, a second master.
 
 VRRP has no word of a backup: a peer that was never master while this daemon ran
-is not known.
+is not known. A router whose adverts are dropped is named with the reason.
+
+Without INSTANCE: list the names of the instances.
 
 Exit code: 0 when the daemon answered, 1 otherwise.`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var st control.Status
 			if err := control.Ask(controlOrDefault(socket), control.Request{Command: "status"}, &st); err != nil {
@@ -40,6 +43,9 @@ Exit code: 0 when the daemon answered, 1 otherwise.`,
 			var v control.VRRP
 			if err := json.Unmarshal(st.VRRP, &v); err != nil {
 				return fmt.Errorf("explain: answer of the vrrp process: %w", err)
+			}
+			if len(args) == 0 {
+				return listInstances(cmd.OutOrStdout(), &v, asJSON)
 			}
 			x, err := explain.Instance(&v, args[0])
 			if err != nil {
@@ -57,4 +63,16 @@ Exit code: 0 when the daemon answered, 1 otherwise.`,
 	cmd.Flags().StringVar(&socket, "control", "", "control socket (default $"+controlEnv+" or "+defaultControl+")")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// listInstances prints the names that can be explained, one a line, or as JSON.
+func listInstances(w io.Writer, v *control.VRRP, asJSON bool) error {
+	names := explain.Names(v)
+	if asJSON {
+		return json.NewEncoder(w).Encode(names)
+	}
+	for _, n := range names {
+		fmt.Fprintln(w, n)
+	}
+	return nil
 }

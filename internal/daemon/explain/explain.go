@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/internal/daemon/control"
@@ -56,7 +57,7 @@ const (
 func Instance(v *control.VRRP, name string) (*Explanation, error) {
 	i := slices.IndexFunc(v.Instances, func(in control.Instance) bool { return in.Name == name })
 	if i < 0 {
-		return nil, fmt.Errorf("there is no vrrp_instance %q", name)
+		return nil, unknown(v, name)
 	}
 	in := &v.Instances[i]
 	x := &Explanation{
@@ -66,6 +67,28 @@ func Instance(v *control.VRRP, name string) (*Explanation, error) {
 	x.judge(in, groupOf(v, name), v)
 	x.lint(v, in)
 	return x, nil
+}
+
+// Names lists the instances that can be explained.
+func Names(v *control.VRRP) []string {
+	names := make([]string, 0, len(v.Instances))
+	for i := range v.Instances {
+		names = append(names, v.Instances[i].Name)
+	}
+	return names
+}
+
+// unknown says what there is in place of an instance of this name.
+func unknown(v *control.VRRP, name string) error {
+	for _, g := range v.Groups {
+		if g.Name == name {
+			return fmt.Errorf("%q is a vrrp_sync_group: explain one of its members, %s", name, strings.Join(g.Members, ", "))
+		}
+	}
+	if len(v.Instances) == 0 {
+		return fmt.Errorf("there is no vrrp_instance %q, and no other one", name)
+	}
+	return fmt.Errorf("there is no vrrp_instance %q, but %s", name, strings.Join(Names(v), ", "))
 }
 
 func groupOf(v *control.VRRP, name string) *control.Group {

@@ -229,7 +229,15 @@ func TestGroupsAndNeighbours(t *testing.T) {
 	if strings.Contains(out.String(), "takes over in") {
 		t.Errorf("it waits and takes over:\n%s", &out)
 	}
-	if _, err := Instance(v, "VI_3"); err == nil || err.Error() != `there is no vrrp_instance "VI_3"` {
-		t.Error(err)
+	for name, want := range map[string]string{
+		"VI_3": `there is no vrrp_instance "VI_3", but VI_1, VI_2`,
+		"G":    `"G" is a vrrp_sync_group: explain one of its members, VI_1, VI_2`,
+	} {
+		if _, err := Instance(v, name); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
+	}
+	if got := strings.Join(Names(v), " "); got != "VI_1 VI_2" {
+		t.Errorf("names %q", got)
 	}
 }
