@@ -185,11 +185,11 @@ func TestReplaced(t *testing.T) {
 		vanish(na)
 		vanish(nb)
 		na, a = start(addrA, addrB, true)
-		time.Sleep(settling - 1)
+		time.Sleep(settling - time.Nanosecond)
 		if got := a.all(); len(got) != 0 {
 			t.Errorf("without a neighbour: told %v too early", got)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if got := a.all(); !slices.Equal(got, []bool{false}) {
 			t.Errorf("without a neighbour: told %v", got)
