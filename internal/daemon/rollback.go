@@ -48,7 +48,13 @@ func (p *Parent) tried(failure *string) (over bool) {
 		}
 		*failure = "rolled back: " + t.why + *failure
 		return true
-	case p.cfg == t.prev || p.stopping: // refused
+	case p.stopping: // before the trial could say whether it is a success
+		p.trial = nil
+		if *failure == "" {
+			*failure = "the daemon stops"
+		}
+		return true
+	case p.cfg == t.prev: // refused
 		p.trial = nil
 		return true
 	case *failure != "":

@@ -92,3 +92,19 @@ func TestAReloadThatLosesMastershipIsTakenBack(t *testing.T) {
 		t.Error("a trial that the end of the daemon cut short counts as a success")
 	}
 }
+
+// The children may have taken the new configuration over before the daemon
+// stops, or not: neither is a trial that was passed.
+func TestATrialThatTheEndCutShortIsNoSuccess(t *testing.T) {
+	for _, answered := range []string{"", "vrrp: process ended"} {
+		p := &Parent{cfg: &running{}, stopping: true}
+		p.trial = &trial{limit: time.Minute, prev: &running{}}
+		failure := answered
+		if !p.tried(&failure) {
+			t.Errorf("%q: the trial goes on", answered)
+		}
+		if failure == "" || p.trial != nil {
+			t.Errorf("%q: failure %q, trial %v", answered, failure, p.trial)
+		}
+	}
+}
