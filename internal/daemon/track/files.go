@@ -98,14 +98,14 @@ func (t *Files) Set(list []config.TrackFile, restarted bool) {
 		}
 		next[c.Name] = &file{cfg: c, stat: FileStatus{Name: c.Name, Path: c.Path}}
 	}
-	fresh := t.files
+	before := t.files
 	t.files = next
 	if len(next) > 0 && t.watch == nil && t.blind == nil {
 		t.open()
 	}
 	t.rewatch()
 	for name, f := range next {
-		t.read(f, fresh[name] != f)
+		t.read(f, before[name] != f)
 	}
 }
 
