@@ -30,7 +30,7 @@ func (e *Engine) links(now time.Time, u *link.Update) {
 	changed := changedInterfaces(old, e.ifaces)
 	for _, name := range changed {
 		i := e.ifaces[name]
-		e.trackAll(now, ifaceTrack+name, result{up: i != nil && i.Up})
+		e.trackAll(now, InterfaceKey(name), result{up: i != nil && i.Up})
 	}
 	e.dispatch(now)
 	if !e.sameBut(old, len(changed) > 0) {

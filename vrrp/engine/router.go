@@ -18,6 +18,9 @@ const portTrack = "port"
 // ifaceTrack is the prefix of the keys that the engine feeds itself.
 const ifaceTrack = "interface "
 
+// InterfaceKey is the key of a track that follows an interface.
+func InterfaceKey(name string) string { return ifaceTrack + name }
+
 // router is one virtual router in its place.
 type router struct {
 	id   vrrp.ID

@@ -12,7 +12,7 @@ import (
 // cannot run yet are left out: running them without the part that is missing
 // would not be what their file says.
 func engineConfig(c *config.Config) engine.Config {
-	var e engine.Config
+	e := engine.Config{Static: statics(c), Pacing: pacing(c)}
 	present := map[string]bool{}
 	for i := range c.Instances {
 		in := &c.Instances[i]
@@ -20,7 +20,7 @@ func engineConfig(c *config.Config) engine.Config {
 			continue
 		}
 		present[in.Name] = true
-		e.Routers = append(e.Routers, router(c, in))
+		e.Routers = append(e.Routers, router(c, in, e.Static))
 	}
 	for _, g := range c.SyncGroups {
 		eg := engine.Group{Name: g.Name}
@@ -35,12 +35,10 @@ func engineConfig(c *config.Config) engine.Config {
 		eg.Tracks = groupTracks(&g)
 		e.Groups = append(e.Groups, eg)
 	}
-	e.Static = statics(c)
-	e.Pacing = pacing(c)
 	return e
 }
 
-func router(c *config.Config, in *config.VRRPInstance) engine.Router {
+func router(c *config.Config, in *config.VRRPInstance, static []engine.Static) engine.Router {
 	r := engine.Router{
 		Config: vrrp.Config{
 			Name:                 in.Name,
@@ -96,7 +94,7 @@ func router(c *config.Config, in *config.VRRPInstance) engine.Router {
 	}
 	devices(c, in, &r)
 	r.Tracks = instanceTracks(in)
-	kernelState(&r, c, in)
+	kernelState(&r, c, in, static)
 	r.TableGate = follows(c) && holdsService(c, r.VIPs)
 	return r
 }

@@ -1,6 +1,8 @@
 package vrrpd
 
 import (
+	"slices"
+
 	"holdfast/internal/config"
 	"holdfast/vrrp"
 	"holdfast/vrrp/engine"
@@ -8,18 +10,18 @@ import (
 )
 
 // kernelState adds what a router installs besides addresses, and what that
-// makes it depend on.
-func kernelState(r *engine.Router, c *config.Config, in *config.VRRPInstance) {
+// makes it depend on; static is what is installed besides.
+func kernelState(r *engine.Router, c *config.Config, in *config.VRRPInstance, static []engine.Static) {
 	r.PromoteSecondaries = in.PromoteSecondaries
 	r.Routes, r.Rules = in.VirtualRoutes, in.VirtualRules
 	for _, name := range in.ImpliedInterfaces() {
-		r.Tracks = append(r.Tracks, vrrp.Track{Key: "interface " + name, Pending: true})
+		r.Tracks = append(r.Tracks, vrrp.Track{Key: engine.InterfaceKey(name), Pending: true})
 	}
 	for _, g := range c.TrackGroups {
-		for _, m := range g.Members {
-			if m == in.Name && groupUsed(c, g.Name) {
-				r.Tracks = append(r.Tracks, vrrp.Track{Key: "static " + g.Name, Pending: true})
-			}
+		// A group that nothing static is in holds up nobody.
+		used := slices.ContainsFunc(static, func(s engine.Static) bool { return s.Name == g.Name })
+		if used && slices.Contains(g.Members, in.Name) {
+			r.Tracks = append(r.Tracks, vrrp.Track{Key: "static " + g.Name, Pending: true})
 		}
 	}
 }
@@ -65,16 +67,6 @@ func statics(c *config.Config) []engine.Static {
 		s.Rules = append(s.Rules, r)
 	}
 	return out
-}
-
-// groupUsed says whether anything static is in a track_group.
-func groupUsed(c *config.Config, name string) bool {
-	for _, s := range statics(c) {
-		if s.Name == name {
-			return true
-		}
-	}
-	return false
 }
 
 func firewallConfig(c *config.Config) link.FirewallConfig {

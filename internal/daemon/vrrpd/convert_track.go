@@ -5,6 +5,7 @@ import (
 	"holdfast/internal/daemon/track"
 	"holdfast/vrrp"
 	"holdfast/vrrp/bfd"
+	"holdfast/vrrp/engine"
 )
 
 func instanceTracks(in *config.VRRPInstance) []vrrp.Track {
@@ -35,7 +36,7 @@ func tracks(scripts, interfaces, files, processes, bfds []config.Track) []vrrp.T
 		}
 	}
 	add(scripts, track.Key, false)
-	add(interfaces, func(name string) string { return "interface " + name }, false)
+	add(interfaces, engine.InterfaceKey, false)
 	add(files, track.FileKey, true)
 	add(processes, track.ProcessKey, false)
 	add(bfds, track.BFDKey, false)

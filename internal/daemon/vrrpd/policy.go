@@ -3,7 +3,6 @@ package vrrpd
 import (
 	"time"
 
-	"holdfast/internal/config"
 	"holdfast/internal/daemon/control"
 	"holdfast/vrrp"
 	"holdfast/vrrp/engine"
@@ -28,16 +27,6 @@ func policyOf(r *engine.RouterStatus, now time.Time) control.Policy {
 	}
 	p.StartupUntil, p.HoldUntil, p.ListenUntil = running(r.StartupUntil), running(r.HoldUntil), running(r.Mute)
 	return p
-}
-
-// ignored lists what an instance's configuration says in vain.
-func ignored(cfg *config.Config, name string) []string {
-	for i := range cfg.Instances {
-		if cfg.Instances[i].Name == name {
-			return cfg.Instances[i].Ignored
-		}
-	}
-	return nil
 }
 
 func peerOf(r *engine.RouterStatus, p engine.Peer) control.Peer {

@@ -27,12 +27,17 @@ func statusOf(st engine.Status, cfg *config.Config) control.VRRP {
 	for i := range st.Routers {
 		names[st.Routers[i].ID] = st.Routers[i].Name
 		out.Instances = append(out.Instances, instanceOf(&st.Routers[i], st.Time))
-		out.Instances[i].Policy.Ignored = ignored(cfg, st.Routers[i].Name)
 	}
+	ignored := make(map[string][]string)
 	for i := range cfg.Instances {
-		if in := &cfg.Instances[i]; in.NotYet != "" {
+		in := &cfg.Instances[i]
+		if in.NotYet != "" {
 			out.Instances = append(out.Instances, notRun(in))
 		}
+		ignored[in.Name] = in.Ignored
+	}
+	for i := range out.Instances {
+		out.Instances[i].Policy.Ignored = ignored[out.Instances[i].Name]
 	}
 	slices.SortFunc(out.Instances, func(a, b control.Instance) int { return strings.Compare(a.Name, b.Name) })
 	for _, g := range st.Groups {
