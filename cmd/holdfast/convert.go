@@ -59,7 +59,7 @@ written.`,
 				fmt.Fprintf(errs, "note: %s is holdfast's own: keepalived does not know it\n", k)
 			}
 			if output != "" {
-				err = (&initFlags{output: output, force: force}).save(c.Text)
+				err = saveFile(output, c.Text, force)
 			} else {
 				_, err = io.WriteString(cmd.OutOrStdout(), c.Text)
 			}

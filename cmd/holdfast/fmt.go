@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -105,35 +103,4 @@ func readLimited(name string) ([]byte, error) {
 	}
 	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, maxFormat+1))
-}
-
-// replace puts text in place of a file's contents, whole or not at all. A
-// symbolic link stays one.
-func replace(name, text string) error {
-	name, err := filepath.EvalSymlinks(name)
-	if err != nil {
-		return err
-	}
-	info, err := os.Stat(name)
-	if err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(name), ".holdfast-fmt-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // it is gone when all goes well
-	_, err = tmp.WriteString(text)
-	if err = errors.Join(err, keepOwner(tmp, info), tmp.Chmod(info.Mode().Perm()), tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), name)
-}
-
-// keepOwner gives f the owner of the file that it replaces.
-func keepOwner(f *os.File, info os.FileInfo) error {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return f.Chown(int(st.Uid), int(st.Gid))
-	}
-	return nil
 }

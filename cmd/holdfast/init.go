@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -95,28 +94,7 @@ func runInit(cmd *cobra.Command, f *initFlags) error {
 		_, err = io.WriteString(cmd.OutOrStdout(), text)
 		return err
 	}
-	return f.save(text)
-}
-
-// save writes the file, not over another one unless that was asked for.
-func (f *initFlags) save(text string) error {
-	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if f.force {
-		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	}
-	if err := os.MkdirAll(filepath.Dir(f.output), 0o755); err != nil {
-		return err
-	}
-	// It may come to hold a password.
-	out, err := os.OpenFile(f.output, flags, 0o640)
-	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s exists: --force replaces it", f.output)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = out.WriteString(text)
-	return errors.Join(err, out.Close())
+	return saveFile(f.output, text, f.force)
 }
 
 // ask asks for what the flags leave open.
@@ -196,7 +174,7 @@ func (f *initFlags) answers() (starter.Answers, error) {
 
 // checkText checks the text as check would, and hands errors on.
 func checkText(cmd *cobra.Command, name, text string) error {
-	opts := load.Options{Files: func(string) ([]byte, error) { return []byte(text), nil }, Interfaces: interfaces}
+	opts := load.Options{Files: func(string) ([]byte, error) { return []byte(text), nil }, Interfaces: load.SystemInterfaces}
 	_, diags := load.Load(name, opts)
 	for _, d := range diags {
 		fmt.Fprintln(cmd.ErrOrStderr(), d)
