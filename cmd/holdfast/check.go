@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"sort"
 
@@ -28,7 +27,7 @@ Exit code: 0 clean, 1 warnings, 2 errors.`,
 			if len(files) == 0 {
 				files = []string{configOrDefault("")}
 			}
-			opts := load.Options{ConfigID: id, Interfaces: interfaces, Users: true}
+			opts := load.Options{ConfigID: id, Interfaces: load.SystemInterfaces, Users: true}
 			if offline {
 				opts = load.Options{ConfigID: id, NoKeyFiles: true}
 			}
@@ -70,7 +69,7 @@ Exit code: 0 clean, 1 warnings, 2 errors.`,
 
 // idle is a finding about a file with nothing to run.
 func idle(file string, c *config.Config) []config.Diagnostic {
-	if c == nil || len(c.Instances) > 0 || len(c.VirtualServers) > 0 || c.Global.LVSSyncDaemon != nil {
+	if c == nil || !c.Empty() {
 		return nil
 	}
 	return []config.Diagnostic{{
@@ -101,7 +100,5 @@ func printDiagnostics(cmd *cobra.Command, diags []config.Diagnostic, asJSON bool
 	if diags == nil {
 		diags = []config.Diagnostic{}
 	}
-	enc := json.NewEncoder(cmd.OutOrStdout())
-	enc.SetIndent("", "  ")
-	return enc.Encode(diags)
+	return printJSON(cmd.OutOrStdout(), diags)
 }

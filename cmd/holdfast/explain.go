@@ -33,34 +33,28 @@ Without INSTANCE: list the names of the instances.
 Exit code: 0 when the daemon answered, 1 otherwise.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var st control.Status
-			if err := control.Ask(controlOrDefault(socket), control.Request{Command: "status"}, &st); err != nil {
+			v, err := vrrpStatus(controlOrDefault(socket))
+			if err != nil {
 				return err
 			}
-			if st.VRRP == nil {
+			if v == nil {
 				return errors.New("explain: the vrrp process does not answer")
 			}
-			var v control.VRRP
-			if err := json.Unmarshal(st.VRRP, &v); err != nil {
-				return fmt.Errorf("explain: answer of the vrrp process: %w", err)
-			}
 			if len(args) == 0 {
-				return listInstances(cmd.OutOrStdout(), &v, asJSON)
+				return listInstances(cmd.OutOrStdout(), v, asJSON)
 			}
-			x, err := explain.Instance(&v, args[0])
+			x, err := explain.Instance(v, args[0])
 			if err != nil {
 				return fmt.Errorf("explain: %w", err)
 			}
 			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				return enc.Encode(x)
+				return printJSON(cmd.OutOrStdout(), x)
 			}
 			x.Render(cmd.OutOrStdout())
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&socket, "control", "", "control socket (default $"+controlEnv+" or "+defaultControl+")")
+	controlFlag(cmd.Flags(), &socket)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

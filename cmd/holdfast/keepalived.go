@@ -58,7 +58,7 @@ func keepalived(args []string, stdout, stderr io.Writer) int {
 }
 
 func (k *kaCommand) loadOptions() load.Options {
-	return load.Options{ConfigID: k.configID, Interfaces: interfaces, Users: true}
+	return load.Options{ConfigID: k.configID, Interfaces: load.SystemInterfaces, Users: true}
 }
 
 func (k *kaCommand) configTest(stderr io.Writer) int {

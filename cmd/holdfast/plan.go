@@ -47,8 +47,8 @@ refused.`,
 			if len(args) > 0 {
 				file = args[0]
 			}
-			cur, diags := load.Load(file, load.Options{ConfigID: in.ConfigID, Interfaces: interfaces, Users: true})
-			if cur != nil && len(cur.Instances)+len(cur.VirtualServers) == 0 && cur.Global.LVSSyncDaemon == nil {
+			cur, diags := load.Load(file, load.Options{ConfigID: in.ConfigID, Interfaces: load.SystemInterfaces, Users: true})
+			if cur != nil && cur.Empty() {
 				fmt.Fprintln(cmd.ErrOrStderr(), "plan: there is nothing to run in this file: a reload would refuse it, and the running configuration would stay")
 				return exitError{2}
 			}
@@ -72,15 +72,13 @@ refused.`,
 			}
 			p := plan.Make(old, cur, vrrp, in.Services)
 			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				return enc.Encode(p)
+				return printJSON(cmd.OutOrStdout(), p)
 			}
 			return writePlan(cmd.OutOrStdout(), &p)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&socket, "control", "", "control socket (default $"+controlEnv+" or "+defaultControl+")")
+	controlFlag(f, &socket)
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -43,9 +42,7 @@ Exit code: 0 when the new configuration is in force, 1 when no daemon answers,
 				if r.Diagnostics == nil {
 					r.Diagnostics = []config.Diagnostic{}
 				}
-				enc := json.NewEncoder(out)
-				enc.SetIndent("", "  ")
-				if err := enc.Encode(r); err != nil {
+				if err := printJSON(out, r); err != nil {
 					return err
 				}
 			case !quiet || r.Failure != "":
@@ -66,7 +63,7 @@ Exit code: 0 when the new configuration is in force, 1 when no daemon answers,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&socket, "control", "", "control socket (default $"+controlEnv+" or "+defaultControl+")")
+	controlFlag(f, &socket)
 	f.BoolVar(&asJSON, "json", false, "print the outcome and the findings as JSON")
 	f.BoolVarP(&quiet, "quiet", "q", false, "print nothing when it succeeds")
 	f.DurationVar(&rollback, "rollback", 0, "go back to the former configuration when a virtual router loses mastership or a service its quorum within this time, for example 30s")

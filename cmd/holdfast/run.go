@@ -46,7 +46,7 @@ take the IPVS table away and end with exit code 0.`,
 				PIDFile: pidBeside(socket, "holdfast"), VRRPPID: pidBeside(socket, "vrrp"), LVSPID: pidBeside(socket, "lvs"),
 				Control: socket, State: stateBeside(socket),
 				Check:   vrrpd.Check,
-				Load:    loader(file, load.Options{ConfigID: id, Interfaces: interfaces, Users: true}),
+				Load:    loader(file, load.Options{ConfigID: id, Interfaces: load.SystemInterfaces, Users: true}),
 				Refused: func([]config.Diagnostic) int { return 2 },
 			}, log)
 			flush()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -31,9 +30,7 @@ processes did not answer.`,
 			}
 			out := cmd.OutOrStdout()
 			if asJSON {
-				enc := json.NewEncoder(out)
-				enc.SetIndent("", "  ")
-				if err := enc.Encode(st); err != nil {
+				if err := printJSON(out, st); err != nil {
 					return err
 				}
 			} else if err := show.Status(out, &st); err != nil {
@@ -45,7 +42,7 @@ processes did not answer.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&socket, "control", "", "control socket (default $"+controlEnv+" or "+defaultControl+")")
+	controlFlag(cmd.Flags(), &socket)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

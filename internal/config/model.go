@@ -34,6 +34,17 @@ type Config struct {
 	StaticRules     []route.Rule  // static_rules
 }
 
+// HasVRRP reports whether there is a virtual router to run.
+func (c *Config) HasVRRP() bool { return len(c.Instances) > 0 }
+
+// HasLVS reports whether there is anything to do for IPVS.
+func (c *Config) HasLVS() bool {
+	return len(c.VirtualServers) > 0 || c.Global.LVSSyncDaemon != nil
+}
+
+// Empty reports whether there is nothing to run.
+func (c *Config) Empty() bool { return !c.HasVRRP() && !c.HasLVS() }
+
 // TrackGroup holds one track_group: instances that are in FAULT while something
 // static that names the group is missing.
 type TrackGroup struct {

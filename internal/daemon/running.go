@@ -36,8 +36,8 @@ func newRunning(opts *Options, cfg *config.Config, diags []config.Diagnostic) (*
 	}
 	r := &running{
 		files: cfg.Files, loaded: time.Now(), notActive: notActive(diags),
-		hasVRRP:   len(cfg.Instances) > 0,
-		hasLVS:    len(cfg.VirtualServers) > 0 || cfg.Global.LVSSyncDaemon != nil,
+		hasVRRP:   cfg.HasVRRP(),
+		hasLVS:    cfg.HasLVS(),
 		intervals: make(map[string]time.Duration, len(cfg.Instances)),
 		encoded:   map[role.Role]role.Encoded{},
 	}
