@@ -6,6 +6,8 @@ import (
 	"net/netip"
 
 	"golang.org/x/sys/unix"
+
+	"holdfast/integration/lab"
 )
 
 // forged is an advert made by hand, right or wrong.
@@ -51,34 +53,13 @@ func (s *forger) send(f forged) error {
 	if err := unix.SetsockoptInt(s.fd, unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, f.ttl); err != nil {
 		return fmt.Errorf("forger: %w", err)
 	}
-	return unix.Sendto(s.fd, body, 0, &unix.SockaddrInet4{Addr: vrrpGroup})
+	return unix.Sendto(s.fd, body, 0, &unix.SockaddrInet4{Addr: lab.Group})
 }
-
-var vrrpGroup = [4]byte{224, 0, 0, 18}
 
 // seal sets the checksum: RFC 3768 section 5.3.8, RFC 9568 section 5.2.8.
 func seal(body []byte, from netip.Addr) {
 	body[6], body[7] = 0, 0
-	sum := uint32(0)
-	add := func(b []byte) {
-		for i := 0; i+1 < len(b); i += 2 {
-			sum += uint32(binary.BigEndian.Uint16(b[i:]))
-		}
-		if len(b)%2 == 1 {
-			sum += uint32(b[len(b)-1]) << 8
-		}
-	}
-	if body[0]>>4 == 3 {
-		src := from.As4()
-		add(src[:])
-		add(vrrpGroup[:])
-		add([]byte{0, 112, byte(len(body) >> 8), byte(len(body))})
-	}
-	add(body)
-	for sum>>16 > 0 {
-		sum = sum&0xffff + sum>>16
-	}
-	binary.BigEndian.PutUint16(body[6:], ^uint16(sum))
+	binary.BigEndian.PutUint16(body[6:], lab.Checksum(body, from, body[0]>>4 == 3))
 }
 
 // advert is the router's advert with the priority given, for the address of

@@ -109,7 +109,6 @@ func gap(subjects [2]subject, s faults.Setting, runs, pairs int) (out [2]outcome
 	defer func() {
 		for _, l := range started {
 			_ = l.Close()
-			labs.Delete(l)
 		}
 	}()
 	for i := range scenes {
@@ -117,7 +116,6 @@ func gap(subjects [2]subject, s faults.Setting, runs, pairs int) (out [2]outcome
 		if err != nil {
 			return out, err
 		}
-		labs.Store(l, true)
 		started = append(started, l)
 		sub := subjects[i%2]
 		d := lab.Daemon{Name: sub.name, Prog: sub.prog, Args: []string{"-n", "-l", "-G", "-f"}}

@@ -6,12 +6,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"holdfast/integration/lab"
@@ -46,33 +43,20 @@ func run(ours, theirs string, runs int, seconds time.Duration, only string, endu
 	if err != nil {
 		return err
 	}
-	// A lab ends with this process, however it ends; its folder does not.
-	interrupted := make(chan os.Signal, 1)
-	signal.Notify(interrupted, syscall.SIGINT, syscall.SIGTERM)
-	done := make(chan error, 1)
-	go func() {
+	return lab.Guard(func() error {
 		if endurance {
 			missed, err := long(os.Stdout, subjects, loads[len(loads)-1], length)
-			done <- verdict(missed, err)
-			return
+			return verdict(missed, err)
 		}
 		if *gapOnly {
-			done <- gaps(os.Stdout, subjects, runs, only)
-			return
+			return gaps(os.Stdout, subjects, runs, only)
 		}
 		err := table(subjects, runs, seconds, only)
 		if only == "" && (err == nil || errors.Is(err, errMissed)) {
 			err = errors.Join(err, gaps(os.Stdout, subjects, runs, only))
 		}
-		done <- err
-	}()
-	select {
-	case err := <-done:
 		return err
-	case s := <-interrupted:
-		closeLabs()
-		return fmt.Errorf("%v", s)
-	}
+	})
 }
 
 func verdict(missed int, err error) error {
@@ -107,16 +91,10 @@ func table(subjects [2]subject, runs int, seconds time.Duration, only string) er
 
 // find names both programs with their versions.
 func find(ours, theirs string) (s [2]subject, err error) {
-	if s[0].prog, err = filepath.Abs(ours); err != nil {
+	if s[0].prog, s[1].prog, err = lab.Programs(ours, theirs); err != nil {
 		return s, err
 	}
-	if _, err := os.Stat(s[0].prog); err != nil {
-		return s, fmt.Errorf("%w (make build)", err)
-	}
 	s[0].name = "holdfast"
-	if s[1].prog, err = exec.LookPath(theirs); err != nil {
-		return s, fmt.Errorf("%w (make deps)", err)
-	}
 	out, err := exec.Command(s[1].prog, "--version").CombinedOutput()
 	if err != nil {
 		return s, fmt.Errorf("%s --version: %w", s[1].prog, err)

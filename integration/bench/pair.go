@@ -8,8 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -30,16 +28,6 @@ type pair struct {
 	watch *lab.Watch
 }
 
-// labs are those that exist, for an interrupt to remove.
-var labs sync.Map
-
-func closeLabs() {
-	labs.Range(func(l, _ any) bool {
-		_ = l.(*lab.Lab).Close()
-		return true
-	})
-}
-
 type director struct {
 	host   *lab.Host
 	daemon lab.Daemon
@@ -54,7 +42,6 @@ func newPair(s subject, l load) (_ *pair, err error) {
 	if p.lab, err = lab.New("bench"); err != nil {
 		return nil, err
 	}
-	labs.Store(p.lab, true)
 	defer func() {
 		if err != nil {
 			p.close()
@@ -160,7 +147,7 @@ func (p *pair) wait(d *director, want [2]int) error {
 	if !ok {
 		h := p.holders()
 		return fmt.Errorf("%s, %s: not settled after %v: %d addresses on the master, %d on the backup\n%s",
-			d.daemon.Name, p.load.name, limit, h[0], h[1], tail(d.proc.Log()))
+			d.daemon.Name, p.load.name, limit, h[0], h[1], d.proc.LogEnd())
 	}
 	return nil
 }
@@ -194,12 +181,12 @@ func (p *pair) crash() (time.Duration, error) {
 	limit := p.load.bound() + 20*time.Second
 	if !lab.WaitFor(limit, func() bool { return p.holders()[1] == p.load.routers }) {
 		return 0, fmt.Errorf("%s, %s: the backup holds %d addresses %v after the crash\n%s",
-			p.b.daemon.Name, p.load.name, p.holders()[1], limit, tail(p.b.proc.Log()))
+			p.b.daemon.Name, p.load.name, p.holders()[1], limit, p.b.proc.LogEnd())
 	}
 	_, at := p.watch.Held(p.b.host.Name, vips)
 	last, err := heard.last()
 	if err != nil {
-		return 0, fmt.Errorf("%s, %s: before the crash: %w\n%s", p.a.daemon.Name, p.load.name, err, tail(p.a.proc.Log()))
+		return 0, fmt.Errorf("%s, %s: before the crash: %w\n%s", p.a.daemon.Name, p.load.name, err, p.a.proc.LogEnd())
 	}
 	took := at.Round(0).Sub(last)
 	if err := p.a.proc.Kill(); err != nil {
@@ -219,16 +206,7 @@ func (p *pair) crash() (time.Duration, error) {
 	return took, p.settle()
 }
 
-func (p *pair) close() {
-	_ = p.lab.Close()
-	labs.Delete(p.lab)
-}
-
-// tail is the end of a log, for an error.
-func tail(s string) string {
-	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
-	return strings.Join(lines[max(0, len(lines)-15):], "\n")
-}
+func (p *pair) close() { _ = p.lab.Close() }
 
 func (p *pair) unsteady(held [2]int) error {
 	return fmt.Errorf("%s, %s: mastership moved while nothing happened: %d addresses on the master, %d on the backup",

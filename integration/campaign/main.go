@@ -5,12 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"os/signal"
-	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 
 	"holdfast/integration/faults"
@@ -48,37 +43,17 @@ type pairing struct{ a, b lab.Daemon }
 
 func (p pairing) String() string { return p.a.Name + "-" + p.b.Name }
 
-// labs are those that exist, for an interrupt to remove.
-var labs sync.Map
-
 func run(ours, theirs string, p plan) error {
 	if err := lab.Available(); err != nil {
 		return err
 	}
-	us, err := filepath.Abs(ours)
-	if err == nil {
-		_, err = os.Stat(us)
-	}
+	us, them, err := lab.Programs(ours, theirs)
 	if err != nil {
-		return fmt.Errorf("%w (make build)", err)
-	}
-	them, err := exec.LookPath(theirs)
-	if err != nil {
-		return fmt.Errorf("%w (make deps)", err)
-	}
-	interrupted, done := make(chan os.Signal, 1), make(chan error, 1)
-	signal.Notify(interrupted, syscall.SIGINT, syscall.SIGTERM)
-	go func() { done <- p.run(lab.Keepalived("holdfast", us), lab.Keepalived("keepalived", them)) }()
-	select {
-	case err := <-done:
 		return err
-	case s := <-interrupted:
-		labs.Range(func(l, _ any) bool {
-			_ = l.(*lab.Lab).Close()
-			return true
-		})
-		return fmt.Errorf("%v", s)
 	}
+	return lab.Guard(func() error {
+		return p.run(lab.Keepalived("holdfast", us), lab.Keepalived("keepalived", them))
+	})
 }
 
 func (p plan) run(us, them lab.Daemon) error {
@@ -113,11 +88,7 @@ func (p plan) pair(s faults.Setting, pair pairing, t *table) error {
 	if err != nil {
 		return err
 	}
-	labs.Store(l, true)
-	defer func() {
-		_ = l.Close()
-		labs.Delete(l)
-	}()
+	defer func() { _ = l.Close() }()
 	scene, err := faults.New(l, pair.a, pair.b, s)
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ func TestHostile(t *testing.T) {
 		{3, []byte{0x31, 51, 150, 1, 0, 10, 0, 0, 192, 0, 2, 100}},
 	} {
 		src := netip.MustParseAddr("192.0.2.1")
-		sum := checksum(c.body, src, c.version == 3)
+		sum := lab.Checksum(c.body, src, c.version == 3)
 		c.body[6], c.body[7] = byte(sum>>8), byte(sum)
 		real := lab.Advert{Version: c.version, Src: src, Body: c.body}
 		if !valid(c.body, src, 255, real) {
@@ -37,7 +37,7 @@ func TestHostile(t *testing.T) {
 				kinds["short"]++
 			case ttl != 255:
 				kinds["from afar"]++
-			case checksum(body, from, c.version == 3) == 0:
+			case lab.Checksum(body, from, c.version == 3) == 0:
 				kinds["right checksum"]++
 			default:
 				kinds["wrong checksum"]++

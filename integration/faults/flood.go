@@ -140,7 +140,7 @@ func hostile(real lab.Advert, rng *rand.Rand) [][]byte {
 		}
 		if sum {
 			binary.BigEndian.PutUint16(body[6:], 0)
-			binary.BigEndian.PutUint16(body[6:], checksum(body, src, real.Version == 3))
+			binary.BigEndian.PutUint16(body[6:], lab.Checksum(body, src, real.Version == 3))
 		}
 		if valid(body, src, ttl, real) {
 			continue
@@ -162,34 +162,7 @@ func randomBytes(rng *rand.Rand, n int) []byte {
 // version, type, virtual router and one of the forms of the checksum are right.
 func valid(body []byte, src netip.Addr, ttl byte, real lab.Advert) bool {
 	return ttl == 255 && len(body) >= 8 && body[0] == real.Body[0] && body[1] == real.Body[1] &&
-		(checksum(body, src, false) == 0 || checksum(body, src, true) == 0)
-}
-
-var group = [4]byte{224, 0, 0, 18}
-
-// checksum is that of the message, with the IPv4 pseudo-header or without
-// (RFC 5798 and RFC 9568, section 5.2.8); over a right one it is 0.
-func checksum(body []byte, src netip.Addr, pseudo bool) uint16 {
-	sum := uint32(0)
-	add := func(b []byte) {
-		for i := 0; i+1 < len(b); i += 2 {
-			sum += uint32(binary.BigEndian.Uint16(b[i:]))
-		}
-		if len(b)%2 == 1 {
-			sum += uint32(b[len(b)-1]) << 8
-		}
-	}
-	if pseudo {
-		a := src.As4()
-		add(a[:])
-		add(group[:])
-		add([]byte{0, 112, byte(len(body) >> 8), byte(len(body))})
-	}
-	add(body)
-	for sum>>16 > 0 {
-		sum = sum&0xffff + sum>>16
-	}
-	return ^uint16(sum)
+		(lab.Checksum(body, src, false) == 0 || lab.Checksum(body, src, true) == 0)
 }
 
 // frame puts a message into an IPv4 packet to the routers' group.
@@ -200,7 +173,7 @@ func frame(src netip.Addr, ttl byte, body []byte) []byte {
 	ip := []byte{0x45, 0xc0, 0, 0, 0, 0, 0, 0, ttl, 112, 0, 0}
 	binary.BigEndian.PutUint16(ip[2:], uint16(20+len(body)))
 	a := src.As4()
-	ip = append(append(ip, a[:]...), group[:]...)
-	binary.BigEndian.PutUint16(ip[10:], checksum(ip, src, false))
+	ip = append(append(ip, a[:]...), lab.Group[:]...)
+	binary.BigEndian.PutUint16(ip[10:], lab.Checksum(ip, src, false))
 	return append(append(f, ip...), body...)
 }

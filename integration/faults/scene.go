@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
@@ -165,19 +164,13 @@ func (s *Scene) Settle() error {
 	})
 	if !ok {
 		h := s.watch.History(VIP, time.Now().Add(-limit))
-		return fmt.Errorf("%s: not settled after %v: %v\na: %s\nb: %s", s, limit, h, end(s.A.proc.Log()), end(s.B.proc.Log()))
+		return fmt.Errorf("%s: not settled after %v: %v\na: %s\nb: %s", s, limit, h, s.A.proc.LogEnd(), s.B.proc.LogEnd())
 	}
 	return s.watch.Err()
 }
 
 func (s *Scene) String() string {
 	return fmt.Sprintf("%s (%s and %s)", s.Setting, s.A.Daemon.Name, s.B.Daemon.Name)
-}
-
-// end is the end of a log, for an error.
-func end(log string) string {
-	lines := strings.Split(strings.TrimRight(log, "\n"), "\n")
-	return strings.Join(lines[max(0, len(lines)-15):], "\n")
 }
 
 // Logs writes what the daemons printed to two files, for whoever looks into a

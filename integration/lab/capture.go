@@ -183,10 +183,15 @@ func stamp(oob []byte) time.Time {
 func (c *Capture) Adverts(since time.Time) []Advert {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var out []Advert
-	for _, a := range c.adverts {
-		if !a.At.Before(since) {
-			out = append(out, a)
+	return recorded(c.adverts, since, func(a Advert) time.Time { return a.At })
+}
+
+// recorded are the entries of a record since the time given.
+func recorded[T any](list []T, since time.Time, at func(T) time.Time) []T {
+	var out []T
+	for _, e := range list {
+		if !at(e).Before(since) {
+			out = append(out, e)
 		}
 	}
 	return out
@@ -196,13 +201,7 @@ func (c *Capture) Adverts(since time.Time) []Advert {
 func (c *Capture) ARPs(since time.Time) []ARP {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var out []ARP
-	for _, a := range c.arps {
-		if !a.At.Before(since) {
-			out = append(out, a)
-		}
-	}
-	return out
+	return recorded(c.arps, since, func(a ARP) time.Time { return a.At })
 }
 
 // Last is the newest advert of a virtual router that a host sent.

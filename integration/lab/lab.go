@@ -64,6 +64,7 @@ func New(name string) (*Lab, error) {
 		os.RemoveAll(dir)
 		return nil, fmt.Errorf("lab %s: %w", l.Name, err)
 	}
+	open.Store(l, nil)
 	return l, nil
 }
 
@@ -76,6 +77,7 @@ func (l *Lab) Close() error {
 		return nil
 	}
 	l.closed = true
+	open.Delete(l)
 	closers, hosts := l.closers, l.hosts
 	l.mu.Unlock()
 	for i := len(closers) - 1; i >= 0; i-- {

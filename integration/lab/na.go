@@ -41,11 +41,5 @@ func decodeNA(frame []byte, from string, at time.Time) *NA {
 func (c *Capture) NAs(since time.Time) []NA {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var out []NA
-	for _, n := range c.nas {
-		if !n.At.Before(since) {
-			out = append(out, n)
-		}
-	}
-	return out
+	return recorded(c.nas, since, func(n NA) time.Time { return n.At })
 }

@@ -87,6 +87,12 @@ func (p *Process) Log() string {
 	return string(b)
 }
 
+// LogEnd is the end of the log, for an error.
+func (p *Process) LogEnd() string {
+	lines := strings.Split(strings.TrimRight(p.Log(), "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-15):], "\n")
+}
+
 // Signal sends a signal to the program itself.
 func (p *Process) Signal(sig syscall.Signal) error {
 	if err := syscall.Kill(p.Pid, sig); err != nil {
