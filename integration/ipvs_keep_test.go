@@ -60,8 +60,8 @@ func keptTable(t *testing.T) {
 	if err := p.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(3 * time.Second)
 	says(t, p, "reloaded")
+	time.Sleep(time.Second) // what it might do afterwards
 	if w := writesOf(tap.heard()); len(w) > 0 {
 		t.Errorf("a reload that changes nothing tells the kernel %v", w)
 	}
@@ -78,12 +78,17 @@ func keptTable(t *testing.T) {
 	}) {
 		t.Fatal("the lvs process is not replaced")
 	}
-	time.Sleep(6 * time.Second) // it reads the table and checks the servers
-	heard := tap.heard()
+	var heard []asked
+	read := lab.WaitFor(30*time.Second, func() bool {
+		heard = append(heard, tap.heard()...)
+		return slices.ContainsFunc(heard, func(a asked) bool { return a.ipvs && a.command == ipvsGetService })
+	})
+	time.Sleep(5 * time.Second) // the first checks
+	heard = append(heard, tap.heard()...)
 	if w := writesOf(heard); len(w) > 0 {
 		t.Errorf("the new lvs process tells the kernel %v", w)
 	}
-	if !slices.ContainsFunc(heard, func(a asked) bool { return a.ipvs && a.command == ipvsGetService }) {
+	if !read {
 		t.Errorf("the new lvs process has not read the table: %v", heard)
 	}
 	if after := tableOf(t, raw); !slices.Equal(before, after) {

@@ -17,7 +17,7 @@ import (
 )
 
 // noise is what a busy machine may add to any time.
-const noise = 700 * time.Millisecond
+const noise = time.Second
 
 // program is the path of the program under test, built once if need be.
 var program = sync.OnceValues(func() (string, error) {

@@ -154,6 +154,9 @@ func TestWatchAndCapture(t *testing.T) {
 		t.Fatal(err)
 	}
 	add(b)
+	if !WaitFor(10*time.Second, func() bool { return len(w.Holders(vip)) == 2 }) {
+		t.Fatalf("holders %v, want both", w.Holders(vip))
+	}
 	time.Sleep(100 * time.Millisecond)
 	if err := a.Cut(); err != nil {
 		t.Fatal(err)
@@ -161,8 +164,8 @@ func TestWatchAndCapture(t *testing.T) {
 	if err := w.WaitHolder(vip, "b", 5*time.Second); err != nil {
 		t.Error(err)
 	}
-	if o := w.Overlap(vip, start); o < 90*time.Millisecond || o > 5*time.Second {
-		t.Errorf("two holders for %v, want about 100 ms", o)
+	if o := w.Overlap(vip, start); o < 100*time.Millisecond || o > time.Since(start) {
+		t.Errorf("two holders for %v, want at least 100 ms", o)
 	}
 	if got := w.Holders(vip); len(got) != 2 {
 		t.Errorf("holders %v", got)
@@ -209,22 +212,29 @@ func TestClient(t *testing.T) {
 	}
 	c := a.Client(netip.MustParseAddrPort("10.0.0.2:80"), 10*time.Millisecond, 200*time.Millisecond)
 	start := time.Now()
-	time.Sleep(400 * time.Millisecond)
+	answered := func(since time.Time) {
+		t.Helper()
+		if !WaitFor(20*time.Second, func() bool { return c.Summarise(since, time.Now()).By["here"] > 0 }) {
+			t.Fatal("no answer")
+		}
+	}
+	answered(start)
 	if err := b.Cut(); err != nil {
 		t.Fatal(err)
 	}
+	cut := time.Now()
 	time.Sleep(500 * time.Millisecond)
+	back := time.Now()
 	if err := b.Restore(); err != nil {
 		t.Fatal(err)
 	}
-	// A question for the address may have failed meanwhile.
-	time.Sleep(2 * time.Second)
+	answered(back)
 	c.Close()
 	s := c.Summarise(start, time.Now())
 	if s.By["here"] == 0 || s.Failed == 0 || s.Sent != s.By["here"]+s.Failed {
 		t.Errorf("summary %+v", s)
 	}
-	if s.Silence < 400*time.Millisecond || s.Silence > 2500*time.Millisecond {
-		t.Errorf("silence %v, want about 500 ms", s.Silence)
+	if s.Silence < back.Sub(cut) || s.Silence > time.Since(start) {
+		t.Errorf("silence %v, want at least %v", s.Silence, back.Sub(cut))
 	}
 }

@@ -67,15 +67,16 @@ func TestAChildThatDiesAgainAndAgainIsReplacedMoreAndMoreSeldom(t *testing.T) {
 	d.set("exit=3", true, false)
 	began := time.Now()
 	d.launch()
-	for range 1000 {
+	starts := 0
+	for time.Since(began) < 30*time.Second {
 		b, _ := os.ReadFile(d.path("vrrp.log"))
-		if n := strings.Count(string(b), "exit 3"); n == 4 { // at 0, 0, 1 and 3 s
+		if starts = strings.Count(string(b), "exit 3"); starts >= 4 { // at 0, 0, 1 and 3 s
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	if took := time.Since(began); took < 3*time.Second || took > 8*time.Second {
-		t.Errorf("the fourth start after %v, want 3 s", took)
+	if took := time.Since(began); took < 3*time.Second || starts < 4 {
+		t.Errorf("%d starts after %v, want the fourth after 3 s", starts, took)
 	}
 	d.signal(syscall.SIGTERM) // while none runs
 	if code := d.wait(); code != 0 {
@@ -109,16 +110,16 @@ func TestAChildThatDoesNotStopIsKilled(t *testing.T) {
 	d := start(t, "hang")
 	d.story(role.LVS, began("hang"), "peer")
 	vrrp, lvs := d.pidOf("vrrp.pid"), d.pidOf("lvs.pid")
+	began := time.Now()
 	d.signal(syscall.SIGTERM)
 	d.told(role.VRRP, "stop")
 	d.signal(syscall.SIGHUP)            // means nothing any more
 	syscall.Kill(vrrp, syscall.SIGKILL) // a child killed during the stop
 	d.told(role.LVS, "stop")
-	began := time.Now()
 	if code := d.wait(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	if took := time.Since(began); took < childWait-time.Second || took > childWait+5*time.Second {
+	if took := time.Since(began); took < childWait || took > childWait+20*time.Second {
 		t.Errorf("the lvs process was killed after %v, want %v", took, childWait)
 	}
 	for _, pid := range []int{vrrp, lvs} {

@@ -180,7 +180,7 @@ func (d *daemonUnderTest) run() *daemonUnderTest {
 	case <-d.up:
 	case code := <-d.exit:
 		d.exit <- code
-	case <-time.After(20 * time.Second):
+	case <-time.After(60 * time.Second):
 		d.t.Fatal("the parent does not come up")
 	}
 	return d
@@ -222,7 +222,7 @@ func (d *daemonUnderTest) wait() int {
 	case code := <-d.exit:
 		d.exit <- code
 		return code
-	case <-time.After(20 * time.Second):
+	case <-time.After(60 * time.Second):
 		d.t.Fatal("the parent does not end")
 		return -1
 	}
@@ -237,7 +237,7 @@ func began(id string) string {
 func (d *daemonUnderTest) story(r role.Role, want ...string) {
 	d.t.Helper()
 	var got string
-	for range 1000 {
+	for range 3000 {
 		b, _ := os.ReadFile(d.path(string(r) + ".log"))
 		got = string(b)
 		if got == strings.Join(want, "\n")+"\n" {
@@ -251,7 +251,7 @@ func (d *daemonUnderTest) story(r role.Role, want ...string) {
 // told waits until the log of a role has a line.
 func (d *daemonUnderTest) told(r role.Role, line string) {
 	d.t.Helper()
-	for range 1000 {
+	for range 3000 {
 		b, _ := os.ReadFile(d.path(string(r) + ".log"))
 		if slices.Contains(strings.Split(string(b), "\n"), line) {
 			return
@@ -277,7 +277,7 @@ func (d *daemonUnderTest) pidOf(name string) int {
 // waitHeld waits until the state file knows what the children said.
 func (d *daemonUnderTest) waitHeld() {
 	d.t.Helper()
-	for range 1000 {
+	for range 3000 {
 		b, _ := os.ReadFile(d.path("state"))
 		if strings.Contains(string(b), "192.0.2.10/32") && strings.Contains(string(b), "192.0.2.10:80") {
 			return
@@ -290,7 +290,7 @@ func (d *daemonUnderTest) waitHeld() {
 func (d *daemonUnderTest) status(until func(control.Status) bool) control.Status {
 	d.t.Helper()
 	var s control.Status
-	for range 500 {
+	for range 1500 {
 		s = control.Status{}
 		if err := control.Ask(d.opts.Control, control.Request{Command: "status"}, &s); err != nil {
 			d.t.Fatal(err)

@@ -106,7 +106,14 @@ func (r *states) changed(key string, up bool) {
 
 func (r *states) wait(t *testing.T, key string, want bool) {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	r.until(t, key, want, func() {})
+}
+
+// until waits for a state and does something before each look.
+func (r *states) until(t *testing.T, key string, want bool, do func()) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+		do()
 		r.mu.Lock()
 		v, ok := r.last[key]
 		r.mu.Unlock()
@@ -210,9 +217,9 @@ func TestProcessOverrun(t *testing.T) {
 	p.Set([]config.TrackProcess{{Name: "one", Process: filepath.Base(path), Quorum: 1, QuorumMax: -1}}, 0)
 	r.wait(t, ProcessKey("one"), false)
 	start(t, path, "1000")
-	time.Sleep(20 * time.Millisecond) // exec
-	p.mu.Lock()
-	p.scan()
-	p.mu.Unlock()
-	r.wait(t, ProcessKey("one"), true)
+	r.until(t, ProcessKey("one"), true, func() { // it may not have its name yet
+		p.mu.Lock()
+		p.scan()
+		p.mu.Unlock()
+	})
 }
