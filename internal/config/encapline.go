@@ -30,7 +30,7 @@ func (l *objectLine) encap(h *route.Hop, key Word) {
 		e.Labels = l.labels(kind)
 		if l.peek() == "ttl" {
 			w := l.next()
-			e.TTL, e.TTLSet = uint8(l.number(w, 0, 255)), true
+			e.TTL, e.TTLSet = uint8(l.anyNumber(w, 0, 255)), true
 		}
 	case "ila":
 		e.Kind = route.EncapILA
@@ -69,10 +69,10 @@ func (l *objectLine) tunnel(e *route.Encap, tos, ttl string) {
 			e.TOS = uint8(l.named(w, "rt_dsfield", 255))
 		case ttl:
 			l.at++
-			e.TTL, e.TTLSet = uint8(l.number(w, 0, 255)), true
+			e.TTL, e.TTLSet = uint8(l.anyNumber(w, 0, 255)), true
 		case "flags":
 			l.at++
-			e.Flags = uint16(l.number(w, 0, math.MaxUint16))
+			e.Flags = uint16(l.anyNumber(w, 0, math.MaxUint16))
 		default:
 			return
 		}

@@ -82,12 +82,22 @@ func (l *objectLine) value(key Word) Word {
 	return l.next()
 }
 
+// number is a decimal number.
 func (l *objectLine) number(key Word, low, high int) int {
+	return l.numberOf(parseInt, key, low, high)
+}
+
+// anyNumber is a number that may be octal or hexadecimal.
+func (l *objectLine) anyNumber(key Word, low, high int) int {
+	return l.numberOf(parseAny, key, low, high)
+}
+
+func (l *objectLine) numberOf(parse func(s string, low, high int) (int, error), key Word, low, high int) int {
 	w := l.value(key)
 	if l.bad {
 		return 0
 	}
-	v, err := parseInt(w.Text, low, high)
+	v, err := parse(w.Text, low, high)
 	if err != nil {
 		l.fail(w.Pos, "%s: %v", key.Text, err)
 	}
@@ -229,7 +239,7 @@ var names = map[string]map[string]int{
 
 // number reads a number from 0 to high or a name of a table.
 func (d *decoder) number(table, s string, high int) (int, bool) {
-	if v, err := parseInt(s, 0, high); err == nil {
+	if v, err := parseAny(s, 0, high); err == nil {
 		return v, true
 	}
 	if table == "rt_dsfield" { // hexadecimal without 0x, as in the table of names

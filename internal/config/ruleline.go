@@ -63,7 +63,7 @@ func (d *decoder) rule(n *Node, static bool) (route.Rule, bool) {
 			action(w, route.ToTable)
 			r.Table = uint32(l.named(w, "rt_tables", math.MaxUint32))
 		case "preference", "priority", "order":
-			r.Priority, preference = uint32(l.number(w, 0, math.MaxUint32)), true
+			r.Priority, preference = uint32(l.anyNumber(w, 0, math.MaxUint32)), true
 		case "tos", "dsfield":
 			r.TOS = uint8(l.named(w, "rt_dsfield", 255))
 		case "fwmark":
@@ -71,7 +71,7 @@ func (d *decoder) rule(n *Node, static bool) (route.Rule, bool) {
 		case "realms":
 			r.Realms = l.realms(w)
 		case "suppress_prefixlength", "sup_pl":
-			r.SuppressPrefix = 1 + uint32(l.number(w, 0, 128))
+			r.SuppressPrefix = 1 + uint32(l.anyNumber(w, 0, 128))
 		case "suppress_ifgroup", "sup_group":
 			r.SuppressGroup = 1 + uint32(l.named(w, "group", math.MaxInt32))
 		case "iif", "dev":
@@ -79,7 +79,7 @@ func (d *decoder) rule(n *Node, static bool) (route.Rule, bool) {
 		case "oif":
 			r.OIf = l.device(w)
 		case "tunnel-id":
-			r.TunnelID = uint64(l.number(w, 0, math.MaxInt64))
+			r.TunnelID = uint64(l.anyNumber(w, 0, math.MaxInt64))
 		case "uidrange":
 			r.UIDs, r.UIDSet = l.span(w, math.MaxUint32), true
 		case "l3mdev":
@@ -95,7 +95,7 @@ func (d *decoder) rule(n *Node, static bool) (route.Rule, bool) {
 			r.DPort = l.ports(w)
 		case "goto":
 			action(w, route.Goto)
-			r.Goto = uint32(l.number(w, 0, math.MaxUint32))
+			r.Goto = uint32(l.anyNumber(w, 0, math.MaxUint32))
 		case "no_track":
 			r.NoTrack = true
 		case "track_group":
@@ -119,10 +119,10 @@ func (l *objectLine) mark(r *route.Rule, key Word) {
 		return
 	}
 	mark, mask, has := strings.Cut(w.Text, "/")
-	v, err := parseInt(mark, 0, math.MaxUint32)
+	v, err := parseAny(mark, 0, math.MaxUint32)
 	m := 0
 	if err == nil && has {
-		m, err = parseInt(mask, 0, math.MaxUint32)
+		m, err = parseAny(mask, 0, math.MaxUint32)
 	}
 	if err != nil {
 		l.fail(w.Pos, "fwmark: '%s' is not a mark with an optional mask", clip(w.Text))

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -99,12 +100,29 @@ func numberRange(low, high int, kind Kind) string {
 	return fmt.Sprintf("%d..%d%s", low, high, unit)
 }
 
-// parseInt reads a decimal, octal (0…) or hexadecimal (0x…) number.
+// parseInt reads a decimal number as keepalived does: leading zeros, blanks and
+// a + are no mistake, but a minus is where no number below 0 may stand. A 0 in
+// front makes nothing octal.
 func parseInt(s string, low, high int) (int, error) {
+	digits := strings.TrimLeft(s, " \t")
+	i, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) || low >= 0 && strings.HasPrefix(digits, "-") {
+		return 0, fmt.Errorf("'%s' is not a whole number", clip(s))
+	}
+	return inRange(s, i, low, high)
+}
+
+// parseAny reads a decimal, octal (0…) or hexadecimal (0x…) number, where
+// ip-route(8) and ip-rule(8) take them.
+func parseAny(s string, low, high int) (int, error) {
 	i, err := strconv.ParseInt(s, 0, 64)
 	if err != nil || strings.Contains(s, "_") || strings.HasPrefix(strings.ToLower(s), "0b") || strings.HasPrefix(strings.ToLower(s), "0o") {
 		return 0, fmt.Errorf("'%s' is not a whole number", clip(s))
 	}
+	return inRange(s, i, low, high)
+}
+
+func inRange(s string, i int64, low, high int) (int, error) {
 	if i < int64(low) || i > int64(high) {
 		return 0, fmt.Errorf("%s is outside %d..%d", clip(s), low, high)
 	}
@@ -146,7 +164,7 @@ func timerRange(low, high time.Duration) string {
 // parseTimer reads decimal seconds with microseconds; rounded reports that
 // there were more than six decimals.
 func parseTimer(s string, low, high time.Duration) (t time.Duration, rounded bool, err error) {
-	whole, frac, _ := strings.Cut(s, ".")
+	whole, frac, _ := strings.Cut(strings.TrimPrefix(strings.TrimLeft(s, " \t"), "+"), ".")
 	if s == "" || s == "." || strings.Trim(whole, "0123456789") != "" || strings.Trim(frac, "0123456789") != "" || len(whole) > 10 {
 		return 0, false, fmt.Errorf("'%s' is not a number of seconds", clip(s))
 	}

@@ -35,7 +35,7 @@ func TestRouteLines(t *testing.T) {
 		"10.1.0.0/16 dev eth0":                          with(func(r *route.Route) { r.Next.Dev = "eth0" }),
 		"to 10.1.0.0/16 oif eth0 no_track":              with(func(r *route.Route) { r.Next.Dev, r.NoTrack = "eth0", true }),
 		"10.1.2.3/16 via 10.0.0.9":                      with(func(r *route.Route) { r.Next.Via = a("10.0.0.9") }),
-		"blackhole 10.1.0.0/16 metric 0x10":             with(func(r *route.Route) { r.Type, r.Metric = 6, 16 }),
+		"blackhole 10.1.0.0/16 metric 16":               with(func(r *route.Route) { r.Type, r.Metric = 6, 16 }),
 		"10.1.0.0/16 via inet6 fe80::1 dev eth0 onlink": with(func(r *route.Route) { r.Next = route.Hop{Via: a("fe80::1"), Dev: "eth0", OnLink: true} }),
 		"10.1.0.0/16 table local scope link protocol static tos 0x10 realms 1/2": with(func(r *route.Route) {
 			r.Table, r.Scope, r.Protocol, r.TOS, r.Next.Realms = 255, 253, 4, 16, 1<<16|2
