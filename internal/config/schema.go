@@ -84,6 +84,8 @@ type Keyword struct {
 	// Named blocks are written [vrrp_instance.NAME] in TOML: the first
 	// argument is a name.
 	Named bool
+	// Word rows are words within the lines of their block, no statements.
+	Word bool
 	// Repeat keywords may occur several times in their block (an array of
 	// tables, or an array of values, in TOML).
 	Repeat bool

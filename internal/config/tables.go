@@ -24,6 +24,7 @@ func schemaTables() [][]Keyword {
 	out = append(out, authTables()...)
 	out = append(out, trackTables()...)
 	out = append(out, lvsTables()...)
+	out = append(out, lineWords())
 	return append(out, listed())
 }
 

@@ -18,7 +18,7 @@ type object = map[string]any
 func WriteSchema(w io.Writer) error {
 	defs := object{}
 	for _, path := range config.Blocks() {
-		if path != "" {
+		if path != "" && !config.Keywords(path)[0].Word {
 			defs[defName(path)] = blockSchema(path, blockArgs(path))
 		}
 	}
