@@ -26,11 +26,16 @@ func TestFRR(t *testing.T) {
 		{Version: 3, VRID: 32, Interval: time.Second},
 		{Version: 3, VRID: 33, Interval: 100 * time.Millisecond},
 		{Version: 3, VRID: 34, Interval: 100 * time.Millisecond, VIPs: vips6},
+		{Version: 3, VRID: 35, Interval: 100 * time.Millisecond, Extra: "  use_vmac\n"},
+		{Version: 3, VRID: 36, Interval: 100 * time.Millisecond, VIPs: vips6, Extra: "  use_vmac\n"},
 	} {
 		for _, first := range []string{"holdfast", "FRR"} {
 			family := "IPv4"
 			if r.VIPs != nil {
 				family = "IPv6"
+			}
+			if r.Extra != "" {
+				family += " with a VMAC"
 			}
 			t.Run(fmt.Sprintf("v%d %s every %v/%s first", r.Version, family, r.Interval, first), func(t *testing.T) {
 				t.Parallel()
