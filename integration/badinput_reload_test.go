@@ -34,7 +34,7 @@ func (n *network) reloadWith(p *lab.Process, path string, text []byte) control.C
 	}
 	var st control.Status
 	if !lab.WaitFor(10*time.Second, func() bool {
-		st, _ = status(n.t, n.a)
+		st, _ = status(n.t, p.Host)
 		return st.Config.LastReload.After(asked)
 	}) {
 		n.t.Fatal("the reload does not end")

@@ -22,10 +22,18 @@ func TestAdvertPaths(t *testing.T) {
 		{"v3 signed", router{Version: 3, VRID: 78, Interval: 200 * time.Millisecond, Extra: hmacLines(hmacOne)}, false},
 		{"AH", router{Version: 2, VRID: 78, Interval: time.Second, Extra: ahLines("labkey1")}, false},
 		{"equal priorities", router{Version: 3, VRID: 78, Interval: 200 * time.Millisecond}, true},
+		{"IPv6", router{Version: 3, VRID: 78, Interval: 200 * time.Millisecond, VIPs: vips6}, false},
+		{"VMAC", router{Version: 3, VRID: 78, Interval: 200 * time.Millisecond, Extra: "  use_vmac\n"}, false},
+		{"IPv6 with a VMAC", router{Version: 3, VRID: 78, Interval: 200 * time.Millisecond, VIPs: vips6, Extra: "  use_vmac\n"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			n := directors(t, "paths")
+			vip := vip
+			if c.r.VIPs != nil {
+				n.plug6()
+				vip = vip6
+			}
 			second, err := n.lab.Segment("second")
 			if err != nil {
 				t.Fatal(err)
@@ -103,12 +111,13 @@ func TestAdvertPaths(t *testing.T) {
 	}
 }
 
-// filter drops adverts that come in on an interface whose link stays up.
+// filter drops adverts that come in on an interface whose link stays up, or on
+// a VMAC above it.
 func (n *network) filter(h *lab.Host, iface string, on bool) {
 	n.t.Helper()
 	if !on {
-		n.must(h, "nft", "delete", "table", "ip", "cut")
+		n.must(h, "nft", "delete", "table", "inet", "cut")
 		return
 	}
-	n.must(h, "nft", "add table ip cut; add chain ip cut in { type filter hook input priority 0 ; }; add rule ip cut in iifname "+iface+" ip protocol { 51, 112 } drop")
+	n.must(h, "nft", "add table inet cut; add chain inet cut in { type filter hook prerouting priority 0 ; }; add rule inet cut in iifname { "+iface+", vrrp.78 } meta l4proto { 51, 112 } drop")
 }
