@@ -85,6 +85,8 @@ func newBuilding(d *decoder) *building {
 			StandbyChecks: true,
 			NFTables:      NFTables{Table: defaultTable, Priority: -1},
 			VMACPrefix:    "vrrp",
+
+			StartupScriptTimeout: defaultProgramLimit, ShutdownScriptTimeout: defaultProgramLimit,
 		},
 		downTimerAdverts: 3,
 	}

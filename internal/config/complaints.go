@@ -129,7 +129,7 @@ func (d *decoder) scriptUser(c *Command, words []string, n *Node) {
 // mayMiss are the keywords whose missing argument keepalived reports and goes
 // on, by block; at all others it stops.
 var mayMiss = map[string]string{
-	"global_defs": " startup_script shutdown_script notification_email_from router_id default_interface lvs_sync_daemon lvs_timeouts" +
+	"global_defs": " startup_script startup_script_timeout shutdown_script shutdown_script_timeout notification_email_from router_id default_interface lvs_sync_daemon lvs_timeouts" +
 		" vrrp_garp_extra_if script_user notify_fifo notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script" +
 		" lvs_notify_fifo lvs_notify_fifo_script process_monitor_rcv_bufs ",
 	"virtual_server":                        " virtualhost ",

@@ -125,8 +125,11 @@ type GlobalDefs struct {
 	ScriptGroup          string
 	EnableScriptSecurity bool // enable_script_security
 	ReloadCheckConfig    bool // reload_check_config
-	ShutdownScript       Command
-	StartupScript        Command
+
+	StartupScript         Command       // startup_script
+	StartupScriptTimeout  time.Duration // startup_script_timeout, default 10 s
+	ShutdownScript        Command       // shutdown_script
+	ShutdownScriptTimeout time.Duration // shutdown_script_timeout, default 10 s
 
 	NotifyFIFO     FIFO // notify_fifo, notify_fifo_script
 	VRRPNotifyFIFO FIFO // vrrp_notify_fifo, vrrp_notify_fifo_script

@@ -3,6 +3,7 @@ package config
 import (
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -61,7 +62,7 @@ func mailRow(k Keyword) Keyword {
 }
 
 func globalTable() []Keyword {
-	return append(globalRows(), table("global_defs", firewallRows()...)...)
+	return append(globalRows(), table("global_defs", slices.Concat(firewallRows(), programRows())...)...)
 }
 
 func globalRows() []Keyword {
@@ -110,8 +111,6 @@ func globalRows() []Keyword {
 		row("script_user", core, custom("<user> [[:]<group>]", userArgs, scriptUser), "keepalived_script if there is such a user, else root", "user that scripts run as"),
 		row("enable_script_security", core, flag(func(g *globals) { g.EnableScriptSecurity = true }), "off", "refuse scripts run as root whose path others can write to"),
 		row("reload_check_config", common, custom("[<log file>]", []Arg{{Name: "log_file", Optional: true}}, reloadCheck), "always on in holdfast", "check the new configuration before a reload"),
-		row("startup_script", rare, script(func(_ *decoder, g *globals, c Command, _ *Node) { g.StartupScript = c }), "", "program run before anything else").parsedOnly(),
-		row("shutdown_script", rare, script(func(_ *decoder, g *globals, c Command, _ *Node) { g.ShutdownScript = c }), "", "program run after everything else").parsedOnly(),
 
 		row("notify_fifo", common, fifo(func(g *globals) *FIFO { return &g.NotifyFIFO }), "", "named pipe for all state changes"),
 		row("notify_fifo_script", common, fifoScript(func(g *globals) *FIFO { return &g.NotifyFIFO }), "", "program that reads notify_fifo"),

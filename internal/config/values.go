@@ -272,6 +272,12 @@ func parseAddr(s string) (netip.Addr, error) {
 
 // script is a command line, followed by a user and a group.
 func script[T any](set func(d *decoder, t *T, c Command, n *Node)) value {
+	return scriptOf(ClassNone, set)
+}
+
+// scriptOf is a script; nobody is the class of a user or a group that does not
+// exist.
+func scriptOf[T any](nobody Class, set func(d *decoder, t *T, c Command, n *Node)) value {
 	return value{
 		args: []Arg{
 			{Name: "command", Kind: KindCommand},
@@ -292,7 +298,7 @@ func script[T any](set func(d *decoder, t *T, c Command, n *Node)) value {
 				d.bad(n, 0, ClassGeneral, "no program given, ignored")
 				return
 			}
-			if !d.setUser(&c, rest, n) {
+			if !d.setUser(nobody, &c, rest, n) {
 				return
 			}
 			set(d, target.(*T), c, n)
@@ -302,7 +308,7 @@ func script[T any](set func(d *decoder, t *T, c Command, n *Node)) value {
 
 // setUser puts user and group, which follow a command, into c. It reports
 // false when the command must not be used: the user does not exist.
-func (d *decoder) setUser(c *Command, rest []string, n *Node) bool {
+func (d *decoder) setUser(nobody Class, c *Command, rest []string, n *Node) bool {
 	if len(rest) == 0 {
 		return true
 	}
@@ -311,9 +317,10 @@ func (d *decoder) setUser(c *Command, rest []string, n *Node) bool {
 		c.Group = rest[1]
 	}
 	if d.opts.UserExists != nil && !d.opts.UserExists(c.User) {
-		d.report(n.Pos, Warning, ClassNone, "no-such-user",
+		d.report(n.Pos, Warning, nobody, "no-such-user",
 			fmt.Sprintf("%s: user '%s' does not exist, %s is ignored", d.kw.Name, clip(c.User), d.kw.Name))
 		return false
 	}
-	return true
+	// keepalived looks for the group where it minds a missing user.
+	return nobody == ClassNone || len(rest) < 2 || d.groupKnown(c.Group, n, 2)
 }

@@ -39,7 +39,7 @@ type slot struct {
 
 // start starts the child of s with the present configuration.
 func (p *Parent) start(s *slot, resume []role.Resume) {
-	if p.stopping || !s.wanted || s.child != nil {
+	if p.stopping || !p.launched || !s.wanted || s.child != nil {
 		return
 	}
 	if err := p.startChild(s, resume); err != nil {

@@ -113,6 +113,7 @@ func (p *Parent) status(done func(control.Status)) {
 			Files: p.cfg.files, Loaded: p.cfg.loaded,
 			LastReload: p.reload.last, ReloadFailure: p.reload.failure, NotActive: p.cfg.notActive,
 		},
+		StartupScript: p.startupText(),
 	}
 	waiting := 1
 	answered := func() {
@@ -123,7 +124,7 @@ func (p *Parent) status(done func(control.Status)) {
 	}
 	for _, sl := range []*slot{p.vrrp, p.lvs} {
 		if sl.child == nil {
-			if sl.wanted {
+			if sl.wanted && p.launched {
 				s.Missing = append(s.Missing, string(sl.role))
 			}
 			continue

@@ -14,6 +14,7 @@ import (
 	"holdfast/internal/config"
 	"holdfast/internal/daemon/ipc"
 	"holdfast/internal/daemon/role"
+	"holdfast/internal/proc"
 	"holdfast/vrrp/link"
 )
 
@@ -84,10 +85,13 @@ type Parent struct {
 	asked     map[uint64]question
 	nextID    uint64
 
-	up       bool
-	stopping bool
-	exit     int
-	over     bool
+	startup       *proc.Process // startup_script while it runs
+	startupResult string        // how it ended; empty: it did not yet, or there is none
+	launched      bool          // the children may be started
+	up            bool
+	stopping      bool
+	exit          int
+	over          bool
 }
 
 // Run is the parent's life; it returns the exit code.
@@ -143,10 +147,7 @@ func Run(opts Options, log *slog.Logger) int {
 
 	p.log.Info("started", "version", opts.Version, "config", opts.ConfigFile)
 	p.want()
-	p.cleanUp()
-	p.startWanted()
-	p.after(upLimit, p.isUp)
-	p.checkUp()
+	p.runStartup()
 	p.loop(signals)
 	close(p.done)
 
@@ -155,6 +156,7 @@ func Run(opts Options, log *slog.Logger) int {
 	} else {
 		p.state.wait()
 	}
+	p.runShutdown()
 	p.log.Info("stopped", "exit", p.exit)
 	return p.exit
 }

@@ -19,6 +19,7 @@ type running struct {
 	hasLVS    bool
 	intervals map[string]time.Duration // advert_int by virtual router
 	encoded   map[role.Role]role.Encoded
+	programs  programs
 }
 
 // empty reports whether there is nothing to run.
@@ -40,6 +41,7 @@ func newRunning(opts *Options, cfg *config.Config, diags []config.Diagnostic) (*
 		hasLVS:    cfg.HasLVS(),
 		intervals: make(map[string]time.Duration, len(cfg.Instances)),
 		encoded:   map[role.Role]role.Encoded{},
+		programs:  programsOf(&cfg.Global),
 	}
 	for i := range cfg.Instances {
 		r.intervals[cfg.Instances[i].Name] = cfg.Instances[i].AdvertInt

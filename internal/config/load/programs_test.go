@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"holdfast/internal/config"
 	"holdfast/internal/config/load"
@@ -118,6 +119,53 @@ track_script = ["s"]
 	// Nothing of this machine is looked at without Users.
 	if _, diags := conf(global + script(bad, "") + instance(track+"\n notify "+dir+"/none")); len(diags) > 0 {
 		t.Errorf("without the machine: %v", diags)
+	}
+}
+
+// TestProgramsOfTheParent: the exit codes are those of keepalived 2.2.7 -t.
+func TestProgramsOfTheParent(t *testing.T) {
+	dir := rootDir(t)
+	good := program(t, dir, "good.sh")
+	const def = 10 * time.Second
+	for _, tc := range []struct {
+		lines string
+		exit  int
+		args  string // of startup_script
+		limit time.Duration
+	}{
+		{"startup_script " + good, 0, good, def},
+		{"startup_script \"" + good + " 'a b'\" root root", 0, good + " a b", def},
+		{"startup_script " + good + " no-such-user", 5, "", def},
+		{"startup_script " + good + " root no-such-group", 5, "", def},
+		{"startup_script " + good + "\nstartup_script /bin/other", 5, good, def},
+		{"startup_script", 5, "", def},
+		{"startup_script \"\"", 5, "", def},
+		{"startup_script " + dir + "/none", 0, dir + "/none", def},
+		{"startup_script_timeout 1000", 0, "", 1000 * time.Second},
+		{"startup_script_timeout 5\nstartup_script_timeout 6", 0, "", 6 * time.Second},
+		{"startup_script_timeout 0", 5, "", def},
+		{"startup_script_timeout 1001", 5, "", def},
+		{"startup_script_timeout ten", 5, "", def},
+		{"startup_script_timeout", 5, "", def},
+		{"shutdown_script_timeout 0", 5, "", def},
+		{"shutdown_script " + good + " no-such-user", 5, "", def},
+	} {
+		cfg, diags := onMachine("k.conf", "global_defs {\n enable_script_security\n script_user root\n"+tc.lines+"\n}\n"+instance(""))
+		if cfg == nil {
+			t.Errorf("%s: %v", tc.lines, diags)
+			continue
+		}
+		if got := config.TestExit(diags); got != tc.exit {
+			t.Errorf("%s: exit code %d, keepalived gives %d: %v", tc.lines, got, tc.exit, diags)
+		}
+		g := &cfg.Global
+		if args := strings.Join(g.StartupScript.Args, " "); args != tc.args || g.StartupScriptTimeout != tc.limit {
+			t.Errorf("%s: %q for %v, want %q for %v", tc.lines, args, g.StartupScriptTimeout, tc.args, tc.limit)
+		}
+	}
+	cfg, diags := onMachine("k.toml", "[global_defs]\nenable_script_security = true\nscript_user = \"root\"\nshutdown_script = \""+good+" x\"\nshutdown_script_timeout = 3\n")
+	if cfg == nil || !slices.Equal(cfg.Global.ShutdownScript.Args, []string{good, "x"}) || cfg.Global.ShutdownScriptTimeout != 3*time.Second {
+		t.Errorf("TOML: %v", diags)
 	}
 }
 

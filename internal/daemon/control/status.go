@@ -12,6 +12,9 @@ type Status struct {
 	Started   time.Time `json:"started"`
 	Config    Config    `json:"config"`
 	Processes []Process `json:"processes"`
+	// StartupScript is "running", or how startup_script ended; empty: there was
+	// none.
+	StartupScript string `json:"startup_script,omitempty"`
 	// VRRP and LVS are what the processes say of themselves; null when they
 	// do not run.
 	VRRP json.RawMessage `json:"vrrp,omitempty"`

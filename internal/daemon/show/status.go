@@ -22,6 +22,13 @@ func Status(w io.Writer, st *control.Status) error {
 		}
 		fmt.Fprintf(w, "  %-12s %s: %s\n", "reload", st.Config.LastReload.Format(time.DateTime), result)
 	}
+	switch st.StartupScript {
+	case "":
+	case "running":
+		fmt.Fprintf(w, "  %-12s startup_script runs: the other processes are started when it has ended\n", "startup")
+	default:
+		fmt.Fprintf(w, "  %-12s startup_script: %s\n", "startup", st.StartupScript)
+	}
 	for _, p := range st.Processes {
 		fmt.Fprintf(w, "  %-12s pid %d, up %s, %s\n", p.Role, p.PID, time.Since(p.Started).Round(time.Second), replaced(p.Restarts))
 	}
