@@ -23,7 +23,7 @@ line.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newRun(), newCheck(), newConvert(), newFmt(), newInit(), newSchema(), newStatus(), newExplain(), newPlan(), newReload(), newVersion(), newDemo(), newKeywords())
+	root.AddCommand(newRun(), newCheck(), newConvert(), newFmt(), newInit(), newSchema(), newStatus(), newExplain(), newPlan(), newReload(), newVersion(), newSync(), newDemo(), newKeywords())
 	return root
 }
 
