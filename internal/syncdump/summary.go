@@ -27,15 +27,15 @@ type Summary struct {
 
 // Sender counts what came from one director.
 type Sender struct {
-	SyncIDs     []int `json:"sync_ids"`
-	Versions    []int `json:"versions"`
-	Messages    uint64  `json:"messages"`
-	Bytes       uint64  `json:"bytes"`
-	Connections uint64  `json:"connections"` // entries
-	Templates   uint64  `json:"templates"`
-	Inactive    uint64  `json:"inactive"`            // of the connections
-	Malformed   uint64  `json:"malformed,omitempty"` // messages that a kernel drops, or the rest of which
-	Unknown     uint64  `json:"unknown_options,omitempty"`
+	SyncIDs     []int  `json:"sync_ids"`
+	Versions    []int  `json:"versions"`
+	Messages    uint64 `json:"messages"`
+	Bytes       uint64 `json:"bytes"`
+	Connections uint64 `json:"connections"` // entries
+	Templates   uint64 `json:"templates"`
+	Inactive    uint64 `json:"inactive"`            // of the connections
+	Malformed   uint64 `json:"malformed,omitempty"` // messages that a kernel drops, or the rest of which
+	Unknown     uint64 `json:"unknown_options,omitempty"`
 }
 
 func (s *Summary) seen(at time.Time) {
