@@ -56,18 +56,7 @@ func (r *receiver) drain6(p *port, c clock) {
 		}
 		s, off := r.slabs6[i], r.used6%slabSize6
 		s.arm(off)
-		n, errno := recvmmsg(p.fd, s.hdrs[off:])
-		switch errno {
-		case 0:
-		case unix.EINTR:
-			continue
-		case unix.EAGAIN:
-			return
-		default:
-			// A pending error of the socket; reading it has cleared it.
-			p.stats.RecvErrors++
-			return
-		}
+		n := p.read(s.hdrs[off:])
 		r.used6 += n
 		r.parse6(p, s, off, n, c)
 		if n < slabSize6-off {

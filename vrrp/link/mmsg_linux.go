@@ -69,22 +69,29 @@ func (r *receiver) drain(p *port, c clock) {
 		}
 		s, off := r.slabs[i], r.used%slabSize
 		room := slabSize - off
-		n, errno := recvmmsg(p.fd, s.hdrs[off:])
-		switch errno {
-		case 0:
-		case unix.EINTR:
-			continue
-		case unix.EAGAIN:
-			return
-		default:
-			// A pending error of the socket; reading it has cleared it.
-			p.stats.RecvErrors++
-			return
-		}
+		n := p.read(s.hdrs[off:])
 		r.used += n
 		r.parse(p, s, off, n, c)
 		if n < room {
 			return // recvmmsg stops early only when nothing is left
+		}
+	}
+}
+
+// read fills hdrs with messages that wait and returns how many.
+func (p *port) read(hdrs []unix.Mmsghdr) int {
+	for {
+		n, errno := recvmmsg(p.fd, hdrs)
+		switch errno {
+		case 0:
+			return n
+		case unix.EINTR:
+		case unix.EAGAIN:
+			return 0
+		default:
+			// A pending error of the socket; reading it has cleared it.
+			p.stats.RecvErrors++
+			return 0
 		}
 	}
 }
