@@ -27,6 +27,7 @@ const (
 	cmdDelDaemon  = 10
 	cmdGetDaemon  = 11
 	cmdSetConfig  = 12
+	cmdZero       = 16
 	cmdFlush      = 17
 )
 

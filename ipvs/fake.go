@@ -288,6 +288,19 @@ func (f *Fake) Flush() error {
 	return nil
 }
 
+// Zero forgets nothing, as a Fake counts no packets, but knows its services.
+func (f *Fake) Zero(k ServiceKey) error {
+	unlock, err := f.call()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if k != (ServiceKey{}) && !slices.ContainsFunc(f.table, func(e Entry) bool { return e.ServiceKey == k }) {
+		return syscall.ESRCH
+	}
+	return nil
+}
+
 // Timeouts returns what was set, at first the defaults of Linux.
 func (f *Fake) Timeouts() (Timeouts, error) {
 	unlock, err := f.call()

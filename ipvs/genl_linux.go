@@ -225,6 +225,24 @@ func (g *genl) Flush() error {
 	return wrap("flush", err)
 }
 
+func (g *genl) Zero(k ServiceKey) error {
+	unlock, err := g.start()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	var attrs func(*netlink.AttributeEncoder)
+	if k != (ServiceKey{}) {
+		attrs = func(ae *netlink.AttributeEncoder) {
+			ae.Nested(attrService, func(ae *netlink.AttributeEncoder) error {
+				return encodeService(ae, Service{ServiceKey: k}, false)
+			})
+		}
+	}
+	_, err = g.ask(cmdZero, netlink.Acknowledge, attrs)
+	return wrap("zero counters", err)
+}
+
 func (g *genl) SetTimeouts(t Timeouts) error {
 	var bad bool
 	sec := func(d time.Duration) uint32 {

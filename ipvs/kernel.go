@@ -28,6 +28,9 @@ type Kernel interface {
 	Apply(ops []Op) error
 	// Flush deletes every service.
 	Flush() error
+	// Zero sets the counters of a service and its destinations to 0, or with
+	// the zero key those of all services.
+	Zero(ServiceKey) error
 	// Timeouts reads the timeouts of connections.
 	Timeouts() (Timeouts, error)
 	// SetTimeouts changes those that are not 0.
@@ -129,6 +132,24 @@ func (d Daemon) withDefaults() Daemon {
 		}
 	}
 	return d
+}
+
+// leastBackupLen is the least length of messages that a backup accepts; the
+// kernel takes it for anything below.
+const leastBackupLen = 1024
+
+// Serves reports whether a daemon that runs is as wanted. What want leaves to
+// the kernel is not compared.
+func (d Daemon) Serves(want Daemon) bool {
+	maxLen := want.MaxLen
+	if maxLen != 0 && want.Role == SyncBackup {
+		maxLen = max(maxLen, leastBackupLen)
+	}
+	return d.Role == want.Role && d.Interface == want.Interface && d.SyncID == want.SyncID &&
+		(maxLen == 0 || d.MaxLen == maxLen) &&
+		(!want.Group.IsValid() || d.Group == want.Group) &&
+		(want.Port == 0 || d.Port == want.Port) &&
+		(want.TTL == 0 || d.TTL == want.TTL)
 }
 
 // sortStats puts what was read in canonical order.

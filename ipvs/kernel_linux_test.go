@@ -44,6 +44,7 @@ func TestKernel(t *testing.T) {
 		}
 	})
 	t.Run("the same as ipvsadm writes", func(t *testing.T) { againstIpvsadm(t, k) })
+	t.Run("rule files", func(t *testing.T) { ruleFiles(t, k) })
 	t.Run("figures", func(t *testing.T) { figures(t, k) })
 }
 

@@ -133,6 +133,18 @@ var kernelTests = []struct {
 			}
 		}
 	}},
+	{"counters are zeroed for one service or all", func(t *testing.T, k ipvs.Kernel) {
+		s := tcp("192.0.2.1", 80)
+		apply(t, k, ipvs.Op{Kind: ipvs.AddService, Service: s})
+		for _, key := range []ipvs.ServiceKey{s.ServiceKey, {}} {
+			if err := k.Zero(key); err != nil {
+				t.Errorf("zero %v: %v", key, err)
+			}
+		}
+		if err := k.Zero(tcp("192.0.2.9", 80).ServiceKey); !errors.Is(err, syscall.ESRCH) {
+			t.Errorf("zero a missing service: %v", err)
+		}
+	}},
 	{"what is as an operation wants it is no failure", func(t *testing.T, k ipvs.Kernel) {
 		s, d := tcp("192.0.2.1", 80), server("198.51.100.1", ipvs.DirectRoute)
 		op := func(kind ipvs.OpKind, s ipvs.Service, d ipvs.Destination) ipvs.Op {

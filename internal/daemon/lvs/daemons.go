@@ -126,7 +126,7 @@ func (l *LVS) bringDaemons() error {
 	for _, h := range have {
 		i := slices.IndexFunc(want, func(w ipvs.Daemon) bool { return w.Role == h.Role })
 		switch {
-		case i >= 0 && !moved && sameDaemon(h, want[i]):
+		case i >= 0 && !moved && h.Serves(want[i]):
 			running[h.Role] = true
 		case i < 0 && !slices.Contains(owned.Daemons, h.Role) && l.cfg.Global.LVSSyncDaemon == nil:
 			// Somebody else's.
@@ -150,22 +150,4 @@ func (l *LVS) bringDaemons() error {
 	slices.Sort(owned.Daemons)
 	l.keep(owned)
 	return nil
-}
-
-// leastBackupLen is the least length of messages that a backup accepts; the
-// kernel takes it for anything below.
-const leastBackupLen = 1024
-
-// sameDaemon reports whether a running daemon is as wanted. What the
-// configuration leaves to the kernel is not compared.
-func sameDaemon(have, want ipvs.Daemon) bool {
-	maxLen := want.MaxLen
-	if maxLen != 0 && want.Role == ipvs.SyncBackup {
-		maxLen = max(maxLen, leastBackupLen)
-	}
-	return have.Interface == want.Interface && have.SyncID == want.SyncID &&
-		(maxLen == 0 || have.MaxLen == maxLen) &&
-		(!want.Group.IsValid() || have.Group == want.Group) &&
-		(want.Port == 0 || have.Port == want.Port) &&
-		(want.TTL == 0 || have.TTL == want.TTL)
 }
