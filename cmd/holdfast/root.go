@@ -23,7 +23,13 @@ line.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newRun(), newCheck(), newConvert(), newFmt(), newInit(), newSchema(), newStatus(), newExplain(), newPlan(), newReload(), newVersion(), newSync(), newDemo(), newKeywords())
+	root.AddCommand(
+		newRun(), newStatus(), newExplain(), newReload(), newPlan(),
+		newCheck(), newConvert(), newFmt(), newInit(), newSchema(), newKeywords(),
+		newIPVS(),
+		newSync(),
+		newDemo(), newVersion(),
+	)
 	return root
 }
 

@@ -153,3 +153,13 @@ func schedFlag(scheduler, name string) (ipvs.Flags, error) {
 	}
 	return 0, fmt.Errorf("scheduler flag %q is not one of scheduler %s", name, scheduler)
 }
+
+// Service reads options that name a service: -t 192.0.2.1:80, -f 3 -6.
+func Service(words []string, names Names) (ipvs.ServiceKey, error) {
+	c, err := parse(append([]string{"--delete-service"}, words...))
+	if err != nil {
+		return ipvs.ServiceKey{}, err
+	}
+	r := reader{names: names}
+	return r.key(c)
+}

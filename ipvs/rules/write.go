@@ -85,7 +85,7 @@ func writeServer(b *strings.Builder, k ipvs.ServiceKey, d *ipvs.Destination) {
 			fmt.Fprintf(b, " --tun-port %d", d.TunPort)
 		}
 		if d.TunType != ipvs.IPIP {
-			fmt.Fprintf(b, " --tun-%s", csumName(d.TunFlags))
+			fmt.Fprintf(b, " --tun-%s", ChecksumName(d.TunFlags))
 		}
 	}
 	if d.Upper != 0 || d.Lower != 0 {
@@ -105,7 +105,8 @@ func TunnelName(t ipvs.TunnelType) string {
 	return "ipip"
 }
 
-func csumName(f ipvs.TunnelFlags) string {
+// ChecksumName is nocsum, csum or remcsum.
+func ChecksumName(f ipvs.TunnelFlags) string {
 	switch {
 	case f&tunRemCsum != 0:
 		return "remcsum"

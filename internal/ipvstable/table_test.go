@@ -1,0 +1,172 @@
+package ipvstable
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"holdfast/ipvs"
+	"holdfast/ipvs/rules"
+)
+
+const file = `--set 100 20 30
+-A -t 192.0.2.1:80 -s sh -p 50 -M 255.255.255.0 -b sh-port
+-a -t 192.0.2.1:80 -r 198.51.100.1:80 -g -w 3 -x 10 -y 5
+-a -t 192.0.2.1:80 -r 198.51.100.2:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-csum
+-A -f 9 -6 -s rr
+-a -f 9 -6 -r [2001:db8::2]:0 -m -w 1
+--start-daemon master --mcast-interface eth0 --syncid 7
+`
+
+func read(t *testing.T, text string) rules.Rules {
+	t.Helper()
+	r, errs := rules.Read(text, rules.Rules{}, rules.Names{})
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	return r
+}
+
+func none(ipvs.ServiceKey) bool { return false }
+
+// restored is a kernel in the state of a file.
+func restored(t *testing.T, text string) *ipvs.Fake {
+	t.Helper()
+	k := &ipvs.Fake{}
+	restore(t, k, text, none)
+	return k
+}
+
+func restore(t *testing.T, k ipvs.Kernel, text string, keep func(ipvs.ServiceKey) bool) Change {
+	t.Helper()
+	have, err := Read(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Diff(have, read(t, text), keep)
+	if err := c.Apply(k); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestList(t *testing.T) {
+	k := restored(t, file)
+	own := ipvs.MarkKey(ipvs.INET6, 9)
+	l, err := List(k, func(k ipvs.ServiceKey) bool { return k == own }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := l.Render(&b); err != nil {
+		t.Fatal(err)
+	}
+	want := `IP Virtual Server version 1.2.1 (size=4096)
+Prot LocalAddress:Port Scheduler Flags
+  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn  Uthreshold Lthreshold Tunnel
+TCP  192.0.2.1:80 sh (sh-port) persistent 50 mask 255.255.255.0
+  -> 198.51.100.1:80              Route   3      0          0          10         5
+  -> 198.51.100.2:80              Tunnel  1      0          0          0          0          gue:6080:csum
+FWM  9 IPv6 rr  # kept by holdfast
+  -> [2001:db8::2]:0              Masq    1      0          0          0          0
+master sync daemon (mcast=eth0, syncid=7, maxlen=1472, group=224.0.0.81, port=8848, ttl=1)
+Timeout (tcp tcpfin udp): 100 20 30
+`
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if l, err := List(k, none, []ipvs.ServiceKey{own}); err != nil || len(l.Services) != 1 {
+		t.Errorf("one service: %v, %v", l, err)
+	}
+	if _, err := List(k, none, []ipvs.ServiceKey{ipvs.MarkKey(ipvs.INET, 9)}); err == nil {
+		t.Error("a service that is not there is no error")
+	}
+}
+
+func TestRestoreTouchesWhatDiffersOnly(t *testing.T) {
+	k := restored(t, file)
+	k.Ops()
+	if c := restore(t, k, file, none); !c.Empty() || len(k.Ops()) != 0 {
+		t.Errorf("the same again: %v", c.String())
+	}
+	next := strings.Replace(strings.Replace(file, "-w 3", "-w 4", 1), "--set 100 20 30", "--set 0 0 60", 1)
+	next = strings.Replace(next, "-a -f 9 -6 -r [2001:db8::2]:0", "-a -f 9 -6 -r [2001:db8::3]:0", 1)
+	c := restore(t, k, next, none)
+	want := `set timeouts tcp 1m40s tcpfin 20s udp 1m0s
+edit server [198.51.100.1]:80 DR weight 4 thresholds 10 5 of [192.0.2.1]:tcp:80
+add server [2001:db8::3]:0 NAT weight 1 to FWM 9
+delete server [2001:db8::2]:0 of FWM 9
+`
+	if diff := cmp.Diff(want, c.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	r, err := Read(k)
+	if err != nil || rules.Write(r) == "" {
+		t.Fatal(err)
+	}
+	if r.Timeouts != (ipvs.Timeouts{TCP: 100 * time.Second, TCPFin: 20 * time.Second, UDP: time.Minute}) {
+		t.Errorf("timeouts %v", r.Timeouts)
+	}
+}
+
+// TestWhatAFileSaysNothingOf stays: timeouts and daemons, and what a daemon of
+// ours keeps.
+func TestWhatAFileSaysNothingOf(t *testing.T) {
+	k := restored(t, file)
+	own := ipvs.MarkKey(ipvs.INET6, 9)
+	c := restore(t, k, "-A -t 192.0.2.5:80 -s rr\n", func(k ipvs.ServiceKey) bool { return k == own })
+	if len(c.Left) != 1 || c.Left[0] != own {
+		t.Errorf("left alone: %v", c.Left)
+	}
+	r, err := Read(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Table) != 2 || len(r.Daemons) != 1 || r.Timeouts.UDP != 30*time.Second {
+		t.Errorf("now\n%s", rules.Write(r))
+	}
+	c = restore(t, k, "--start-daemon backup --mcast-interface eth1\n", none)
+	want := "stop sync daemon master\ndelete service [192.0.2.5]:tcp:80\ndelete service FWM 9\nstart sync daemon backup on eth1, id 0\n"
+	if c.String() != want {
+		t.Errorf("did\n%swant\n%s", c.String(), want)
+	}
+}
+
+func TestAFailureStopsNothing(t *testing.T) {
+	k := restored(t, "--start-daemon master --mcast-interface eth0\n")
+	k.Set(func(k *ipvs.Fake) {
+		k.Fail = func(op ipvs.Op) error {
+			if op.Kind == ipvs.AddService && op.Service.Port == 80 {
+				return syscall.ENOMEM
+			}
+			return nil
+		}
+	})
+	c := Diff(rules.Rules{}, read(t, "-A -t 192.0.2.1:80\n-A -t 192.0.2.1:81\n"), none)
+	if err := c.Apply(k); !errors.Is(err, syscall.ENOMEM) {
+		t.Errorf("error %v", err)
+	}
+	if tab, _ := k.Table(); len(tab) != 1 {
+		t.Errorf("table\n%s", tab)
+	}
+}
+
+func TestRates(t *testing.T) {
+	key, other := ipvs.MarkKey(ipvs.INET, 1), ipvs.MarkKey(ipvs.INET, 2)
+	before := &Listing{Services: []Service{{Key: key, Counters: Counters{Connections: 10, InBytes: 1 << 40, OutPackets: 50}}}}
+	after := &Listing{Services: []Service{
+		{Key: key, Counters: Counters{Connections: 31, InBytes: 1<<40 + 4000, OutPackets: 8, Rates: Rates{InPackets: 99}}},
+		{Key: other, Counters: Counters{Connections: 7, Rates: Rates{Connections: 3}}},
+	}}
+	after.Since(before, 2*time.Second)
+	if got, want := after.Services[0].Rates, (Rates{Connections: 11, InBytes: 2000, OutPackets: 4}); got != want {
+		t.Errorf("rates %+v, want %+v", got, want)
+	}
+	if got := after.Services[1].Rates.Connections; got != 3 {
+		t.Errorf("a new service has %d connections a second, want the kernel's 3", got)
+	}
+}
