@@ -69,6 +69,11 @@ type ServiceKey struct {
 	Addr     netip.Addr `json:"addr,omitzero"`
 	Port     uint16     `json:"port,omitempty"` // 0: any port; only with Persistent of use
 	FWMark   uint32     `json:"fwmark,omitempty"`
+	// Group and Ordinal name a virtual server of several services, in a
+	// [Pool]: the kernel has no such service. Protocol is then theirs, and
+	// the other fields are zero.
+	Group   string `json:"group,omitempty"`
+	Ordinal int    `json:"ordinal,omitempty"` // among those of the group
 }
 
 // AddrKey is the key of the service at an address.
@@ -79,6 +84,11 @@ func AddrKey(p Protocol, addr netip.Addr, port uint16) ServiceKey {
 // MarkKey is the key of the service for packets with a firewall mark.
 func MarkKey(f Family, mark uint32) ServiceKey { return ServiceKey{Family: f, FWMark: mark} }
 
+// GroupKey is the key of a virtual server of several services.
+func GroupKey(p Protocol, group string, ordinal int) ServiceKey {
+	return ServiceKey{Protocol: p, Group: group, Ordinal: ordinal}
+}
+
 // FamilyOf is the family of an address.
 func FamilyOf(a netip.Addr) Family {
 	if a.Is4() {
@@ -88,8 +98,11 @@ func FamilyOf(a netip.Addr) Family {
 }
 
 // String is the name that keepalived's notifications use:
-// "[192.0.2.1]:tcp:80" or "FWM 1".
+// "[192.0.2.1]:tcp:80", "FWM 1" or "[web]:0".
 func (k ServiceKey) String() string {
+	if k.Group != "" {
+		return fmt.Sprintf("[%s]:%d", k.Group, k.Ordinal)
+	}
 	if k.FWMark != 0 {
 		return fmt.Sprintf("FWM %d", k.FWMark)
 	}
@@ -110,9 +123,11 @@ func ProtocolName(p Protocol) string {
 }
 
 // Compare orders keys: address services by family, address, port and
-// protocol, then those by mark.
+// protocol, then those by mark, then groups.
 func (k ServiceKey) Compare(o ServiceKey) int {
 	return cmp.Or(
+		cmp.Compare(k.Group, o.Group),
+		cmp.Compare(k.Ordinal, o.Ordinal),
 		cmp.Compare(k.FWMark, o.FWMark),
 		cmp.Compare(k.Family, o.Family),
 		k.Addr.Compare(o.Addr),

@@ -20,10 +20,12 @@ type building struct {
 	groups    []*group
 	groupName map[string]bool
 	services  []*service
-	kept      []*service // those in the configuration, in its order
-	hints     int        // proposals made
-	lints     map[string][]*service
-	rules     int // rules without a preference
+
+	serviceGroups []*serviceGroup
+	kept          []*service // those in the configuration, in its order
+	hints         int        // proposals made
+	lints         map[string][]*service
+	rules         int // rules without a preference
 
 	trackGroups []*trackGroup
 	uses        []groupUse // of track_group
@@ -153,7 +155,7 @@ type group struct {
 type service struct {
 	VirtualServer
 	pos          Pos
-	group        string
+	entries      *serviceGroup // of Group
 	protocolSet  bool
 	weight       int
 	methodSet    bool

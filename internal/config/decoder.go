@@ -248,6 +248,7 @@ var tomlFatal = map[Class]bool{
 var tomlTolerated = map[string]bool{
 	"small-group": true, "own-interface": true, "group-weight": true, "no-vips": true, "no-effect": true,
 	"quorum": true, "hysteresis": true, "too-many-vips": true, "no-real-servers": true, "threshold": true, "vmac-unicast": true, "strict-inherited": true,
+	"port-ignored": true, // a check connects to it all the same
 }
 
 // bad reports a value that is not accepted; the fallback names what is used

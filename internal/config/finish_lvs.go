@@ -19,6 +19,9 @@ func (d *decoder) finishService(s *service) {
 		d.aboutService(s, Warning, ClassGeneral, "no-real-servers", "no real_server: the service is ignored")
 		return
 	}
+	if s.Group != "" && !d.inServiceGroup(s) {
+		return
+	}
 	d.serviceDefaults(s)
 	d.persistence(s)
 	if s.SorryServer != nil {
@@ -44,31 +47,32 @@ func (d *decoder) finishService(s *service) {
 	}
 	d.quorum(s)
 	s.SMTPAlert = d.alert(s.smtpAlert, d.state.global.smtpAlertChecker, false)
-	if s.group != "" {
-		return // reported where it stands
-	}
 	d.cfg.VirtualServers = append(d.cfg.VirtualServers, s.VirtualServer)
 	d.state.kept = append(d.state.kept, s)
 }
 
 // serviceDefaults fills protocol, scheduler, method and delay_loop.
 func (d *decoder) serviceDefaults(s *service) {
-	if s.FWMark != 0 {
+	marks := s.FWMark != 0
+	if s.Group != "" {
+		addresses, _ := s.entries.addresses()
+		marks = !addresses
+	}
+	if marks {
 		if s.protocolSet {
 			d.aboutService(s, Warning, ClassGeneral, "protocol", "fwmark: protocol is ignored")
 		}
 		s.Protocol = 0
-		if s.Family == 0 {
-			s.Family = 4
-			if s.reals[0].Addr.Is6() && !s.familySet {
-				s.Family = 6
+		if s.FWMark != 0 && s.Family == 0 {
+			if s.Family = s.serversFamily(); s.Family == 0 {
+				s.Family = 4
 			}
 		}
 	} else if s.Protocol == 0 {
 		s.Protocol = protoUDP
 		d.aboutService(s, Warning, ClassGeneral, "protocol", "protocol is missing: UDP is used")
 	}
-	if s.OnePacket && s.FWMark == 0 && s.Protocol != protoUDP {
+	if s.OnePacket && !marks && s.Protocol != protoUDP {
 		d.aboutService(s, Warning, ClassGeneral, "ops", "ops goes with UDP only: it is ignored")
 		s.OnePacket = false
 	}
@@ -95,7 +99,11 @@ func (d *decoder) persistence(s *service) {
 	if s.persistent && s.PersistenceTimeout == 0 {
 		s.PersistenceTimeout = defaultPersistence
 	}
-	if s.FWMark == 0 && s.Port == 0 && s.group == "" && s.PersistenceTimeout == 0 {
+	anyPort := s.FWMark == 0 && s.Port == 0
+	if s.Group != "" {
+		_, anyPort = s.entries.addresses()
+	}
+	if anyPort && s.PersistenceTimeout == 0 {
 		d.aboutService(s, Warning, ClassGeneral, "port-0", "port 0 needs persistence: persistence_timeout 360 is used")
 		s.PersistenceTimeout = defaultPersistence
 	}
@@ -107,7 +115,10 @@ func (d *decoder) persistence(s *service) {
 		d.aboutService(s, Warning, ClassInvalidNumber, "granularity", "persistence_granularity %d is longer than an address: %d is used", s.PersistenceGranularity, full)
 		s.PersistenceGranularity = full
 	}
-	if s.PersistenceGranularity == 0 {
+	switch {
+	case s.Group != "" && s.PersistenceGranularity == full:
+		s.PersistenceGranularity = 0 // of each service's own family
+	case s.Group == "" && s.PersistenceGranularity == 0:
 		s.PersistenceGranularity = full
 	}
 	if s.PersistenceEngine != "" && s.PersistenceTimeout == 0 {
@@ -131,7 +142,16 @@ func (d *decoder) sorry(s *service) {
 
 // serverPort forces the port of a server that gets packets unchanged.
 func (d *decoder) serverPort(s *service, f Forward, port *uint16, pos Pos, what string, addr netip.Addr) {
-	if s.FWMark != 0 || s.group != "" {
+	if s.Group != "" {
+		d.groupPorts(s, f, *port, pos, what, addr)
+		return
+	}
+	if s.FWMark != 0 {
+		if f.Method != NAT && *port != 0 {
+			d.report(pos, Warning, ClassGeneral, "port-ignored", fmt.Sprintf("virtual_server %s: %s %v: with %s packets keep their port: %d is ignored",
+				s.describe(), what, addr, methodName(f.Method), *port))
+			*port = 0
+		}
 		return
 	}
 	if *port == 0 {
@@ -263,11 +283,13 @@ func (d *decoder) duplicateServices() {
 		protocol uint8
 		mark     uint32
 		family   Family
+		group    string
+		ordinal  int
 	}
 	seen := map[key]bool{}
 	out := d.cfg.VirtualServers[:0]
 	for n, s := range d.cfg.VirtualServers {
-		k := key{netip.AddrPortFrom(s.Addr, s.Port), s.Protocol, s.FWMark, s.Family}
+		k := key{netip.AddrPortFrom(s.Addr, s.Port), s.Protocol, s.FWMark, s.Family, s.Group, s.Ordinal}
 		if seen[k] {
 			d.aboutService(d.state.kept[n], Warning, ClassNone, "duplicate-service", "it is given twice: the first one counts")
 			continue

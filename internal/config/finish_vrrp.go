@@ -36,6 +36,9 @@ func (d *decoder) finish() {
 	for _, s := range b.services {
 		d.finishService(s)
 	}
+	for _, g := range b.serviceGroups {
+		d.cfg.ServiceGroups = append(d.cfg.ServiceGroups, g.VirtualServerGroup)
+	}
 	d.duplicateServices()
 	d.finishSync()
 	d.lintServices()

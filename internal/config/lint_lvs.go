@@ -18,9 +18,9 @@ func (d *decoder) lintServices() {
 		d.lintOnePacket(s)
 		d.lintChecks(s)
 		d.lintFamilies(s)
-		if len(held) > 0 && s.FWMark == 0 && !held[s.Addr] {
+		if a, unheld := s.unheld(held); unheld && len(held) > 0 {
 			d.lint(s, Info, "vip-not-held",
-				fmt.Sprintf("%v is no virtual address of a vrrp_instance here: it does not move with mastership", s.Addr),
+				fmt.Sprintf("%v is no virtual address of a vrrp_instance here: it does not move with mastership", a),
 				"leave it so when packets are routed to the directors")
 		}
 	}
@@ -41,7 +41,8 @@ func (d *decoder) keptAt(i int) int {
 	want := &d.cfg.VirtualServers[i]
 	for k := i; k < len(d.state.kept); k++ {
 		s := d.state.kept[k]
-		if s.Addr == want.Addr && s.Port == want.Port && s.FWMark == want.FWMark && s.Protocol == want.Protocol && s.Family == want.Family {
+		if s.Addr == want.Addr && s.Port == want.Port && s.FWMark == want.FWMark && s.Protocol == want.Protocol && s.Family == want.Family &&
+			s.Group == want.Group && s.Ordinal == want.Ordinal {
 			return k
 		}
 	}
@@ -116,7 +117,7 @@ func (d *decoder) lintFamilies(s *service) {
 		return
 	}
 	for i := range s.RealServers {
-		if f := familyOf(s.RealServers[i].Addr); f != s.Family {
+		if other := 10 - familyOf(s.RealServers[i].Addr); s.hasFamily(other) {
 			d.lint(s, Warning, "sync-mixed-families",
 				fmt.Sprintf("real_server %v is of another family: the kernel refuses that together with lvs_sync_daemon", s.RealServers[i].Addr),
 				"use servers of the service's family, or no sync daemon")

@@ -27,6 +27,7 @@ type Config struct {
 	TrackGroups    []TrackGroup
 	Instances      []VRRPInstance
 	GARPGroups     []GARPGroup
+	ServiceGroups  []VirtualServerGroup // virtual_server_group
 	VirtualServers []VirtualServer
 
 	StaticAddresses []VIP         // static_ipaddress
@@ -346,18 +347,20 @@ type VIP struct {
 
 // VirtualServer holds one virtual_server.
 type VirtualServer struct {
-	Addr     netip.Addr // invalid when FWMark != 0
+	Addr     netip.Addr // invalid with FWMark or Group
 	Port     uint16
 	FWMark   uint32
-	Family   Family // of a fwmark service; else Addr's
-	Protocol uint8  // IPPROTO_TCP 6, UDP 17, SCTP 132
+	Group    string // virtual_server_group: it stands for all services of that
+	Ordinal  int    // among the virtual servers of its group, from 0
+	Family   Family // of a fwmark service; of a group the servers' (0: all are tunnelled); else Addr's
+	Protocol uint8  // IPPROTO_TCP 6, UDP 17, SCTP 132; of fwmark 0
 
 	LBAlgo                 string // scheduler
 	SchedFlags             uint32 // IP_VS_SVC_F_SCHED1..3
 	OnePacket              bool   // ops
 	Forward                Forward
 	PersistenceTimeout     time.Duration // 0: off
-	PersistenceGranularity int           // prefix length; default 32 or 128
+	PersistenceGranularity int           // prefix length; default 32 or 128; of a group 0
 	PersistenceEngine      string
 
 	DelayLoop    time.Duration

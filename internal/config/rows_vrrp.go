@@ -48,6 +48,7 @@ func rootTable() []Keyword {
 		named(blockRow("vrrp_sync_group", core, block(nameArg, "<name> ", openGroup), "instances that change state together")),
 		named(blockRow("vrrp_instance", core, block(nameArg, "<name> ", openInstance), "one virtual router")),
 		blockRow("garp_group", rare, block(nil, "", openGARPGroup), "interfaces that share gaps between announcements").repeat(),
+		serviceGroupRow(),
 		blockRow("virtual_server", core, block([]Arg{
 			{Name: "ip", Kind: KindAddr, Optional: true},
 			{Name: "port", Kind: KindInt, Optional: true},

@@ -52,8 +52,7 @@ func (d *decoder) serviceAddress(s *service, n *Node) bool {
 			d.missing(n, 3)
 			return false
 		}
-		s.group = n.Arg(1)
-		d.report(n.Pos, Warning, ClassNone, "not-active", "virtual_server_group is not active yet: the service of group "+s.group+" is left out")
+		s.Group = n.Arg(1)
 		return true
 	}
 	a, err := parseAddr(first)
@@ -414,8 +413,8 @@ func miscPath(d *decoder, target any, n *Node) {
 
 // describe names a service as keepalived does: [192.0.2.1]:tcp:80 or FWM 7.
 func (s *service) describe() string {
-	if s.group != "" {
-		return "group " + s.group
+	if s.Group != "" {
+		return "group " + s.Group
 	}
 	if s.FWMark != 0 {
 		return fmt.Sprintf("FWM %d", s.FWMark)

@@ -103,6 +103,9 @@ func RouterKey(i *config.VRRPInstance) string {
 
 // ServiceName names a service as its statement does, with the protocol.
 func ServiceName(s *config.VirtualServer) string {
+	if s.Group != "" {
+		return fmt.Sprintf("group %s %d", s.Group, s.Ordinal)
+	}
 	if s.FWMark != 0 {
 		return fmt.Sprintf("fwmark %d IPv%d", s.FWMark, s.Family)
 	}

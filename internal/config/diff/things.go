@@ -14,6 +14,7 @@ func things(old, cur *config.Config, add func(items []Item, kept int, block stri
 	byName(add, "vrrp_track_process", old.TrackProcesses, cur.TrackProcesses)
 	byName(add, "bfd_instance", old.BFDInstances, cur.BFDInstances)
 	byName(add, "track_group", old.TrackGroups, cur.TrackGroups)
+	byName(add, "virtual_server_group", old.ServiceGroups, cur.ServiceGroups)
 	by(add, "garp_group", old.GARPGroups, cur.GARPGroups, func(g *config.GARPGroup) string { return strings.Join(g.Interfaces, " ") })
 	by(add, "static_ipaddress", old.StaticAddresses, cur.StaticAddresses, func(v *config.VIP) string { return v.Prefix.String() + " dev " + v.Dev })
 	by(add, "static_routes", old.StaticRoutes, cur.StaticRoutes, func(r *route.Route) string { return r.Text })

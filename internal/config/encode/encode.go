@@ -36,6 +36,9 @@ func Tree(c *config.Config, lang config.Language) *config.Node {
 	for i := range c.SyncGroups {
 		e.group(&c.SyncGroups[i])
 	}
+	for i := range c.ServiceGroups {
+		e.serviceGroup(&c.ServiceGroups[i])
+	}
 	for i := range c.VirtualServers {
 		e.service(&c.VirtualServers[i])
 	}

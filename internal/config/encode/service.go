@@ -15,9 +15,19 @@ const (
 	sched3 = 0x20
 )
 
+func (e *encoder) serviceGroup(g *config.VirtualServerGroup) {
+	e.block(true, func() {
+		for _, entry := range g.Entries {
+			e.put(entry.Words()...)
+		}
+	}, "virtual_server_group", g.Name)
+}
+
 func (e *encoder) service(s *config.VirtualServer) {
 	head := []string{"virtual_server"}
-	if s.FWMark != 0 {
+	if s.Group != "" {
+		head = append(head, "group", s.Group)
+	} else if s.FWMark != 0 {
 		head = append(head, "fwmark", strconv.FormatUint(uint64(s.FWMark), 10))
 	} else {
 		head = append(head, s.Addr.String(), strconv.Itoa(int(s.Port)))
@@ -51,12 +61,12 @@ func (e *encoder) service(s *config.VirtualServer) {
 func (e *encoder) scheduling(s *config.VirtualServer) {
 	e.put("lb_algo", s.LBAlgo)
 	e.put(append([]string{"lb_kind"}, method(s.Forward)...)...)
-	if s.FWMark == 0 {
-		name := map[uint8]string{6: "TCP", 17: "UDP", 132: "SCTP"}[s.Protocol]
-		e.put("protocol", name)
-	} else if s.Family == 6 {
+	switch {
+	case s.Protocol != 0:
+		e.put("protocol", map[uint8]string{6: "TCP", 17: "UDP", 132: "SCTP"}[s.Protocol])
+	case s.FWMark != 0 && s.Family == 6:
 		e.put("ip_family", "inet6")
-	} else {
+	case s.FWMark != 0:
 		e.put("ip_family", "inet")
 	}
 	e.flag("ops", s.OnePacket)

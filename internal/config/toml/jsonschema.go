@@ -101,7 +101,11 @@ func keywordSchema(k *config.Keyword) object {
 		return object{"allOf": []any{ref}}
 	case k.Shape == config.ShapeLines:
 		entry := valueSchema(k.Lines)
-		return object{"anyOf": append(alternatives(entry), object{"type": "array", "items": entry})}
+		list := object{"anyOf": append(alternatives(entry), object{"type": "array", "items": entry})}
+		if k.Named {
+			return object{"type": "object", "additionalProperties": list}
+		}
+		return list
 	case len(k.Args) == 0:
 		return object{"type": "boolean"}
 	}

@@ -201,8 +201,8 @@ nonsense
 		{"keywords known by name only", `
 [vrrp_instance.A]
 use_vmac = "vrrp.51"
-[virtual_server_group.G]
-x = ["192.0.2.10 80"]
+[SSL]
+key = "x"
 [[virtual_server]]
 real_server = [{ ip = "192.0.2.1", SMTP_CHECK = [{ helo_name = "x" }], DNS_CHECK = {} }]
 `, `vrrp_instance A {
@@ -216,7 +216,21 @@ virtual_server {
     }
   }
 }
-virtual_server_group {
+SSL {
+}
+`},
+		{"named lists of lines", `
+[virtual_server_group]
+web = ["192.0.2.10 80", { ip = "192.0.2.20-22", port = 81 }, "fwmark 7 inet6", { fwmark = 8, inet = true }]
+"one more" = "192.0.2.30"
+`, `virtual_server_group web {
+  192.0.2.10 80
+  "192.0.2.20-22" 81
+  fwmark 7 inet6
+  fwmark 8 inet
+}
+virtual_server_group one more {
+  192.0.2.30
 }
 `},
 	} {

@@ -13,6 +13,8 @@ import (
 // name, or by name alone. A keyword without a sample gets one by its kind.
 var samples = map[string]string{
 	"vrrp_instance":                  "VI_1",
+	"virtual_server_group":           `web = ["192.0.2.10 80", "192.0.2.20-29 80", { ip = "2001:db8::/120", port = 80 }, "fwmark 7 inet"]`,
+	"virtual_server/group":           `"web"`,
 	"vrrp_sync_group":                "VG_1",
 	"vrrp_script":                    "chk_web",
 	"router_id":                      `"lvs1"`,
@@ -161,13 +163,17 @@ func WriteReference(w io.Writer) error {
 # that there are the examples.
 `)
 	for _, k := range config.Keywords("") { // keys of the top level come before any table
-		if k.Status == config.Active && k.Shape != config.ShapeBlock {
+		if k.Status == config.Active && k.Shape != config.ShapeBlock && !k.Named {
 			writeKey(&b, k.Block, k.Name, k.Doc, k.Default, sample(k.Block, k.Name, firstArg(k)))
 		}
 	}
 	for _, k := range config.Keywords("") {
-		if k.Status == config.Active && k.Shape == config.ShapeBlock {
+		switch {
+		case k.Status != config.Active:
+		case k.Shape == config.ShapeBlock:
 			writeBlock(&b, k, nil)
+		case k.Named:
+			fmt.Fprintf(&b, "\n# %s\n[%s]\n%s\n", sentence(k.Doc), k.Name, sample("", k.Name, config.Arg{}))
 		}
 	}
 	b.WriteString(`
@@ -212,9 +218,6 @@ func writeBlock(b *strings.Builder, k *config.Keyword, outer []string) {
 	fmt.Fprintf(b, "\n# %s\n%s\n", sentence(k.Doc), header)
 	if !k.Named {
 		for _, a := range k.Args {
-			if groups, ok := config.Lookup("", "virtual_server_group"); a.Name == "group" && (!ok || groups.Status != config.Active) {
-				continue // names a block that has no effect
-			}
 			doc := "argument of " + k.Name
 			if a.Key != "" {
 				doc += ", in place of ip and port"

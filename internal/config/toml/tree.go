@@ -77,6 +77,8 @@ func (r *reader) keyword(k *config.Keyword, key string, value any, at *place) []
 		return r.named(k, key, value, at)
 	case k.Shape == config.ShapeBlock:
 		return r.tables(k, key, value, at)
+	case k.Shape == config.ShapeLines && k.Named:
+		return r.namedLists(k, key, value, at)
 	case k.Shape == config.ShapeLines:
 		return r.list(k, key, value, at)
 	}
@@ -240,6 +242,25 @@ func (r *reader) list(k *config.Keyword, key string, value any, at *place) []*co
 		}
 	}
 	return []*config.Node{n}
+}
+
+// namedLists turns the arrays of a [keyword] table, NAME = [...], into blocks
+// of lines.
+func (r *reader) namedLists(k *config.Keyword, key string, value any, at *place) []*config.Node {
+	all, ok := value.(map[string]any)
+	if !ok {
+		r.complain(at.value, "wrong-type", "%s is %s: write [%s] and below it NAME = [...]", key, kindOf(value), key)
+		return nil
+	}
+	var out []*config.Node
+	for _, name := range at.order {
+		p := at.fields[name]
+		for _, n := range r.list(k, key, all[name], p) {
+			n.Words = append(n.Words, r.word(name, p.key))
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 // statement turns one value into a statement on one line.

@@ -37,12 +37,18 @@ func (w *writer) table(n *config.Node, path string, outer []string, args []strin
 		w.b.WriteString(a + "\n")
 	}
 	var blocks []*config.Node
+	var lists []*config.Keyword
 	done := map[string]bool{}
 	for _, c := range n.Children {
 		k, ok := config.Lookup(path, c.Keyword())
 		switch {
 		case !ok:
 			w.fail("%s is no keyword of %s", c.Keyword(), path)
+		case k.Shape == config.ShapeLines && k.Named:
+			if !done[k.Name] {
+				lists = append(lists, k)
+			}
+			done[k.Name] = true
 		case k.Shape == config.ShapeBlock:
 			blocks = append(blocks, c)
 		case done[k.Name]:
@@ -56,8 +62,20 @@ func (w *writer) table(n *config.Node, path string, outer []string, args []strin
 			w.key(k, all)
 		}
 	}
+	for _, k := range lists {
+		w.lists(k, statements(n.Children, k.Name), outer)
+	}
 	for _, c := range blocks {
 		w.block(c, path, outer)
+	}
+}
+
+// lists writes the table of a keyword whose blocks are named lists of lines.
+func (w *writer) lists(k *config.Keyword, nodes []*config.Node, outer []string) {
+	w.b.WriteString("\n[" + strings.Join(append(slices.Clone(outer), k.Name), ".") + "]\n")
+	for _, n := range nodes {
+		w.comments("", n)
+		w.lines(bare(n.Arg(0)), k, []*config.Node{n})
 	}
 }
 
@@ -118,26 +136,7 @@ func (w *writer) key(k *config.Keyword, nodes []*config.Node) {
 	name := bare(k.Name)
 	switch {
 	case k.Shape == config.ShapeLines:
-		var items []string
-		commented := false
-		for _, n := range nodes {
-			for _, c := range n.Children {
-				items = append(items, w.lineItem(k, c.Words))
-				commented = commented || len(c.Comments) > 0
-			}
-		}
-		if !commented {
-			w.array(name, items)
-			return
-		}
-		w.b.WriteString(name + " = [\n")
-		for _, n := range nodes {
-			for _, c := range n.Children {
-				w.comments("  ", c)
-				w.b.WriteString("  " + w.lineItem(k, c.Words) + ",\n")
-			}
-		}
-		w.b.WriteString("]\n")
+		w.lines(name, k, nodes)
 	case k.Repeat && len(nodes) > 1:
 		var items []string
 		for _, n := range nodes {
@@ -147,6 +146,30 @@ func (w *writer) key(k *config.Keyword, nodes []*config.Node) {
 	default:
 		w.b.WriteString(name + " = " + w.value(k, nodes[0].Args()) + "\n")
 	}
+}
+
+// lines writes blocks of lines as one array.
+func (w *writer) lines(name string, k *config.Keyword, nodes []*config.Node) {
+	var items []string
+	commented := false
+	for _, n := range nodes {
+		for _, c := range n.Children {
+			items = append(items, w.lineItem(k, c.Words))
+			commented = commented || len(c.Comments) > 0
+		}
+	}
+	if !commented {
+		w.array(name, items)
+		return
+	}
+	w.b.WriteString(name + " = [\n")
+	for _, n := range nodes {
+		for _, c := range n.Children {
+			w.comments("  ", c)
+			w.b.WriteString("  " + w.lineItem(k, c.Words) + ",\n")
+		}
+	}
+	w.b.WriteString("]\n")
 }
 
 // comments writes what stands above statements.

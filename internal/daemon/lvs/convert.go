@@ -19,6 +19,11 @@ type services struct {
 	items []healthcheck.Item // one a check, keyed by checkKey
 	refs  map[string]checkRef
 	byKey map[ipvs.ServiceKey]*config.VirtualServer
+	// kernel are the services of the kernel that virtual servers stand for,
+	// each with those servers, in the order of the configuration; members is
+	// the other way.
+	kernel  map[ipvs.ServiceKey][]ipvs.ServiceKey
+	members map[ipvs.ServiceKey][]ipvs.ServiceKey
 }
 
 // checkRef says whose check an item is.
@@ -30,7 +35,14 @@ type checkRef struct {
 
 // convert makes the plain values of the packages below from a configuration.
 func convert(cfg *config.Config) *services {
-	s := &services{refs: map[string]checkRef{}, byKey: map[ipvs.ServiceKey]*config.VirtualServer{}}
+	s := &services{
+		refs: map[string]checkRef{}, byKey: map[ipvs.ServiceKey]*config.VirtualServer{},
+		kernel: map[ipvs.ServiceKey][]ipvs.ServiceKey{}, members: map[ipvs.ServiceKey][]ipvs.ServiceKey{},
+	}
+	groups := map[string]*config.VirtualServerGroup{}
+	for i := range cfg.ServiceGroups {
+		groups[cfg.ServiceGroups[i].Name] = &cfg.ServiceGroups[i]
+	}
 	for i := range cfg.VirtualServers {
 		v := &cfg.VirtualServers[i]
 		key := serviceKey(v)
@@ -38,6 +50,7 @@ func convert(cfg *config.Config) *services {
 			continue // the configuration says so
 		}
 		s.byKey[key] = v
+		s.standsFor(key, groupMembers(v, key, groups[v.Group]))
 		vs := ipvs.VirtualServer{
 			Service: service(v), Quorum: clamp(v.Quorum), Hysteresis: clamp(v.Hysteresis), Omega: v.Omega,
 		}
@@ -62,6 +75,9 @@ func convert(cfg *config.Config) *services {
 }
 
 func serviceKey(v *config.VirtualServer) ipvs.ServiceKey {
+	if v.Group != "" {
+		return ipvs.GroupKey(ipvs.Protocol(v.Protocol), v.Group, v.Ordinal)
+	}
 	if v.FWMark != 0 {
 		return ipvs.MarkKey(family(v.Family), v.FWMark)
 	}
@@ -80,15 +96,20 @@ func service(v *config.VirtualServer) ipvs.Service {
 	if v.OnePacket {
 		s.Flags |= ipvs.OnePacket
 	}
-	s.Netmask = ipvs.FullMask(s.Family)
 	if v.PersistenceTimeout > 0 {
 		s.Flags |= ipvs.Persistent
 		s.Timeout = uint32(v.PersistenceTimeout / time.Second)
-		if v.PersistenceGranularity > 0 {
-			s.Netmask = ipvs.PrefixMask(s.Family, v.PersistenceGranularity)
-		}
 	}
+	s.Netmask = mask(v, s.Family)
 	return s
+}
+
+// mask is the netmask of a service of a virtual server.
+func mask(v *config.VirtualServer, f ipvs.Family) ipvs.Mask {
+	if v.PersistenceTimeout == 0 || v.PersistenceGranularity == 0 || f != ipvs.INET6 && v.PersistenceGranularity > 32 {
+		return ipvs.FullMask(f)
+	}
+	return ipvs.PrefixMask(f, v.PersistenceGranularity)
 }
 
 func destination(addr netip.Addr, port uint16, f config.Forward) ipvs.Destination {

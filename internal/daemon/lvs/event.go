@@ -57,6 +57,7 @@ func events(list []ipvs.Event, now, old *services) []Event {
 func lineOf(e ipvs.Event) string {
 	s := notify.Service{
 		Addr: e.Service.Addr, Port: e.Service.Port, Protocol: uint8(e.Service.Protocol), FWMark: e.Service.FWMark,
+		Group: e.Service.Group, Ordinal: e.Service.Ordinal,
 	}
 	if e.Real {
 		return notify.ServerLine(netip.AddrPortFrom(e.Server.Addr, e.Server.Port), s, e.Up)

@@ -37,12 +37,15 @@ type follow struct {
 	byAddr  map[netip.Addr][]string // which routers hold an address
 	routers map[string]*router      // told ones, by name
 	suspend map[ipvs.ServiceKey]bool
+
+	services *services
 }
 
 func newFollow(cfg *config.Config, s *services, routers map[string]*router) *follow {
 	f := &follow{
 		mode: cfg.Global.LVSFollowVRRP, sync: cfg.Global.LVSSyncDaemon != nil, standby: cfg.Global.StandbyChecks,
 		addrs: map[string][]netip.Addr{}, routers: routers, suspend: map[ipvs.ServiceKey]bool{},
+		services: s,
 	}
 	for i := range cfg.Instances {
 		in := &cfg.Instances[i]
@@ -74,13 +77,21 @@ func (f *follow) index() {
 	}
 }
 
-// holders names the virtual routers that hold the address of a service. A
-// service by mark has none.
+// holders names the virtual routers that hold the address of a service, or an
+// address of a group. A service by mark has none.
 func (f *follow) holders(k ipvs.ServiceKey) []string {
-	if k.FWMark != 0 {
+	switch {
+	case k.FWMark != 0:
 		return nil
+	case k.Group == "":
+		return f.byAddr[k.Addr]
 	}
-	return f.byAddr[k.Addr]
+	var names []string
+	for _, m := range f.services.members[k] {
+		names = append(names, f.holders(m)...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // state combines the holders of a service: present if one is master, asItIs
@@ -131,12 +142,16 @@ func (f *follow) paused(k ipvs.ServiceKey) bool {
 	return len(holders) > 0 && f.state(holders) != present
 }
 
-// of lists the services that follow a router.
-func (f *follow) of(name string, keys []ipvs.ServiceKey) []ipvs.ServiceKey {
+// of lists the services of the kernel that follow a router.
+func (f *follow) of(name string) []ipvs.ServiceKey {
 	if !f.follows() {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(keys), func(k ipvs.ServiceKey) bool {
-		return !slices.Contains(f.holders(k), name)
-	})
+	var keys []ipvs.ServiceKey
+	for k := range f.services.kernel {
+		if slices.Contains(f.holders(k), name) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
 }

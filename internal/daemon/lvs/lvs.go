@@ -235,9 +235,7 @@ func (l *LVS) routerState(name string, master bool, vips []netip.Addr) {
 	if master {
 		l.gates[name] = true
 	}
-	for _, k := range l.follow.of(name, l.pool.Services()) {
-		l.table.dirtyOne(k)
-	}
+	l.table.dirtyOne(l.follow.of(name)...)
 	if d := l.cfg.Global.LVSSyncDaemon; d != nil && d.Instance == name {
 		l.daemons.dirty = true
 	}
@@ -274,7 +272,7 @@ func (l *LVS) verdict(v healthcheck.Verdict) {
 	}
 	l.since.check(v.Key, v.Up, v.At)
 	list := l.pool.Verdict(ipvs.Verdict{Service: ref.service, Server: ref.server, Check: ref.id, Up: v.Up, Weight: v.Weight})
-	l.table.dirtyOne(ref.service)
+	l.table.dirtyOne(l.services.members[ref.service]...)
 	if len(list) > 0 {
 		l.log.Info("health", "check", v.Key, "up", v.Up, "text", v.Text)
 	}

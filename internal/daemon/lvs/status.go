@@ -63,6 +63,16 @@ type ServiceStatus struct {
 	Servers    []ServerStatus `json:"real_servers"`       // as configured
 	Others     []ServerStatus `json:"others,omitempty"`   // the sorry server, and what else the kernel has
 	SorryName  string         `json:"sorry_server,omitempty"`
+	Members    []MemberStatus `json:"services,omitempty"` // of a group: what it stands for
+}
+
+// MemberStatus is one service of the kernel that a virtual server of a group
+// stands for.
+type MemberStatus struct {
+	Name      string    `json:"name"`
+	Wanted    bool      `json:"wanted"`
+	Installed bool      `json:"installed"`
+	Stats     *Counters `json:"counters,omitempty"`
 }
 
 // ServerStatus is a real server.
@@ -167,7 +177,7 @@ func (s *stats) read(open func() (ipvs.Kernel, error)) (all []ipvs.ServiceStats,
 func (l *LVS) Status(ctx context.Context) (Status, error) {
 	type answer struct {
 		st     Status
-		keys   []ipvs.ServiceKey
+		keys   [][]ipvs.ServiceKey
 		kernel bool
 	}
 	done := make(chan answer, 1)
@@ -198,8 +208,9 @@ func (l *LVS) Status(ctx context.Context) (Status, error) {
 	return a.st, nil
 }
 
-// status is the part that the owner knows. keys are those of the services.
-func (l *LVS) status() (Status, []ipvs.ServiceKey) {
+// status is the part that the owner knows. keys are those that the kernel has
+// for each service.
+func (l *LVS) status() (Status, [][]ipvs.ServiceKey) {
 	t := &l.table
 	st := Status{Services: []ServiceStatus{}, Kernel: KernelStatus{Read: t.read, Repairs: t.repairs}}
 	if t.err != nil {
@@ -212,14 +223,14 @@ func (l *LVS) status() (Status, []ipvs.ServiceKey) {
 	for _, c := range l.runner.Status() {
 		checks[c.Key] = c
 	}
-	var keys []ipvs.ServiceKey
+	var keys [][]ipvs.ServiceKey
 	for i := range l.services.pool {
 		vs := &l.services.pool[i]
 		state, ok := l.pool.State(vs.ServiceKey)
 		if !ok {
 			continue
 		}
-		keys = append(keys, vs.ServiceKey)
+		keys = append(keys, l.services.members[vs.ServiceKey])
 		st.Services = append(st.Services, l.serviceStatus(vs, state, checks))
 	}
 	return st, keys
@@ -228,16 +239,13 @@ func (l *LVS) status() (Status, []ipvs.ServiceKey) {
 func (l *LVS) serviceStatus(vs *ipvs.VirtualServer, state ipvs.ServiceState, checks map[string]healthcheck.Status) ServiceStatus {
 	k := vs.ServiceKey
 	s := ServiceStatus{
-		Name: k.String(), Family: 4, Addr: k.Addr, Port: k.Port, FWMark: k.FWMark,
+		Name: k.String(), Family: int(l.services.byKey[k].Family), Addr: k.Addr, Port: k.Port, FWMark: k.FWMark,
 		Scheduler: vs.Scheduler, Persistent: vs.Timeout,
 		Up: state.Up, Since: l.since.of(subject{service: k}), Sorry: state.Sorry,
 		Weight: state.Sum, Quorum: state.Quorum, Hysteresis: state.Hysteresis,
 		Servers: []ServerStatus{},
 	}
-	if k.Family == ipvs.INET6 {
-		s.Family = 6
-	}
-	if k.FWMark == 0 {
+	if k.Protocol != 0 {
 		s.Protocol = ipvs.ProtocolName(k.Protocol)
 	}
 	if vs.Sorry != nil {
@@ -247,7 +255,7 @@ func (l *LVS) serviceStatus(vs *ipvs.VirtualServer, state ipvs.ServiceState, che
 		s.Follows = slices.Clone(l.follow.holders(k))
 		slices.Sort(s.Follows)
 	}
-	_, s.Wanted = l.want(k, l.table.have)
+	l.wantedMembers(&s, k)
 	e, _ := l.pool.Entry(k)
 	for i, r := range state.Servers {
 		ss := ServerStatus{
@@ -284,29 +292,4 @@ func checkStatus(c ipvs.CheckState, h healthcheck.Status, at time.Time) CheckSta
 		out.State = "down"
 	}
 	return out
-}
-
-// merge adds what the kernel says.
-func merge(st *Status, keys []ipvs.ServiceKey, all []ipvs.ServiceStats) {
-	for i, k := range keys {
-		j, ok := slices.BinarySearchFunc(all, k, func(s ipvs.ServiceStats, k ipvs.ServiceKey) int { return s.Compare(k) })
-		if !ok {
-			continue
-		}
-		s := &st.Services[i]
-		s.Installed, s.Stats = true, counters(all[j].Stats)
-		for _, d := range all[j].Dests {
-			n := slices.IndexFunc(s.Servers, func(r ServerStatus) bool { return r.Addr == d.Addr && r.Port == d.Port })
-			r := &ServerStatus{Addr: d.Addr, Port: d.Port, Checks: []CheckStatus{}, Up: true, Weight: d.Weight}
-			if n >= 0 {
-				r = &s.Servers[n]
-			}
-			r.Method = ipvs.MethodName(d.Method)
-			r.InKernel, r.Kernel, r.Stats = true, d.Weight, counters(d.Stats)
-			r.Active, r.Inactive, r.Templates = d.Active, d.Inactive, d.Persistent
-			if n < 0 {
-				s.Others = append(s.Others, *r)
-			}
-		}
-	}
 }

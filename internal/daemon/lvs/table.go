@@ -31,11 +31,13 @@ type table struct {
 
 func (t *table) dirtyAll() { t.all = true }
 
-func (t *table) dirtyOne(k ipvs.ServiceKey) {
+func (t *table) dirtyOne(keys ...ipvs.ServiceKey) {
 	if t.dirty == nil {
 		t.dirty = map[ipvs.ServiceKey]bool{}
 	}
-	t.dirty[k] = true
+	for _, k := range keys {
+		t.dirty[k] = true
+	}
 }
 
 // needsKernel reports whether there is anything to be done in the kernel.
@@ -151,13 +153,13 @@ func (l *LVS) readTable(now time.Time) error {
 
 // isOurs reports whether a service is ours to remove: configured, or
 // installed by us.
-func (l *LVS) isOurs(k ipvs.ServiceKey) bool { return l.own[k] || l.services.byKey[k] != nil }
+func (l *LVS) isOurs(k ipvs.ServiceKey) bool { return l.own[k] || l.services.kernel[k] != nil }
 
 // wanted is the whole wanted table. have answers for services that stay as
 // they are.
 func (l *LVS) wanted(have map[ipvs.ServiceKey]ipvs.Entry) ipvs.Table {
 	var t ipvs.Table
-	for _, k := range l.pool.Services() {
+	for k := range l.services.kernel {
 		if e, ok := l.want(k, have); ok {
 			t = append(t, e)
 		}
@@ -168,7 +170,7 @@ func (l *LVS) wanted(have map[ipvs.ServiceKey]ipvs.Entry) ipvs.Table {
 
 // want is the wanted entry of one service; false: it is to be absent.
 func (l *LVS) want(k ipvs.ServiceKey, have map[ipvs.ServiceKey]ipvs.Entry) (ipvs.Entry, bool) {
-	e, ok := l.pool.Entry(k)
+	e, ok := l.entry(k)
 	if !ok {
 		return e, false
 	}
@@ -349,7 +351,7 @@ func (l *LVS) ready() {
 }
 
 func (l *LVS) tableReady(router string) bool {
-	for _, k := range l.follow.of(router, l.pool.Services()) {
+	for _, k := range l.follow.of(router) {
 		if !l.table.known || l.table.all || l.table.dirty[k] || l.table.stuck[k] {
 			return false
 		}

@@ -48,12 +48,38 @@ func renderService(w io.Writer, s *lvs.ServiceStatus, now time.Time) {
 		fmt.Fprintf(w, ", sorry server %s in service", s.SorryName)
 	}
 	fmt.Fprintln(w)
+	renderMembers(w, s.Members)
 	for i := range s.Servers {
 		renderServer(w, &s.Servers[i], now)
 	}
 	for i := range s.Others {
 		renderServer(w, &s.Others[i], now)
 	}
+}
+
+// renderMembers counts the services of a group and names the first one that is
+// not as it should be.
+func renderMembers(w io.Writer, list []lvs.MemberStatus) {
+	if len(list) == 0 {
+		return
+	}
+	installed, wanted, wrong := 0, 0, ""
+	for _, m := range list {
+		if m.Installed {
+			installed++
+		}
+		if m.Wanted {
+			wanted++
+		}
+		if m.Installed != m.Wanted && wrong == "" {
+			wrong = m.Name
+		}
+	}
+	fmt.Fprintf(w, "  %-12s %d, %d wanted now, %d in the kernel", "services", len(list), wanted, installed)
+	if wrong != "" {
+		fmt.Fprintf(w, ", not as wanted: %s", wrong)
+	}
+	fmt.Fprintln(w)
 }
 
 func renderServer(w io.Writer, r *lvs.ServerStatus, now time.Time) {

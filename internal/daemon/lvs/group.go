@@ -1,0 +1,85 @@
+package lvs
+
+import (
+	"slices"
+
+	"holdfast/internal/config"
+	"holdfast/ipvs"
+)
+
+// A virtual_server of a virtual_server_group is one virtual server to the
+// pool, with one set of servers and checks, and many services to the kernel.
+// Several virtual servers may stand for one service of the kernel: a mark in a
+// group that one virtual_server uses for TCP and another one for UDP, say. The
+// service is then as the first of them has it, with the servers of all.
+
+// standsFor notes the services of the kernel behind a virtual server.
+func (s *services) standsFor(name ipvs.ServiceKey, keys []ipvs.ServiceKey) {
+	for _, k := range keys {
+		if !slices.Contains(s.kernel[k], name) { // an address may stand twice in a group
+			s.kernel[k] = append(s.kernel[k], name)
+			s.members[name] = append(s.members[name], k)
+		}
+	}
+}
+
+// groupMembers are the services of a virtual server: its own key, unless it
+// has a group.
+func groupMembers(v *config.VirtualServer, key ipvs.ServiceKey, g *config.VirtualServerGroup) []ipvs.ServiceKey {
+	if v.Group == "" {
+		return []ipvs.ServiceKey{key}
+	}
+	if g == nil {
+		return nil
+	}
+	var keys []ipvs.ServiceKey
+	for _, e := range g.Entries {
+		if e.FWMark != 0 {
+			f := e.Family
+			if f == 0 {
+				f = v.Family
+			}
+			keys = append(keys, ipvs.MarkKey(family(f), e.FWMark))
+			continue
+		}
+		for a := range e.Addrs {
+			keys = append(keys, ipvs.AddrKey(ipvs.Protocol(v.Protocol), a, e.Port))
+		}
+	}
+	return keys
+}
+
+// entry is what the pool wants of one service of the kernel.
+func (l *LVS) entry(k ipvs.ServiceKey) (ipvs.Entry, bool) {
+	var e ipvs.Entry
+	found := false
+	for _, name := range l.services.kernel[k] {
+		one, ok := l.pool.Entry(name)
+		if !ok {
+			continue
+		}
+		if name.Group != "" {
+			one = asMember(one, k, l.services.byKey[name])
+		}
+		if !found {
+			e, found = one, true
+			continue
+		}
+		e.Dests = append(e.Dests, one.Dests...) // sorted with the table, without doubles
+	}
+	return e, found
+}
+
+// asMember is the entry of a virtual server for one service of its group.
+// Packets keep their port unless they are translated, so that a server then
+// has the service's, and none with a mark.
+func asMember(e ipvs.Entry, k ipvs.ServiceKey, v *config.VirtualServer) ipvs.Entry {
+	e.ServiceKey, e.Netmask = k, mask(v, k.Family)
+	e.Dests = slices.Clone(e.Dests)
+	for i := range e.Dests {
+		if e.Dests[i].Method != ipvs.Masquerade {
+			e.Dests[i].Port = k.Port
+		}
+	}
+	return e
+}
