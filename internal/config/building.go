@@ -177,49 +177,7 @@ type realServer struct {
 	methodSet bool
 	check     checkDefaults
 	checkers  []*checker
-	later     []string // checkers that are not active yet
 	smtpAlert *bool
-}
-
-// checkDefaults are the values that a virtual server hands down to its real
-// servers and these to their checkers; unset where not given.
-type checkDefaults struct {
-	delayLoop, warmup, connectTimeout, delayBeforeRetry time.Duration
-	retry                                               int
-	alpha                                               *bool
-}
-
-func noDefaults() checkDefaults {
-	return checkDefaults{delayLoop: unset, warmup: unset, connectTimeout: unset, delayBeforeRetry: unset, retry: unset}
-}
-
-// under returns c with what it leaves open taken from the outer block.
-func (c checkDefaults) under(outer checkDefaults) checkDefaults {
-	pick := func(a, b time.Duration) time.Duration {
-		if a == unset {
-			return b
-		}
-		return a
-	}
-	c.delayLoop = pick(c.delayLoop, outer.delayLoop)
-	c.warmup = pick(c.warmup, outer.warmup)
-	c.connectTimeout = pick(c.connectTimeout, outer.connectTimeout)
-	c.delayBeforeRetry = pick(c.delayBeforeRetry, outer.delayBeforeRetry)
-	if c.retry == unset {
-		c.retry = outer.retry
-	}
-	if c.alpha == nil {
-		c.alpha = outer.alpha
-	}
-	return c
-}
-
-// checker is a checker block in the making.
-type checker struct {
-	Checker
-	pos   Pos
-	check checkDefaults
-	host  string
 }
 
 func ptr[T any](v T) *T { return &v }

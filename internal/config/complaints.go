@@ -132,14 +132,20 @@ var mayMiss = map[string]string{
 	"global_defs": " startup_script startup_script_timeout shutdown_script shutdown_script_timeout notification_email_from router_id default_interface lvs_sync_daemon lvs_timeouts" +
 		" vrrp_garp_extra_if script_user notify_fifo notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script" +
 		" lvs_notify_fifo lvs_notify_fifo_script process_monitor_rcv_bufs ",
-	"virtual_server":                        " virtualhost ",
-	"virtual_server/real_server":            " virtualhost ",
-	"virtual_server/real_server/HTTP_GET":   " virtualhost http_protocol ",
-	"virtual_server/real_server/SSL_GET":    " virtualhost http_protocol ",
-	"virtual_server/real_server/MISC_CHECK": " user ",
-	"vrrp_instance":                         " garp_extra_if ",
-	"track_file":                            " file weight ",
-	"vrrp_track_process":                    " weight ",
+	"virtual_server":                          " virtualhost ",
+	"virtual_server/real_server":              " virtualhost ",
+	"virtual_server/real_server/HTTP_GET":     " virtualhost http_protocol ",
+	"virtual_server/real_server/SSL_GET":      " virtualhost http_protocol ",
+	"virtual_server/real_server/MISC_CHECK":   " user misc_path ",
+	"virtual_server/real_server/SMTP_CHECK":   " helo_name ",
+	"virtual_server/real_server/UDP_CHECK":    " payload ",
+	"virtual_server/real_server/FILE_CHECK":   " weight ",
+	"SSL":                                     " ca certificate key password ",
+	"virtual_server/real_server/HTTP_GET/url": " virtualhost regex regex_options regex_stack regex_min_offset regex_max_offset ",
+	"virtual_server/real_server/SSL_GET/url":  " virtualhost regex regex_options regex_stack regex_min_offset regex_max_offset ",
+	"vrrp_instance":                           " garp_extra_if ",
+	"track_file":                              " file weight ",
+	"vrrp_track_process":                      " weight ",
 }
 
 // goesOn reports whether keepalived goes on when the argument of kw is missing.

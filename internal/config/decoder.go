@@ -273,11 +273,15 @@ func (d *decoder) missing(n *Node, arg int) {
 
 // notActive reports a known keyword that has no effect yet.
 func (d *decoder) notActive(pos Pos, k *Keyword) {
-	where := ""
-	if k.Block != "" {
-		where = " (" + k.Block + ")"
+	d.report(pos, Warning, ClassNone, NotActive, k.place()+" is not active yet: it is ignored")
+}
+
+// place names a keyword with its block.
+func (k *Keyword) place() string {
+	if k.Block == "" {
+		return k.Name
 	}
-	d.report(pos, Warning, ClassNone, "not-active", k.Name+where+" is not active yet: it is ignored")
+	return k.Name + " (" + k.Block + ")"
 }
 
 func (d *decoder) unknown(path string, n *Node) {

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -85,15 +86,11 @@ func (d *decoder) serviceDefaults(s *service) {
 	}
 	s.DelayLoop = s.check.delayLoop
 	if s.DelayLoop == unset {
-		s.DelayLoop = defaultDelayLoop
+		s.DelayLoop = DefaultDelayLoop
 	}
 }
 
-const (
-	defaultDelayLoop      = 60 * time.Second
-	defaultConnectTimeout = 5 * time.Second
-	defaultPersistence    = 360 * time.Second
-)
+const defaultPersistence = 360 * time.Second
 
 func (d *decoder) persistence(s *service) {
 	if s.persistent && s.PersistenceTimeout == 0 {
@@ -197,62 +194,26 @@ func (d *decoder) finishReal(s *service, r *realServer) bool {
 		c.complete(r, written, outer)
 		r.Checkers = append(r.Checkers, c.Checker)
 	}
-	if len(r.later) > 0 {
-		text := fmt.Sprintf("real_server %v: %s is not active yet", r.Addr, strings.Join(r.later, ", "))
-		if len(r.checkers) == 0 {
-			text += ": the server is in service unchecked"
-		}
-		d.report(r.pos, Warning, ClassNone, "not-active", text)
-	}
+	d.notRun(r)
 	return true
 }
 
-// complete resolves what a checker inherits. It connects to the real server's
-// port as written, also where packets then go to the service's (keepalived
-// 2.2.7, measured): people check a server on another port that way.
-func (c *checker) complete(r *realServer, port uint16, outer checkDefaults) {
-	v := c.check.under(outer)
-	c.DelayLoop = orDefault(v.delayLoop, defaultDelayLoop)
-	c.Warmup = orDefault(v.warmup, c.DelayLoop)
-	c.ConnectTimeout = orDefault(v.connectTimeout, defaultConnectTimeout)
-	retry, between := 1, time.Second
-	switch c.Kind {
-	case HTTPGet, SSLGet:
-		between = 3 * time.Second
-	case MiscCheck:
-		retry = 0
-	}
-	c.DelayBeforeRetry = orDefault(v.delayBeforeRetry, between)
-	c.Retry = v.retry
-	if c.Retry == unset {
-		c.Retry = retry
-	}
-	c.Alpha = v.alpha != nil && *v.alpha
-	if c.Kind == MiscCheck {
-		return // it connects to nothing
-	}
-	if !c.ConnectIP.IsValid() {
-		c.ConnectIP = r.Addr
-	}
-	if c.ConnectPort == 0 {
-		c.ConnectPort = port
-	}
-	host := c.host
-	if host == "" {
-		host = r.VirtualHost
-	}
-	for k := range c.URLs {
-		if c.URLs[k].VirtualHost == "" {
-			c.URLs[k].VirtualHost = host
+// notRun reports the checks of a server that are not made yet.
+func (d *decoder) notRun(r *realServer) {
+	var kinds []string
+	for i := range r.Checkers {
+		if k := r.Checkers[i].Kind; !k.Active() && !slices.Contains(kinds, string(k)) {
+			kinds = append(kinds, string(k))
 		}
 	}
-}
-
-func orDefault(v, fallback time.Duration) time.Duration {
-	if v == unset {
-		return fallback
+	if len(kinds) == 0 {
+		return
 	}
-	return v
+	text := fmt.Sprintf("real_server %v: %s is not active yet", r.Addr, strings.Join(kinds, ", "))
+	if !r.Checked() {
+		text += ": the server is in service unchecked"
+	}
+	d.report(r.pos, Warning, ClassNone, NotActiveKept, text)
 }
 
 // quorum bounds quorum and hysteresis by what the servers can reach.

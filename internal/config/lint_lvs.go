@@ -92,12 +92,12 @@ func (d *decoder) lintChecks(s *service) {
 	unchecked := 0
 	for i := range s.RealServers {
 		r := &s.RealServers[i]
-		if len(r.Checkers) == 0 {
+		if !r.Checked() {
 			unchecked++
 		}
 		for k := range r.Checkers {
 			c := &r.Checkers[k]
-			if c.Kind != MiscCheck && c.ConnectPort == 0 {
+			if c.Kind.Connects() && c.Kind != PingCheck && c.ConnectPort == 0 {
 				d.lint(s, Warning, "check-port-0", fmt.Sprintf("real_server %v: %s has no port to connect to and always fails", r.Addr, c.Kind),
 					"give the real_server a port, or the check a connect_port")
 			}

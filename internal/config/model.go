@@ -29,6 +29,7 @@ type Config struct {
 	GARPGroups     []GARPGroup
 	ServiceGroups  []VirtualServerGroup // virtual_server_group
 	VirtualServers []VirtualServer
+	SSL            SSL
 
 	StaticAddresses []VIP         // static_ipaddress
 	StaticRoutes    []route.Route // static_routes
@@ -372,7 +373,8 @@ type VirtualServer struct {
 	Hysteresis   int
 	QuorumUp     Command
 	QuorumDown   Command
-	SMTPAlert    bool // smtp_alert, as inherited
+	SMTPAlert    bool   // smtp_alert, as inherited
+	SNMPName     string // snmp_name
 
 	RealServers []RealServer
 }
@@ -416,55 +418,6 @@ type RealServer struct {
 	NotifyDown       Command
 	SMTPAlert        bool // smtp_alert, as inherited
 	VirtualHost      string
+	SNMPName         string // snmp_name
 	Checkers         []Checker
 }
-
-// CheckKind names a checker keyword.
-type CheckKind string
-
-// The checkers.
-const (
-	TCPCheck  CheckKind = "TCP_CHECK"
-	HTTPGet   CheckKind = "HTTP_GET"
-	SSLGet    CheckKind = "SSL_GET"
-	MiscCheck CheckKind = "MISC_CHECK"
-)
-
-// Checker holds one checker block with its inherited defaults resolved.
-type Checker struct {
-	Kind             CheckKind
-	ConnectIP        netip.Addr
-	ConnectPort      uint16
-	BindTo           netip.Addr
-	BindPort         uint16
-	FWMark           uint32
-	ConnectTimeout   time.Duration
-	DelayLoop        time.Duration
-	Warmup           time.Duration
-	Retry            int
-	DelayBeforeRetry time.Duration
-	Alpha            bool
-
-	// HTTP_GET and SSL_GET
-	URLs         []URL
-	HTTPProtocol string // "1.0", "1.0C", "1.1"
-	FastRecovery bool
-	EnableSNI    bool
-	VerifyTLS    bool // TOML default true, keepalived.conf false
-
-	// MISC_CHECK
-	MiscPath    Command
-	MiscTimeout time.Duration // 0: DelayLoop
-	MiscDynamic bool
-}
-
-// URL is one url block of HTTP_GET.
-type URL struct {
-	Path        string
-	Digest      string // 32 hex digits of MD5; empty: not compared
-	StatusCodes []StatusRange
-	VirtualHost string // resolved: url > checker > real server > virtual server; empty: ip:port
-}
-
-// StatusRange is an inclusive range of HTTP status codes.
-type StatusRange struct{ Low, High int }

@@ -2,8 +2,6 @@ package config
 
 import (
 	"math"
-	"net/netip"
-	"time"
 )
 
 const (
@@ -33,29 +31,10 @@ var methodArgs = []Arg{
 const methodSyntax = "NAT|DR|TUN [type ipip|gue port <port>|gre] [nocsum|csum|remcsum]"
 
 func lvsTables() [][]Keyword {
-	out := [][]Keyword{
+	return append([][]Keyword{
 		table(pathService, serviceRows()...),
 		table(pathReal, realRows()...),
-		table(pathReal+"/TCP_CHECK", connectRows("real server's")...),
-		table(pathReal+"/MISC_CHECK", miscRows()...),
-	}
-	for _, kind := range []string{"HTTP_GET", "SSL_GET"} {
-		out = append(out,
-			table(pathReal+"/"+kind, httpRows()...),
-			table(pathReal+"/"+kind+"/url", urlRows()...))
-	}
-	return out
-}
-
-// defaultsRows are the timers that servers hand down to their checkers.
-func defaultsRows[T any](get func(t *T) *checkDefaults, outer string, low int) []Keyword {
-	return []Keyword{
-		row("delay_loop", core, timer("seconds", time.Microsecond, maxTimer, func(t *T, v time.Duration) { get(t).delayLoop = v }), outer+", else 60", "time between two checks"),
-		row("connect_timeout", common, timer("seconds", time.Microsecond, 4294967295*time.Microsecond, func(t *T, v time.Duration) { get(t).connectTimeout = v }), outer+", else 5", "limit for connecting and for an answer"),
-		row("retry", common, integer("count", low, math.MaxInt32, func(t *T, v int) { get(t).retry = v }), outer+", else 1 (MISC_CHECK: 0)", "further tries before a live server is failed"),
-		row("delay_before_retry", common, timer("seconds", 0, maxTimer, func(t *T, v time.Duration) { get(t).delayBeforeRetry = v }), outer+", else 1 (HTTP_GET: 3)", "wait before such a try"),
-		row("warmup", common, timer("seconds", 0, maxTimer, func(t *T, v time.Duration) { get(t).warmup = v }), outer+", else delay_loop", "the first check comes at a random time within this; 0: at once"),
-	}
+	}, checkTables()...)
 }
 
 func serviceRows() []Keyword {
@@ -106,6 +85,7 @@ func serviceRows() []Keyword {
 				s.SorryServer.Forward, s.sorryMethod = f, true
 			}
 		}), "lb_kind", "how packets reach the sorry server"),
+		row("snmp_name", "obsolete", oneWord("name", func(s *service, v string) { s.SNMPName = v }), "", "text for SNMP").parsedOnly(),
 		mailRow(row("smtp_alert", common, optBool(func(s *service, v bool) { s.smtpAlert = &v }), "off", "mail when quorum is gained or lost")),
 		blockRow("real_server", core, block([]Arg{{Name: "ip", Kind: KindAddr}, {Name: "port", Kind: KindInt, Optional: true}}, "<address> [<port>] ", openReal), "one server").repeat(),
 	}
@@ -129,21 +109,9 @@ func realRows() []Keyword {
 		row("notify_down", core, once(checkScript(func(r *realServer) *Command { return &r.NotifyDown })), "", "run when the server becomes dead"),
 		row("virtualhost", common, text("host", func(r *realServer, v string) { r.VirtualHost = v }), vs, "Host header of HTTP checks"),
 		mailRow(row("smtp_alert", common, optBool(func(r *realServer, v bool) { r.smtpAlert = &v }), "on", "mail when the server fails or recovers")),
-		blockRow("TCP_CHECK", core, block(nil, "", openChecker(TCPCheck)), "connect to a port").repeat(),
-		blockRow("HTTP_GET", core, block(nil, "", openChecker(HTTPGet)), "fetch pages").repeat(),
-		blockRow("SSL_GET", core, block(nil, "", openChecker(SSLGet)), "fetch pages over TLS").repeat(),
-		blockRow("MISC_CHECK", core, block(nil, "", openChecker(MiscCheck)), "run a program").repeat(),
+		row("snmp_name", "obsolete", oneWord("name", func(r *realServer, v string) { r.SNMPName = v }), "", "text for SNMP").parsedOnly(),
 	}
-	for i := range rows {
-		if rows[i].Name == "SSL_GET" {
-			rows[i].Status = ParsedNotActive
-		}
-	}
-	for _, kind := range []string{"SMTP_CHECK", "DNS_CHECK", "UDP_CHECK", "PING_CHECK", "BFD_CHECK", "FILE_CHECK"} {
-		k := blockRow(kind, common, value{syntax: "{ … }", set: laterChecker}, "check of another kind")
-		k.Status, k.Repeat = NotYet, true
-		rows = append(rows, k)
-	}
+	rows = append(rows, checkerRows()...)
 	return append(rows, defaultsRows(func(r *realServer) *checkDefaults { return &r.check }, vs, 1)...)
 }
 
@@ -154,64 +122,6 @@ func checkScript[T any](get func(t *T) *Command) value {
 			*get(t) = c
 		}
 	})
-}
-
-// connectRows are the keywords of every checker that connects.
-func connectRows(outer string) []Keyword {
-	rows := []Keyword{
-		row("connect_ip", core, address("address", func(_ *decoder, c *checker, a netip.Addr, _ *Node) { c.ConnectIP = a }), "the real server's address", "address to connect to"),
-		row("connect_port", core, integer("port", 1, 65535, func(c *checker, v int) { c.ConnectPort = uint16(v) }), "the real server's port", "port to connect to"),
-		row("bindto", common, address("address", func(_ *decoder, c *checker, a netip.Addr, _ *Node) { c.BindTo = a }), "", "source address"),
-		row("bind_port", rare, integer("port", 1, 65535, func(c *checker, v int) { c.BindPort = uint16(v) }), "", "source port"),
-		row("fwmark", rare, integer("mark", 0, math.MaxUint32, func(c *checker, v int) { c.FWMark = uint32(v) }), "0", "mark on the packets of the check"),
-	}
-	return append(rows, commonCheckRows(outer)...)
-}
-
-// commonCheckRows are the keywords of every checker.
-func commonCheckRows(outer string) []Keyword {
-	rows := []Keyword{
-		row("alpha", rare, optBool(func(c *checker, v bool) { c.check.alpha = &v }), outer, "down until the check has succeeded"),
-	}
-	return append(rows, defaultsRows(func(c *checker) *checkDefaults { return &c.check }, outer, 0)...)
-}
-
-func httpRows() []Keyword {
-	rows := []Keyword{
-		blockRow("url", core, block(nil, "", openURL), "one page to fetch; all must succeed").repeat(),
-		row("nb_get_retry", "obsolete", number("count", KindInt, 0, math.MaxInt32, func(d *decoder, c *checker, v int, n *Node) {
-			d.report(n.Pos, Warning, ClassDeprecated, "deprecated", "nb_get_retry is an old spelling of retry")
-			c.check.retry = v
-		}), "", "old spelling of retry"),
-		row("virtualhost", common, text("host", func(c *checker, v string) { c.host = v }), "the real server's, the virtual server's, else address:port", "Host header"),
-		row("http_protocol", rare, custom("1.0|1.0C|1.1", []Arg{{Name: "version"}}, httpProtocol), "1.0", "version of HTTP; 1.0C adds Connection: close"),
-		row("fast_recovery", rare, optBool(func(c *checker, v bool) { c.FastRecovery = v }), "off", "fetch all pages at once at start and on recovery"),
-		row("enable_sni", rare, optBool(func(c *checker, v bool) { c.EnableSNI = v }), "off", "send the host name in the TLS handshake"),
-	}
-	return append(rows, connectRows("real server's")...)
-}
-
-func urlRows() []Keyword {
-	return []Keyword{
-		row("path", core, text("path", func(u *url, v string) { u.Path = v }), "/ in TOML; required", "path to ask for"),
-		row("digest", core, custom("<MD5>", []Arg{{Name: "md5"}}, digest), "", "MD5 of the body, 32 hexadecimal digits"),
-		row("status_code", core, custom("<code>|<code>-<code> …", []Arg{{Name: "code", Rest: true}}, statusCode), "200-299", "accepted status codes"),
-		row("virtualhost", common, text("host", func(u *url, v string) { u.VirtualHost = v }), "the checker's", "Host header"),
-	}
-}
-
-func miscRows() []Keyword {
-	rows := []Keyword{
-		row("misc_path", core, value{args: []Arg{{Name: "command", Kind: KindCommand}}, syntax: "<command>", set: miscPath}, "required", "command line in quotes; status 0 is success"),
-		row("misc_timeout", core, timer("seconds", time.Microsecond, maxTimer, func(c *checker, v time.Duration) { c.MiscTimeout = v }), "delay_loop", "running longer is failure, and ends it"),
-		row("misc_dynamic", common, flag(func(c *checker) { c.MiscDynamic = true }), "off", "status 2..255 is success and sets the weight to status - 2"),
-		row("user", common, custom("<user> [[:]<group>]", []Arg{{Name: "user"}, {Name: "group", Optional: true}}, func(d *decoder, c *checker, n *Node) {
-			if _, ok := arg1(d, n); ok {
-				d.scriptUser(&c.MiscPath, texts(n.Args()), n)
-			}
-		}), "script_user", "user that it runs as"),
-	}
-	return append(rows, commonCheckRows("real server's")...)
 }
 
 // schedFlag is a scheduler flag; only is the scheduler it belongs to, which

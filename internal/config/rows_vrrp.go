@@ -49,6 +49,7 @@ func rootTable() []Keyword {
 		named(blockRow("vrrp_instance", core, block(nameArg, "<name> ", openInstance), "one virtual router")),
 		blockRow("garp_group", rare, block(nil, "", openGARPGroup), "interfaces that share gaps between announcements").repeat(),
 		serviceGroupRow(),
+		dormantRow(blockRow("SSL", rare, block(nil, "", openSSL), "what TLS checks present and trust")),
 		blockRow("virtual_server", core, block([]Arg{
 			{Name: "ip", Kind: KindAddr, Optional: true},
 			{Name: "port", Kind: KindInt, Optional: true},

@@ -41,7 +41,7 @@ func (k Keyword) parsedOnly() Keyword {
 	k.Status = ParsedNotActive
 	set := k.set
 	k.set = func(d *decoder, target any, n *Node) {
-		d.notActive(n.Pos, d.kw)
+		d.report(n.Pos, Warning, ClassNone, NotActiveKept, d.kw.place()+" is not active yet: it has no effect")
 		set(d, target, n)
 	}
 	return k

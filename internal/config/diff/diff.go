@@ -68,11 +68,8 @@ func (r *Result) Of(block, name string) *Item {
 // Compare compares two configurations.
 func Compare(old, cur *config.Config) Result {
 	r := Result{Kept: map[string]int{}}
-	if f := fields(old.Global, cur.Global); len(f) > 0 {
-		r.Items = append(r.Items, Item{Change: Changed, Block: "global_defs", Fields: f})
-	} else {
-		r.Kept["global_defs"] = 1
-	}
+	r.single("global_defs", true, fields(old.Global, cur.Global))
+	r.single("SSL", cur.SSL != (config.SSL{}), fields(old.SSL, cur.SSL))
 	add := func(items []Item, kept int, block string) {
 		r.Items = append(r.Items, items...)
 		if kept > 0 {
@@ -90,6 +87,16 @@ func Compare(old, cur *config.Config) Result {
 	items, kept = list("virtual_server", old.VirtualServers, cur.VirtualServers, ServiceName, ServiceName, serviceItems, "RealServers")
 	add(items, kept, "virtual_server")
 	return r
+}
+
+// single adds a block that is there once at most.
+func (r *Result) single(block string, there bool, differ []Field) {
+	switch {
+	case len(differ) > 0:
+		r.Items = append(r.Items, Item{Change: Changed, Block: block, Fields: differ})
+	case there:
+		r.Kept[block] = 1
+	}
 }
 
 // RouterKey identifies a virtual router across a reload.

@@ -21,7 +21,8 @@ var keywords = map[string]string{
 	"VirtualHost": "virtualhost", "SchedFlags": "scheduler flags", "LowerPrioRep": "lower_prio_repeat",
 	"TrackScripts": "track_script", "TrackInterfaces": "track_interface", "TrackingWeight": "sync_group_tracking_weight",
 	"Members": "group", "Name": "name", "URLs": "url", "StatusCodes": "status_code", "BindTo": "bindto", "VerifyTLS": "verify",
-	"Any": "notify",
+	"Any": "notify", "HeloName": "helo_name", "DNSType": "type", "DNSName": "name", "BFD": "name", "SNMPName": "snmp_name",
+	"Pattern": "regex",
 }
 
 // secret fields are not shown.

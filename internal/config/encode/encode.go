@@ -39,6 +39,7 @@ func Tree(c *config.Config, lang config.Language) *config.Node {
 	for i := range c.ServiceGroups {
 		e.serviceGroup(&c.ServiceGroups[i])
 	}
+	e.ssl(&c.SSL)
 	for i := range c.VirtualServers {
 		e.service(&c.VirtualServers[i])
 	}

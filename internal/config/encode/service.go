@@ -2,9 +2,7 @@ package encode
 
 import (
 	"math/bits"
-	"net/netip"
 	"strconv"
-	"time"
 
 	"holdfast/internal/config"
 )
@@ -43,8 +41,9 @@ func (e *encoder) service(s *config.VirtualServer) {
 		e.flag("omega", s.Omega)
 		e.flag("ha_suspend", s.HASuspend)
 		e.boolean("smtp_alert", s.SMTPAlert, false)
-		e.time("delay_loop", s.DelayLoop, 60*time.Second)
+		e.time("delay_loop", s.DelayLoop, config.DefaultDelayLoop)
 		e.text("virtualhost", s.VirtualHost, "")
+		e.text("snmp_name", s.SNMPName, "")
 		if r := s.SorryServer; r != nil {
 			e.put("sorry_server", r.Addr.String(), strconv.Itoa(int(r.Port)))
 			if r.Forward != s.Forward {
@@ -131,68 +130,9 @@ func (e *encoder) realServer(s *config.VirtualServer, r *config.RealServer) {
 		e.command("notify_down", r.NotifyDown)
 		e.boolean("smtp_alert", r.SMTPAlert, true)
 		e.text("virtualhost", r.VirtualHost, s.VirtualHost)
+		e.text("snmp_name", r.SNMPName, "")
 		for i := range r.Checkers {
 			e.checker(s, r, &r.Checkers[i])
 		}
 	}, "real_server", r.Addr.String(), strconv.Itoa(int(r.Port)))
-}
-
-func (e *encoder) checker(s *config.VirtualServer, r *config.RealServer, c *config.Checker) {
-	retry, between := 1, time.Second
-	switch c.Kind {
-	case config.HTTPGet, config.SSLGet:
-		between = 3 * time.Second
-	case config.MiscCheck:
-		retry = 0
-	}
-	e.block(true, func() {
-		e.boolean("alpha", c.Alpha, s.Alpha)
-		e.time("delay_loop", c.DelayLoop, s.DelayLoop)
-		e.time("warmup", c.Warmup, c.DelayLoop)
-		e.time("connect_timeout", c.ConnectTimeout, 5*time.Second)
-		e.number("retry", c.Retry, retry)
-		e.time("delay_before_retry", c.DelayBeforeRetry, between)
-		if c.Kind == config.MiscCheck {
-			e.put("misc_path", line(c.MiscPath))
-			if c.MiscPath.User != "" {
-				e.put(append([]string{"user"}, user(c.MiscPath)...)...)
-			}
-			e.time("misc_timeout", c.MiscTimeout, 0)
-			e.flag("misc_dynamic", c.MiscDynamic)
-			return
-		}
-		e.addr("connect_ip", c.ConnectIP, r.Addr)
-		e.number("connect_port", int(c.ConnectPort), int(r.Port))
-		e.addr("bindto", c.BindTo, netip.Addr{})
-		e.number("bind_port", int(c.BindPort), 0)
-		e.number("fwmark", int(c.FWMark), 0)
-		if c.Kind == config.TCPCheck {
-			return
-		}
-		e.text("http_protocol", c.HTTPProtocol, "1.0")
-		e.boolean("fast_recovery", c.FastRecovery, false)
-		e.boolean("enable_sni", c.EnableSNI, false)
-		for i := range c.URLs {
-			e.url(r, &c.URLs[i])
-		}
-	}, string(c.Kind))
-}
-
-func (e *encoder) url(r *config.RealServer, u *config.URL) {
-	e.block(true, func() {
-		e.put("path", u.Path)
-		e.text("digest", u.Digest, "")
-		if len(u.StatusCodes) != 1 || u.StatusCodes[0] != (config.StatusRange{Low: 200, High: 299}) {
-			words := []string{"status_code"}
-			for _, c := range u.StatusCodes {
-				w := strconv.Itoa(c.Low)
-				if c.High != c.Low {
-					w += "-" + strconv.Itoa(c.High)
-				}
-				words = append(words, w)
-			}
-			e.put(words...)
-		}
-		e.text("virtualhost", u.VirtualHost, r.VirtualHost)
-	}, "url")
 }

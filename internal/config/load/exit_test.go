@@ -134,7 +134,7 @@ func TestExitCodes(t *testing.T) {
 		{"persistence 0", server(" persistence_timeout 0", ""), 5, "bad-value", false},
 
 		{"route", instance(" virtual_routes {\n 10.1.0.0/16 via 10.0.0.9 dev eth0\n }"), 0, "", false},
-		{"other checker", server("", "SMTP_CHECK {\n host { connect_ip 10.0.0.1\n }\n connect_timeout 3\n }"), 0, "not-active", false},
+		{"other checker", server("", "SMTP_CHECK {\n host { connect_ip 10.0.0.1\n }\n connect_timeout 3\n }"), 0, "not-active-kept", false},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {

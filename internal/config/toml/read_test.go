@@ -201,7 +201,7 @@ nonsense
 		{"keywords known by name only", `
 [vrrp_instance.A]
 use_vmac = "vrrp.51"
-[SSL]
+[child_wait_time]
 key = "x"
 [[virtual_server]]
 real_server = [{ ip = "192.0.2.1", SMTP_CHECK = [{ helo_name = "x" }], DNS_CHECK = {} }]
@@ -211,12 +211,13 @@ real_server = [{ ip = "192.0.2.1", SMTP_CHECK = [{ helo_name = "x" }], DNS_CHECK
 virtual_server {
   real_server "192.0.2.1" {
     SMTP_CHECK {
+      helo_name "x"
     }
     DNS_CHECK {
     }
   }
 }
-SSL {
+child_wait_time {
 }
 `},
 		{"named lists of lines", `

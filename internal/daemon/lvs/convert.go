@@ -130,6 +130,9 @@ func (s *services) realServer(key ipvs.ServiceKey, r *config.RealServer) ipvs.Re
 	rs := ipvs.RealServer{Destination: destination(r.Addr, r.Port, r.Forward), Inhibit: r.InhibitOnFailure}
 	rs.Weight, rs.Upper, rs.Lower = clamp(r.Weight), r.UpperThreshold, r.LowerThreshold
 	for k := range r.Checkers {
+		if !r.Checkers[k].Kind.Active() {
+			continue // the configuration says so
+		}
 		c := check(&r.Checkers[k], rs.DestKey)
 		id := checkID(c)
 		// A check that stands there twice is two checks.
