@@ -125,6 +125,17 @@ func (d *Director) Update(now time.Time, id ID, cfg Config, out []Action) []Acti
 	return d.after(now, r, before, from, out)
 }
 
+// Spread has router id, from the next time on that it becomes master, go on
+// with its adverts at moments that lie phase after a whole number of intervals
+// of the clock. Routers that become master together then do not change together
+// when this machine dies. The first interval is shorter than the others for
+// that; no timer that runs is touched. A negative phase undoes it.
+func (d *Director) Spread(id ID, phase time.Duration) {
+	if r := d.Router(id); r != nil {
+		r.spread, r.phase = phase >= 0, phase
+	}
+}
+
 // Reapply asks for the addresses of a master again and announces them, for
 // what the core does not see: an excluded address or a prefix that changed.
 func (d *Director) Reapply(id ID, out []Action) []Action {

@@ -24,7 +24,7 @@ func (r *Router) takeOver(now time.Time, reason Reason, out []Action) []Action {
 	r.enter(now, Master, reason, noPeer)
 	r.holdUntil = time.Time{}
 	out = r.send(r.advertised(now), out)
-	r.timer = now.Add(r.cfg.AdvertInt)
+	r.timer = r.nextAdvert(now)
 	out = r.addresses(true, out)
 	r.promoted = true
 	r.tellBy = now.Add(tellDelay)
@@ -69,7 +69,7 @@ func (r *Router) masterAdvert(now time.Time, ev *Event, out []Action) []Action {
 	a := ev.Advert
 	if a.Priority == 0 {
 		out = r.send(r.advertised(now), out)
-		r.timer = now.Add(r.cfg.AdvertInt)
+		r.timer = r.nextAdvert(now)
 		// Whoever sent it was master a moment ago, and its neighbours may think so
 		// still.
 		return r.announceLower(now, out)
@@ -104,7 +104,7 @@ func (r *Router) masterAdvert(now time.Time, ev *Event, out []Action) []Action {
 	r.heardLower = true
 	if !r.cfg.LowerPrioNoAdvert {
 		out = r.send(r.advertised(now), out)
-		r.timer = now.Add(r.cfg.AdvertInt)
+		r.timer = r.nextAdvert(now)
 	}
 	out = r.announceLower(now, out)
 	return append(out, Action{

@@ -31,12 +31,14 @@ type Router struct {
 	tracks      []track
 	groupTracks []Track
 
-	timer          time.Time // BACKUP: master-down; MASTER: next advert
-	expiry         Reason    // why the master-down timer will have expired
-	preemptAt      time.Time // end of preempt_delay; zero: not begun
-	startupUntil   time.Time // end of vrrp_startup_delay
-	holdUntil      time.Time // end of a sticky router's hold-off; zero: not running
-	deaf           bool      // sticky: nobody was heard since the start or the link came up
+	timer          time.Time     // BACKUP: master-down; MASTER: next advert
+	expiry         Reason        // why the master-down timer will have expired
+	spread         bool          // see Director.Spread
+	phase          time.Duration // with spread
+	preemptAt      time.Time     // end of preempt_delay; zero: not begun
+	startupUntil   time.Time     // end of vrrp_startup_delay
+	holdUntil      time.Time     // end of a sticky router's hold-off; zero: not running
+	deaf           bool          // sticky: nobody was heard since the start or the link came up
 	garpSecond     time.Time
 	garpRefresh    time.Time
 	garpLower      time.Time

@@ -34,6 +34,20 @@ func nextOnGrid(last, now time.Time, interval time.Duration) time.Time {
 	return last.Add((late/interval + 1) * interval)
 }
 
+// nextAdvert is when a master's adverts go on after one that leaves now for a
+// reason of its own: an interval later, or as Director.Spread says.
+func (r *Router) nextAdvert(now time.Time) time.Time {
+	next := now.Add(r.cfg.AdvertInt)
+	if !r.spread {
+		return next
+	}
+	over := time.Duration(next.UnixNano()-int64(r.phase)) % r.cfg.AdvertInt
+	if over < 0 { // a clock before 1970
+		over += r.cfg.AdvertInt
+	}
+	return next.Add(-over)
+}
+
 // due tells whether the timer t is set and has come.
 func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
 
@@ -72,7 +86,7 @@ func (r *Router) stopMasterTimers() {
 func (r *Router) slept(now time.Time) {
 	switch r.state {
 	case Master:
-		r.timer = now.Add(r.cfg.AdvertInt)
+		r.timer = r.nextAdvert(now)
 	case Backup:
 		r.timer = now.Add(r.masterDown())
 		r.expiry = ReasonTimeout

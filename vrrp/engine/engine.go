@@ -303,6 +303,7 @@ func (e *Engine) router(id vrrp.ID) *router {
 
 // tune computes what follows from all routers together.
 func (e *Engine) tune() {
+	e.spread()
 	e.minSleep = math.MaxInt64
 	clear(e.virtual)
 	for _, r := range e.routers {
