@@ -21,6 +21,7 @@ type NetlinkApplier struct {
 	mu      sync.Mutex
 	waiting []request   // in order of the owners' first Set; one for each owner
 	place   map[int]int // by owner: where in waiting
+	urgent  func() (undo func())
 	closed  bool
 	more    chan struct{}
 	done    chan struct{}
@@ -99,6 +100,15 @@ func (a *NetlinkApplier) SetFirewall(c FirewallConfig) {
 	a.firewall.cfg = c
 }
 
+// Urgent has raise called on the applier's thread, to raise its priority, before
+// it changes what the kernel has, and undo there after that; nil: nothing is to be
+// called. Any goroutine.
+func (a *NetlinkApplier) Urgent(raise func() (undo func())) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.urgent = raise
+}
+
 // WatchObjects has lost called, from a goroutine of the applier, with the owner
 // of a route or a rule that somebody else removed, and doubt with every owner
 // whose routes and rules may be gone because news of the kernel were lost. It is
@@ -144,7 +154,11 @@ func (a *NetlinkApplier) round() {
 	reqs := a.waiting
 	a.waiting = nil
 	clear(a.place)
+	urgent := a.urgent
 	a.mu.Unlock()
+	if urgent != nil && len(reqs) > 0 {
+		defer urgent()()
+	}
 	for size := helping; len(reqs) > 0; size *= 2 {
 		a.work.Lock()
 		n := a.helping(reqs, size)

@@ -3,8 +3,10 @@ package link
 import (
 	"net/netip"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -314,5 +316,46 @@ func TestApplierIPv6(t *testing.T) {
 	}
 	if s := present(t, va); strings.Contains(s, "2001:db8") {
 		t.Errorf("present: %s", s)
+	}
+}
+
+// The applier is urgent, on the thread that talks to the kernel, while it works
+// and only as long as it is to be.
+func TestUrgentWhileItWorks(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	a, _ := veth(t, nil, nil)
+	ap, answers := applierIn(t)
+	var raised, undone, strayed atomic.Int32
+	ap.Urgent(func() func() {
+		runtime.LockOSThread()
+		tid := unix.Gettid()
+		raised.Add(1)
+		return func() {
+			if unix.Gettid() != tid {
+				strayed.Add(1)
+			}
+			runtime.UnlockOSThread()
+			undone.Add(1)
+		}
+	})
+	set := func(gen uint64, prefixes ...string) {
+		t.Helper()
+		var want []Address
+		for _, p := range prefixes {
+			want = append(want, Address{Ifindex: a, Prefix: prefix(p)})
+		}
+		ap.Set(1, gen, Wanted{Addresses: want})
+		if x := answer(t, answers); x.Err != nil || x.Gen != gen {
+			t.Fatalf("%+v", x)
+		}
+	}
+	set(1, "10.9.0.1/32")
+	eventually(t, "undone", func() bool { return raised.Load() == 1 && undone.Load() == 1 })
+	ap.Urgent(nil)
+	set(2)
+	if raised.Load() != 1 || strayed.Load() != 0 {
+		t.Errorf("raised %d times, undone on another thread %d times", raised.Load(), strayed.Load())
 	}
 }

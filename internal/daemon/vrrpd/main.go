@@ -90,7 +90,7 @@ func (p *process) run(ctx context.Context) error {
 	p.cfg.Store(boot.Config)
 	p.parent = ipc.NewMailbox(p.child.Parent, p.notSent)
 	p.peer = ipc.NewMailbox(p.child.Peer, p.notSent)
-	deps := engine.Deps{Log: p.log, LeftOvers: boot.Leftovers, Urgent: func() func() { return realTime(p.log) }}
+	deps := engine.Deps{Log: p.log, LeftOvers: boot.Leftovers}
 	for _, r := range boot.Resume {
 		deps.Resume = append(deps.Resume, engine.Resume{Name: r.Router, LastAdvert: r.LastAdvert})
 	}
@@ -158,6 +158,7 @@ func (p *process) open(deps *engine.Deps, left link.DeviceRecord) (wire *link.Ep
 	}
 	closers = append(closers, applier.Close)
 	applier.WatchObjects(func(owner int) { p.engine.ObjectLost(owner) }, func(owner int) { p.engine.ObjectInDoubt(owner) })
+	deps.Urgent = urgent(&realTime{log: p.log}, applier)
 	p.firewall = applier.SetFirewall
 	p.firewall(firewallConfig(p.cfg.Load()))
 	prober, err := link.NewKernelProber()
@@ -169,6 +170,18 @@ func (p *process) open(deps *engine.Deps, left link.DeviceRecord) (wire *link.Ep
 	deps.Wire, deps.Watcher, deps.Announcer, deps.Applier = wire, p.beat, announcer, applier
 	deps.Devices = p.openDevices(left)
 	return wire, closeAll, nil
+}
+
+// urgent raises the engine's thread, and the applier's while that works.
+func urgent(t *realTime, applier *link.NetlinkApplier) func() func() {
+	return func() func() {
+		undo := t.raise()
+		applier.Urgent(t.raise)
+		return func() {
+			applier.Urgent(nil)
+			undo()
+		}
+	}
 }
 
 // notSent hears of messages that the stream does not take. That the other

@@ -32,13 +32,14 @@ func needRealTime(t *testing.T) {
 	t.Skip("needs root")
 }
 
-func TestOnlyTheEnginesThreadIsRealTime(t *testing.T) {
+func TestOnlyThreadsThatAskAreRealTime(t *testing.T) {
 	needRealTime(t)
 	var before unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_RTTIME, &before); err != nil {
 		t.Fatal(err)
 	}
-	undo := realTime(slog.New(slog.DiscardHandler))
+	rt := realTime{log: slog.New(slog.DiscardHandler)}
+	undo := rt.raise()
 	tid := unix.Gettid()
 	if got := policy(t, 0); got != unix.SCHED_FIFO {
 		t.Errorf("policy %d, want SCHED_FIFO", got)
@@ -52,6 +53,26 @@ func TestOnlyTheEnginesThreadIsRealTime(t *testing.T) {
 	if fields[41-3] != "0" {
 		t.Errorf("a program that was started has policy %s", fields[41-3])
 	}
+	other := make(chan int)
+	go func() { // a second thread, and back
+		undo := rt.raise()
+		other <- unix.Gettid()
+		<-other
+		undo()
+		other <- 0
+	}()
+	second := <-other
+	if got := policy(t, second); got != unix.SCHED_FIFO || second == tid {
+		t.Errorf("the second thread, %d beside %d, has policy %d", second, tid, got)
+	}
+	other <- 0
+	<-other
+	if got := policy(t, second); got != unix.SCHED_NORMAL {
+		t.Errorf("the second thread has policy %d afterwards", got)
+	}
+	if got := policy(t, 0); got != unix.SCHED_FIFO {
+		t.Errorf("the first has policy %d then", got)
+	}
 	undo()
 	if got := policy(t, tid); got != unix.SCHED_NORMAL {
 		t.Errorf("afterwards policy %d", got)
@@ -64,9 +85,10 @@ func TestOnlyTheEnginesThreadIsRealTime(t *testing.T) {
 
 // Go's scheduler interrupts a thread that runs for long, which the kernel takes
 // for a pause; what the kernel would send is sent here.
-func TestAnEngineThatRunsWildBecomesOrdinary(t *testing.T) {
+func TestAThreadThatRunsWildBecomesOrdinary(t *testing.T) {
 	needRealTime(t)
-	undo := realTime(slog.New(slog.DiscardHandler))
+	rt := realTime{log: slog.New(slog.DiscardHandler)}
+	undo := rt.raise()
 	defer undo()
 	if err := unix.Kill(os.Getpid(), unix.SIGXCPU); err != nil {
 		t.Fatal(err)
