@@ -1,0 +1,107 @@
+package realserver
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"holdfast/internal/host"
+)
+
+// Host is where items are done.
+type Host interface {
+	Gather() (*host.Snapshot, error)
+	Do(Item) error
+	Undo(Item) error
+}
+
+// Up makes the host serve an address and returns what it did; nothing when all
+// was so already. It stops at the first thing that fails: the address comes
+// last, and must not be there before the rest. What is done stays, and Down
+// undoes it.
+func Up(st *Store, on Host, a netip.Addr, spec Spec) (did []Item, err error) {
+	h, err := on.Gather()
+	if err != nil {
+		return nil, err
+	}
+	if old, ok := st.Spec(a); ok && old.String() != spec.String() {
+		return nil, fmt.Errorf("%s is served in another way (%s): take it down first", a, old)
+	}
+	items, err := Needs(h, a, spec)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := st.Spec(a); !ok {
+		st.VIPs = append(st.VIPs, VIP{a, spec})
+	}
+	// Known before anything changes, so that whatever ends us leaves a trace.
+	for _, i := range items {
+		if i.done(h) && !st.made(&i) {
+			continue // it was so before us and stays so
+		}
+		if i.Kind == Setting {
+			i.Former = i.now(h)
+		}
+		st.remember(i, a)
+	}
+	if err := st.Save(); err != nil {
+		return nil, err
+	}
+	for _, i := range items {
+		if i.done(h) {
+			continue
+		}
+		if err := on.Do(i); err != nil {
+			return did, fmt.Errorf("%s: %w", i.Command(), err)
+		}
+		did = append(did, i)
+	}
+	return did, nil
+}
+
+// Down undoes what was done for an address alone, the last change first, and
+// goes on after a failure; what failed is tried again by the next Down.
+func Down(st *Store, on Host, a netip.Addr) (undid []Item, err error) {
+	if _, ok := st.Spec(a); !ok {
+		return nil, nil
+	}
+	before := st.State
+	gone := st.release(a)
+	var errs []error
+	for _, i := range gone {
+		if err := on.Undo(i); err != nil {
+			errs = append(errs, fmt.Errorf("undo %q: %w", i.Command(), err))
+			continue
+		}
+		undid = append(undid, i)
+	}
+	if len(errs) > 0 {
+		st.State = before
+	}
+	return undid, errors.Join(append(errs, st.Save())...)
+}
+
+// Check says what is wrong on a host that is to serve an address.
+func Check(h *host.Snapshot, a netip.Addr, spec Spec) ([]host.Finding, error) {
+	items, err := Needs(h, a, spec)
+	if err != nil {
+		return nil, err
+	}
+	var all []host.Finding
+	for _, i := range items {
+		if !i.done(h) {
+			all = append(all, i.finding(a))
+		}
+	}
+	for _, x := range h.On(a) {
+		if l := h.Link(x.Device); l != nil && !l.Silent() {
+			all = append(all, host.Finding{
+				ID: "vip-device", Severity: host.Error,
+				What: fmt.Sprintf("%s is on %s, where this host answers ARP for it", a, x.Device),
+				Why:  "unless this host is also the director and master now, two hosts have the address",
+				Mend: []string{fmt.Sprintf("ip addr del %s dev %s", x.Prefix, x.Device)},
+			})
+		}
+	}
+	return all, nil
+}
