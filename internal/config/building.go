@@ -87,8 +87,11 @@ func newBuilding(d *decoder) *building {
 			StandbyChecks: true,
 			NFTables:      NFTables{Table: defaultTable, Priority: -1},
 			VMACPrefix:    "vrrp",
-
 			StartupScriptTimeout: defaultProgramLimit, ShutdownScriptTimeout: defaultProgramLimit,
+			IPVSMarks:     IPVSMarks{Table: "keepalived_ipvs", Priority: -1, Start: 1000},
+			DaemonFiles:   DaemonFiles{JSONVersion: 1},
+			SNMP:          SNMP{VSInterval: 5 * time.Second},
+			DBus:          DBus{ServiceName: "org.keepalived.Vrrp1"},
 		},
 		downTimerAdverts: 3,
 	}

@@ -129,7 +129,8 @@ func (d *decoder) scriptUser(c *Command, words []string, n *Node) {
 // mayMiss are the keywords whose missing argument keepalived reports and goes
 // on, by block; at all others it stops.
 var mayMiss = map[string]string{
-	"global_defs": " startup_script startup_script_timeout shutdown_script shutdown_script_timeout notification_email_from router_id default_interface lvs_sync_daemon lvs_timeouts" +
+	"":            " instance net_namespace ",
+	"global_defs": " tmp_config_directory reload_time_file snmp_socket dbus_service_name startup_script startup_script_timeout shutdown_script shutdown_script_timeout notification_email_from router_id default_interface lvs_sync_daemon lvs_timeouts" +
 		" vrrp_garp_extra_if script_user notify_fifo notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script" +
 		" lvs_notify_fifo lvs_notify_fifo_script process_monitor_rcv_bufs ",
 	"virtual_server":                          " virtualhost ",
@@ -148,9 +149,10 @@ var mayMiss = map[string]string{
 	"vrrp_track_process":                      " weight ",
 }
 
-// goesOn reports whether keepalived goes on when the argument of kw is missing.
+// goesOn reports whether keepalived goes on when the argument of kw is missing,
+// or does not know kw at all.
 func (d *decoder) goesOn(kw *Keyword) bool {
-	return !d.toml() && strings.Contains(mayMiss[kw.Block], " "+kw.Name+" ")
+	return !d.toml() && (kw.Since != "" || strings.Contains(mayMiss[kw.Block], " "+kw.Name+" "))
 }
 
 // extraWords reports words between the name of a block and its brace that

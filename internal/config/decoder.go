@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Options says how a tree is decoded.
@@ -36,6 +37,10 @@ type Options struct {
 	// Executable reports whether path names a program that can be run; nil: not
 	// checked, every program is taken to be there.
 	Executable func(path string) bool
+
+	// FolderPossible reports whether a folder is there or can be made; nil: not
+	// checked.
+	FolderPossible func(path string) bool
 
 	// Insecure returns why a command must not be run under
 	// enable_script_security; its user is already the default one where
@@ -72,9 +77,9 @@ type decoder struct {
 // Findings come in the order of keepalived's log: those of statements in the
 // order of the file, then those about whole instances and services.
 func Decode(root *Node, opts Options) (*Config, []Diagnostic) {
-	d := &decoder{opts: opts, cfg: &Config{}}
+	d := &decoder{opts: opts, cfg: &Config{Daemon: Daemon{ChildWait: 5 * time.Second}}}
 	d.state = newBuilding(d)
-	d.stack = []frame{{}}
+	d.stack = []frame{{target: &d.cfg.Daemon}}
 	children := root.Children
 	if opts.Language == TOML {
 		children = tomlOrder(children)
@@ -151,6 +156,7 @@ func (d *decoder) statement(n *Node) {
 		return
 	}
 	d.kw = k
+	d.newer(n)
 	switch {
 	case k.Status == NotYet:
 		if k.set != nil {
@@ -247,7 +253,7 @@ var tomlFatal = map[Class]bool{
 // is written is clear, though it is not used as it is.
 var tomlTolerated = map[string]bool{
 	"small-group": true, "own-interface": true, "group-weight": true, "no-vips": true, "no-effect": true,
-	"quorum": true, "hysteresis": true, "too-many-vips": true, "no-real-servers": true, "threshold": true, "vmac-unicast": true, "strict-inherited": true,
+	"quorum": true, "hysteresis": true, "too-many-vips": true, "no-real-servers": true, "threshold": true, "no-iptables": true, "vmac-unicast": true, "strict-inherited": true,
 	"port-ignored": true, // a check connects to it all the same
 }
 
@@ -282,6 +288,13 @@ func (k *Keyword) place() string {
 		return k.Name
 	}
 	return k.Name + " (" + k.Block + ")"
+}
+
+// newer says that a keyword is one that keepalived 2.2.7 complains about.
+func (d *decoder) newer(n *Node) {
+	if d.kw.Since != "" && !d.toml() {
+		d.report(n.Pos, Info, ClassUnknownKeyword, "newer-keyword", n.Keyword()+" is not known to keepalived 2.2.7, but from "+d.kw.Since+" on")
+	}
 }
 
 func (d *decoder) unknown(path string, n *Node) {

@@ -17,6 +17,7 @@ type Config struct {
 	// Files lists every file read, in the order of reading.
 	Files []string
 
+	Daemon         Daemon
 	Global         GlobalDefs
 	Scripts        []VRRPScript
 	TrackFiles     []TrackFile
@@ -137,7 +138,12 @@ type GlobalDefs struct {
 	VRRPNotifyFIFO FIFO // vrrp_notify_fifo, vrrp_notify_fifo_script
 	LVSNotifyFIFO  FIFO // lvs_notify_fifo, lvs_notify_fifo_script
 
-	NFTables NFTables // nftables*: rules for no_accept
+	NFTables  NFTables  // nftables*: rules for no_accept
+	IPVSMarks IPVSMarks // nftables_ipvs*
+
+	DaemonFiles
+	SNMP SNMP
+	DBus DBus
 
 	LVSFollowVRRP  FollowVRRP     // lvs_follow_vrrp (holdfast's own)
 	StandbyChecks  bool           // standby_checks (holdfast's own), default true

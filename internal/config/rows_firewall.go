@@ -13,10 +13,13 @@ type NFTables struct {
 // defaultTable is the name of keepalived's own table.
 const defaultTable = "keepalived"
 
+// maxTableName is the longest name of an nftables table, in bytes.
+const maxTableName = 127
+
 // firewallRows are the rows of global_defs about the firewall.
 func firewallRows() []Keyword {
-	note := func(id, text string) func(d *decoder, _ *globals, n *Node) {
-		return func(d *decoder, _ *globals, n *Node) { d.report(n.Pos, Warning, ClassNone, id, text) }
+	note := func(class Class, text string) func(d *decoder, _ *globals, n *Node) {
+		return func(d *decoder, _ *globals, n *Node) { d.report(n.Pos, Warning, class, "no-iptables", text) }
 	}
 	names := []Arg{{Name: "names", Optional: true, Rest: true}}
 	return []Keyword{
@@ -24,8 +27,8 @@ func firewallRows() []Keyword {
 		row("nftables_priority", rare, integer("priority", math.MinInt16, math.MaxInt16, func(g *globals, v int) { g.NFTables.Priority = v }), "-1", "priority of its chains, relative to the filters of others"),
 		row("nftables_counters", rare, flag(func(g *globals) { g.NFTables.Counters = true }), "off", "count packets at each of its rules"),
 		row("nftables_ifindex", rare, flag(func(*globals) {}), "always on in holdfast", "look link-local addresses up with the index of the interface"),
-		row("vrrp_iptables", "obsolete", custom("[<in chain> [<out chain>]]", names, note("no-iptables", "vrrp_iptables: packets are dropped by nftables, in the table named by nftables: no chain of iptables is changed")), "", "no effect: nftables is used"),
-		row("vrrp_ipsets", "obsolete", custom("[<set> …]", names, note("no-iptables", "vrrp_ipsets has no effect: nftables has its own sets")), "", "no effect: nftables is used"),
+		row("vrrp_iptables", "obsolete", custom("[<in chain> [<out chain>]]", names, note(ClassGeneral, "vrrp_iptables: packets are dropped by nftables, in the table named by nftables: no chain of iptables is changed")), "", "no effect: nftables is used"),
+		row("vrrp_ipsets", "obsolete", custom("[<set> …]", names, note(ClassUnknownKeyword, "vrrp_ipsets has no effect: nftables has its own sets")), "", "no effect: nftables is used"),
 	}
 }
 
@@ -33,8 +36,8 @@ func nftTable(d *decoder, g *globals, n *Node) {
 	name := n.Arg(0)
 	switch {
 	case name == "":
-	case len(name) > 127:
-		d.bad(n, 0, ClassGeneral, "the name of a table has 127 characters at most: %s is used", g.NFTables.Table)
+	case len(name) > maxTableName:
+		d.bad(n, 0, ClassGeneral, "the name of a table has %d characters at most: %s is used", maxTableName, g.NFTables.Table)
 	default:
 		g.NFTables.Table = name
 	}

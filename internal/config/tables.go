@@ -15,7 +15,8 @@ var keywordList string
 // schemaTables returns the tables that make up the schema, in the order of the
 // reference. The first row of a name wins.
 func schemaTables() [][]Keyword {
-	out := [][]Keyword{rootTable(), globalTable()}
+	out := [][]Keyword{rootTable(), table("", daemonRows()...), globalTable()}
+	out = append(out, table("global_defs", fileRows()...), table("global_defs", outletRows()...))
 	out = append(out, table("global_defs", vmacGlobalRows()...))
 	out = append(out, table("global_defs", ipv6GlobalRows()...))
 	out = append(out, table("global_defs", authGlobalRows()...))
@@ -40,17 +41,7 @@ func listed() []Keyword {
 		} else if k.Syntax != "" {
 			k.Args = []Arg{{Name: "value", Optional: true, Rest: true}}
 		}
-		if strings.HasPrefix(k.Name, "net_namespace") {
-			k.set = notInNamespace
-		}
 		out = append(out, k)
 	}
 	return out
-}
-
-// notInNamespace refuses a configuration that is meant for another network
-// namespace: applied here it would touch the wrong machine's addresses.
-func notInNamespace(d *decoder, _ any, n *Node) {
-	d.report(n.Pos, Error, ClassNone, "not-active",
-		n.Keyword()+" is not active yet: start holdfast inside the namespace (ip netns exec) and remove this line")
 }

@@ -68,6 +68,7 @@ func (r *Result) Of(block, name string) *Item {
 // Compare compares two configurations.
 func Compare(old, cur *config.Config) Result {
 	r := Result{Kept: map[string]int{}}
+	r.single("top level", false, fields(old.Daemon, cur.Daemon))
 	r.single("global_defs", true, fields(old.Global, cur.Global))
 	r.single("SSL", cur.SSL != (config.SSL{}), fields(old.SSL, cur.SSL))
 	add := func(items []Item, kept int, block string) {

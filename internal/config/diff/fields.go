@@ -23,6 +23,7 @@ var keywords = map[string]string{
 	"Members": "group", "Name": "name", "URLs": "url", "StatusCodes": "status_code", "BindTo": "bindto", "VerifyTLS": "verify",
 	"Any": "notify", "HeloName": "helo_name", "DNSType": "type", "DNSName": "name", "BFD": "name", "SNMPName": "snmp_name",
 	"Pattern": "regex",
+	"RFCv2": "rfcv2", "RFCv3": "rfcv3", "ChildWait": "child_wait_time", "IPVSNamespace": "net_namespace_ipvs",
 }
 
 // secret fields are not shown.
@@ -53,6 +54,8 @@ func compare(out *[]Field, prefix string, a, b reflect.Value, skip []string) {
 		switch {
 		case slices.Contains(secret, f.Name):
 			*out = append(*out, Field{key, "(not shown)", "(another)"})
+		case f.Anonymous:
+			compare(out, prefix, x, y, nil)
 		case f.Type.Kind() == reflect.Struct && !plain(x.Interface()):
 			compare(out, key+".", x, y, nil)
 		default:

@@ -21,6 +21,7 @@ import (
 func Tree(c *config.Config, lang config.Language) *config.Node {
 	e := &encoder{c: c, toml: lang == config.TOML, at: &config.Node{Block: true}}
 	root := e.at
+	e.daemon(&c.Daemon)
 	e.global(&c.Global)
 	for i := range c.Scripts {
 		e.script(&c.Scripts[i])

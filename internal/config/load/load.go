@@ -62,7 +62,7 @@ func loadTree(path string, opts Options) (*config.Node, *config.Config, []config
 	}
 	if opts.Users {
 		decode.UserExists, decode.GroupExists, decode.Executable = userExists(), groupExists, executable
-		decode.Insecure = insecure
+		decode.Insecure, decode.FolderPossible = insecure, folderPossible
 	}
 	if opts.ConfigID == "" {
 		opts.ConfigID, _, _ = strings.Cut(host, ".")
@@ -78,7 +78,7 @@ func loadTree(path string, opts Options) (*config.Node, *config.Config, []config
 	diags = append(diags, found...)
 	if opts.Strict {
 		for i := range diags {
-			if diags[i].Class != config.ClassNone && diags[i].Class != config.ClassSecurity {
+			if diags[i].Severity == config.Warning && diags[i].Class != config.ClassNone && diags[i].Class != config.ClassSecurity {
 				diags[i].Severity = config.Error
 			}
 		}
@@ -158,6 +158,16 @@ func groupExists(name string) bool {
 func executable(path string) bool {
 	_, err := exec.LookPath(path)
 	return err == nil
+}
+
+// folderPossible reports whether path is a folder, or could be made as one.
+func folderPossible(path string) bool {
+	info, err := os.Stat(path)
+	if err == nil {
+		return info.IsDir()
+	}
+	info, err = os.Stat(filepath.Dir(path))
+	return path != "" && err == nil && info.IsDir()
 }
 
 // defaultUser runs programs where script_user is not given, if there is one.

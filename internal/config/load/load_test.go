@@ -276,8 +276,8 @@ func TestWholeChecks(t *testing.T) {
 	if cfg == nil || len(cfg.VirtualServers) != 1 || !strings.Contains(fmt.Sprint(diags), "k.conf:10:1: warning: virtual_server [10.0.0.1]:tcp:80: it is given twice") {
 		t.Error(diags)
 	}
-	cfg, diags = conf("net_namespace blue\n" + instance(""))
-	if cfg != nil || config.TestExit(diags) != 0 {
+	cfg, diags = conf("net_namespace a/b\n" + instance(""))
+	if cfg != nil || config.TestExit(diags) != 5 {
 		t.Error(diags)
 	}
 }

@@ -128,6 +128,16 @@ var samples = map[string]string{
 	"vrrp_instance/strict_mode":      "false",
 	"global_defs/vrrp_startup_delay": "2.5",
 
+	"instance":             `"blue"`,
+	"net_namespace":        `"blue"`,
+	"net_namespace_ipvs":   `"blue"`,
+	"umask":                `"IWGRP | IWOTH"`,
+	"include_check":        `"+read +match"`,
+	"reload_time_file":     `"/etc/holdfast/reload-at"`,
+	"reload_file":          `"/run/holdfast/reloading"`,
+	"config_save_dir":      `"/var/tmp"`,
+	"tmp_config_directory": `"/var/tmp"`,
+
 	"track_group":      "TG_1",
 	"static_ipaddress": `["192.0.2.100/32 dev eth0", { ip = "2001:db8::100/64", dev = "eth0", track_group = "TG_1" }]`,
 	"static_routes":    `["203.0.113.0/24 via 192.0.2.254", { to = "198.51.100.0/24", via = "192.0.2.253", metric = 50 }]`,
