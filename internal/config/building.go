@@ -84,14 +84,14 @@ func newBuilding(d *decoder) *building {
 				Repeat: 5, Delay: 5 * time.Second, RefreshRepeat: 1,
 				LowerPrioDelay: unset, LowerPrioRep: unset,
 			},
-			StandbyChecks: true,
-			NFTables:      NFTables{Table: defaultTable, Priority: -1},
-			VMACPrefix:    "vrrp",
+			StandbyChecks:        true,
+			NFTables:             NFTables{Table: defaultTable, Priority: -1},
+			VMACPrefix:           "vrrp",
 			StartupScriptTimeout: defaultProgramLimit, ShutdownScriptTimeout: defaultProgramLimit,
-			IPVSMarks:     IPVSMarks{Table: "keepalived_ipvs", Priority: -1, Start: 1000},
-			DaemonFiles:   DaemonFiles{JSONVersion: 1},
-			SNMP:          SNMP{VSInterval: 5 * time.Second},
-			DBus:          DBus{ServiceName: "org.keepalived.Vrrp1"},
+			IPVSMarks:   IPVSMarks{Table: "keepalived_ipvs", Priority: -1, Start: 1000},
+			DaemonFiles: DaemonFiles{JSONVersion: 1},
+			SNMP:        SNMP{VSInterval: 5 * time.Second},
+			DBus:        DBus{ServiceName: "org.keepalived.Vrrp1"},
 		},
 		downTimerAdverts: 3,
 	}
@@ -150,6 +150,7 @@ type group struct {
 	SyncGroup
 	pos       Pos
 	memberPos []Pos
+	listed    bool // group was there
 	smtpAlert *bool
 	ofBlock   bool // made for a block of both families
 }

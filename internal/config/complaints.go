@@ -129,7 +129,7 @@ func (d *decoder) scriptUser(c *Command, words []string, n *Node) {
 // mayMiss are the keywords whose missing argument keepalived reports and goes
 // on, by block; at all others it stops.
 var mayMiss = map[string]string{
-	"":            " instance net_namespace ",
+	"": " instance net_namespace vrrp_instance vrrp_sync_group track_group ",
 	"global_defs": " tmp_config_directory reload_time_file snmp_socket dbus_service_name startup_script startup_script_timeout shutdown_script shutdown_script_timeout notification_email_from router_id default_interface lvs_sync_daemon lvs_timeouts" +
 		" vrrp_garp_extra_if script_user notify_fifo notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script" +
 		" lvs_notify_fifo lvs_notify_fifo_script process_monitor_rcv_bufs ",
@@ -158,15 +158,13 @@ func (d *decoder) goesOn(kw *Keyword) bool {
 // extraWords reports words between the name of a block and its brace that
 // nothing reads. keepalived leaves out the blocks of which it says so.
 func (d *decoder) extraWords(k *Keyword, n *Node) {
-	if d.toml() || k.Block != "" {
-		return
-	}
 	allowed := 1
-	switch k.Name {
-	case "static_ipaddress", "static_routes", "static_rules":
+	switch {
+	case d.toml():
+		return
+	case k.Shape == ShapeLines:
 		allowed = 0
-	case "vrrp_instance", "vrrp_sync_group", "track_group":
-	default:
+	case k.Block != "" || k.Name != "vrrp_instance" && k.Name != "vrrp_sync_group" && k.Name != "track_group":
 		return
 	}
 	if args := n.Args(); len(args) > allowed {

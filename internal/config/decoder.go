@@ -59,6 +59,7 @@ type frame struct {
 	node   *Node
 	target any
 	lines  func(n *Node) // for ShapeLines: takes one line
+	skip   bool          // nothing in it is looked at
 	close  func()
 }
 
@@ -121,11 +122,13 @@ func (d *decoder) top() *frame { return &d.stack[len(d.stack)-1] }
 // belong to the outer block, and its closing brace closes that.
 func (d *decoder) statements(nodes []*Node) {
 	for _, n := range nodes {
-		if d.top().lines != nil {
+		switch f := d.top(); {
+		case f.skip:
+		case f.lines != nil:
 			d.line(n)
-			continue
+		default:
+			d.statement(n)
 		}
-		d.statement(n)
 	}
 }
 
@@ -226,6 +229,13 @@ func (d *decoder) pop() {
 func (d *decoder) within(target any, closing func()) {
 	f := d.top()
 	f.target, f.close = target, closing
+}
+
+// blockName is the name of the block just opened, which is skipped without one.
+func (d *decoder) blockName(n *Node) string {
+	name, ok := arg1(d, n)
+	d.top().skip = !ok
+	return name
 }
 
 // lines makes the block just opened one of lines.

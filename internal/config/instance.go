@@ -17,7 +17,7 @@ func openScript(d *decoder, _ any, n *Node) {
 	s.Name = n.Arg(0)
 	d.within(s, func() {
 		if _, taken := d.state.scripts[s.Name]; taken {
-			d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", "vrrp_script "+s.Name+" is already defined: this one is ignored")
+			d.report(n.Pos, Warning, ClassNone, "duplicate-name", "vrrp_script "+s.Name+" is already defined: this one is ignored")
 			return
 		}
 		if !s.Command.Set() {
@@ -57,8 +57,8 @@ func (d *decoder) usable(c *Command, n *Node) bool {
 
 func openGroup(d *decoder, _ any, n *Node) {
 	g := &group{pos: n.Pos}
-	if name, ok := arg1(d, n); ok {
-		g.Name = name
+	if g.Name = d.blockName(n); d.top().skip {
+		return
 	}
 	d.within(g, func() {
 		if d.state.groupName[g.Name] {
@@ -80,8 +80,8 @@ func openInstance(d *decoder, _ any, n *Node) {
 	i.CheckUnicastSrc = g.VRRPCheckUnicastSrc
 	i.DownTimerAdverts = g.downTimerAdverts
 	i.StickyHoldOff = defaultHoldOff
-	if name, ok := arg1(d, n); ok {
-		i.Name = name
+	if i.Name = d.blockName(n); d.top().skip {
+		return
 	}
 	d.within(i, func() {
 		if _, taken := d.state.byName[i.Name]; taken {

@@ -172,8 +172,8 @@ func trackGroupRows() []Keyword {
 
 func openTrackGroup(d *decoder, _ any, n *Node) {
 	g := &trackGroup{pos: n.Pos}
-	if name, ok := arg1(d, n); ok {
-		g.Name = name
+	if g.Name = d.blockName(n); d.top().skip {
+		return
 	}
 	d.within(g, func() {
 		if slices.ContainsFunc(d.state.trackGroups, func(o *trackGroup) bool { return o.Name == g.Name }) {
@@ -199,7 +199,7 @@ func (d *decoder) finishTrackGroups() {
 		}
 		g.Members = members
 		if len(members) == 0 {
-			d.report(g.pos, Warning, ClassGeneral, "empty-group", "track_group "+g.Name+" has no member: it is ignored")
+			d.report(g.pos, Warning, ClassNone, "empty-group", "track_group "+g.Name+" has no member: it is ignored")
 			continue
 		}
 		d.cfg.TrackGroups = append(d.cfg.TrackGroups, g.TrackGroup)

@@ -91,12 +91,7 @@ func scriptRows() []Keyword {
 
 func groupRows() []Keyword {
 	rows := []Keyword{
-		linesRow("group", core, lineBlock("<vrrp_instance>", func(_ *decoder, g *group, n *Node) {
-			for _, w := range n.Words {
-				g.Members = append(g.Members, w.Text)
-				g.memberPos = append(g.memberPos, w.Pos)
-			}
-		}), []Arg{{Name: "name", Rest: true}}, "the members"),
+		linesRow("group", core, value{syntax: "{ <vrrp_instance> … }", set: groupMembers}, []Arg{{Name: "name", Rest: true}}, "the members"),
 		linesRow("track_interface", common, lineBlock("<interface> "+weightSyntax, func(d *decoder, g *group, n *Node) {
 			d.trackInterface(&g.TrackInterfaces, n)
 		}), trackLine("name"), "interfaces tracked for every member"),
@@ -111,6 +106,25 @@ func groupRows() []Keyword {
 	}
 	rows = append(rows, trackRows(func(g *group) *trackLists { return &trackLists{g.Name, &g.TrackFiles, &g.TrackProcesses, &g.TrackBFDs} })...)
 	return append(rows, notifyRows(func(t *group) *NotifySet { return &t.Notify })...)
+}
+
+// groupMembers reads the members of a group. A second list in the same group is
+// ignored, and its closing brace closes the group: keepalived does the same.
+func groupMembers(d *decoder, target any, n *Node) {
+	g := target.(*group)
+	if g.listed {
+		d.report(n.Pos, Warning, ClassGeneral, "second-group", "vrrp_sync_group "+g.Name+": its members are given already: those of this list are ignored")
+		d.top().skip = true
+		d.top().close = d.pop
+		return
+	}
+	g.listed = true
+	d.lines(func(n *Node) {
+		for _, w := range n.Words {
+			g.Members = append(g.Members, w.Text)
+			g.memberPos = append(g.memberPos, w.Pos)
+		}
+	})
 }
 
 // notifyRows are the notify keywords that groups and instances share.

@@ -10,9 +10,9 @@ import (
 )
 
 // closeNamed enters a block under its name unless that is taken.
-func closeNamed[T any](d *decoder, n *Node, name string, v *T, have map[string]*T, list *[]T) {
+func closeNamed[T any](d *decoder, n *Node, class Class, name string, v *T, have map[string]*T, list *[]T) {
 	if _, taken := have[name]; taken {
-		d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", n.Keyword()+" "+clip(name)+" is already defined: this one is ignored")
+		d.report(n.Pos, Warning, class, "duplicate-name", n.Keyword()+" "+clip(name)+" is already defined: this one is ignored")
 		return
 	}
 	have[name] = v
@@ -36,7 +36,7 @@ func openTrackFile(d *decoder, _ any, n *Node) {
 			f.Path = "/" + f.Path
 		}
 		f.Path = filepath.Clean(f.Path)
-		closeNamed(d, n, name, f, d.state.files, &d.cfg.TrackFiles)
+		closeNamed(d, n, ClassNone, name, f, d.state.files, &d.cfg.TrackFiles)
 	})
 }
 
@@ -74,7 +74,7 @@ func openTrackProcess(d *decoder, _ any, n *Node) {
 		if len(p.Args) > 0 && p.Match == MatchAny {
 			p.Match = MatchExact
 		}
-		closeNamed(d, n, name, p, d.state.processes, &d.cfg.TrackProcesses)
+		closeNamed(d, n, ClassNone, name, p, d.state.processes, &d.cfg.TrackProcesses)
 	})
 }
 
@@ -156,7 +156,7 @@ func openBFD(d *decoder, _ any, n *Node) {
 		if !b.VRRP && !b.Checker {
 			b.VRRP, b.Checker = true, true
 		}
-		closeNamed(d, n, name, b, d.state.bfds, &d.cfg.BFDInstances)
+		closeNamed(d, n, ClassGeneral, name, b, d.state.bfds, &d.cfg.BFDInstances)
 	})
 }
 

@@ -23,7 +23,7 @@ var keywords = map[string]string{
 	"Members": "group", "Name": "name", "URLs": "url", "StatusCodes": "status_code", "BindTo": "bindto", "VerifyTLS": "verify",
 	"Any": "notify", "HeloName": "helo_name", "DNSType": "type", "DNSName": "name", "BFD": "name", "SNMPName": "snmp_name",
 	"Pattern": "regex",
-	"RFCv2": "rfcv2", "RFCv3": "rfcv3", "ChildWait": "child_wait_time", "IPVSNamespace": "net_namespace_ipvs",
+	"RFCv2":   "rfcv2", "RFCv3": "rfcv3", "ChildWait": "child_wait_time", "IPVSNamespace": "net_namespace_ipvs",
 }
 
 // secret fields are not shown.

@@ -19,7 +19,10 @@ const maxIDs = 8
 
 // condition takes the @id and @^id prefixes off a line; false drops the line.
 func (r *reader) condition(text string, pos config.Pos) (string, bool) {
-	for strings.HasPrefix(text, "@") {
+	for first := true; strings.HasPrefix(text, "@"); first = false {
+		if !first {
+			r.newer(pos, "a second condition in a line")
+		}
 		end := strings.IndexAny(text, blanks)
 		if end < 0 {
 			return "", false // nothing is left of the line

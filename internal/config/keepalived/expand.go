@@ -44,7 +44,8 @@ func (r *reader) logical(text string, pos config.Pos, depth, level int) {
 			r.plain(text, pos, depth)
 			return
 		}
-		text = next
+		// A comment that comes in by a parameter is one.
+		text = stripComment(next)
 	}
 	r.report(pos, config.Error, config.ClassGeneral, "expansion", "a parameter refers to itself")
 }

@@ -67,7 +67,7 @@ func TestExpand(t *testing.T) {
 		{
 			"several lines, with definitions and conditions of their own",
 			"$M= \\\n a_${N} { \\\n @one b \\\n @two c \\\n $K=5 \\\n d_${K} \\\n }\n$N=3\n$M\nx $M\n",
-			"a_3{b; d_5}; x; a_3{b; d_5}", nil,
+			"a_3{b; d_5}; x a_3{b; d_5}", nil,
 		},
 		{
 			"several lines within several lines",
@@ -84,9 +84,9 @@ func TestExpand(t *testing.T) {
 		{"nothing as a value", "$G=\ng_${G}_", "g__", nil},
 		{"no definition", "$ Q=3\n$9=3", "$ Q=3; $9=3", nil},
 
-		{"environment", "a ${_ENV NAME} x_${_ENV  NAME}y z_${_ENV NONE}", "a value x_valuey z_", nil},
+		{"environment", "a ${_ENV NAME} x_${_ENV  NAME}y z_${_ENV NONE}", "a value x_valuey z_", []string{"newer-keyword", "newer-keyword", "newer-keyword"}},
 		{"environment of nothing", "a ${_ENV}", "a ${_ENV}", nil},
-		{"no comments", "h_${_HASH}x ${_BANG}y", "h_#x !y", nil},
+		{"comments by parameters", "h_${_HASH}x\ni ${_BANG}y\nj \"${_HASH}k\"", `h_; i; j "#k"`, nil},
 		{"random", "a ${_RANDOM 5 5}", "a 5", nil},
 		{"random upside down", "a ${_RANDOM 7 5}", "a 7", []string{"bad-random"}},
 		{"random nonsense", "a x${_RANDOM b}", "a x${_RANDOM b}", []string{"bad-random"}},

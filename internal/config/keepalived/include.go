@@ -8,19 +8,15 @@ import (
 	"holdfast/internal/config"
 )
 
-// check says which kinds of missing include files are errors.
-type check struct{ read, match, wildcard, brace bool }
-
-var includeAll = check{true, true, true, true}
-
-// includeWords are the spellings of include with their checks.
-var includeWords = map[string]check{
-	"include":  {},
-	"includer": {read: true},
-	"includem": {match: true},
-	"includew": {wildcard: true, match: true},
-	"includeb": {brace: true},
-	"includea": includeAll,
+// includeWords are the spellings of include with what they check; include by
+// itself checks what include_check says.
+var includeWords = map[string]config.IncludeCheck{
+	"include":  0,
+	"includer": config.CheckRead,
+	"includem": config.CheckMatch,
+	"includew": config.CheckWildcard | config.CheckMatch,
+	"includeb": config.CheckBrace,
+	"includea": config.CheckAll,
 }
 
 // includeLine handles a line that begins with include; false: it is none.
@@ -36,20 +32,23 @@ func (r *reader) includeLine(text string, pos config.Pos, depth int) bool {
 	if !ok {
 		return false
 	}
-	pattern := strings.Trim(rest, blanks)
-	if len(pattern) > 1 && pattern[0] == '"' && pattern[len(pattern)-1] == '"' {
-		pattern = pattern[1 : len(pattern)-1]
+	if check == 0 {
+		check = r.checks
 	}
-	if pattern == "" {
-		r.report(pos, config.Error, config.ClassMissingParameter, "missing-parameter", "%s: the file is missing", keyword)
+	pattern := strings.Trim(rest, blanks)
+	switch {
+	case pattern == "":
+		r.report(pos, config.Warning, config.ClassGeneral, "missing-parameter", "%s: the file is missing", keyword)
 		return true
+	case pattern[0] == '"':
+		r.report(pos, config.Warning, config.ClassNone, "quoted-file", "%s: the quotes are part of the name here, as in keepalived", keyword)
 	}
 	r.include(pattern, directory(pos.File), pos, depth+1, check)
 	return true
 }
 
 // include reads every file that matches a pattern; relative ones start at dir.
-func (r *reader) include(pattern, dir string, pos config.Pos, depth int, check check) {
+func (r *reader) include(pattern, dir string, pos config.Pos, depth int, check config.IncludeCheck) {
 	if depth > maxDepth {
 		r.bound(pos, "include-depth", "includes go deeper than %d files", maxDepth)
 		return
@@ -70,7 +69,7 @@ func (r *reader) include(pattern, dir string, pos config.Pos, depth int, check c
 		} else if exists, _ := r.opts.Source.Glob(p); len(exists) == 0 {
 			names = nil
 		}
-		if len(names) == 0 && check.brace && len(alternatives) > 1 {
+		if len(names) == 0 && check&config.CheckBrace != 0 && strings.Contains(pattern, "{") {
 			r.missing(p, pos, true)
 		}
 		found = found || len(names) > 0
@@ -79,8 +78,14 @@ func (r *reader) include(pattern, dir string, pos config.Pos, depth int, check c
 		}
 	}
 	if !found {
-		wild := strings.ContainsAny(pattern, "*?[")
-		r.missing(pattern, pos, check.match && (!wild || check.wildcard))
+		kind := config.CheckMatch
+		switch {
+		case strings.ContainsAny(pattern, "*?["):
+			kind = config.CheckWildcard
+		case strings.Contains(pattern, "{"):
+			kind = config.CheckBrace
+		}
+		r.missing(pattern, pos, check&kind != 0)
 	}
 }
 

@@ -30,8 +30,8 @@ func stripComment(line string) string {
 	return line
 }
 
-// split cuts a line without comment at its braces. Braces in double quotes or
-// behind a backslash are text. The pieces are appended to out.
+// split cuts a line without comment at its braces. Braces in double quotes are
+// text; a backslash does not make them so. The pieces are appended to out.
 func split(out []piece, line string) []piece {
 	quoted := false
 	start := 0
@@ -45,7 +45,7 @@ func split(out []piece, line string) []piece {
 	}
 	for i := 0; i < len(line); i++ {
 		switch c := line[i]; {
-		case c == '\\' && i+1 < len(line):
+		case c == '\\' && i+1 < len(line) && line[i+1] != '{' && line[i+1] != '}':
 			i++
 		case c == '"':
 			quoted = !quoted

@@ -30,8 +30,8 @@ func (r *reader) definition(text string) bool {
 func (r *reader) define(name, value string) {
 	value = strings.Trim(value, blanks)
 	value = strings.TrimRight(strings.TrimSuffix(value, `\`), blanks)
-	if r.defining != "" {
-		value = r.params[name] + "\n" + value
+	if before := r.params[name]; r.defining != "" && before != "" {
+		value = before + "\n" + value
 	}
 	r.params[name] = value
 	r.defining = ""
@@ -93,6 +93,7 @@ func (r *reader) parameter(name string, pos config.Pos) (string, bool) {
 		if args == "" {
 			return "", false
 		}
+		r.newer(pos, "${_ENV …}")
 		if r.opts.Env == nil {
 			return "", true
 		}
@@ -101,6 +102,11 @@ func (r *reader) parameter(name string, pos config.Pos) (string, bool) {
 		return r.number(args, pos)
 	}
 	return "", false
+}
+
+// newer says that keepalived 2.2.7 complains about something of a newer one.
+func (r *reader) newer(pos config.Pos, what string) {
+	r.report(pos, config.Info, config.ClassUnknownKeyword, "newer-keyword", "%s is not known to keepalived 2.2.7, but to newer ones", what)
 }
 
 // number returns a random number for ${_RANDOM [MIN [MAX]]}, 0..32767 without
@@ -114,8 +120,6 @@ func (r *reader) number(args string, pos config.Pos) (string, bool) {
 			low, err = strconv.ParseUint(f, 10, 32)
 		case 1:
 			high, err = strconv.ParseUint(f, 10, 32)
-		default:
-			err = strconv.ErrSyntax
 		}
 		if err != nil {
 			r.report(pos, config.Warning, config.ClassGeneral, "bad-random", "${_RANDOM %s}: two numbers are wanted, the least and the greatest", args)
@@ -123,7 +127,7 @@ func (r *reader) number(args string, pos config.Pos) (string, bool) {
 		}
 	}
 	if low > high {
-		r.report(pos, config.Warning, config.ClassGeneral, "bad-random", "${_RANDOM %s}: %d is greater than %d, which makes it %d", args, low, high, low)
+		r.report(pos, config.Warning, config.ClassNone, "bad-random", "${_RANDOM %s}: %d is greater than %d, which makes it %d", args, low, high, low)
 		high = low
 	}
 	if r.random == nil {
@@ -132,11 +136,24 @@ func (r *reader) number(args string, pos config.Pos) (string, bool) {
 	return strconv.FormatUint(low+r.random.Uint64N(high-low+1), 10), true
 }
 
-// seed takes the statement random_seed of global_defs.
-func (r *reader) seed(w []config.Word) {
-	if len(w) == 2 && w[0].Text == "random_seed" && len(r.open) == 2 {
-		if n, err := strconv.ParseUint(w[1].Text, 10, 32); err == nil {
-			r.random = rand.New(rand.NewPCG(n, 0))
+// settings takes the statements of global_defs that change how the rest of the
+// file is read: random_seed and include_check.
+func (r *reader) settings(w []config.Word) {
+	if len(r.open) != 2 || r.open[1].Keyword() != "global_defs" {
+		return
+	}
+	switch w[0].Text {
+	case "random_seed":
+		if len(w) > 1 {
+			if n, err := strconv.ParseUint(w[1].Text, 10, 32); err == nil {
+				r.random = rand.New(rand.NewPCG(n, 0))
+			}
 		}
+	case "include_check":
+		words := make([]string, len(w)-1)
+		for i := range words {
+			words[i] = w[i+1].Text
+		}
+		r.checks, _ = config.ParseIncludeCheck(r.checks, words)
 	}
 }

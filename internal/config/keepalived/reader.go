@@ -43,6 +43,9 @@ type Options struct {
 	ConfigID string
 	// Env returns a variable of the environment for ${_ENV NAME}; nil: none is set.
 	Env func(name string) string
+	// Checks are the kinds of missing includes that are complaints from the
+	// beginning; include_check changes them.
+	Checks config.IncludeCheck
 }
 
 // reader builds the tree of one configuration.
@@ -65,6 +68,7 @@ type reader struct {
 	defining string                 // parameter whose definition goes on in this line
 	more     bool                   // this line ends in a backslash
 	ids      map[string]*conditions // by file
+	checks   config.IncludeCheck    // of includes that do not say themselves
 	random   *rand.Rand             // of ${_RANDOM}; nil: not used yet
 }
 
@@ -72,9 +76,9 @@ type reader struct {
 // with everything that they include. It returns the tree and the names of the
 // files in the order of reading. A missing file is a diagnostic, not an error.
 func Read(path string, opts Options) (root *config.Node, files []string, diags []config.Diagnostic) {
-	r := &reader{opts: opts, root: &config.Node{Block: true}, params: map[string]string{}, ids: map[string]*conditions{}}
+	r := &reader{opts: opts, root: &config.Node{Block: true}, params: map[string]string{}, ids: map[string]*conditions{}, checks: opts.Checks}
 	r.open = []*config.Node{r.root}
-	r.include(path, "", config.Pos{File: path}, 0, includeAll)
+	r.include(path, "", config.Pos{File: path}, 0, config.CheckAll)
 	r.finish()
 	r.idle()
 	return r.root, r.files, r.diags
@@ -93,7 +97,7 @@ func (r *reader) bound(pos config.Pos, id, format string, args ...any) {
 func (r *reader) top() *config.Node { return r.open[len(r.open)-1] }
 
 // file reads one file.
-func (r *reader) file(path string, pos config.Pos, depth int, check check) {
+func (r *reader) file(path string, pos config.Pos, depth int, check config.IncludeCheck) {
 	switch {
 	case r.stop:
 		return
@@ -107,18 +111,10 @@ func (r *reader) file(path string, pos config.Pos, depth int, check check) {
 	data, err := r.opts.Source.Read(path)
 	switch {
 	case errors.Is(err, ErrSkip):
-		class := config.ClassNone
-		if check.read {
-			class = config.ClassFileNotFound
-		}
-		r.report(pos, config.Warning, class, "skipped-file", "%s is left out: %v", path, ErrSkip)
+		r.report(pos, config.Warning, complaint(check != 0), "skipped-file", "%s is left out: %v", path, ErrSkip)
 		return
 	case err != nil:
-		class := config.ClassNone
-		if check.read {
-			class = config.ClassFileNotFound
-		}
-		r.report(pos, config.Warning, class, "unreadable-file", "%s cannot be read: %v", path, err)
+		r.report(pos, config.Warning, complaint(check&config.CheckRead != 0), "unreadable-file", "%s cannot be read: %v", path, err)
 		return
 	}
 	if r.bytes += len(data); r.bytes > maxBytes {
@@ -128,7 +124,11 @@ func (r *reader) file(path string, pos config.Pos, depth int, check check) {
 	r.stack = append(r.stack, path)
 	defer func() { r.stack = r.stack[:len(r.stack)-1] }()
 	r.files = append(r.files, path)
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	data, marked := bytes.CutPrefix(data, []byte("\xef\xbb\xbf"))
+	if marked {
+		r.report(config.Pos{File: path, Line: 1, Column: 1}, config.Warning, config.ClassUnknownKeyword, "byte-order-mark",
+			"the file begins with a byte order mark, which is ignored: keepalived takes it for a part of the first word")
+	}
 	for line := 1; len(data) > 0 && !r.stop; line++ {
 		text, rest, _ := bytes.Cut(data, []byte("\n"))
 		data = rest
@@ -136,22 +136,42 @@ func (r *reader) file(path string, pos config.Pos, depth int, check check) {
 	}
 }
 
+// complaint is the class of a file that is not read.
+func complaint(checked bool) config.Class {
+	if checked {
+		return config.ClassFileNotFound
+	}
+	return config.ClassNone
+}
+
 // line reads one line of a file: bounds, comment, and what is left of it.
 func (r *reader) line(raw string, pos config.Pos, depth int) {
 	if len(raw) > maxLine {
-		if start := strings.TrimLeft(raw, blanks); start == "" || strings.IndexByte("#!", start[0]) >= 0 {
+		comment := isComment(raw)
+		switch {
+		case isComment(raw[maxLine:]):
+		case comment:
+			r.report(pos, config.Info, config.ClassUnknownKeyword, "long-line", "the line is longer than %d bytes: keepalived 2.2.7 takes the rest of it for a line of its own, which is no comment", maxLine)
+		default:
+			r.report(pos, config.Warning, config.ClassGeneral, "long-line", "the line is longer than %d bytes: it is ignored", maxLine)
 			return
 		}
-		r.report(pos, config.Warning, config.ClassGeneral, "long-line", "the line is longer than %d bytes: it is ignored", maxLine)
-		return
+		if comment {
+			return
+		}
 	}
-	if strings.IndexByte(raw, 0) >= 0 {
-		r.report(pos, config.Warning, config.ClassGeneral, "nul-byte", "the line holds a zero byte: it is ignored")
-		return
+	if end := strings.IndexByte(raw, 0); end >= 0 {
+		r.report(pos, config.Warning, config.ClassNone, "nul-byte", "the line holds a zero byte: it ends there")
+		raw = raw[:end]
 	}
 	text := stripComment(raw)
-	// A definition goes on even when the backslash stands in its comment.
-	r.more = strings.HasSuffix(strings.TrimRight(raw, blanks), `\`)
+	// A definition goes on even when the backslash stands in its comment; no other
+	// line does: a backslash at its end belongs to the last word, blanks or not.
+	before, ends := strings.CutSuffix(strings.TrimRight(text, blanks), `\`)
+	if ends {
+		text = strings.TrimRight(before, blanks) + `\`
+	}
+	r.more = ends || strings.HasSuffix(strings.TrimRight(raw, blanks), `\`)
 	if r.defining != "" {
 		r.define(r.defining, text)
 		return
@@ -159,6 +179,12 @@ func (r *reader) line(raw string, pos config.Pos, depth int) {
 	if strings.TrimLeft(text, blanks) != "" {
 		r.logical(text, pos, depth, 0)
 	}
+}
+
+// isComment says that nothing but a comment, or nothing, is in a line.
+func isComment(line string) bool {
+	start := strings.TrimLeft(line, blanks)
+	return start == "" || start[0] == '#' || start[0] == '!'
 }
 
 // pieces adds the statements and braces of a line to the tree.
@@ -186,7 +212,7 @@ func (r *reader) statement(text string, pos config.Pos) {
 	if len(w) == 0 || r.deep > 0 {
 		return
 	}
-	r.seed(w)
+	r.settings(w)
 	n := r.node()
 	*n = config.Node{Words: w, Pos: pos, End: w[len(w)-1].Pos, Raw: text}
 	t := r.top()

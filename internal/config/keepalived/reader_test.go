@@ -86,7 +86,7 @@ func TestTree(t *testing.T) {
 		{"empty word", `a ""`, `a ""`, nil},
 		{"quote not closed", `a b "c`, "a b", []string{"unmatched-quote"}},
 		{"crlf", "a b {\r\n c\r\n}\r\n", "a b{c}", nil},
-		{"byte order mark", "\xef\xbb\xbfa b", "a b", nil},
+		{"byte order mark", "\xef\xbb\xbfa b", "a b", []string{"byte-order-mark"}},
 		{"tabs", "\ta\tb\t", "a b", nil},
 		{"not ASCII", "a ä # ö", "a ä", nil},
 		{"stray brace", "a { b }\n{ c }", "a{b}; {c}", nil},
@@ -94,15 +94,15 @@ func TestTree(t *testing.T) {
 		{"missing brace", "a {\n b {\n c", "a{b{c}}", []string{"unclosed-block", "unclosed-block"}},
 		{"long line", "a " + strings.Repeat("b", 1022) + "\nc", "c", []string{"long-line"}},
 		{"longest line", "a " + strings.Repeat("b", 1021), "a " + strings.Repeat("b", 1021), nil},
-		{"zero byte", "a\x00b\nc", "c", []string{"nul-byte"}},
+		{"zero byte", "a\x00b\nc", "a; c", []string{"nul-byte"}},
 
-		{"condition", "@one a\n@two b\n@^one c\n@^two d\n@ e\n@one @^two f", "a; d; f", nil},
+		{"condition", "@one a\n@two b\n@^one c\n@^two d\n@ e\n@one @^two f", "a; d; f", []string{"newer-keyword"}},
 		{"parameter", "$A=1\nb $A ${A} x${A}y $A,", "b 1 1 x1y 1,", nil},
 		{"late binding", "$A=$B\n$B=1\nc $A\n$B=2\nc $A", "c 1; c 2", nil},
 		{"not defined, so that its braces are a block", "a $B ${C} d", "a $B ${C}; d", nil},
 		{"several lines", "$A= \\\n b \\\n c {\\\n d }\n$A", "b; c{d}", nil},
 		{"endless parameter", "$A=x$A\nb $A\nc", "c", []string{"expansion"}},
-		{"built in", "a ${_INSTANCE} ${_PWD}x ${_HASH}", "a one .x #", nil},
+		{"built in", "a ${_INSTANCE} ${_PWD}x ${_HASH}", "a one .x", nil},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
@@ -135,17 +135,18 @@ func TestPlaces(t *testing.T) {
 
 func TestInclude(t *testing.T) {
 	f := files{
-		"/etc/k.conf":     "a\ninclude d/*.conf\nb {\ninclude \"/x.conf\"\n}\n",
-		"/etc/d/2.conf":   "two",
-		"/etc/d/1.conf":   "one\ninclude sub.inc",
-		"/etc/d/sub.inc":  "sub",
-		"/x.conf":         "x",
-		"/etc/n.conf":     "include nothing\nincludea nothing\nincludem no*\nincludew no*\n",
-		"/etc/alt.conf":   "include d/{2,1}.conf",
-		"/etc/loop.conf":  "include loop.conf",
-		"/etc/exec.conf":  "include tool.sh",
-		"/etc/tool.sh":    "",
-		"/etc/blank.conf": "include",
+		"/etc/k.conf":      "a\ninclude d/*.conf\nb {\ninclude /x.conf\n}\n",
+		"/etc/d/2.conf":    "two",
+		"/etc/d/1.conf":    "one\ninclude sub.inc",
+		"/etc/d/sub.inc":   "sub",
+		"/x.conf":          "x",
+		"/etc/n.conf":      "include nothing\nincludea nothing\nincludem no*\nincludew no*\n",
+		"/etc/alt.conf":    "include d/{2,1}.conf",
+		"/etc/loop.conf":   "include loop.conf",
+		"/etc/exec.conf":   "include tool.sh",
+		"/etc/tool.sh":     "",
+		"/etc/blank.conf":  "include",
+		"/etc/quotes.conf": "include \"/x.conf\"",
 	}
 	tests := []struct {
 		name, tree string
@@ -157,7 +158,8 @@ func TestInclude(t *testing.T) {
 		{"/etc/alt.conf", "two; one; sub", nil, 0},
 		{"/etc/loop.conf", "", []string{"include-loop"}, 5},
 		{"/etc/exec.conf", "", []string{"skipped-file"}, 0},
-		{"/etc/blank.conf", "", []string{"missing-parameter"}, 2},
+		{"/etc/blank.conf", "", []string{"missing-parameter"}, 5},
+		{"/etc/quotes.conf", "", []string{"quoted-file", "no-file"}, 0},
 		{"/etc/missing.conf", "", []string{"no-file"}, 0},
 	}
 	for _, tc := range tests {
