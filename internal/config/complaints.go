@@ -163,7 +163,7 @@ func (d *decoder) extraWords(k *Keyword, n *Node) {
 	case d.toml():
 		return
 	case k.Shape == ShapeLines:
-		allowed = 0
+		allowed = len(k.Args)
 	case k.Block != "" || k.Name != "vrrp_instance" && k.Name != "vrrp_sync_group" && k.Name != "track_group":
 		return
 	}

@@ -232,17 +232,17 @@ var checkerVerdicts = []struct {
 	{`UDP_CHECK {;require_reply 00;require_reply 11;}`, 0},
 	{`DNS_CHECK {;type A;type MX;name a;name b;}`, 5},
 	{`UDP_CHECK {;max_reply_length;}`, 2},
+	{`HTTP_GET {;sni_name foo;url {;path /;};}`, 5},
+	{`SSL_GET {;enable_sni;sni_name foo;url {;path /;};}`, 5},
+	{`SSL_GET {;tls_compliant;url {;path /;tls_compliant;};}`, 5},
 }
 
 // checkerDiffers are those of which we think otherwise, with our exit code:
-// keywords of later versions, and bytes of 0xff, which 2.2.7 refuses.
+// bytes of 0xff, which 2.2.7 refuses.
 var checkerDiffers = []struct {
 	body string
 	exit int
 }{
-	{`HTTP_GET {;sni_name foo;url {;path /;};}`, 0},
-	{`SSL_GET {;enable_sni;sni_name foo;url {;path /;};}`, 0},
-	{`SSL_GET {;tls_compliant;url {;path /;tls_compliant;};}`, 0},
 	{`UDP_CHECK {;payload 00ff;}`, 0},
 	{`UDP_CHECK {;payload "00 ff";}`, 0},
 	{`UDP_CHECK {;require_reply 00ff;}`, 0},

@@ -201,8 +201,6 @@ nonsense
 		{"keywords known by name only", `
 [vrrp_instance.A]
 use_vmac = "vrrp.51"
-[child_wait_time]
-key = "x"
 [[virtual_server]]
 real_server = [{ ip = "192.0.2.1", SMTP_CHECK = [{ helo_name = "x" }], DNS_CHECK = {} }]
 `, `vrrp_instance A {
@@ -216,8 +214,6 @@ virtual_server {
     DNS_CHECK {
     }
   }
-}
-child_wait_time {
 }
 `},
 		{"named lists of lines", `
