@@ -67,6 +67,10 @@ func (r *Router) expireAnnouncements(now time.Time, out []Action) []Action {
 		r.garpLower = time.Time{}
 		out = r.announceSet(g.LowerPrioRep, out)
 	}
+	if due(r.garpDefend, now) {
+		r.garpDefend = time.Time{}
+		out = r.announceSet(g.LowerPrioRep, out)
+	}
 	if due(r.garpRefresh, now) {
 		at := r.garpRefresh
 		r.garpRefresh = time.Time{}
@@ -103,4 +107,5 @@ func (r *Router) reloadAnnouncements(now time.Time, old GARP) {
 // stopAnnouncements forgets what was to be announced later.
 func (r *Router) stopAnnouncements() {
 	r.garpSecond, r.garpRefresh, r.garpLower, r.garpExtra = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	r.garpDefend = time.Time{}
 }

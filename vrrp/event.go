@@ -60,6 +60,9 @@ const (
 	// interval (whoever replaced it is heard in that time, see EventYield), and
 	// a backup waits anew.
 	EventSlept
+	// EventClaim: another machine announced one of the addresses as its own or,
+	// with Asked, asked whether anybody has it.
+	EventClaim
 )
 
 // Event is one input to Director.Step. Unused fields are zero.
@@ -73,6 +76,7 @@ type Event struct {
 	Up     bool       // EventLink, EventTrack, EventApplied
 	Value  int        // EventTrack of a scaled track; what is outside ±MaxTrackValue counts as that
 	Gen    uint64     // EventApplied
+	Asked  bool       // EventClaim
 }
 
 // ActionKind says what the owner of the Director has to do.

@@ -43,6 +43,9 @@ type Router struct {
 	garpRefresh    time.Time
 	garpLower      time.Time
 	garpExtra      time.Time
+	garpDefend     time.Time // answers a claim, see claimed
+	defendFrom     time.Time // no claim is answered before
+	answerFrom     time.Time // no question is answered before
 	announcedLower time.Time // the last set that answered another master
 	tellBy         time.Time // MASTER is told then even if the addresses are not applied yet
 
@@ -142,6 +145,8 @@ func (r *Router) Step(now time.Time, ev *Event, out []Action) []Action {
 		return r.addressLost(now, out)
 	case EventAnnounce:
 		return r.announceAnew(now, out)
+	case EventClaim:
+		return r.claimed(now, ev.Asked, out)
 	case EventResume:
 		return r.resume(now, out)
 	case EventShutdown:

@@ -17,6 +17,7 @@ type Counters struct {
 	AddressMismatch uint64 // adverts with another address list than ours
 	AddressesLost   uint64 // incidents in which a stranger removed addresses
 	SecondMaster    uint64 // incidents in which a master heard a second one
+	Claims          uint64 // as master: times that another machine announced an address
 	SameAddress     uint64 // as master: equal priority from our own address
 	Checksums       [NumChecksumForms]uint64
 }

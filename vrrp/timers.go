@@ -65,6 +65,7 @@ func (r *Router) Deadline() time.Time {
 	d = earlier(d, r.garpSecond)
 	d = earlier(d, r.garpRefresh)
 	d = earlier(d, r.garpExtra)
+	d = earlier(d, r.garpDefend)
 	return earlier(d, r.garpLower)
 }
 

@@ -241,6 +241,9 @@ func (e *Engine) changed(now time.Time, r *router, a *vrrp.Action) {
 	if !c.Event && c.From == vrrp.Fault && c.To == vrrp.Backup {
 		e.announceSource(r)
 	}
+	if !c.Event && c.From == vrrp.Master && c.Reason == vrrp.ReasonHigherAdvert && !r.cfg.HigherPrioSendAdvert {
+		e.askAround(r)
+	}
 	if c.To == vrrp.Master {
 		c.Wanted = r.kernel()
 		r.taking = r.taking && c.Event

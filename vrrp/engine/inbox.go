@@ -28,7 +28,8 @@ type note struct {
 	status  func(Status)
 	watch   error // the watcher ended
 	lost    *int  // owner of a route or a rule that somebody removed
-	doubted *int  // owner whose routes and rules may be gone
+	claim   *link.Claim
+	doubted *int // owner whose routes and rules may be gone
 }
 
 type trackNote struct {
@@ -185,6 +186,8 @@ func (e *Engine) take(now time.Time, n *note) {
 		e.objectLost(now, *n.lost)
 	case n.doubted != nil:
 		e.objectInDoubt(*n.doubted)
+	case n.claim != nil:
+		e.claimed(now, n.claim)
 	case n.devices != nil:
 		e.devicesDone(now, n.devices)
 	case n.update != nil:

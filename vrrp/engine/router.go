@@ -80,7 +80,10 @@ type router struct {
 	copies       uint64
 	refused      *refusals
 
-	rivalTold time.Time // when a second master was last logged
+	rivalTold time.Time  // when a second master was last logged
+	claim     link.Claim // the last one by another machine, as master
+	claimAt   time.Time
+	claimTold time.Time // when one was last logged
 }
 
 // dead is how long the peers of a router wait after its last advert at least:

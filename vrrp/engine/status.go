@@ -58,6 +58,8 @@ type RouterStatus struct {
 	Paths      []PathStatus // nil without further paths
 	Copies     uint64       // adverts that had come on another path before
 	Refusals   []Refusal
+	Claim      link.Claim // the last announcement of an address by another machine; its time is ClaimAt
+	ClaimAt    time.Time  // zero: never
 	SendErrors uint64
 	SendError  string // of the last attempt; empty: it succeeded
 	LastSent   time.Time
@@ -116,6 +118,7 @@ func (r *router) status(now time.Time) RouterStatus {
 		Status: r.core.Status(), Advertised: r.core.Advertised(now), Policy: r.cfg.Config, Mute: r.mute,
 		TableWait: !r.gate.IsZero(),
 		Paths:     r.pathStatus(), Copies: r.copies, Refusals: r.refusalStatus(),
+		Claim: r.claim, ClaimAt: r.claimAt,
 		SendErrors: r.sendErrs, LastSent: r.lastSent,
 		Wanted: r.kernel(), Live: slices.Clone(r.live),
 	}

@@ -40,15 +40,20 @@ func (w *EpollWire) Filter(key Port, set VRIDs) error {
 
 // filter attaches the filter for set.
 func (p *port) filter(set VRIDs) error {
-	prog, err := bpf.Assemble(vridProgram(set, p.six))
+	return attach(p.fd, vridProgram(set, p.six))
+}
+
+// attach has the kernel hand a socket only what a program lets through.
+func attach(fd int, program []bpf.Instruction) error {
+	prog, err := bpf.Assemble(program)
 	if err != nil {
-		return fmt.Errorf("link: filter of VRIDs: %w", err)
+		return fmt.Errorf("link: filter: %w", err)
 	}
 	raw := make([]unix.SockFilter, len(prog))
 	for i, r := range prog {
 		raw[i] = unix.SockFilter{Code: r.Op, Jt: r.Jt, Jf: r.Jf, K: r.K}
 	}
-	err = unix.SetsockoptSockFprog(p.fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(raw)), Filter: &raw[0]})
+	err = unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(raw)), Filter: &raw[0]})
 	return os.NewSyscallError("setsockopt SO_ATTACH_FILTER", err)
 }
 

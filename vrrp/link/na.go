@@ -49,17 +49,23 @@ func unsolicitedNA(hw net.HardwareAddr, addr netip.Addr, router bool) ([]byte, e
 	frame = append(frame, addr.AsSlice()...)
 	frame = append(frame, naTarget, 1) // in units of 8 bytes
 	frame = append(frame, hw...)
+	return sealICMPv6(frame, naBody), nil
+}
+
+// sealICMPv6 fills in the checksum of an ICMPv6 message of size bytes, an even
+// number, at the end of a frame.
+func sealICMPv6(frame []byte, size int) []byte {
 	// The addresses stand before the message, as they do in the pseudo-header
 	// (RFC 8200 section 8.1).
-	sum := uint32(naBody + protoICMPv6)
-	for b := frame[len(frame)-naBody-32:]; len(b) > 0; b = b[2:] {
+	sum := uint32(size + protoICMPv6)
+	for b := frame[len(frame)-size-32:]; len(b) > 0; b = b[2:] {
 		sum += uint32(binary.BigEndian.Uint16(b))
 	}
 	for sum > 0xffff {
 		sum = sum>>16 + sum&0xffff
 	}
 	binary.BigEndian.PutUint16(frame[14+ipv6Header+2:], ^uint16(sum))
-	return frame, nil
+	return frame
 }
 
 // announcement is the frame that tells the neighbours that addr is at hw.

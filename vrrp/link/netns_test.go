@@ -125,10 +125,10 @@ func index(t testing.TB, name string) int {
 	return i.Index
 }
 
-// eventually waits for cond for two seconds.
+// eventually waits for cond, for as long as a busy machine may take.
 func eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if cond() {
 			return
 		}

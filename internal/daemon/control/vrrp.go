@@ -63,6 +63,10 @@ type Instance struct {
 	SecondMaster  *Rival `json:"second_master,omitempty"`
 	SecondMasters uint64 `json:"second_masters"` // incidents
 
+	// Claim is the last announcement of an address by another machine while this
+	// one was master.
+	Claim *Claim `json:"claim,omitempty"`
+
 	Device         string   `json:"vmac,omitempty"`          // interface that the addresses live on, if not Interface
 	DeviceFindings []string `json:"vmac_findings,omitempty"` // kernel settings of it that do not hold
 
@@ -103,6 +107,15 @@ type Contribution struct {
 	// Number is what a file holds; Weight multiplies it. Nil: not a file, or
 	// not read yet.
 	Number *int `json:"number,omitempty"`
+}
+
+// Claim is another machine that announced, by gratuitous ARP, an address that
+// is held here.
+type Claim struct {
+	Address netip.Addr `json:"address"`
+	MAC     string     `json:"mac"`
+	Last    time.Time  `json:"last"`
+	Count   uint64     `json:"count"` // of all addresses, those within a second as one
 }
 
 // Peer is another router heard on the segment.

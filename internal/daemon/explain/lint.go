@@ -25,6 +25,9 @@ func (x *Explanation) lint(v *control.VRRP, in *control.Instance) {
 	if n := in.SecondMasters; n > 0 {
 		x.say("second-master", "a second master was heard in %s, the last time from %s: adverts are lost or go one way only, or a machine is too busy to send them in time", times(n, "incident"), in.SecondMaster.Addr)
 	}
+	if c := in.Claim; c != nil {
+		x.say("address-claimed", "another machine (%s) announced %s while this one held it: clients that believe it are led astray until this one announces again", c.MAC, c.Address)
+	}
 	if l := v.Lateness; l.Overslept > 0 {
 		x.say("late", "this process woke up later than the peers wait %s (%v at most): the machine is overloaded, or was stopped", times(l.Overslept, "time"), seconds(l.Max))
 	}

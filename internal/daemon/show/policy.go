@@ -33,6 +33,9 @@ func renderPolicy(field func(name, format string, args ...any), in *control.Inst
 	if len(waits) > 0 {
 		field("waits", "%s", strings.Join(waits, "; "))
 	}
+	if c := in.Claim; c != nil {
+		field("claimed", "%s was announced by %s, last %s ago (%s)", c.Address, c.MAC, ago(now, c.Last), count(c.Count))
+	}
 	switch r := in.SecondMaster; {
 	case r != nil && r.Now:
 		field("warning", "a second master is heard: %s, priority %d, since %s", r.Addr, r.Priority, ago(now, r.Since))

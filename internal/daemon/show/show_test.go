@@ -78,6 +78,9 @@ func TestEveryStateOfAnInstance(t *testing.T) {
 		"heard a second master once": {func(in *control.Instance) {
 			in.SecondMasters, in.SecondMaster = 1, &control.Rival{Addr: peer.Addr, Priority: 90, Last: peer.LastHeard}
 		}, "MASTER", []string{"second       master heard once, last 200ms ago: 192.0.2.3, priority 90\n"}, nil},
+		"address claimed": {func(in *control.Instance) {
+			in.Claim = &control.Claim{Address: peer.Addr, MAC: "02:00:00:00:00:66", Last: peer.LastHeard, Count: 2}
+		}, "MASTER", []string{"claimed      192.0.2.3 was announced by 02:00:00:00:00:66, last 200ms ago (2 times)\n"}, nil},
 		"fault": {func(in *control.Instance) { in.Faults = []string{"interface", "script chk"} }, "FAULT", []string{
 			"FAULT for 1m30s", "faults       interface; script chk\n",
 		}, nil},

@@ -115,7 +115,14 @@ func (p *process) run(ctx context.Context) error {
 		go p.fromParent()
 		go p.fromPeer(p.child.Peer)
 		p.sayReady()
+		claims, cerr := link.WatchClaims(p.log, func(c link.Claim) { p.engine.Claimed(c) })
+		if cerr != nil {
+			p.log.Warn("what other machines say about the addresses is not heard", "err", cerr)
+		}
 		err = p.engine.Run(ctx)
+		if claims != nil {
+			_ = claims.Close() // there is nobody left to care
+		}
 		p.track.close()
 	}
 	p.tell.end()

@@ -1,6 +1,7 @@
 package vrrpd
 
 import (
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -116,6 +117,9 @@ func instanceOf(r *engine.RouterStatus, now time.Time) control.Instance {
 	}
 	wayOf(r, &in)
 	in.SecondMaster, in.SecondMasters = rivalOf(r, now), r.SecondMaster
+	if !r.ClaimAt.IsZero() {
+		in.Claim = &control.Claim{Address: r.Claim.Addr, MAC: net.HardwareAddr(r.Claim.HW[:]).String(), Last: r.ClaimAt.Round(0), Count: r.Claims}
+	}
 	for _, v := range r.VIPs {
 		in.VIPs = append(in.VIPs, control.VIP{Address: v.Prefix, Present: v.Applied, Wanted: v.Wanted, Excluded: v.Excluded})
 	}
