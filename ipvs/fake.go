@@ -132,28 +132,6 @@ func (f *Fake) Table() (Table, error) {
 	return t, nil
 }
 
-// Stats returns the table with the connections of SetConnections.
-func (f *Fake) Stats() ([]ServiceStats, error) {
-	unlock, err := f.call()
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	t := f.table.Clone()
-	t.Sort()
-	all := make([]ServiceStats, 0, len(t))
-	for _, e := range t {
-		s := ServiceStats{Service: e.Service}
-		for _, d := range e.Dests {
-			st := f.stats[e.ServiceKey][d.DestKey]
-			st.Destination = d
-			s.Dests = append(s.Dests, st)
-		}
-		all = append(all, s)
-	}
-	return all, nil
-}
-
 // Apply does the operations as described at [Kernel].
 func (f *Fake) Apply(ops []Op) error {
 	unlock, err := f.call()

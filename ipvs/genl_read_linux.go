@@ -58,23 +58,45 @@ func (g *genl) Stats() ([]ServiceStats, error) {
 	}
 	kept := all[:0]
 	for _, s := range all {
-		dests, err := g.client.Destinations(cf.Service{
-			Family: s.Family, Protocol: s.Protocol, Address: s.Addr, Port: s.Port, FWMark: s.FWMark,
-		})
-		switch {
-		case errors.Is(err, os.ErrNotExist): // no destinations, or
-		case errors.Is(err, syscall.ESRCH): // deleted since the dump
-			continue
-		case err != nil:
-			return nil, wrap("read servers of "+s.ServiceKey.String(), g.checked(err))
+		var there bool
+		if s.Dests, there, err = g.dests(s.ServiceKey); err != nil {
+			return nil, err
 		}
-		s.Dests = make([]DestStats, 0, len(dests))
-		for _, d := range dests {
-			s.Dests = append(s.Dests, fromClient(d))
+		if there { // else deleted since the dump
+			kept = append(kept, s)
 		}
-		kept = append(kept, s)
 	}
 	return sortStats(kept), nil
+}
+
+func (g *genl) Dests(k ServiceKey) ([]DestStats, error) {
+	unlock, err := g.start()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	list, _, err := g.dests(k)
+	return list, err
+}
+
+// dests reads the destinations of a service; there is false for one that does
+// not exist.
+func (g *genl) dests(k ServiceKey) (list []DestStats, there bool, err error) {
+	dests, err := g.client.Destinations(cf.Service{
+		Family: k.Family, Protocol: k.Protocol, Address: k.Addr, Port: k.Port, FWMark: k.FWMark,
+	})
+	switch {
+	case errors.Is(err, os.ErrNotExist): // no destinations, or
+	case errors.Is(err, syscall.ESRCH): // no service
+		return nil, false, nil
+	case err != nil:
+		return nil, false, wrap("read servers of "+k.String(), g.checked(err))
+	}
+	list = make([]DestStats, 0, len(dests))
+	for _, d := range dests {
+		list = append(list, fromClient(d))
+	}
+	return list, true, nil
 }
 
 func fromClient(d cf.DestinationExtended) DestStats {

@@ -20,6 +20,9 @@ type Kernel interface {
 	Table() (Table, error)
 	// Stats reads the table with its counters, in canonical order.
 	Stats() ([]ServiceStats, error)
+	// Dests reads the destinations of one service with their counters; of a
+	// service that does not exist there are none.
+	Dests(ServiceKey) ([]DestStats, error)
 	// Apply does the operations in order and goes on after a failure. Its
 	// error joins one *OpError for each operation that failed. What is
 	// already as an operation wants it is no failure: an addition of

@@ -48,7 +48,7 @@ func (o Op) String() string {
 // it is in want, given that the kernel has have. A service of have that is
 // not wanted is deleted if owned says that it is ours, and otherwise left
 // alone; nil owns nothing. Within a service additions and changes come before
-// deletions; deletions of services come last. What is as wanted is not
+// changes to weight 0, and those before deletions; deletions of services come last. What is as wanted is not
 // touched, so the plan for equal tables is empty.
 func Plan(have, want Table, owned func(ServiceKey) bool) []Op {
 	have, want = have.canonical(), want.canonical()
@@ -85,9 +85,11 @@ func planGone(ops []Op, e Entry, owned func(ServiceKey) bool) []Op {
 	return append(ops, Op{Kind: DelService, Service: Service{ServiceKey: e.ServiceKey}})
 }
 
-// planDests walks two sorted lists.
+// planDests walks two sorted lists. What takes connections comes first, so that
+// at no moment all that do are gone.
 func planDests(ops []Op, s Service, have, want []Destination) []Op {
 	i := 0
+	var quiesced []Op
 	var gone []Destination
 	for _, w := range want {
 		for ; i < len(have) && have[i].DestKey.Compare(w.DestKey) < 0; i++ {
@@ -97,11 +99,16 @@ func planDests(ops []Op, s Service, have, want []Destination) []Op {
 			ops = append(ops, Op{Kind: AddDest, Service: s, Dest: w})
 			continue
 		}
-		if have[i] != w {
-			ops = append(ops, Op{Kind: EditDest, Service: s, Dest: w})
+		switch op := (Op{Kind: EditDest, Service: s, Dest: w}); {
+		case have[i] == w:
+		case w.Weight == 0:
+			quiesced = append(quiesced, op)
+		default:
+			ops = append(ops, op)
 		}
 		i++
 	}
+	ops = append(ops, quiesced...)
 	gone = append(gone, have[i:]...)
 	for _, d := range gone {
 		ops = append(ops, Op{Kind: DelDest, Service: Service{ServiceKey: s.ServiceKey}, Dest: Destination{DestKey: d.DestKey}})

@@ -1,9 +1,9 @@
 package ipvs
 
 import (
-	"fmt"
 	"math"
 	"slices"
+	"time"
 )
 
 // VirtualServer is a service with everything that decides which of its real
@@ -31,6 +31,11 @@ type RealServer struct {
 	Destination      // Weight is the configured one
 	Inhibit     bool // inhibit_on_failure: weight 0 instead of removal
 	Checks      []Check
+	// Order is the one of the configuration; it gives way to all others.
+	Order Order
+	// SlowStart is how long a server that was told to be down and comes up
+	// again takes to get its whole weight; 0: it has it at once.
+	SlowStart time.Duration
 }
 
 // Check is one health check of a real server. Two checks of a server with
@@ -53,6 +58,7 @@ type Verdict struct {
 	Check   string // Check.ID
 	Up      bool
 	Weight  int // of a server that is up, the weight it should have; -1: the configured one
+	At      time.Time
 }
 
 // Event says that a real server or a virtual server went up or down.
@@ -61,6 +67,9 @@ type Event struct {
 	Server  DestKey // of a real server
 	Real    bool    // a real server; otherwise the virtual server itself
 	Up      bool
+	// Drain is set when a real server begins to drain (Up is false) or goes
+	// on to take connections without having been taken out (Up is true).
+	Drain bool
 	// Sum and Quorum say why, for the log: the weights that are up and the
 	// sum that was to be reached or kept.
 	Sum, Quorum uint64
@@ -68,27 +77,13 @@ type Event struct {
 	Sorry bool
 }
 
-// String is the line that keepalived writes to a notify FIFO.
-func (e Event) String() string {
-	state := "DOWN"
-	if e.Up {
-		state = "UP"
-	}
-	if !e.Real {
-		return fmt.Sprintf("VS %s %s", e.Service, state)
-	}
-	p := e.Service.Protocol
-	if e.Service.FWMark != 0 {
-		p = TCP // the kernel's own answer for a service by mark
-	}
-	return fmt.Sprintf("RS [%s]:%s:%d %s %s", e.Server.Addr, ProtocolName(p), e.Server.Port, e.Service, state)
-}
-
-// Pool turns verdicts into the wanted table. It is pure: no clock, no
-// goroutine, no I/O. A Pool belongs to one goroutine.
+// Pool turns verdicts and orders into the wanted table. It is pure: no clock
+// (the time is an argument), no goroutine, no I/O. A Pool belongs to one
+// goroutine.
 type Pool struct {
 	order    []ServiceKey // as configured
 	services map[ServiceKey]*virtual
+	timed    map[ServiceKey]bool // those on which time has an effect
 }
 
 // virtual is the state of a virtual server.
@@ -97,6 +92,7 @@ type virtual struct {
 	servers map[DestKey]*real
 	up      bool // quorum reached and not lost since
 	sorry   bool // the sorry server is in
+	order   Order
 }
 
 // real is the state of a real server.
@@ -105,6 +101,9 @@ type real struct {
 	checks map[string]*checkState
 	failed int  // checks that are not up
 	told   bool // listeners know that it is down
+	orders [sources]Order
+	step   int       // of rampSteps that its weight has; rampSteps: all of it
+	ramp   time.Time // when the first step was
 }
 
 type checkState struct {
@@ -116,7 +115,7 @@ type checkState struct {
 // events that this state is to be announced with. A service or server that
 // occurs twice counts once, the first time.
 func NewPool(services []VirtualServer) (*Pool, []Event) {
-	p := &Pool{services: map[ServiceKey]*virtual{}}
+	p := &Pool{services: map[ServiceKey]*virtual{}, timed: map[ServiceKey]bool{}}
 	return p, p.Reload(services)
 }
 
@@ -135,30 +134,21 @@ func (p *Pool) Verdict(v Verdict) []Event {
 	if c == nil {
 		return nil
 	}
-	var events []Event
-	wasUp := r.alive()
-	if c.up != v.Up {
-		c.up = v.Up
-		if v.Up {
-			r.failed--
-		} else {
-			r.failed++
+	events := s.change(r, v.At, !v.Up, func() {
+		if c.up != v.Up {
+			c.up = v.Up
+			if v.Up {
+				r.failed--
+			} else {
+				r.failed++
+			}
 		}
-	}
-	c.known = true
-	if v.Up {
-		c.weight = v.Weight
-	}
-	switch {
-	case r.alive() && !wasUp:
-		r.told = false
-		events = append(events, s.serverEvent(r, true))
-	case !r.alive() && !r.told && (wasUp || !v.Up):
-		// Also the first failure of a server that counted as down from the
-		// start (alpha) is told.
-		r.told = true
-		events = append(events, s.serverEvent(r, false))
-	}
+		c.known = true
+		if v.Up {
+			c.weight = v.Weight
+		}
+	})
+	p.note(s)
 	return append(events, s.judge(false)...)
 }
 
@@ -173,12 +163,13 @@ func (p *Pool) Stop() []Event {
 	return events
 }
 
-// alive reports whether all checks of the server are up.
-func (r *real) alive() bool { return r.failed == 0 }
-
-// weight is the configured weight as its checks change it: each that asks for
-// a weight adds its difference to the configured one.
+// weight is the one that is ordered, or else the configured weight as the
+// checks change it: each that asks for a weight adds its difference to the
+// configured one.
 func (r *real) weight() uint32 {
+	if o, _ := r.order(); o.Action == Weigh {
+		return min(o.Weight, maxWeight)
+	}
 	w := int(r.Weight)
 	for _, c := range r.checks {
 		if c.weight >= 0 {
@@ -198,7 +189,7 @@ const maxWeight = math.MaxInt32
 func (s *virtual) judge(start bool) []Event {
 	var sum uint64
 	for _, r := range s.servers {
-		if r.alive() {
+		if r.standing() == up {
 			sum += uint64(r.weight())
 		}
 	}
@@ -238,7 +229,7 @@ func (s *virtual) gone() []Event {
 		events = append(events, Event{Service: s.ServiceKey})
 	}
 	for _, c := range s.Servers {
-		if r := s.servers[c.DestKey]; r.alive() {
+		if r := s.servers[c.DestKey]; r.standing() != down {
 			events = append(events, s.serverEvent(r, false))
 		}
 	}
@@ -259,10 +250,13 @@ func (s *virtual) entry() Entry {
 	for _, c := range s.Servers {
 		r := s.servers[c.DestKey]
 		d := r.Destination
-		switch {
-		case r.alive() && !s.sorry:
-			d.Weight = r.weight()
-		case r.Inhibit:
+		order, _ := r.order()
+		switch at := r.standing(); {
+		case at == up && !s.sorry:
+			d.Weight = r.tableWeight()
+		case order.out():
+			continue
+		case at == draining, r.Inhibit:
 			d.Weight = 0
 		default:
 			continue

@@ -14,6 +14,7 @@ func (p *Pool) Reload(services []VirtualServer) []Event {
 	old, oldOrder := p.services, p.order
 	p.services = make(map[ServiceKey]*virtual, len(services))
 	p.order = make([]ServiceKey, 0, len(services))
+	clear(p.timed)
 	var changed []Event
 	for _, vs := range services {
 		if p.services[vs.ServiceKey] != nil {
@@ -24,6 +25,7 @@ func (p *Pool) Reload(services []VirtualServer) []Event {
 		p.order = append(p.order, vs.ServiceKey)
 		changed = append(changed, events...)
 		changed = append(changed, s.judge(true)...)
+		p.note(s)
 	}
 	var gone []Event
 	for _, k := range oldOrder {
@@ -38,6 +40,9 @@ func (p *Pool) Reload(services []VirtualServer) []Event {
 func newVirtual(vs VirtualServer, old *virtual) (*virtual, []Event) {
 	s := &virtual{VirtualServer: vs, servers: make(map[DestKey]*real, len(vs.Servers))}
 	s.Servers = slices.Clone(vs.Servers)
+	if old != nil {
+		s.order = old.order
+	}
 	s.Servers = slices.DeleteFunc(s.Servers, func(c RealServer) bool {
 		if s.servers[c.DestKey] != nil {
 			return true
@@ -46,7 +51,7 @@ func newVirtual(vs VirtualServer, old *virtual) (*virtual, []Event) {
 		if old != nil {
 			prev = old.servers[c.DestKey]
 		}
-		s.servers[c.DestKey] = newReal(c, prev)
+		s.servers[c.DestKey] = newReal(c, prev, s.order)
 		return false
 	})
 	if old == nil {
@@ -60,26 +65,29 @@ func newVirtual(vs VirtualServer, old *virtual) (*virtual, []Event) {
 		was := old.servers[c.DestKey]
 		now := s.servers[c.DestKey]
 		switch {
-		case now == nil && was.alive():
+		case now == nil && was.standing() != down:
 			events = append(events, s.serverEvent(was, false))
-		case now != nil && was.alive() != now.alive():
-			events = append(events, s.serverEvent(now, now.alive()))
-			now.told = !now.alive()
+		case now != nil && was.standing() != now.standing():
+			e := s.serverEvent(now, now.standing() == up)
+			e.Drain = now.standing() == draining || was.standing() == draining && e.Up
+			now.told = now.standing() == down
+			events = append(events, e)
 		}
 	}
 	return s, events
 }
 
-func newReal(c RealServer, old *real) *real {
+func newReal(c RealServer, old *real, service Order) *real {
 	r := &real{RealServer: c, checks: make(map[string]*checkState, len(c.Checks))}
 	if old != nil {
 		r.told = old.told
 	}
+	r.inherit(old, service)
 	for _, ch := range c.Checks {
 		if r.checks[ch.ID] != nil {
 			continue
 		}
-		st := &checkState{up: !ch.Alpha || old != nil && old.alive(), weight: -1}
+		st := &checkState{up: !ch.Alpha || old != nil && old.failed == 0, weight: -1}
 		if old != nil && old.checks[ch.ID] != nil {
 			*st = *old.checks[ch.ID]
 		}

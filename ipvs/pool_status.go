@@ -13,8 +13,15 @@ type ServiceState struct {
 // ServerState is what a pool knows of a real server.
 type ServerState struct {
 	Key    DestKey
-	Up     bool
+	Alive  bool   // by its checks
+	Up     bool   // it takes connections: alive, not draining and not taken out
 	Weight uint32 // that it has, or would have if it were in service
+	// Order is the one in force, if any, and From who gave it.
+	Order Order
+	From  Source
+	// Ramp is the part of the weight that it has of late, in percent; 100 but
+	// for a server with SlowStart that came up a moment ago.
+	Ramp   int
 	Checks []CheckState
 }
 
@@ -35,7 +42,11 @@ func (p *Pool) State(k ServiceKey) (ServiceState, bool) {
 	st.Quorum, st.Hysteresis = s.quorum()
 	for _, c := range s.Servers {
 		r := s.servers[c.DestKey]
-		ss := ServerState{Key: c.DestKey, Up: r.alive(), Weight: r.weight()}
+		ss := ServerState{
+			Key: c.DestKey, Alive: r.failed == 0, Up: r.standing() == up, Weight: r.weight(),
+			Ramp: 100 * r.step / rampSteps,
+		}
+		ss.Order, ss.From = r.order()
 		if ss.Up {
 			st.Sum += uint64(ss.Weight)
 		}

@@ -2,13 +2,11 @@ package ipvs
 
 import (
 	"fmt"
-	"net/netip"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 )
 
 // vs is a virtual server of the scenarios: service 192.0.2.1, real servers
@@ -249,21 +247,6 @@ func TestPoolStop(t *testing.T) {
 	}
 }
 
-func TestEventString(t *testing.T) {
-	server := dest(1, 1).DestKey
-	for want, e := range map[string]Event{
-		"VS [192.0.2.1]:tcp:80 UP": {Service: service(1).ServiceKey, Up: true},
-		"VS FWM 1 DOWN":            {Service: MarkKey(INET, 1)},
-		"RS [198.51.100.1]:tcp:80 [192.0.2.1]:tcp:80 DOWN":    {Service: service(1).ServiceKey, Server: server, Real: true},
-		"RS [198.51.100.1]:udp:80 [2001:db8::1]:udp:53 UP":    {Service: AddrKey(UDP, netip.MustParseAddr("2001:db8::1"), 53), Server: server, Real: true, Up: true},
-		"RS [198.51.100.1]:sctp:80 [2001:db8::1]:sctp:5 DOWN": {Service: AddrKey(SCTP, netip.MustParseAddr("2001:db8::1"), 5), Server: server, Real: true},
-	} {
-		if got := e.String(); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
-
 func TestPoolIgnoresStrangers(t *testing.T) {
 	p, _ := NewPool([]VirtualServer{vs(1)})
 	for _, v := range []Verdict{
@@ -278,75 +261,4 @@ func TestPoolIgnoresStrangers(t *testing.T) {
 	if _, ok := p.State(service(2).ServiceKey); ok {
 		t.Error("state of an unknown service")
 	}
-}
-
-// Whatever comes, events alternate, a service that is up reaches what it has
-// to keep, and the table holds exactly what should be in service.
-func TestPoolInvariants(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		draw := func(label string) VirtualServer {
-			v := vs(rapid.SliceOfN(rapid.Uint32Range(0, 3), 1, 4).Draw(t, label)...)
-			v.Quorum = rapid.Uint32Range(0, 8).Draw(t, "quorum")
-			v.Hysteresis = rapid.Uint32Range(0, 8).Draw(t, "hysteresis")
-			if rapid.Bool().Draw(t, "sorry") {
-				sorry(&v)
-			}
-			if rapid.Bool().Draw(t, "inhibit") {
-				inhibit(&v)
-			}
-			if rapid.Bool().Draw(t, "alpha") {
-				alpha(&v)
-			}
-			return v
-		}
-		v := draw("weights")
-		p, events := NewPool([]VirtualServer{v})
-		serviceUp := false
-		for range rapid.IntRange(0, 30).Draw(t, "steps") {
-			for _, e := range events {
-				if e.Real {
-					continue
-				}
-				if e.Up && serviceUp {
-					t.Fatal("the service came up twice")
-				}
-				serviceUp = e.Up
-			}
-			s, _ := p.State(service(1).ServiceKey)
-			if s.Up != serviceUp {
-				t.Fatalf("service up %v, told %v", s.Up, serviceUp)
-			}
-			if s.Up && (s.Sum == 0 || s.Sum < s.Quorum-s.Hysteresis) {
-				t.Fatalf("up with %d of %d-%d", s.Sum, s.Quorum, s.Hysteresis)
-			}
-			if !s.Up && s.Sum >= s.Quorum+s.Hysteresis {
-				t.Fatalf("down with %d of %d+%d", s.Sum, s.Quorum, s.Hysteresis)
-			}
-			if s.Sorry && s.Up || !s.Up && !s.Sorry && v.Sorry != nil {
-				t.Fatal("the sorry server is in when the service is up, or out when it is down")
-			}
-			e, _ := p.Entry(service(1).ServiceKey)
-			for _, d := range e.Dests {
-				if d.DestKey == dest(9, 0).DestKey {
-					if !s.Sorry {
-						t.Fatal("sorry server in the table of a service that is up")
-					}
-					continue
-				}
-				if s.Sorry && d.Weight != 0 {
-					t.Fatal("a server takes connections beside the sorry server")
-				}
-			}
-			if rapid.IntRange(0, 9).Draw(t, "what") == 0 {
-				v = draw("new weights")
-				events = p.Reload([]VirtualServer{v})
-				continue
-			}
-			i := rapid.IntRange(0, len(v.Servers)-1).Draw(t, "server")
-			events = p.Verdict(Verdict{
-				Service: service(1).ServiceKey, Server: v.Servers[i].DestKey, Check: "a",
-				Up: rapid.Bool().Draw(t, "up"), Weight: rapid.IntRange(-1, 4).Draw(t, "weight"),
-			})
-		}
-	})
 }

@@ -55,6 +55,12 @@ func ServerLine(server netip.AddrPort, s Service, up bool) string {
 	return "RS " + endpoint(server.Addr(), s.Protocol, server.Port()) + " " + s.String() + " " + upDown(up)
 }
 
+// DrainLine says that a real server takes no new connections until it is taken
+// out; the line of that follows (holdfast's own).
+func DrainLine(server netip.AddrPort, s Service) string {
+	return "RS " + endpoint(server.Addr(), s.Protocol, server.Port()) + " " + s.String() + " DRAIN"
+}
+
 func endpoint(a netip.Addr, protocol uint8, port uint16) string {
 	return fmt.Sprintf("[%s]:%s:%d", a, protocolName(protocol), port)
 }

@@ -27,6 +27,7 @@ line.`,
 		newRun(), newStatus(), newExplain(), newReload(), newPlan(),
 		newCheck(), newConvert(), newFmt(), newInit(), newSchema(), newKeywords(),
 		newIPVS(), newRealServer(),
+		newSet(),
 		newSync(),
 		newDemo(), newVersion(),
 	)

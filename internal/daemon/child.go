@@ -108,7 +108,7 @@ func (p *Parent) boot(s *slot, resume []role.Resume) role.Boot {
 		b.Devices = p.devices
 		b.Leftovers = p.holdings.left()
 	} else {
-		b.Owned = p.owned
+		b.Owned, b.Settings = p.owned, p.settings
 	}
 	return b
 }

@@ -60,6 +60,32 @@ func (p *Parent) answer(r control.Request) (any, error) {
 		return wait(p, control.AnswerLimit, p.status)
 	case "config":
 		return wait(p, control.AnswerLimit, p.inForce)
+	case "set":
+		if r.Set == nil {
+			return nil, errors.New("set: what is to be set is missing")
+		}
+		ask := *r.Set
+		ask.By = r.By
+		type reply struct {
+			m   ipc.Message
+			err error
+		}
+		m, err := ipc.New(ipc.TypeSet, ask)
+		if err != nil {
+			return nil, err
+		}
+		v, err := wait(p, control.AnswerLimit, func(answer func(reply)) {
+			if !p.lvs.wanted {
+				answer(reply{err: errors.New("the configuration has no virtual_server")})
+				return
+			}
+			p.ask(p.lvs, m, nil, statusLimit, func(m ipc.Message, err error) { answer(reply{m, err}) })
+		})
+		if err != nil {
+			return nil, err
+		}
+		got := v.(reply)
+		return got.m.Body, got.err
 	case "reload":
 		return wait(p, r.Limit(), func(answer func(control.Reload)) {
 			if r.NoWait {

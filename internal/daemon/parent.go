@@ -79,8 +79,9 @@ type Parent struct {
 	vrrp, lvs *slot
 	holdings  holdings
 	owned     json.RawMessage // what the lvs role owns in the kernel
+	settings  json.RawMessage // of operators, that the lvs role has in force
 	state     *stateFile
-	unsaved   bool              // holdings, devices or owned changed
+	unsaved   bool              // holdings, devices, owned or settings changed
 	devices   link.DeviceRecord // what the vrrp process made, or one before it
 	asked     map[uint64]question
 	nextID    uint64
@@ -152,7 +153,12 @@ func Run(opts Options, log *slog.Logger) int {
 	close(p.done)
 
 	if p.exit == 0 && !opts.DontReleaseVRRP && !opts.DontReleaseIPVS {
-		p.state.remove()
+		if owns(p.settings) { // those to be kept are all that is left
+			p.state.save(savedState{Settings: p.settings})
+			p.state.wait()
+		} else {
+			p.state.remove()
+		}
 	} else {
 		p.state.wait()
 	}
@@ -171,7 +177,7 @@ func (p *Parent) loop(signals <-chan os.Signal) {
 		}
 		if p.unsaved && (len(p.events) == 0 || p.over) {
 			p.unsaved = false
-			p.state.save(p.holdings.all(), p.devices, p.owned)
+			p.state.save(savedState{Wanted: p.holdings.all(), Devices: p.devices, Owned: p.owned, Settings: p.settings})
 		}
 	}
 }
@@ -214,7 +220,7 @@ func (p *Parent) inherit() {
 		return
 	}
 	p.holdings.leftovers, p.owned = left.Wanted, left.Owned
-	p.devices = left.Devices
+	p.devices, p.settings = left.Devices, left.Settings
 	if !left.Empty() || owns(left.Owned) {
 		p.log.Info("a former daemon did not end in order", "addresses", len(left.Addresses), "routes_and_rules", len(left.Objects), "ipvs", owns(left.Owned))
 	}
@@ -294,9 +300,10 @@ func logDiagnostics(log *slog.Logger, diags []config.Diagnostic) {
 	}
 }
 
-// owns says whether there is anything in what the lvs role said it owns.
-func owns(owned json.RawMessage) bool {
-	switch string(owned) {
+// owns says whether there is anything in what the lvs role said it owns, or has
+// in force.
+func owns(said json.RawMessage) bool {
+	switch string(said) {
 	case "", "{}", "[]", "null":
 		return false
 	}
@@ -337,6 +344,9 @@ func (p *Parent) message(c *child, m ipc.Message) {
 		p.saidDevices(c, m)
 	case ipc.TypeOwned:
 		p.owned = m.Body
+		p.unsaved = true
+	case ipc.TypeSettings:
+		p.settings = m.Body
 		p.unsaved = true
 	case ipc.TypeReleased:
 		if p.stopping {

@@ -28,6 +28,8 @@ type savedState struct {
 	link.Wanted
 	Devices link.DeviceRecord `json:"devices,omitzero"`
 	Owned   json.RawMessage   `json:"owned,omitempty"`
+	// Settings are those of operators.
+	Settings json.RawMessage `json:"settings,omitempty"`
 }
 
 // stateLimit bounds the state file in bytes: 100,000 services and addresses
@@ -122,12 +124,13 @@ func removable(a netip.Addr) bool {
 	return !a.IsUnspecified() && !a.IsMulticast() && a != netip.IPv6Loopback() && a != netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
-// save keeps the newest state and returns at once. Neither argument is
+// save keeps the newest state and returns at once. What is in it is not
 // changed by anybody afterwards.
-func (s *stateFile) save(held link.Wanted, devices link.DeviceRecord, owned json.RawMessage) {
+func (s *stateFile) save(st savedState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.next = &savedState{Kernel: s.kernel, Wanted: held, Devices: devices, Owned: owned}
+	st.Kernel = s.kernel
+	s.next = &st
 	if !s.writing {
 		s.writing = true
 		go s.write()

@@ -114,7 +114,10 @@ func TestStateFileSavesTheNewest(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	s := newStateFile(path, quiet())
 	for i := range 100 {
-		s.save(link.Wanted{Addresses: []link.Address{{Ifindex: i + 1, Prefix: netip.MustParsePrefix("192.0.2.1/24")}}}, link.DeviceRecord{}, json.RawMessage(`{"a":1}`))
+		s.save(savedState{
+			Wanted: link.Wanted{Addresses: []link.Address{{Ifindex: i + 1, Prefix: netip.MustParsePrefix("192.0.2.1/24")}}},
+			Owned:  json.RawMessage(`{"a":1}`),
+		})
 	}
 	s.wait()
 	st, err := s.load()
@@ -196,7 +199,7 @@ func TestStateObjects(t *testing.T) {
 		}
 		held.Objects = append(held.Objects, link.Object{Kind: link.ObjectRoute, Body: link.Raw(body), Text: fmt.Sprint(proto)})
 	}
-	s.save(held, link.DeviceRecord{}, nil)
+	s.save(savedState{Wanted: held})
 	s.wait()
 	got, err := s.load()
 	if err != nil {

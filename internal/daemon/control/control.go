@@ -9,9 +9,11 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"holdfast/internal/daemon/lvs"
 )
 
-// Request is one question. Command is "status", "reload" or "config".
+// Request is one question. Command is "status", "reload", "config" or "set".
 type Request struct {
 	Command string `json:"command"`
 	// NoWait makes "reload" answer when the reload has begun.
@@ -19,6 +21,10 @@ type Request struct {
 	// Rollback makes "reload" take the new configuration back when mastership
 	// or a quorum is lost within that time, ns; at most MaxRollback.
 	Rollback time.Duration `json:"rollback,omitempty"`
+	// Set is what "set" is to set.
+	Set *lvs.Ask `json:"set,omitempty"`
+	// By is the client, as the kernel names it; nothing that it could say.
+	By lvs.Author `json:"-"`
 }
 
 // Limit is how long the daemon may take for the answer.
@@ -67,6 +73,9 @@ func serve(c net.Conn, answer func(Request) (any, error)) {
 	var r Request
 	var out any
 	err := json.NewDecoder(io.LimitReader(c, maxRequest)).Decode(&r)
+	if err == nil {
+		r.By, err = client(c)
+	}
 	if err == nil {
 		out, err = answer(r)
 	}

@@ -37,6 +37,12 @@ const (
 	// TypeOwned [lvs to parent, JSON of the lvs role]: the services that we
 	// installed, for the state file.
 	TypeOwned = "owned"
+	// TypeSet [parent to lvs, lvs.Ask; answered with the same ID, lvs.Answer]:
+	// an operator sets something.
+	TypeSet = "set"
+	// TypeSettings [lvs to parent, JSON of the lvs role]: the settings of
+	// operators that are in force, for a successor.
+	TypeSettings = "settings"
 )
 
 // Held says what one virtual router holds.

@@ -20,6 +20,7 @@ type Event struct {
 	Command config.Command
 	Real    bool // a real server; otherwise a virtual server
 	Up      bool
+	Drain   bool // it begins to drain, or (Up) goes on without having been taken out
 
 	subject subject
 }
@@ -36,8 +37,10 @@ func events(list []ipvs.Event, now, old *services) []Event {
 		if v == nil {
 			continue
 		}
-		ev := Event{Line: lineOf(e), Target: "VS " + checkTarget(e.Service), Real: e.Real, Up: e.Up, subject: subject{e.Service, e.Server}}
-		if e.Real {
+		ev := Event{Line: lineOf(e), Target: "VS " + checkTarget(e.Service), Real: e.Real, Up: e.Up, Drain: e.Drain, subject: subject{e.Service, e.Server}}
+		switch {
+		case e.Drain: // it is in service all the while: notify_down comes with its end
+		case e.Real:
 			r := realServer(v, e.Server)
 			if r == nil && old != nil && old.byKey[e.Service] != nil {
 				r = realServer(old.byKey[e.Service], e.Server)
@@ -45,7 +48,7 @@ func events(list []ipvs.Event, now, old *services) []Event {
 			if r != nil {
 				ev.Command = choose(e.Up, r.NotifyUp, r.NotifyDown)
 			}
-		} else {
+		default:
 			ev.Command = choose(e.Up, v.QuorumUp, v.QuorumDown)
 		}
 		out = append(out, ev)
@@ -59,8 +62,10 @@ func lineOf(e ipvs.Event) string {
 		Addr: e.Service.Addr, Port: e.Service.Port, Protocol: uint8(e.Service.Protocol), FWMark: e.Service.FWMark,
 		Group: e.Service.Group, Ordinal: e.Service.Ordinal,
 	}
-	if e.Real {
-		return notify.ServerLine(netip.AddrPortFrom(e.Server.Addr, e.Server.Port), s, e.Up)
+	if server := netip.AddrPortFrom(e.Server.Addr, e.Server.Port); e.Drain && !e.Up {
+		return notify.DrainLine(server, s)
+	} else if e.Real {
+		return notify.ServerLine(server, s, e.Up)
 	}
 	return notify.ServiceLine(s, e.Up)
 }

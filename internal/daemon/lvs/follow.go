@@ -37,14 +37,15 @@ type follow struct {
 	byAddr  map[netip.Addr][]string // which routers hold an address
 	routers map[string]*router      // told ones, by name
 	suspend map[ipvs.ServiceKey]bool
+	local   map[netip.Addr]bool // addresses of this machine, see ha_suspend
 
 	services *services
 }
 
-func newFollow(cfg *config.Config, s *services, routers map[string]*router) *follow {
+func newFollow(cfg *config.Config, s *services, routers map[string]*router, local map[netip.Addr]bool) *follow {
 	f := &follow{
 		mode: cfg.Global.LVSFollowVRRP, sync: cfg.Global.LVSSyncDaemon != nil, standby: cfg.Global.StandbyChecks,
-		addrs: map[string][]netip.Addr{}, routers: routers, suspend: map[ipvs.ServiceKey]bool{},
+		addrs: map[string][]netip.Addr{}, routers: routers, suspend: map[ipvs.ServiceKey]bool{}, local: local,
 		services: s,
 	}
 	for i := range cfg.Instances {
@@ -132,10 +133,14 @@ func (f *follow) service(k ipvs.ServiceKey) presence {
 	return f.state(holders)
 }
 
-// paused reports whether the checks of a service rest: with standby_checks
-// false or ha_suspend, while a router holds its address and none is master.
+// paused reports whether the checks of a service rest: with ha_suspend while
+// its address is not on this machine; with standby_checks false while a router
+// holds its address and none is master.
 func (f *follow) paused(k ipvs.ServiceKey) bool {
-	if f.standby && !f.suspend[k] {
+	if f.suspended(k) {
+		return true
+	}
+	if f.standby {
 		return false
 	}
 	holders := f.holders(k)

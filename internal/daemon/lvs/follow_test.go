@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"context"
 	"net/netip"
 	"syscall"
 	"testing"
@@ -110,7 +111,6 @@ func TestStandbyChecks(t *testing.T) {
 func TestNoStandbyChecks(t *testing.T) {
 	for name, change := range map[string]func(*config.Config){
 		"standby_checks false": func(c *config.Config) { c.Global.StandbyChecks = false },
-		"ha_suspend":           func(c *config.Config) { c.VirtualServers[0].HASuspend = true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
@@ -199,6 +199,45 @@ func TestFollowReload(t *testing.T) {
 		r.wantTable("1:1=1 2:1=1 3:1=1 m7:1=1")
 		r.reload(following(config.FollowAuto))
 		r.wantTable("1:1=1 3:1=1 m7:1=1")
+		r.end()
+	})
+}
+
+// ha_suspend goes by the addresses of this machine, whoever put them there.
+func TestHASuspend(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		here := make(chan []netip.Addr)
+		cfg := configOf(virtual(1, 1), virtual(2, 1))
+		cfg.VirtualServers[0].HASuspend = true
+		r.start(cfg, func(d *Deps) {
+			d.Addresses = func(ctx context.Context, changed func([]netip.Addr)) {
+				for {
+					select {
+					case list := <-here:
+						changed(list)
+					case <-ctx.Done():
+						return
+					}
+				}
+			}
+		})
+		state := func(i int) string { return r.status().Services[i].Servers[0].Checks[0].State }
+		r.fail("198.51.100.1:80")
+		r.pass(3 * time.Second)
+		if a, b := state(0), state(1); a != "paused" || b != "down" {
+			t.Errorf("checks are %s and %s", a, b)
+		}
+		r.wantTable("1:1=1 2:") // as it was before the first check
+		here <- []netip.Addr{netip.MustParseAddr("192.0.2.1")}
+		r.pass(3 * time.Second)
+		if a := state(0); a != "down" {
+			t.Errorf("check is %s where the address is", a)
+		}
+		here <- nil
+		r.pass(time.Second)
+		if a := state(0); a != "paused" {
+			t.Errorf("check is %s where the address was", a)
+		}
 		r.end()
 	})
 }

@@ -77,9 +77,15 @@ func asMember(e ipvs.Entry, k ipvs.ServiceKey, v *config.VirtualServer) ipvs.Ent
 	e.ServiceKey, e.Netmask = k, mask(v, k.Family)
 	e.Dests = slices.Clone(e.Dests)
 	for i := range e.Dests {
-		if e.Dests[i].Method != ipvs.Masquerade {
-			e.Dests[i].Port = k.Port
-		}
+		e.Dests[i].Port = memberPort(e.Dests[i], k)
 	}
 	return e
+}
+
+// memberPort is the port of a server in one service of its group.
+func memberPort(d ipvs.Destination, k ipvs.ServiceKey) uint16 {
+	if d.Method != ipvs.Masquerade {
+		return k.Port
+	}
+	return d.Port
 }

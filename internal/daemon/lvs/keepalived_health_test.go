@@ -30,8 +30,15 @@ func conf(scenarios ...scenario) string {
 		if s.servers == nil {
 			continue // removed
 		}
-		fmt.Fprintf(&b, "virtual_server 192.0.2.%d 80 {\n delay_loop 2\n warmup 0\n retry 1\n delay_before_retry 1\n lb_algo rr\n lb_kind DR\n protocol TCP\n", i+1)
-		b.WriteString(strings.ReplaceAll(s.options, ";", "\n") + "\n")
+		name, kind, options := fmt.Sprintf("192.0.2.%d 80", i+1), "lb_kind DR\n protocol TCP", s.options
+		if rest, ok := strings.CutPrefix(options, "fwmark;"); ok {
+			name, kind, options = fmt.Sprint("fwmark ", i+1), "lb_kind NAT", rest
+		}
+		if rest, ok := strings.CutPrefix(options, "address-200;"); ok {
+			name, options = "192.0.2.200 80", rest
+		}
+		fmt.Fprintf(&b, "virtual_server %s {\n delay_loop 2\n warmup 0\n retry 1\n delay_before_retry 1\n lb_algo rr\n %s\n", name, kind)
+		b.WriteString(strings.ReplaceAll(options, ";", "\n") + "\n")
 		for _, line := range s.servers {
 			w := strings.Fields(line)
 			fmt.Fprintf(&b, " real_server 198.51.100.%s 80 {\n weight %s\n", w[0], w[2])
@@ -91,6 +98,10 @@ var scenarios = []scenario{
 	{"omega;" + sorryServer, plain},
 	{"omega", plain},
 	{"quorum 5;hysteresis 2;" + sorryServer, []string{"1 1 2", "2 2 3", "3 3 3"}},
+	{"fwmark;ha_suspend;" + sorryServer, plain},
+	{"ha_suspend", plain},             // its address is not here
+	{"ha_suspend;alpha", plain},       // so nothing says that its servers live
+	{"address-200;ha_suspend", plain}, // its address is here
 }
 
 func TestHealthIsKeepaliveds(t *testing.T) {

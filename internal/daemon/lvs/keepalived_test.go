@@ -271,7 +271,7 @@ func (s *sideBySide) end() {
 		s.t.Error(err)
 	}
 	_ = s.proc.Wait() // its exit status is not what is tested
-	s.compare("after the stop")
+	s.compare("after the stop", byService)
 	s.fifo.Close()
 }
 
@@ -300,17 +300,33 @@ func dump(t *testing.T, k ipvs.Kernel) string {
 	return b.String()
 }
 
-// compare waits until both have the same, 30 s at most. Lines are compared in
-// any order.
-func (s *sideBySide) compare(step string) {
+// byService puts lines in the order of their virtual servers; those of one stay
+// in the order in which they came. That of two services is chance: each has
+// checks of its own.
+func byService(lines []string) []string {
+	name := func(l string) string {
+		w := strings.Fields(l)
+		if w[0] == "RS" {
+			w = w[1:]
+		}
+		return strings.Join(w[1:len(w)-1], " ")
+	}
+	out := slices.Clone(lines)
+	slices.SortStableFunc(out, func(a, b string) int { return strings.Compare(name(a), name(b)) })
+	return out
+}
+
+// compare waits until both have the same, a minute at most: the kernel's table, and
+// the lines that were told, ordered by order.
+func (s *sideBySide) compare(step string, order func([]string) []string) {
 	s.t.Helper()
 	var theirs, ours string
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		time.Sleep(500 * time.Millisecond)
 		theirs, ours = dump(s.t, s.theirs), dump(s.t, s.ours)
 		s.mu.Lock()
-		a, b := slices.Sorted(slices.Values(s.lines[0])), slices.Sorted(slices.Values(s.lines[1]))
+		a, b := order(s.lines[0]), order(s.lines[1])
 		s.mu.Unlock()
 		same := theirs == ours && slices.Equal(a, b)
 		if !same && time.Now().Before(deadline) {
@@ -329,18 +345,21 @@ func (s *sideBySide) compare(step string) {
 	}
 }
 
+// inAnyOrder is for the lines of servers that change at one time.
+func inAnyOrder(lines []string) []string { return slices.Sorted(slices.Values(lines)) }
+
 // step lets the checks of both sides see what was done, and compares.
 func (s *sideBySide) step(name string) {
 	s.t.Helper()
 	time.Sleep(4 * time.Second)
-	s.compare(name)
+	s.compare(name, inAnyOrder)
 }
 
 // told is step for what makes both sides tell something: it waits for that
 // first, so that a slow machine is not taken for one where nothing happened.
 func (s *sideBySide) told(name string) {
 	s.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		s.mu.Lock()
 		both := len(s.lines[0]) > 0 && len(s.lines[1]) > 0
 		s.mu.Unlock()
@@ -348,7 +367,8 @@ func (s *sideBySide) told(name string) {
 			break
 		}
 	}
-	s.step(name)
+	time.Sleep(4 * time.Second)
+	s.compare(name, byService)
 }
 
 func (s *sideBySide) keepalivedLog() {

@@ -47,11 +47,21 @@ type Deps struct {
 	// told of it, and must not return before the value would survive the
 	// death of this process.
 	SaveOwned func(Owned)
+	// Settings are what SaveSettings was last given by a predecessor.
+	Settings []Setting
+	// SaveSettings keeps the operator's settings for a successor. It is called
+	// before they are carried out, and must not return before the value would
+	// survive the death of this process.
+	SaveSettings func([]Setting)
 	// Restarted is set for a process that replaces one that died: lvs_flush
 	// is then not done.
 	Restarted bool
 	// Keep leaves everything in the kernel at the end (-I).
 	Keep bool
+	// Addresses tells the addresses of this machine, all of them at once and
+	// again after each change, until ctx ends; nil: the system's. It is called,
+	// on a goroutine of its own, for a configuration with ha_suspend.
+	Addresses func(ctx context.Context, changed func([]netip.Addr))
 	// Ifindex returns the index of an interface; nil: the system's. A sync
 	// daemon is started anew when it changes.
 	Ifindex func(name string) (int, error)
@@ -81,7 +91,14 @@ type LVS struct {
 	ownChanged bool
 	flushed    bool            // lvs_flush was done
 	gates      map[string]bool // routers that wait for TableReady
-	first      []Event         // of the start, told when Run begins
+	local      local
+	settings   map[subject]Setting
+	// savedSettings is what SaveSettings was last given.
+	savedSettings []Setting
+	ctx           context.Context // of Run
+	counting      bool            // the kernel is asked for connections
+	countAt       time.Time       // and not again before
+	first         []Event         // of the start, told when Run begins
 
 	stats stats
 }
@@ -103,6 +120,12 @@ func New(cfg *config.Config, deps Deps) *LVS {
 	if deps.SaveOwned == nil {
 		deps.SaveOwned = func(Owned) {}
 	}
+	if deps.SaveSettings == nil {
+		deps.SaveSettings = func([]Setting) {}
+	}
+	if deps.Addresses == nil {
+		deps.Addresses = addresses
+	}
 	if deps.Ifindex == nil {
 		deps.Ifindex = func(name string) (int, error) {
 			i, err := net.InterfaceByName(name)
@@ -116,15 +139,18 @@ func New(cfg *config.Config, deps Deps) *LVS {
 		deps: deps, log: deps.Log, ended: make(chan struct{}),
 		cfg: cfg, services: convert(cfg), routers: map[string]*router{}, gates: map[string]bool{},
 		owned: deps.Owned.clone(), own: own{}, flushed: deps.Restarted,
+		local:    local{have: map[netip.Addr]bool{}},
+		settings: map[subject]Setting{}, savedSettings: deps.Settings,
 	}
 	l.inbox.wake = make(chan struct{}, 1)
 	for _, k := range l.owned.Services {
 		l.own[k] = true
 	}
-	l.follow = newFollow(cfg, l.services, l.routers)
+	l.follow = newFollow(cfg, l.services, l.routers, l.local.have)
 	l.since.init()
 	var list []ipvs.Event
 	l.pool, list = ipvs.NewPool(l.services.pool)
+	list = append(list, l.restore(deps.Settings, time.Now())...)
 	l.first = events(list, l.services, nil)
 	l.runner = healthcheck.NewRunner(healthcheck.RunnerConfig{
 		Deps: deps.Checks, New: deps.NewCheck, Log: deps.Log,
@@ -155,9 +181,12 @@ func (l *LVS) Run(ctx context.Context) error {
 	}()
 	defer func() { <-checks }()
 
+	l.ctx = ctx
+	l.followAddresses()
 	l.table.dirtyAll()
 	l.tell(l.first)
 	l.first = nil
+	l.saveSettings()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -171,7 +200,13 @@ func (l *LVS) Run(ctx context.Context) error {
 		for _, f := range l.inbox.take() {
 			f()
 		}
-		timer.Reset(l.work(time.Now()))
+		now := time.Now()
+		due := l.advance(now)
+		wait := l.work(now)
+		if !due.IsZero() {
+			wait = min(wait, max(due.Sub(now), 0))
+		}
+		timer.Reset(wait)
 	}
 }
 
@@ -198,9 +233,12 @@ func (l *LVS) Reload(ctx context.Context, cfg *config.Config) error {
 func (l *LVS) reload(cfg *config.Config) {
 	old := l.services
 	l.cfg, l.services = cfg, convert(cfg)
-	l.follow = newFollow(cfg, l.services, l.routers)
+	l.follow = newFollow(cfg, l.services, l.routers, l.local.have)
 	list := l.pool.Reload(l.services.pool)
+	list = append(list, l.forget(true)...)
+	l.saveSettings()
 	l.since.reload(l.services)
+	l.followAddresses()
 	if err := l.runner.Replace(l.items()); err != nil {
 		l.log.Error("health checks that cannot be run", "err", err)
 	}
@@ -271,7 +309,7 @@ func (l *LVS) verdict(v healthcheck.Verdict) {
 		return // of a configuration before this one
 	}
 	l.since.check(v.Key, v.Up, v.At)
-	list := l.pool.Verdict(ipvs.Verdict{Service: ref.service, Server: ref.server, Check: ref.id, Up: v.Up, Weight: v.Weight})
+	list := l.pool.Verdict(ipvs.Verdict{Service: ref.service, Server: ref.server, Check: ref.id, Up: v.Up, Weight: v.Weight, At: v.At})
 	l.table.dirtyOne(l.services.members[ref.service]...)
 	if len(list) > 0 {
 		l.log.Info("health", "check", v.Key, "up", v.Up, "text", v.Text)

@@ -12,6 +12,7 @@ import (
 // release undoes everything at the end.
 func (l *LVS) release() {
 	l.tell(events(l.pool.Stop(), l.services, nil))
+	l.keepSettings()
 	if l.deps.Keep || l.owned.empty() {
 		return
 	}

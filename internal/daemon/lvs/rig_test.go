@@ -88,6 +88,8 @@ func (r *rig) deps() Deps {
 			r.saved, r.saves = o, r.saves+1
 		},
 		Owned: r.saved,
+		// Nothing is here, and no socket of the system is in the bubble.
+		Addresses: func(ctx context.Context, _ func([]netip.Addr)) { <-ctx.Done() },
 		Ifindex: func(name string) (int, error) {
 			r.mu.Lock()
 			defer r.mu.Unlock()

@@ -42,7 +42,8 @@ type DaemonStatus struct {
 
 // ServiceStatus is a virtual server.
 type ServiceStatus struct {
-	Name       string         `json:"name"` // "[192.0.2.1]:tcp:80" or "FWM 1"
+	Name       string         `json:"name"`       // "[192.0.2.1]:tcp:80" or "FWM 1"
+	ShortName  string         `json:"short_name"` // "192.0.2.1:80/tcp" or "fwmark:1", as set takes it
 	Family     int            `json:"family"`
 	Addr       netip.Addr     `json:"addr,omitzero"`
 	Port       uint16         `json:"port,omitempty"`
@@ -64,6 +65,8 @@ type ServiceStatus struct {
 	Others     []ServerStatus `json:"others,omitempty"`   // the sorry server, and what else the kernel has
 	SorryName  string         `json:"sorry_server,omitempty"`
 	Members    []MemberStatus `json:"services,omitempty"` // of a group: what it stands for
+	// Orders are those that hold for every real server.
+	Orders []OrderStatus `json:"orders,omitempty"`
 }
 
 // MemberStatus is one service of the kernel that a virtual server of a group
@@ -80,15 +83,18 @@ type ServerStatus struct {
 	Addr      netip.Addr    `json:"addr"`
 	Port      uint16        `json:"port"`
 	Method    string        `json:"method"`
-	Up        bool          `json:"up"`
+	Up        bool          `json:"up"`    // takes connections; a server may have weight 0
+	State     string        `json:"state"` // "up", "down", "draining", "drained", "disabled"
 	Since     time.Time     `json:"since,omitzero"`
-	Weight    uint32        `json:"weight"`               // that it should have in service
-	InKernel  bool          `json:"in_kernel"`            // it is in the kernel's table
-	Kernel    uint32        `json:"kernel_weight"`        // if it is
-	Active    uint32        `json:"active_connections"`   // established
-	Inactive  uint32        `json:"inactive_connections"` // in any other state
-	Templates uint32        `json:"persistent_templates"` // persistence
-	Stats     *Counters     `json:"counters,omitempty"`   // of the kernel
+	Weight    uint32        `json:"weight"`                       // that it should have in the table now
+	Ramp      int           `json:"slow_start_percent,omitempty"` // of its weight, while that grows
+	Orders    []OrderStatus `json:"orders,omitempty"`             // beside the checks; of these the strongest counts
+	InKernel  bool          `json:"in_kernel"`                    // it is in the kernel's table
+	Kernel    uint32        `json:"kernel_weight"`                // if it is
+	Active    uint32        `json:"active_connections"`           // established
+	Inactive  uint32        `json:"inactive_connections"`         // in any other state
+	Templates uint32        `json:"persistent_templates"`         // persistence
+	Stats     *Counters     `json:"counters,omitempty"`           // of the kernel
 	Checks    []CheckStatus `json:"checks"`
 }
 
@@ -146,19 +152,24 @@ func (s *stats) close() {
 	}
 }
 
+// connect opens the connection if need be; s.mu is held.
+func (s *stats) connect(open func() (ipvs.Kernel, error)) bool {
+	if s.kernel == nil && !s.closed {
+		k, err := open()
+		if err != nil {
+			return false
+		}
+		s.kernel = k
+	}
+	return s.kernel != nil
+}
+
 // read asks the kernel for everything; what fails is left out.
 func (s *stats) read(open func() (ipvs.Kernel, error)) (all []ipvs.ServiceStats, d []ipvs.Daemon, version string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if !s.connect(open) {
 		return nil, nil, ""
-	}
-	if s.kernel == nil {
-		k, err := open()
-		if err != nil {
-			return nil, nil, ""
-		}
-		s.kernel = k
 	}
 	info, err := s.kernel.Info()
 	if err == nil {
@@ -239,7 +250,7 @@ func (l *LVS) status() (Status, [][]ipvs.ServiceKey) {
 func (l *LVS) serviceStatus(vs *ipvs.VirtualServer, state ipvs.ServiceState, checks map[string]healthcheck.Status) ServiceStatus {
 	k := vs.ServiceKey
 	s := ServiceStatus{
-		Name: k.String(), Family: int(l.services.byKey[k].Family), Addr: k.Addr, Port: k.Port, FWMark: k.FWMark,
+		Name: k.String(), ShortName: ServiceName(k), Family: int(l.services.byKey[k].Family), Addr: k.Addr, Port: k.Port, FWMark: k.FWMark,
 		Scheduler: vs.Scheduler, Persistent: vs.Timeout,
 		Up: state.Up, Since: l.since.of(subject{service: k}), Sorry: state.Sorry,
 		Weight: state.Sum, Quorum: state.Quorum, Hysteresis: state.Hysteresis,
@@ -255,12 +266,19 @@ func (l *LVS) serviceStatus(vs *ipvs.VirtualServer, state ipvs.ServiceState, che
 		s.Follows = slices.Clone(l.follow.holders(k))
 		slices.Sort(s.Follows)
 	}
+	if set, ok := l.settings[subject{service: k}]; ok {
+		s.Orders = []OrderStatus{set.status()}
+	}
 	l.wantedMembers(&s, k)
 	e, _ := l.pool.Entry(k)
 	for i, r := range state.Servers {
 		ss := ServerStatus{
 			Addr: r.Key.Addr, Port: r.Key.Port, Method: ipvs.MethodName(vs.Servers[i].Method),
-			Up: r.Up, Since: l.since.of(subject{k, r.Key}), Checks: []CheckStatus{},
+			Up: r.Up, State: stateName(r), Since: l.since.of(subject{k, r.Key}), Checks: []CheckStatus{},
+			Orders: l.orders(subject{k, r.Key}),
+		}
+		if r.Ramp < 100 {
+			ss.Ramp = r.Ramp
 		}
 		for _, d := range e.Dests {
 			if d.DestKey == r.Key {

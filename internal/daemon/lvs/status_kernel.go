@@ -60,7 +60,7 @@ func (s *ServiceStatus) server(d ipvs.DestStats, k ipvs.ServiceKey) *ServerStatu
 			return &list[i]
 		}
 	}
-	s.Others = append(s.Others, ServerStatus{Addr: d.Addr, Port: d.Port, Checks: []CheckStatus{}, Up: true, Weight: d.Weight})
+	s.Others = append(s.Others, ServerStatus{Addr: d.Addr, Port: d.Port, Checks: []CheckStatus{}, Up: true, State: "up", Weight: d.Weight})
 	return &s.Others[len(s.Others)-1]
 }
 

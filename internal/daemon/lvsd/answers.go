@@ -8,6 +8,7 @@ import (
 
 	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/ipc"
+	"holdfast/internal/daemon/lvs"
 	"holdfast/internal/daemon/role"
 )
 
@@ -39,6 +40,8 @@ func (p *process) fromParent() {
 			go p.fromPeer(c)
 		case ipc.TypeStatus:
 			go p.status(m.ID)
+		case ipc.TypeSet:
+			go p.set(m)
 		default:
 			if m.File != nil {
 				m.File.Close()
@@ -106,4 +109,23 @@ func (p *process) status(id uint64) {
 		m.Err = err.Error()
 	}
 	p.parent.Post(m, nil)
+}
+
+func (p *process) set(m ipc.Message) {
+	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
+	defer cancel()
+	answer := ipc.Message{Type: ipc.TypeSet, ID: m.ID}
+	var ask lvs.Ask
+	var out lvs.Answer
+	err := m.Decode(&ask)
+	if err == nil {
+		out, err = p.lvs.Set(ctx, ask)
+	}
+	if err == nil {
+		answer.Body, err = json.Marshal(out)
+	}
+	if err != nil {
+		answer.Err = err.Error()
+	}
+	p.parent.Post(answer, nil)
 }

@@ -73,9 +73,10 @@ func (p *process) run(ctx context.Context) error {
 	p.peer = ipc.NewMailbox(p.child.Peer, p.notSent)
 	p.out = notifier.New(p.log)
 	p.configure(boot.Config)
-	owned, err := ownedOf(boot)
-	if err != nil {
-		p.log.Warn("what the predecessor installed is not known", "err", err)
+	var owned lvs.Owned
+	var settings []lvs.Setting
+	if err := errors.Join(decode(boot.Owned, &owned), decode(boot.Settings, &settings)); err != nil {
+		p.log.Warn("what the predecessor installed or was told is not known whole", "err", err)
 	}
 	p.lvs = lvs.New(boot.Config, lvs.Deps{
 		Log:        p.log,
@@ -83,14 +84,18 @@ func (p *process) run(ctx context.Context) error {
 		Event:      p.event,
 		TableReady: func(router string) { _ = p.peer.PostBody(ipc.TypeTable, router) },
 		Owned:      owned,
-		SaveOwned:  p.saveOwned,
-		Restarted:  boot.Restarted,
-		Keep:       boot.Options.DontReleaseIPVS,
+		SaveOwned:  func(o lvs.Owned) { p.remember(ipc.TypeOwned, o) },
+		Settings:   settings,
+		SaveSettings: func(list []lvs.Setting) {
+			p.remember(ipc.TypeSettings, list)
+		},
+		Restarted: boot.Restarted,
+		Keep:      boot.Options.DontReleaseIPVS,
 	})
 	go p.fromParent()
 	go p.fromPeer(p.child.Peer)
 	go p.sayReady(ctx)
-	err = p.lvs.Run(ctx)
+	err := p.lvs.Run(ctx)
 	p.out.Close()
 	proc.StopAll(role.ScriptGrace)
 	limit, cancel := context.WithTimeout(context.Background(), flushLimit)
@@ -117,24 +122,23 @@ func (p *process) notSent(err error) {
 	}
 }
 
-func ownedOf(boot role.Boot) (lvs.Owned, error) {
-	var o lvs.Owned
-	if len(boot.Owned) == 0 {
-		return o, nil
+// decode reads what a predecessor said, if it said anything.
+func decode(said json.RawMessage, v any) error {
+	if len(said) == 0 {
+		return nil
 	}
-	err := json.Unmarshal(boot.Owned, &o)
-	return o, err
+	return json.Unmarshal(said, v)
 }
 
-// saveOwned is sent at once, not queued: what is in the stream survives this
-// process.
-func (p *process) saveOwned(o lvs.Owned) {
-	m, err := ipc.New(ipc.TypeOwned, o)
+// remember has the parent keep something for a successor. It is sent at once,
+// not queued: what is in the stream survives this process.
+func (p *process) remember(kind string, v any) {
+	m, err := ipc.New(kind, v)
 	if err == nil {
 		err = p.child.Parent.Send(m, nil)
 	}
 	if err != nil {
-		p.log.Warn("what is installed is not remembered", "err", err)
+		p.log.Warn("what a successor has to know is not remembered", "what", kind, "err", err)
 	}
 }
 

@@ -41,6 +41,8 @@ type Boot struct {
 	Devices link.DeviceRecord
 	// Owned is what the lvs role last said it owns.
 	Owned json.RawMessage
+	// Settings are those of operators that the lvs role last said are in force.
+	Settings json.RawMessage
 	// Other is set when the other child process runs too.
 	Other bool
 	// Restarted is set for a child that replaces a dead one.

@@ -48,6 +48,7 @@ func renderService(w io.Writer, s *lvs.ServiceStatus, now time.Time) {
 		fmt.Fprintf(w, ", sorry server %s in service", s.SorryName)
 	}
 	fmt.Fprintln(w)
+	renderOrders(w, "  ", s.Orders, now)
 	renderMembers(w, s.Members)
 	for i := range s.Servers {
 		renderServer(w, &s.Servers[i], now)
@@ -83,9 +84,12 @@ func renderMembers(w io.Writer, list []lvs.MemberStatus) {
 }
 
 func renderServer(w io.Writer, r *lvs.ServerStatus, now time.Time) {
-	fmt.Fprintf(w, "  %-12s [%s]:%d %s %s", "real_server", r.Addr, r.Port, r.Method, upDown(r.Up))
+	fmt.Fprintf(w, "  %-12s [%s]:%d %s %s", "real_server", r.Addr, r.Port, r.Method, strings.ToUpper(r.State))
 	if !r.Since.IsZero() {
 		fmt.Fprintf(w, " for %s", ago(now, r.Since))
+	}
+	if r.Ramp > 0 {
+		fmt.Fprintf(w, ", slow start at %d %%", r.Ramp)
 	}
 	if r.InKernel {
 		fmt.Fprintf(w, ", weight %d, %d active, %d inactive connections", r.Kernel, r.Active, r.Inactive)
@@ -93,6 +97,7 @@ func renderServer(w io.Writer, r *lvs.ServerStatus, now time.Time) {
 		fmt.Fprint(w, ", not in the kernel's table")
 	}
 	fmt.Fprintln(w)
+	renderOrders(w, "    ", r.Orders, now)
 	for _, c := range r.Checks {
 		fmt.Fprintf(w, "    %-16s %s: %s", c.Kind, c.Target, c.State)
 		if !c.Last.IsZero() {
@@ -110,4 +115,24 @@ func upDown(up bool) string {
 		return "UP"
 	}
 	return "DOWN"
+}
+
+// renderOrders prints what is asked of servers beside their checks.
+func renderOrders(w io.Writer, indent string, list []lvs.OrderStatus, now time.Time) {
+	for _, o := range list {
+		fmt.Fprintf(w, "%s%-*s %s", indent, 18-len(indent), o.From, o.Order)
+		if o.By != nil {
+			fmt.Fprintf(w, " by %s %s ago", o.By, ago(now, o.At))
+		}
+		if o.File != "" {
+			fmt.Fprintf(w, " by %s", o.File)
+		}
+		if !o.Deadline.IsZero() && o.Order == "drain" {
+			fmt.Fprintf(w, ", until %s at the latest", o.Deadline.Local().Format("15:04:05"))
+		}
+		if o.By != nil && !o.Keep {
+			fmt.Fprint(w, ", until the next reload")
+		}
+		fmt.Fprintln(w)
+	}
 }

@@ -112,7 +112,7 @@ func TestEveryStateOfAnInstance(t *testing.T) {
 }
 
 func TestEveryStateOfAService(t *testing.T) {
-	server := lvs.ServerStatus{Addr: ip("198.51.100.1"), Port: 80, Method: "DR", Checks: []lvs.CheckStatus{{Kind: "TCP_CHECK", Target: "198.51.100.1:80", State: "unknown"}}}
+	server := lvs.ServerStatus{Addr: ip("198.51.100.1"), Port: 80, Method: "DR", State: "down", Checks: []lvs.CheckStatus{{Kind: "TCP_CHECK", Target: "198.51.100.1:80", State: "unknown"}}}
 	for name, c := range map[string]struct {
 		service lvs.ServiceStatus
 		want    string

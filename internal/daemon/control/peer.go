@@ -1,0 +1,39 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os/user"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"holdfast/internal/daemon/lvs"
+)
+
+// client is the user at the other end of a local socket, as the kernel noted it
+// when that connected (SO_PEERCRED of unix(7)).
+func client(c net.Conn) (lvs.Author, error) {
+	u, ok := c.(*net.UnixConn)
+	if !ok {
+		return lvs.Author{}, errors.New("not a local socket")
+	}
+	raw, err := u.SyscallConn()
+	if err != nil {
+		return lvs.Author{}, fmt.Errorf("client of the control socket: %w", err)
+	}
+	var cred *unix.Ucred
+	var cerr error
+	err = raw.Control(func(fd uintptr) {
+		cred, cerr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	})
+	if err = errors.Join(err, cerr); err != nil {
+		return lvs.Author{}, fmt.Errorf("client of the control socket: %w", err)
+	}
+	by := lvs.Author{UID: cred.Uid}
+	if acc, err := user.LookupId(strconv.FormatUint(uint64(cred.Uid), 10)); err == nil {
+		by.User = acc.Username
+	}
+	return by, nil
+}

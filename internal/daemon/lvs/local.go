@@ -1,0 +1,106 @@
+package lvs
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/vishvananda/netlink"
+
+	"holdfast/ipvs"
+)
+
+// local are the addresses of this machine, for ha_suspend. They are followed
+// from the first time that a configuration asks for it.
+type local struct {
+	following bool
+	have      map[netip.Addr]bool
+}
+
+// suspends reports whether any service of the configuration asks for
+// ha_suspend.
+func (f *follow) suspends() bool { return len(f.suspend) > 0 }
+
+// followAddresses begins to follow the machine's addresses if need be.
+func (l *LVS) followAddresses() {
+	if l.local.following || !l.follow.suspends() {
+		return
+	}
+	l.local.following = true
+	go l.deps.Addresses(l.ctx, func(list []netip.Addr) {
+		l.inbox.post(func() {
+			clear(l.local.have)
+			for _, a := range list {
+				l.local.have[a.Unmap()] = true
+			}
+			l.pause()
+		})
+	})
+}
+
+// suspended reports whether a service rests because its address is not on this
+// machine. One by mark, or of a group, has no address and never does.
+func (f *follow) suspended(k ipvs.ServiceKey) bool {
+	return f.suspend[k] && k.Addr.IsValid() && !f.local[k.Addr]
+}
+
+// addressRetry is how long after a failure the kernel is asked again.
+const addressRetry = time.Second
+
+// addresses tells the addresses of this network namespace, all of them at once
+// and again after each change, until ctx ends. What fails is done anew.
+func addresses(ctx context.Context, changed func([]netip.Addr)) {
+	for ctx.Err() == nil {
+		followOnce(ctx, changed)
+		select {
+		case <-ctx.Done():
+		case <-time.After(addressRetry):
+		}
+	}
+}
+
+// followOnce ends when the kernel's stream of news does.
+func followOnce(ctx context.Context, changed func([]netip.Addr)) {
+	done := make(chan struct{})
+	defer close(done)
+	news := make(chan netlink.AddrUpdate, 64)
+	failed := make(chan struct{}, 1)
+	err := netlink.AddrSubscribeWithOptions(news, done, netlink.AddrSubscribeOptions{
+		ErrorCallback: func(error) {
+			select {
+			case failed <- struct{}{}:
+			default:
+			}
+		},
+	})
+	if err != nil {
+		return
+	}
+	for {
+		// Read whole each time: changes are rare, and so none is missed.
+		list, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
+		if err != nil {
+			return
+		}
+		var out []netip.Addr
+		for _, a := range list {
+			if ip, ok := netip.AddrFromSlice(a.IP); ok {
+				out = append(out, ip.Unmap())
+			}
+		}
+		changed(out)
+		select {
+		case <-ctx.Done():
+			return
+		case <-failed:
+			return
+		case _, ok := <-news:
+			if !ok {
+				return
+			}
+			for len(news) > 0 {
+				<-news
+			}
+		}
+	}
+}

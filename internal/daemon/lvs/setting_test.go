@@ -1,0 +1,326 @@
+package lvs
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"holdfast/internal/config"
+	"holdfast/ipvs"
+)
+
+var alice = Author{UID: 1000, User: "alice"}
+
+// set does what `holdfast set` does: "1:80 2 weight 5" is server 2 of service 1.
+func (r *rig) set(service, server, words string, keep ...bool) (Answer, error) {
+	r.t.Helper()
+	return r.lvs.Set(context.Background(), Ask{
+		Service: service, Server: server, Words: strings.Fields(words), Keep: len(keep) > 0, By: alice,
+	})
+}
+
+func (r *rig) mustSet(service, server, words, state string, keep ...bool) {
+	r.t.Helper()
+	a, err := r.set(service, server, words, keep...)
+	synctest.Wait()
+	if err != nil {
+		r.t.Errorf("%s %s %s: %v", service, server, words, err)
+		return
+	}
+	var got []string
+	for _, o := range a.Set {
+		got = append(got, o.State)
+	}
+	if s := strings.Join(got, "; "); s != state {
+		r.t.Errorf("%s %s %s: %q, want %q", service, server, words, s, state)
+	}
+}
+
+// keepsSettings lets the settings of a rig outlive it.
+func keepsSettings(r *rig, saved *[]Setting) func(*Deps) {
+	return func(d *Deps) {
+		d.Settings = *saved
+		d.SaveSettings = func(list []Setting) { *saved = list }
+	}
+}
+
+func TestSetWeightIsOneOperation(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		var saved []Setting
+		r.start(configOf(virtual(1, 1, 2), virtual(2, 1)), keepsSettings(r, &saved))
+		r.pass(3 * time.Second)
+		r.kernel.Ops()
+		r.forget()
+		r.mustSet("192.0.2.1:80", "198.51.100.2:80", "weight 7", "in service, weight 7")
+		r.wantOps("~d")
+		r.wantTable("1:1=1,2=7 2:1=1")
+		r.wantLines() // a weight is no news for scripts
+		if len(saved) != 1 || saved[0].By != alice || saved[0].Order.Weight != 7 || saved[0].At.IsZero() {
+			t.Errorf("saved %+v", saved)
+		}
+		st := r.status()
+		want := OrderStatus{From: "set", Order: "weight 7", By: &alice, At: saved[0].At}
+		if o := st.Services[0].Servers[1].Orders; len(o) != 1 || *o[0].By != alice || o[0].Order != want.Order || o[0].From != want.From || !o[0].At.Equal(want.At) || o[0].Keep {
+			t.Errorf("status %+v, want %+v", o, want)
+		}
+		r.mustSet("192.0.2.1", "198.51.100.2", "enable", "in service, weight 2")
+		r.wantOps("~d")
+		r.mustSet("192.0.2.1", "198.51.100.2", "enable", "in service, weight 2")
+		r.wantOps("")
+		if len(saved) != 0 {
+			t.Errorf("saved %+v", saved)
+		}
+		r.end()
+	})
+}
+
+func TestSetDisableTellsAndOutlivesTheProcess(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		var saved []Setting
+		r.start(configOf(virtual(1, 1, 2)), keepsSettings(r, &saved))
+		r.pass(3 * time.Second)
+		r.forget()
+		r.kernel.Ops()
+		r.mustSet("192.0.2.1:80/tcp", "198.51.100.2:80", "disable", "out of service")
+		r.wantOps("-d")
+		r.wantLines("RS [198.51.100.2]:tcp:80 [192.0.2.1]:tcp:80 DOWN")
+		r.fail("198.51.100.2:80")
+		r.pass(3 * time.Second)
+		r.fail()
+		r.pass(3 * time.Second)
+		r.wantLines() // it was told to be down
+		r.wantTable("1:1=1")
+		before := slices.Clone(saved)
+		// Its successor, started with what was saved, changes nothing.
+		r.stop()
+		<-r.done
+		saved = before
+		if err := r.kernel.Change(ipvs.Plan(nil, ipvs.Table{r.lvs.mustEntry(key(1))}, nil)...); err != nil {
+			t.Fatal(err)
+		}
+		r.kernel.Ops()
+		r.start(configOf(virtual(1, 1, 2)), keepsSettings(r, &saved), func(d *Deps) {
+			d.Restarted, d.Owned = true, Owned{Services: []ipvs.ServiceKey{key(1)}}
+		})
+		r.pass(3 * time.Second)
+		r.wantOps("")
+		r.forget()
+		r.mustSet("192.0.2.1:80", "198.51.100.2:80", "enable", "in service, weight 2")
+		r.wantLines("RS [198.51.100.2]:tcp:80 [192.0.2.1]:tcp:80 UP")
+		r.wantTable("1:1=1,2=2")
+		r.end()
+	})
+}
+
+func (l *LVS) mustEntry(k ipvs.ServiceKey) ipvs.Entry {
+	e, _ := l.pool.Entry(k)
+	return e
+}
+
+func TestSetHoldsUntilTheReloadUnlessKept(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		var saved []Setting
+		cfg := configOf(virtual(1, 1, 2, 3))
+		r.start(cfg, keepsSettings(r, &saved))
+		r.mustSet("192.0.2.1:80", "198.51.100.1:80", "weight 10", "in service, weight 10")
+		r.mustSet("192.0.2.1:80", "198.51.100.2:80", "disable", "out of service", true)
+		r.mustSet("192.0.2.1:80", "198.51.100.3:80", "weight 9", "in service, weight 9", true)
+		r.wantTable("1:1=10,3=9")
+		r.kernel.Ops()
+		r.reload(cfg)
+		r.wantTable("1:1=1,3=9")
+		r.wantOps("~d")
+		r.reload(configOf(virtual(1, 1, 2))) // what is not configured any more is forgotten
+		if len(saved) != 1 || saved[0].Server.Addr.String() != "198.51.100.2" {
+			t.Errorf("saved %+v", saved)
+		}
+		r.reload(cfg)
+		r.wantTable("1:1=1,3=3")
+		r.mustSet("192.0.2.1:80", "198.51.100.1:80", "weight 10", "in service, weight 10")
+		r.end() // the end keeps what a new daemon is to have
+		if len(saved) != 1 || saved[0].Order.Action != ipvs.Disable {
+			t.Errorf("saved at the end %+v", saved)
+		}
+	})
+}
+
+func TestDrain(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		v := virtual(1, 1, 2)
+		v.RealServers[0].NotifyDown = config.Command{Args: []string{"down"}}
+		v.RealServers[0].NotifyUp = config.Command{Args: []string{"up"}}
+		r.start(configOf(v))
+		r.pass(3 * time.Second)
+		r.forget()
+		server := ipvs.DestKey{Addr: v.RealServers[0].Addr, Port: 80}
+		r.kernel.SetConnections(key(1), server, 2, 0)
+		r.mustSet("192.0.2.1:80", "198.51.100.1", "drain", "drains")
+		r.wantTable("1:1=0,2=2")
+		r.wantLines("RS [198.51.100.1]:tcp:80 [192.0.2.1]:tcp:80 DRAIN")
+		r.pass(10 * time.Second)
+		r.wantTable("1:1=0,2=2")
+		if st := r.status().Services[0].Servers[0]; st.State != "draining" || st.Up {
+			t.Errorf("status %+v", st)
+		}
+		r.kernel.SetConnections(key(1), server, 0, 1)
+		r.pass(10 * time.Second)
+		r.wantTable("1:1=0,2=2")
+		r.kernel.Ops()
+		r.kernel.SetConnections(key(1), server, 0, 0)
+		r.pass(3 * time.Second)
+		r.wantTable("1:2=2")
+		r.wantOps("-d")
+		r.wantLines("RS [198.51.100.1]:tcp:80 [192.0.2.1]:tcp:80 DOWN")
+		if st := r.status().Services[0].Servers[0]; st.State != "drained" {
+			t.Errorf("status %+v", st)
+		}
+		r.mustSet("192.0.2.1:80", "198.51.100.1", "enable", "in service, weight 1")
+		r.wantTable("1:1=1,2=2")
+
+		// With a deadline, connections or not; called off, it is told as up.
+		r.forget()
+		r.kernel.SetConnections(key(1), server, 5, 5)
+		r.mustSet("192.0.2.1:80", "198.51.100.1", "drain 30", "drains")
+		r.pass(20 * time.Second)
+		r.mustSet("192.0.2.1:80", "198.51.100.1", "enable", "in service, weight 1")
+		r.mustSet("192.0.2.1:80", "198.51.100.1", "drain 30s", "drains")
+		r.pass(29 * time.Second)
+		r.wantTable("1:1=0,2=2")
+		r.pass(2 * time.Second)
+		r.wantTable("1:2=2")
+		const rs = "RS [198.51.100.1]:tcp:80 [192.0.2.1]:tcp:80 "
+		r.wantLines(rs+"DRAIN", rs+"UP", rs+"DRAIN", rs+"DOWN")
+		if want := []string{"down", "up", "down"}; !slices.Equal(r.runs, want) {
+			t.Errorf("ran %q, want %q", r.runs, want)
+		}
+		r.end()
+	})
+}
+
+func TestSetService(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		v := virtual(1, 1, 2)
+		v.SorryServer = &config.SorryServer{Addr: v.RealServers[0].Addr.Next().Next().Next(), Port: 80, Forward: v.Forward}
+		r.start(configOf(v, virtual(2, 1)))
+		r.pass(3 * time.Second)
+		r.forget()
+		r.kernel.SetConnections(key(1), ipvs.DestKey{Addr: v.RealServers[0].Addr, Port: 80}, 2, 0)
+		r.mustSet("192.0.2.1:80", "", "drain", "0 of 2 real servers in service, the sorry server takes connections")
+		r.wantTable("1:1=0,4=1 2:1=1") // server 2 has no connections to wait for
+		const rs, to = "RS [198.51.100.", "]:tcp:80 [192.0.2.1]:tcp:80 "
+		r.wantLines(rs+"1"+to+"DRAIN", rs+"2"+to+"DRAIN", "VS [192.0.2.1]:tcp:80 DOWN", rs+"2"+to+"DOWN")
+		a, err := r.set("192.0.2.1:80", "198.51.100.2", "weight 9")
+		if err != nil || len(a.Set) != 1 || a.Set[0].State != "drained" || a.Set[0].Still != "drained by the virtual server's setting" {
+			t.Errorf("%+v, %v", a, err)
+		}
+		if st := r.status(); len(st.Services[0].Orders) != 1 || st.Services[0].Orders[0].From != "virtual_server" || len(st.Services[0].Servers[1].Orders) != 2 {
+			t.Errorf("status %+v", st.Services[0])
+		}
+		r.mustSet("192.0.2.1:80", "", "enable", "2 of 2 real servers in service")
+		r.wantTable("1:1=1,2=9 2:1=1")
+		r.mustSet("all", "198.51.100.1", "weight 0", "in service, weight 0; in service, weight 0")
+		r.wantTable("1:1=0,2=9 2:1=0")
+		r.end()
+	})
+}
+
+// A server of a group drains from all its services.
+func TestDrainOfGroup(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start(grouped())
+		r.pass(3 * time.Second)
+		at := ipvs.DestKey{Addr: netip.MustParseAddr("198.51.100.1"), Port: 8080}
+		r.kernel.SetConnections(key8080(2), at, 1, 0)
+		r.mustSet("group:web:0", "198.51.100.1", "drain", "drains")
+		r.wantTable("1:1=0 1:2=2 2:1=0 2:2=2 m7:1=0,2=2")
+		r.pass(5 * time.Second)
+		r.wantTable("1:1=0 1:2=2 2:1=0 2:2=2 m7:1=0,2=2")
+		r.kernel.SetConnections(key8080(2), at, 0, 0)
+		r.pass(2 * time.Second)
+		r.wantTable("1: 1:2=2 2: 2:2=2 m7:2=2")
+		r.mustSet("[web]:0", "198.51.100.1", "enable", "in service, weight 1")
+		r.wantTable("1:1=1 1:2=2 2:1=1 2:2=2 m7:1=1,2=2")
+		r.end()
+	})
+}
+
+func key8080(n byte) ipvs.ServiceKey {
+	k := key(n)
+	k.Port = 8080
+	return k
+}
+
+func TestSetErrorsNameWhatIsThere(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		w := virtual(1, 3)
+		w.Port = 443
+		mark := virtual(1, 1)
+		mark.Addr, mark.Port, mark.Protocol, mark.FWMark = mark.Addr.Prev(), 0, 0, 9
+		r.start(configOf(virtual(1, 1, 2), w, mark))
+		for _, c := range [][4]string{
+			{"192.0.2.7:80", "198.51.100.1:80", "disable", "there is no virtual_server 192.0.2.7:80, but 192.0.2.1:80/tcp, 192.0.2.1:443/tcp, fwmark:9"},
+			{"192.0.2.1", "198.51.100.1:80", "disable", "virtual_server 192.0.2.1 may be 192.0.2.1:80/tcp, 192.0.2.1:443/tcp: say which"},
+			{"192.0.2.1:80", "198.51.100.9:80", "disable", "there is no real_server 198.51.100.9:80 in virtual_server 192.0.2.1:80/tcp, but 198.51.100.1:80, 198.51.100.2:80"},
+			{"fwmark:9", "198.51.100.2", "disable", "there is no real_server 198.51.100.2 in virtual_server fwmark:9, but 198.51.100.1:80"},
+			{"all", "198.51.100.77", "disable", "there is no real_server 198.51.100.77 in any virtual_server, but 198.51.100.1:80, 198.51.100.2:80, 198.51.100.3:80"},
+			{"nonsense", "198.51.100.1", "disable", `virtual_server: "nonsense" is no name of a server: ADDRESS:PORT, for services also fwmark:MARK and group:NAME`},
+			{"192.0.2.1:80", "fwmark:3", "disable", `real_server: "fwmark:3" is no name of a real server`},
+			{"192.0.2.1:80", "198.51.100.1", "weight much", `weight "much": a number from 0 to 65535 is wanted`},
+			{"192.0.2.1:80", "198.51.100.1", "drain never", `drain "never": a time up to 168h0m0s is wanted, as 90, 90s or 5m`},
+			{"192.0.2.1:80", "198.51.100.1", "stop", `"stop" is not one of weight N, drain [TIME], disable and enable`},
+		} {
+			if _, err := r.set(c[0], c[1], c[2]); err == nil || err.Error() != c[3] {
+				t.Errorf("%s %s %s: %v, want %s", c[0], c[1], c[2], err, c[3])
+			}
+		}
+		for _, name := range []string{"192.0.2.1:80", "192.0.2.1:80/tcp", "[192.0.2.1]:tcp:80", "192.0.2.1 80", "tcp"} {
+			_, err := r.set(name, "198.51.100.1", "weight 3")
+			if (err == nil) != (name != "tcp") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		for _, name := range []string{"fwmark:9", "fwmark 9", "FWM 9", "fwmark:9/inet"} {
+			if _, err := r.set(name, "[198.51.100.1]:80", "weight 3"); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		r.end()
+	})
+}
+
+func TestSetSaysWhatTheKernelRefuses(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start(configOf(virtual(1, 1, 2)))
+		r.refuse(func(op ipvs.Op) error {
+			if op.Kind == ipvs.EditDest {
+				return syscall.EINVAL
+			}
+			return nil
+		})
+		if _, err := r.set("192.0.2.1", "198.51.100.2", "weight 7"); !errors.Is(err, syscall.EINVAL) || !strings.Contains(err.Error(), "192.0.2.1:80/tcp") {
+			t.Errorf("%v", err)
+		}
+		r.refuse(nil)
+		r.pass(time.Minute)
+		r.wantTable("1:1=1,2=7") // it is tried again
+		r.end()
+	})
+}
+
+func FuzzNames(f *testing.F) {
+	for _, s := range []string{"192.0.2.1:80/tcp", "[2001:db8::1]:udp:53", "fwmark:3/inet6", "FWM 3", "group:web:1", "[web]:0", "2001:db8::1", "a:b:c", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		n, err := parseName(s)
+		if err == nil && n.mark == 0 && n.group == "" && !n.addr.IsValid() {
+			t.Fatalf("%q is neither an address nor a mark nor a group", s)
+		}
+	})
+}
