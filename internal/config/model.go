@@ -187,6 +187,8 @@ type LVSSyncDaemon struct {
 	Port      uint16     // 0: kernel default
 	TTL       uint8      // 0: kernel default
 	Group     netip.Addr // invalid: kernel default
+	Both      bool       // roles both: both roles at once although it follows an instance
+	SyncPorts int        // sync_ports: threads of each role, a power of two up to 64; 0: as the kernel is set
 }
 
 // GARP holds the counts and delays of gratuitous ARP.

@@ -126,7 +126,7 @@ func globalRows() []Keyword {
 			{Name: "tcpfin", Key: "tcpfin", Kind: KindSeconds, Optional: true},
 			{Name: "udp", Key: "udp", Kind: KindSeconds, Optional: true},
 		}, lvsTimeouts), "the kernel's", "IPVS connection timeouts, 0..2678400 s each"),
-		row("lvs_sync_daemon", common, custom("<interface> [[inst] <vrrp_instance>] [id 0..255] [maxlen 1..65507] [port <port>] [ttl 1..255] [group <address>]", []Arg{
+		row("lvs_sync_daemon", common, custom("<interface> [[inst] <vrrp_instance>] [id 0..255] [maxlen 1..65507] [port <port>] [ttl 1..255] [group <address>] [roles follow|both] [sync_ports 1..64]", []Arg{
 			{Name: "interface"},
 			{Name: "instance", Key: "inst", Optional: true},
 			{Name: "id", Key: "id", Kind: KindInt, Optional: true},
@@ -134,7 +134,9 @@ func globalRows() []Keyword {
 			{Name: "port", Key: "port", Kind: KindInt, Optional: true},
 			{Name: "ttl", Key: "ttl", Kind: KindInt, Optional: true},
 			{Name: "group", Key: "group", Kind: KindAddr, Optional: true},
-		}, lvsSyncDaemon), "off", "IPVS connection synchronisation; with an instance its role follows mastership"),
+			{Name: "roles", Key: "roles", Optional: true},
+			{Name: "sync_ports", Key: "sync_ports", Kind: KindInt, Optional: true},
+		}, lvsSyncDaemon), "off", "IPVS connection synchronisation; with an instance its role follows mastership, or both run all the time (roles both); sync_ports: threads of each role, a power of two, alike on all directors"),
 		row("lvs_follow_vrrp", own, custom("never|auto|true", []Arg{{Name: "when", Kind: KindBool}}, followVRRP), "never; auto in TOML", "install a service only while a virtual router that holds its address is master (auto: not where a sync daemon runs)"),
 		row("standby_checks", own, optBool(func(g *globals, v bool) { g.StandbyChecks = v }), "on", "run health checks of services whose virtual router is not master"),
 	)
@@ -280,6 +282,9 @@ func lvsTimeouts(d *decoder, g *globals, n *Node) {
 	}
 }
 
+// syncOptions are those of lvs_sync_daemon; the last two are ours.
+var syncOptions = []string{"inst", "id", "maxlen", "port", "ttl", "group", "roles", "sync_ports"}
+
 func lvsSyncDaemon(d *decoder, g *globals, n *Node) {
 	name, ok := arg1(d, n)
 	if !ok {
@@ -293,8 +298,7 @@ func lvsSyncDaemon(d *decoder, g *globals, n *Node) {
 	g.syncPos = n.Pos
 	for i := 1; i < len(n.Args()); i++ {
 		key := n.Arg(i)
-		known := key == "inst" || key == "id" || key == "maxlen" || key == "port" || key == "ttl" || key == "group"
-		if !known {
+		if !slices.Contains(syncOptions, key) {
 			if i == 1 {
 				s.Instance = key // the old form: interface and instance
 			} else {
@@ -337,6 +341,20 @@ func (d *decoder) syncOption(s *LVSSyncDaemon, key string, n *Node, i int) {
 		if v := num(1, 255); v != unset {
 			s.TTL = uint8(v)
 		}
+	case "roles":
+		switch v := n.Arg(i); v {
+		case "follow", "both":
+			s.Both = v == "both"
+		default:
+			d.bad(n, i, ClassGeneral, "roles '%s' is neither follow nor both, ignored", clip(v))
+		}
+	case "sync_ports":
+		v := num(1, 64)
+		if v != unset && v&(v-1) != 0 {
+			d.bad(n, i, ClassInvalidNumber, "sync_ports: %d is not a power of two, ignored", v)
+			v = unset
+		}
+		s.SyncPorts = max(v, 0)
 	case "group":
 		a, err := parseAddr(n.Arg(i))
 		if err != nil || !a.IsMulticast() {

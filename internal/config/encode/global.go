@@ -182,6 +182,8 @@ func (e *encoder) syncDaemon(s *config.LVSSyncDaemon) {
 	add("port", strconv.Itoa(int(s.Port)), s.Port > 0)
 	add("ttl", strconv.Itoa(int(s.TTL)), s.TTL > 0)
 	add("group", s.Group.String(), s.Group.IsValid())
+	add("roles", "both", s.Both)
+	add("sync_ports", strconv.Itoa(s.SyncPorts), s.SyncPorts > 0)
 	e.put(words...)
 }
 

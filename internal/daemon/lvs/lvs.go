@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"holdfast/healthcheck"
 	"holdfast/internal/config"
 	"holdfast/ipvs"
+	"holdfast/vrrp/link"
 )
 
 const (
@@ -62,9 +62,12 @@ type Deps struct {
 	// again after each change, until ctx ends; nil: the system's. It is called,
 	// on a goroutine of its own, for a configuration with ha_suspend.
 	Addresses func(ctx context.Context, changed func([]netip.Addr))
-	// Ifindex returns the index of an interface; nil: the system's. A sync
-	// daemon is started anew when it changes.
-	Ifindex func(name string) (int, error)
+	// Links tells of interfaces; nil: the system's. A sync daemon is started
+	// anew when its own changes.
+	Links link.Watcher
+	// Sync is the part of the kernel that connection sync needs beside Open;
+	// nil: the system's.
+	Sync *SyncKernel
 }
 
 // LVS is the work of the lvs process. Methods may be called from any
@@ -85,8 +88,10 @@ type LVS struct {
 	since    since
 	table    table
 	daemons  daemons
-	owned    Owned
-	own      own
+	// followLinks begins to follow the interfaces, once.
+	followLinks func()
+	owned       Owned
+	own         own
 	// ownChanged says that own is not what SaveOwned was last given.
 	ownChanged bool
 	flushed    bool            // lvs_flush was done
@@ -126,14 +131,11 @@ func New(cfg *config.Config, deps Deps) *LVS {
 	if deps.Addresses == nil {
 		deps.Addresses = addresses
 	}
-	if deps.Ifindex == nil {
-		deps.Ifindex = func(name string) (int, error) {
-			i, err := net.InterfaceByName(name)
-			if err != nil {
-				return 0, err
-			}
-			return i.Index, nil
-		}
+	if deps.Links == nil {
+		deps.Links = link.NewWatcher(deps.Log)
+	}
+	if deps.Sync == nil {
+		deps.Sync = systemSync()
 	}
 	l := &LVS{
 		deps: deps, log: deps.Log, ended: make(chan struct{}),
@@ -147,6 +149,7 @@ func New(cfg *config.Config, deps Deps) *LVS {
 		l.own[k] = true
 	}
 	l.follow = newFollow(cfg, l.services, l.routers, l.local.have)
+	l.daemons.begun.index = l.owned.SyncIndex
 	l.since.init()
 	var list []ipvs.Event
 	l.pool, list = ipvs.NewPool(l.services.pool)
@@ -183,6 +186,7 @@ func (l *LVS) Run(ctx context.Context) error {
 
 	l.ctx = ctx
 	l.followAddresses()
+	l.followLinks = sync.OnceFunc(func() { go l.watchLinks(ctx) })
 	l.table.dirtyAll()
 	l.tell(l.first)
 	l.first = nil
@@ -274,8 +278,11 @@ func (l *LVS) routerState(name string, master bool, vips []netip.Addr) {
 		l.gates[name] = true
 	}
 	l.table.dirtyOne(l.follow.of(name)...)
-	if d := l.cfg.Global.LVSSyncDaemon; d != nil && d.Instance == name {
+	if syncFollows(l.cfg, name) {
 		l.daemons.dirty = true
+		if err := l.openPackets(); err != nil { // before TableReady
+			l.log.Error("connection sync", "err", err)
+		}
 	}
 	l.pause()
 }

@@ -15,6 +15,12 @@ type Owned struct {
 	Timeouts *ipvs.Timeouts `json:"timeouts,omitempty"`
 	// Daemons are the roles of connection sync that we started.
 	Daemons []ipvs.SyncRole `json:"daemons,omitempty"`
+	// SyncIndex is that of the interface they were started on.
+	SyncIndex int `json:"sync_ifindex,omitempty"`
+	// SyncPorts is the setting sync_ports as it was before we changed it.
+	SyncPorts int `json:"sync_ports,omitempty"`
+	// BackupOnly is set while we have cleared backup_only.
+	BackupOnly bool `json:"backup_only,omitempty"`
 }
 
 func (o Owned) clone() Owned {
@@ -29,8 +35,12 @@ func (o Owned) clone() Owned {
 
 func (o Owned) equal(p Owned) bool {
 	return slices.Equal(o.Services, p.Services) && slices.Equal(o.Daemons, p.Daemons) &&
+		o.SyncIndex == p.SyncIndex && o.SyncPorts == p.SyncPorts && o.BackupOnly == p.BackupOnly &&
 		(o.Timeouts == nil) == (p.Timeouts == nil) && (o.Timeouts == nil || *o.Timeouts == *p.Timeouts)
 }
+
+// hasSync reports whether anything of connection sync is to be undone.
+func (o Owned) hasSync() bool { return len(o.Daemons) > 0 || o.SyncPorts > 0 || o.BackupOnly }
 
 // empty reports whether there is nothing to undo.
 func (o Owned) empty() bool { return o.equal(Owned{}) }

@@ -3,7 +3,6 @@ package lvs
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"holdfast/internal/config"
 	"holdfast/ipvs"
@@ -20,7 +19,7 @@ func (l *LVS) release() {
 		l.log.Error("stop: the table stays in the kernel", "err", err)
 		return
 	}
-	if err := errors.Join(l.releaseDaemons(), l.releaseTable()); err != nil {
+	if err := errors.Join(l.releaseSync(), l.releaseTimeouts(), l.releaseTable()); err != nil {
 		l.log.Error("stop: something of ours stays in the kernel", "err", err)
 	}
 	l.save()
@@ -50,26 +49,16 @@ func (l *LVS) releaseTable() error {
 	return nil
 }
 
-// releaseDaemons stops connection sync and restores timeouts.
-func (l *LVS) releaseDaemons() error {
-	var errs []error
-	if len(l.owned.Daemons) > 0 {
-		have, err := l.table.kernel.Daemons()
-		errs = append(errs, err)
-		for _, d := range have {
-			if slices.Contains(l.owned.Daemons, d.Role) {
-				errs = append(errs, l.table.kernel.StopDaemon(d.Role))
-			}
-		}
+// releaseTimeouts restores them.
+func (l *LVS) releaseTimeouts() error {
+	if l.owned.Timeouts == nil {
+		return nil
 	}
-	if l.owned.Timeouts != nil {
-		errs = append(errs, l.table.kernel.SetTimeouts(*l.owned.Timeouts))
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := l.table.kernel.SetTimeouts(*l.owned.Timeouts); err != nil {
 		return err
 	}
 	o := l.owned.clone()
-	o.Daemons, o.Timeouts = nil, nil
+	o.Timeouts = nil
 	l.keep(o)
 	return nil
 }

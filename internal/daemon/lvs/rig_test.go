@@ -24,14 +24,15 @@ type rig struct {
 	opens  int
 	noIPVS error
 
-	mu     sync.Mutex
-	down   map[netip.AddrPort]bool // servers whose TCP_CHECK fails
-	lines  []string                // events
-	runs   []string                // commands of events
-	ready  []string                // TableReady
-	saved  Owned
-	saves  int
-	ifaces map[string]int
+	mu    sync.Mutex
+	down  map[netip.AddrPort]bool // servers whose TCP_CHECK fails
+	lines []string                // events
+	runs  []string                // commands of events
+	ready []string                // TableReady
+	saved Owned
+	saves int
+	links *fakeLinks
+	sync  *fakeSync
 
 	lvs  *LVS
 	stop context.CancelFunc
@@ -39,7 +40,8 @@ type rig struct {
 }
 
 func newRig(t *testing.T) *rig {
-	return &rig{t: t, kernel: &ipvs.Fake{}, down: map[netip.AddrPort]bool{}, ifaces: map[string]int{"eth0": 2}}
+	links := newFakeLinks()
+	return &rig{t: t, kernel: &ipvs.Fake{}, down: map[netip.AddrPort]bool{}, links: links, sync: newFakeSync(links)}
 }
 
 // check fails for the servers that are down.
@@ -64,7 +66,7 @@ func (r *rig) deps() Deps {
 			if r.noIPVS != nil {
 				return nil, r.noIPVS
 			}
-			return r.kernel, nil
+			return syncedKernel{r.kernel, r.sync}, nil
 		},
 		NewCheck: func(c healthcheck.Config, _ healthcheck.Deps) (healthcheck.Check, error) {
 			return fakeCheck{r, c}, nil
@@ -90,14 +92,8 @@ func (r *rig) deps() Deps {
 		Owned: r.saved,
 		// Nothing is here, and no socket of the system is in the bubble.
 		Addresses: func(ctx context.Context, _ func([]netip.Addr)) { <-ctx.Done() },
-		Ifindex: func(name string) (int, error) {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			if i := r.ifaces[name]; i != 0 {
-				return i, nil
-			}
-			return 0, fmt.Errorf("no interface %s", name)
-		},
+		Links: r.links,
+		Sync:  r.sync.kernel(),
 	}
 }
 

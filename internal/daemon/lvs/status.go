@@ -18,6 +18,7 @@ type Status struct {
 	// Foreign names services of the kernel that are neither configured nor ours.
 	Foreign []string       `json:"foreign,omitempty"`
 	Daemons []DaemonStatus `json:"sync_daemons,omitempty"`
+	Sync    *SyncStatus    `json:"connection_sync,omitempty"` // if it is configured
 	Kernel  KernelStatus   `json:"kernel"`
 }
 
@@ -29,15 +30,6 @@ type KernelStatus struct {
 	Retry   time.Time `json:"next_retry,omitzero"`
 	Read    time.Time `json:"last_read,omitzero"`
 	Repairs uint64    `json:"repairs"` // changes by others that were undone
-}
-
-// DaemonStatus is a running connection-sync daemon.
-type DaemonStatus struct {
-	Role      string     `json:"role"`
-	Interface string     `json:"interface"`
-	ID        uint32     `json:"id"`
-	Group     netip.Addr `json:"group,omitzero"`
-	Port      uint16     `json:"port,omitempty"`
 }
 
 // ServiceStatus is a virtual server.
@@ -209,11 +201,7 @@ func (l *LVS) Status(ctx context.Context) (Status, error) {
 	if a.kernel {
 		all, daemons, version := l.stats.read(l.deps.Open)
 		a.st.Kernel.IPVS = version
-		for _, d := range daemons {
-			a.st.Daemons = append(a.st.Daemons, DaemonStatus{
-				Role: d.Role.String(), Interface: d.Interface, ID: d.SyncID, Group: d.Group, Port: d.Port,
-			})
-		}
+		l.deps.Sync.merge(&a.st, daemons)
 		merge(&a.st, a.keys, all)
 	}
 	return a.st, nil
@@ -224,6 +212,7 @@ func (l *LVS) Status(ctx context.Context) (Status, error) {
 func (l *LVS) status() (Status, [][]ipvs.ServiceKey) {
 	t := &l.table
 	st := Status{Services: []ServiceStatus{}, Kernel: KernelStatus{Read: t.read, Repairs: t.repairs}}
+	st.Sync = l.syncStatus()
 	if t.err != nil {
 		st.Kernel.Error, st.Kernel.Since, st.Kernel.Retry = t.err.Error(), t.errSince, t.retryAt
 	}

@@ -113,10 +113,10 @@ func (l *LVS) bring(now time.Time, full bool) error {
 		}
 		l.daemons.dirty = true
 	}
-	err := l.bringTable(now)
+	err := l.explainMixed(l.bringTable(now))
 	if l.daemons.dirty {
 		l.daemons.dirty = false
-		err = errors.Join(err, l.bringTimeouts(), l.bringDaemons())
+		err = errors.Join(err, l.bringTimeouts(), l.bringDaemons(now))
 	}
 	return err
 }

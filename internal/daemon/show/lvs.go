@@ -15,9 +15,7 @@ func renderLVS(w io.Writer, st *control.LVS, now time.Time) {
 	for i := range st.Services {
 		renderService(w, &st.Services[i], now)
 	}
-	for _, d := range st.Daemons {
-		fmt.Fprintf(w, "sync daemon %s on %s, id %d\n", d.Role, d.Interface, d.ID)
-	}
+	renderSync(w, &st.Status, now)
 	for _, f := range st.Foreign {
 		fmt.Fprintf(w, "virtual_server %s: in the kernel, but neither configured nor ours; left alone\n", f)
 	}

@@ -10,6 +10,7 @@ import (
 	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/lvs"
 	"holdfast/internal/daemon/notifier"
+	"holdfast/ipvs"
 )
 
 var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -134,6 +135,26 @@ func TestEveryStateOfAService(t *testing.T) {
 				t.Errorf("no %q in\n%s", c.want, b.String())
 			}
 		})
+	}
+}
+
+func TestConnectionSync(t *testing.T) {
+	var b strings.Builder
+	renderLVS(&b, &control.LVS{Status: lvs.Status{
+		Daemons: []lvs.DaemonStatus{{Role: "backup", Interface: "eth1", ID: 7, Group: netip.MustParseAddr("224.0.0.81"), Port: 8848, Threads: 4, Waiting: 10, Dropped: 3}},
+		Sync: &lvs.SyncStatus{
+			Interface: "eth1", Roles: []string{"master", "backup"}, Problem: "interface eth1 is down\nand more", Since: now.Add(-3 * time.Second),
+			Renewed: 2, BackupOnly: true, Connections: &ipvs.SyncCounts{Own: 5, Synced: 6, Partial: true},
+		},
+	}}, now)
+	const want = `sync daemon backup on eth1, id 7, group 224.0.0.81:8848, 4 threads, 10 bytes waiting, 3 datagrams DROPPED
+lvs_sync_daemon master and backup on eth1 does not work for 3s: interface eth1 is down; and more
+connections and templates: 5 made here, 6 learned from another director, and more
+backup_only was 1 and is cleared while this director forwards
+sync daemons replaced because their interface or address had changed: 2
+`
+	if !strings.HasPrefix(b.String(), want) {
+		t.Errorf("%s\nwant\n%s", b.String(), want)
 	}
 }
 

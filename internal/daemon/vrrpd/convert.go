@@ -95,8 +95,16 @@ func router(c *config.Config, in *config.VRRPInstance, static []engine.Static) e
 	devices(c, in, &r)
 	r.Tracks = instanceTracks(in)
 	kernelState(&r, c, in, static)
-	r.TableGate = follows(c) && holdsService(c, r.VIPs)
+	r.TableGate = follows(c) && holdsService(c, r.VIPs) || syncFollows(c, in.Name)
 	return r
+}
+
+// syncFollows reports whether connection sync follows the instance: where
+// backup_only is set, packets come to IPVS only after the lvs process cleared
+// it.
+func syncFollows(c *config.Config, instance string) bool {
+	d := c.Global.LVSSyncDaemon
+	return d != nil && d.Instance == instance
 }
 
 // follows reports whether the IPVS table follows mastership at all.
