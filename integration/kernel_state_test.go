@@ -441,6 +441,16 @@ func TestNoAccept(t *testing.T) {
 		if !lab.WaitFor(3*time.Second, func() bool { return !answers("192.0.2.10") }) {
 			t.Error("the address answers with no_accept again")
 		}
+		cmd(t, hosts[0], "nft", "flush", "ruleset")
+		if !lab.WaitFor(15*time.Second, func() bool {
+			_, v := status(t, hosts[0])
+			return v.NoAcceptRepairs == 1 && handles.ReplaceAllString(cmd(t, hosts[0], "nft", "list", "ruleset"), "") == rules[0]
+		}) {
+			t.Errorf("after nft flush ruleset: %s", cmd(t, hosts[0], "nft", "list", "ruleset"))
+		}
+		if answers("192.0.2.10") {
+			t.Error("the address answers after nft flush ruleset")
+		}
 		killAtOnce(t, p)
 		if left := cmd(t, hosts[0], "nft", "list", "ruleset"); left == "" {
 			t.Error("a killed daemon removed its rules")

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -32,6 +33,8 @@ type NetlinkApplier struct {
 	installed map[int]map[addrKey]*Address // by owner: what we added and did not remove
 	objects   map[int][]Object             // the same, in the order of addition
 	firewall  firewall
+	rules     rulesetWatch
+	repairs   atomic.Uint64 // of the firewall
 	watch     objectWatch
 }
 
@@ -66,6 +69,7 @@ func NewApplier(log *slog.Logger, answer func([]Applied)) (*NetlinkApplier, erro
 		more: make(chan struct{}, 1), done: make(chan struct{}),
 		conn: conn, list: list, place: make(map[int]int), installed: make(map[int]map[addrKey]*Address), objects: make(map[int][]Object),
 	}
+	a.rules.look = a.repair
 	go a.run()
 	return a, nil
 }
@@ -130,6 +134,7 @@ func (a *NetlinkApplier) Close() error {
 	a.mu.Unlock()
 	<-a.done
 	a.watch.close()
+	a.rules.close()
 	a.list.Close()
 	return errors.Join(a.firewall.close(), a.conn.close())
 }
@@ -223,6 +228,7 @@ func (a *NetlinkApplier) carryOut(reqs []request) []error {
 		note(p.removals, a.apply(p.removals))
 	}
 	a.firewall.remove(pass, a.log)
+	a.guard()
 	p.remember(a.installed, stuck)
 	if !objs.empty() {
 		objs.remember(a.objects)
@@ -329,6 +335,7 @@ func (a *NetlinkApplier) Sweep(remove, keep Wanted) error {
 	if err := a.firewall.sweep(remove.Addresses, keep.Addresses); err != nil {
 		errs = append(errs, err)
 	}
+	a.guard()
 	present, err := listAddrs(a.list)
 	if err != nil {
 		return errors.Join(append(errs, err)...)

@@ -18,6 +18,9 @@ type VRRP struct {
 	Notify    notifier.Status `json:"notify"`
 	Lateness  Lateness        `json:"lateness"`
 	Ports     []Port          `json:"ports"`
+	// NoAcceptRepairs counts how often somebody removed what drops packets to
+	// addresses with no_accept.
+	NoAcceptRepairs uint64 `json:"no_accept_repairs,omitempty"`
 }
 
 // Lateness is how much later than asked for the engine woke up, in seconds.

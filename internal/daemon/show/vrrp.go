@@ -37,6 +37,9 @@ func renderVRRP(w io.Writer, v *control.VRRP) {
 				p.Interface, p.Destination, p.Packets, p.UnknownVRID, p.Short)
 		}
 	}
+	if v.NoAcceptRepairs > 0 {
+		fmt.Fprintf(w, "no_accept: somebody removed the nftables table %s; it was put back\n", count(v.NoAcceptRepairs))
+	}
 	if v.Lateness.Wakeups > 0 {
 		fmt.Fprintf(w, "engine: %d wake-ups, late by %s at 99 %%, by %s at most\n", v.Lateness.Wakeups, seconds(v.Lateness.P99), seconds(v.Lateness.Max))
 	}

@@ -100,7 +100,7 @@ func (p *process) takeOver(f *os.File) error {
 	p.track.set(boot.Config)
 	p.beat.Configure(beatConfig(boot.Config))
 	p.cfg.Store(boot.Config)
-	p.firewall(firewallConfig(boot.Config))
+	p.applier.SetFirewall(firewallConfig(boot.Config))
 	if err := p.engine.Reload(ctx, next); err != nil {
 		return err
 	}
@@ -126,6 +126,7 @@ func (p *process) status(id uint64) {
 		}
 		p.deviceFindings(&answer)
 		answer.Notify = p.out.Status()
+		answer.NoAcceptRepairs = p.applier.FirewallRepairs()
 		m.Body, err = json.Marshal(answer)
 	}
 	if err != nil {

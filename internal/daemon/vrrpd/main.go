@@ -34,19 +34,19 @@ const parallel = 4
 
 // process is the vrrp process.
 type process struct {
-	log      *slog.Logger
-	child    *role.Child
-	parent   *ipc.Mailbox
-	peer     *ipc.Mailbox
-	out      *notifier.Notifier
-	tell     *teller
-	engine   *engine.Engine
-	track    *tracking
-	beat     *link.Beat
-	devices  *link.NetlinkDevices
-	firewall func(link.FirewallConfig)
-	stop     context.CancelFunc // begins the orderly stop; at any time, many times
-	ready    atomic.Bool        // the engine ran
+	log     *slog.Logger
+	child   *role.Child
+	parent  *ipc.Mailbox
+	peer    *ipc.Mailbox
+	out     *notifier.Notifier
+	tell    *teller
+	engine  *engine.Engine
+	track   *tracking
+	beat    *link.Beat
+	devices *link.NetlinkDevices
+	applier *link.NetlinkApplier
+	stop    context.CancelFunc // begins the orderly stop; at any time, many times
+	ready   atomic.Bool        // the engine ran
 
 	cfg     atomic.Pointer[config.Config] // in force
 	reloads sync.Mutex                    // one at a time
@@ -166,8 +166,8 @@ func (p *process) open(deps *engine.Deps, left link.DeviceRecord) (wire *link.Ep
 	closers = append(closers, applier.Close)
 	applier.WatchObjects(func(owner int) { p.engine.ObjectLost(owner) }, func(owner int) { p.engine.ObjectInDoubt(owner) })
 	deps.Urgent = urgent(&realTime{log: p.log}, applier)
-	p.firewall = applier.SetFirewall
-	p.firewall(firewallConfig(p.cfg.Load()))
+	p.applier = applier
+	applier.SetFirewall(firewallConfig(p.cfg.Load()))
 	prober, err := link.NewKernelProber()
 	if err != nil {
 		return nil, closeAll, err
