@@ -10,6 +10,11 @@ import (
 // interfaceExists reports an interface that is not there. At run time holdfast
 // waits for it; keepalived stops, unless dynamic_interfaces is set.
 func (d *decoder) interfaceExists(name string, pos Pos, what string) {
+	d.interfaceOf(name, pos, what, ClassWarning)
+}
+
+// interfaceOf is interfaceExists with the class of the complaint.
+func (d *decoder) interfaceOf(name string, pos Pos, what string, class Class) {
 	if d.opts.Interfaces == nil {
 		return
 	}
@@ -17,7 +22,6 @@ func (d *decoder) interfaceExists(name string, pos Pos, what string) {
 	if have == nil || have[name] || name == "" {
 		return
 	}
-	class := ClassWarning
 	if d.state.global.DynamicInterfaces {
 		class = ClassNone
 	}

@@ -145,6 +145,7 @@ var mayMiss = map[string]string{
 	"virtual_server/real_server/HTTP_GET/url": " virtualhost regex regex_options regex_stack regex_min_offset regex_max_offset ",
 	"virtual_server/real_server/SSL_GET/url":  " virtualhost regex regex_options regex_stack regex_min_offset regex_max_offset ",
 	"vrrp_instance":                           " garp_extra_if ",
+	"vrrp_script":                             " script ",
 	"track_file":                              " file weight ",
 	"vrrp_track_process":                      " weight ",
 }

@@ -52,10 +52,17 @@ func (c *Config) commands(vrrp bool, f func(c *Command) bool) {
 		return all(&n.Master, &n.Backup, &n.Fault, &n.Stop, &n.Deleted, &n.MasterRxLower, &n.Any)
 	}
 	g := &c.Global
-	if !all(&g.StartupScript, &g.ShutdownScript, &g.NotifyFIFO.Script, &g.LVSNotifyFIFO.Script) {
+	lvs := len(c.VirtualServers) > 0
+	switch {
+	case !all(&g.StartupScript, &g.ShutdownScript):
+		return
+	case (len(c.Instances) > 0 || lvs) && !f(&g.NotifyFIFO.Script):
+		return
+	case lvs && !f(&g.LVSNotifyFIFO.Script):
 		return
 	}
-	if vrrp {
+	// Without a virtual router nothing of VRRP is run.
+	if vrrp && len(c.Instances) > 0 {
 		if !f(&g.VRRPNotifyFIFO.Script) {
 			return
 		}

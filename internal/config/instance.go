@@ -210,7 +210,7 @@ func (d *decoder) peer(i *instance, n *Node) {
 			continue
 		}
 		if k+1 >= len(n.Words) {
-			d.report(n.Words[k].Pos, Error, ClassMissingParameter, "missing-parameter", "unicast_peer: no value for "+n.Words[k].Text)
+			d.report(n.Words[k].Pos, Warning, ClassGeneral, "missing-parameter", "unicast_peer: no value for "+n.Words[k].Text+", ignored")
 			break
 		}
 		v, err := parseInt(n.Words[k+1].Text, 0, 255)

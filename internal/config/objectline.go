@@ -76,7 +76,10 @@ func (l *objectLine) note(pos Pos, c Class, id, format string, args ...any) {
 // value is the word after key.
 func (l *objectLine) value(key Word) Word {
 	if l.bad || l.at >= len(l.words) {
-		l.fail(key.Pos, "no value for %s", key.Text)
+		if !l.bad { // keepalived stops there
+			l.bad = true
+			l.d.report(key.Pos, Error, ClassMissingParameter, "missing-parameter", l.d.kw.Name+": no value for "+key.Text)
+		}
 		return Word{Pos: key.Pos}
 	}
 	return l.next()

@@ -69,11 +69,7 @@ func globalRows() []Keyword {
 	userArgs := []Arg{{Name: "user"}, {Name: "group", Optional: true}}
 	return table("global_defs",
 		row("router_id", core, text("name", func(g *globals, v string) { g.RouterID = v }), "host name", "name of this machine in messages"),
-		mailRow(linesRow("notification_email", core, lineBlock("<address>", func(_ *decoder, g *globals, n *Node) {
-			for _, w := range n.Words {
-				g.NotificationEmail = append(g.NotificationEmail, w.Text)
-			}
-		}), []Arg{{Name: "address", Rest: true}}, "receivers of mail")),
+		mailRow(linesRow("notification_email", core, value{syntax: "{ <address> … }", set: mailReceivers}, []Arg{{Name: "address", Rest: true}}, "receivers of mail")),
 		mailRow(row("notification_email_from", core, text("address", func(g *globals, v string) { g.NotificationEmailFrom = v }), "", "sender of mail")),
 		mailRow(row("smtp_server", core, custom("<host> [<port>]", []Arg{{Name: "host"}, {Name: "port", Kind: KindInt, Optional: true}}, smtpServer), "port 25", "mail relay")),
 		mailRow(row("smtp_connect_timeout", core, seconds("seconds", 0, 4294, func(g *globals, v time.Duration) { g.SMTPConnectTimeout = v }), "30", "limit for each step of sending mail")),
@@ -140,6 +136,21 @@ func globalRows() []Keyword {
 		row("lvs_follow_vrrp", own, custom("never|auto|true", []Arg{{Name: "when", Kind: KindBool}}, followVRRP), "never; auto in TOML", "install a service only while a virtual router that holds its address is master (auto: not where a sync daemon runs)"),
 		row("standby_checks", own, optBool(func(g *globals, v bool) { g.StandbyChecks = v }), "on", "run health checks of services whose virtual router is not master"),
 	)
+}
+
+func mailReceivers(d *decoder, target any, n *Node) {
+	g := target.(*globals)
+	before := len(g.NotificationEmail)
+	d.lines(func(n *Node) {
+		for _, w := range n.Words {
+			g.NotificationEmail = append(g.NotificationEmail, w.Text)
+		}
+	})
+	d.top().close = func() {
+		if len(g.NotificationEmail) == before && !d.toml() {
+			d.report(d.closing(n), Warning, ClassGeneral, "no-receiver", "notification_email names nobody")
+		}
+	}
 }
 
 func smtpServer(d *decoder, g *globals, n *Node) {
@@ -239,7 +250,7 @@ func fifoScript(get func(g *globals) *FIFO) value {
 
 func flushOnStop(d *decoder, g *globals, n *Node) {
 	if strings.HasSuffix(n.Keyword(), "_onstop") {
-		d.report(n.Pos, Warning, ClassDeprecated, "deprecated", n.Keyword()+" is an old spelling of "+d.kw.Name)
+		d.report(n.Pos, Warning, ClassNone, "deprecated", n.Keyword()+" is an old spelling of "+d.kw.Name)
 	}
 	g.LVSFlushOnStop = FlushAll
 	switch a := n.Arg(0); a {

@@ -237,7 +237,7 @@ func instanceRows() []Keyword {
 	for _, u := range []struct{ name, syntax, doc string }{
 		{"vrf", "<interface>", "VRF for instances without an interface"},
 	} {
-		k := row(u.name, rare, value{syntax: u.syntax, args: []Arg{{Name: "value", Optional: true, Rest: true}}, set: notYetInstance}, "", u.doc)
+		k := row(u.name, rare, value{syntax: u.syntax, args: []Arg{{Name: "value", Rest: true}}, set: notYetInstance}, "", u.doc)
 		k.Status = ParsedNotActive
 		rows = append(rows, k)
 	}
@@ -248,8 +248,8 @@ func instanceRows() []Keyword {
 // missing: it would disturb its peers.
 func notYetInstance(d *decoder, target any, n *Node) {
 	i := target.(*instance)
-	if v, ok := parseBool(n.Arg(0)); ok && !v {
-		return // off is what we do
+	if _, ok := arg1(d, n); !ok {
+		return
 	}
 	i.notYet = append(i.notYet, d.kw.Name)
 	d.report(n.Pos, Warning, ClassNone, "not-active",
@@ -271,12 +271,12 @@ func texts(words []Word) []string {
 
 func scriptCommand(d *decoder, target any, n *Node) {
 	s := target.(*VRRPScript)
-	if _, ok := arg1(d, n); !ok {
-		return
-	}
 	c, rest, err := command(n)
 	if err != nil {
 		d.report(n.Pos, Warning, ClassUnmatchedQuote, "unmatched-quote", "script: unmatched quote, ignored")
+		return
+	}
+	if _, ok := arg1(d, n); !ok {
 		return
 	}
 	if len(rest) > 0 {

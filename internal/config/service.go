@@ -62,6 +62,7 @@ func (d *decoder) serviceAddress(s *service, n *Node) bool {
 	}
 	if err != nil || perr != nil {
 		d.bad(n, 0, ClassGeneral, "'%s' is no address with a port: the service is ignored", clip(strings.Join(texts(n.Args()), " ")))
+		d.top().skip = !d.toml()
 		return false
 	}
 	s.Addr, s.Port, s.Family = a, uint16(port), familyOf(a)
@@ -271,6 +272,7 @@ func openReal(d *decoder, target any, n *Node) {
 	}
 	if err != nil {
 		d.bad(n, 0, ClassGeneral, "'%s' is no address with a port: the server is ignored", clip(strings.Join(texts(n.Args()), " ")))
+		d.top().skip = !d.toml()
 		return
 	}
 	r.Addr, r.Port, r.portSet = addr, uint16(port), len(n.Words) > 2

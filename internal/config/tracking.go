@@ -236,7 +236,7 @@ func (d *decoder) linkPoll(n *Node) {
 			d.report(n.ArgPos(0), Warning, ClassGeneral, "bad-value", "linkbeat_interfaces: '"+clip(s)+"' is not one of MII ETHTOOL IOCTL, ignored")
 		}
 	}
-	d.interfaceExists(p.Interface, n.Pos, "linkbeat_interfaces")
+	d.interfaceOf(p.Interface, n.Pos, "linkbeat_interfaces", ClassBadInterface)
 	d.cfg.Links.Polls = append(d.cfg.Links.Polls, p)
 }
 
@@ -247,7 +247,7 @@ const maxLinkDelay = 255 * time.Second
 func (d *decoder) linkDelay(n *Node) {
 	l := LinkDelay{Interface: n.Words[0].Text}
 	if len(n.Words) < 2 {
-		d.report(n.Pos, Warning, ClassGeneral, "bad-value", "interface_up_down_delays: no delay for "+clip(l.Interface)+", ignored")
+		d.report(n.Pos, Warning, ClassNone, "bad-value", "interface_up_down_delays: no delay for "+clip(l.Interface)+", ignored")
 		return
 	}
 	for k, to := range []*time.Duration{&l.Down, &l.Up} {
@@ -261,7 +261,7 @@ func (d *decoder) linkDelay(n *Node) {
 		}
 		*to = v
 	}
-	d.interfaceExists(l.Interface, n.Pos, "interface_up_down_delays")
+	d.interfaceOf(l.Interface, n.Pos, "interface_up_down_delays", ClassBadInterface)
 	d.cfg.Links.Delays = append(d.cfg.Links.Delays, l)
 }
 

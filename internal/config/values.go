@@ -286,12 +286,12 @@ func scriptOf[T any](nobody Class, set func(d *decoder, t *T, c Command, n *Node
 		},
 		syntax: "<command> [<user> [[:]<group>]]",
 		set: func(d *decoder, target any, n *Node) {
-			if _, ok := arg1(d, n); !ok {
-				return
-			}
 			c, rest, err := d.command(n)
 			if err != nil {
 				d.report(n.Pos, Warning, ClassUnmatchedQuote, "unmatched-quote", d.kw.Name+": unmatched quote, ignored")
+				return
+			}
+			if _, ok := arg1(d, n); !ok {
 				return
 			}
 			if !c.Set() {

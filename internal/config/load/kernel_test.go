@@ -88,7 +88,7 @@ func TestObjectMistakes(t *testing.T) {
 		{"virtual_routes", "10.1.0.0/16 src 2001:db8::1", "8:14: warning: virtual_routes: IPv4 and IPv6 are mixed: the route is ignored"},
 		{"virtual_routes", "2001:db8::/32 via 10.0.0.1", "8:2: warning: virtual_routes: an IPv6 route has no IPv4 gateway (10.0.0.1): the route is ignored"},
 		{"virtual_routes", "10.1.0.0/16 metric many", "8:21: warning: virtual_routes: metric: 'many' is not a whole number: the route is ignored"},
-		{"virtual_routes", "10.1.0.0/16 via", "8:14: warning: virtual_routes: no value for via: the route is ignored"},
+		{"virtual_routes", "10.1.0.0/16 via", "8:14: error: virtual_routes: no value for via"},
 		{"virtual_routes", "10.1.0.0/16 via 10.0.0.9 nexthop via 10.0.0.8", "8:2: warning: virtual_routes: a route has one gateway or nexthops, not both: the route is ignored"},
 		{"virtual_routes", "10.1.0.0/16 dev eth0 track_group G", "8:23: warning: virtual_routes: track_group is for static routes: the route is ignored"},
 		{"virtual_routes", "10.1.0.0/16 dev eth0 table nosuch", "8:29: warning: virtual_routes: table: 'nosuch' is neither a number up to 4294967295 nor a name of rt_tables: the route is ignored"},
