@@ -17,13 +17,14 @@ import (
 
 // TestIPVSKernel holds what needs IPVS, in one kernel.
 func TestIPVSKernel(t *testing.T) {
-	lab.Require(t, "ipvsadm", "nginx")
+	lab.Require(t, "ipvsadm", "nginx", "curl")
 	if inIPVS(t, 5*time.Minute) {
 		return
 	}
 	t.Run("same table", sameTable)
 	t.Run("kill the lvs process", killLVSProcess)
 	t.Run("dead real server", deadRealServer)
+	t.Run("operator's tools", operatorsTools)
 }
 
 // dump is everything the kernel says of IPVS in a host, one fact a line, in an

@@ -42,10 +42,11 @@ func sh(t testing.TB, h *lab.Host, line string) string {
 }
 
 // hostState is everything of a host that realserver may change; link-local
-// addresses come by themselves.
+// addresses come by themselves, and so do the IPv6 settings of a tunnel that was
+// up once.
 func hostState(t testing.TB, h *lab.Host) string {
 	t.Helper()
-	return sh(t, h, `ip -o addr | grep -v fe80; ip -o link | grep -o '^[^,]*'; cd /proc/sys/net; grep -H . ipv4/conf/*/arp_ignore ipv4/conf/*/arp_announce ipv4/conf/*/rp_filter ipv6/conf/*/disable_ipv6`)
+	return sh(t, h, `ip -o addr | grep -v fe80; ip -o link | cut -d' ' -f2,3; cd /proc/sys/net; grep -H . ipv4/conf/*/arp_ignore ipv4/conf/*/arp_announce ipv4/conf/*/rp_filter ipv6/conf/[adel]*/disable_ipv6`)
 }
 
 // TestRealServer: a host with the address on lo answers ARP for it until it is

@@ -89,17 +89,22 @@ var systemNames = rules.Names{
 }
 
 // ownedServices are the services that the daemon at a control socket has in
-// its configuration; none when no daemon answers.
+// its configuration; none when no daemon answers. A firewall mark counts for
+// both families.
 func ownedServices(socket string) func(ipvs.ServiceKey) bool {
 	owned := map[string]bool{}
 	var st control.Status
 	var lvs control.LVS
 	if _, err := os.Stat(socket); err == nil && control.Ask(socket, control.Request{Command: "status"}, &st) == nil && len(st.LVS) > 0 && json.Unmarshal(st.LVS, &lvs) == nil {
 		for i := range lvs.Services {
-			owned[fmt.Sprint(lvs.Services[i].Family, lvs.Services[i].Name)] = true
+			s := &lvs.Services[i]
+			owned[s.Name] = true
+			for _, m := range s.Members {
+				owned[m.Name] = true
+			}
 		}
 	}
-	return func(k ipvs.ServiceKey) bool { return owned[fmt.Sprint(int(k.Family), k)] }
+	return func(k ipvs.ServiceKey) bool { return owned[k.String()] }
 }
 
 func newIPVSList() *cobra.Command {

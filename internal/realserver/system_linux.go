@@ -37,8 +37,12 @@ func (s System) Do(i Item) error {
 	case Module:
 		return modprobe(i.Module)
 	case Port:
-		if err := modprobe(i.Module); err != nil {
-			return err
+		err := fine(netlink.FouAdd(i.fou()), syscall.EEXIST)
+		if err == nil {
+			return nil
+		}
+		if merr := modprobe(i.Module); merr != nil {
+			return errors.Join(err, merr)
 		}
 		return fine(netlink.FouAdd(i.fou()), syscall.EEXIST)
 	case Dummy:
