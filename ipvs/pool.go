@@ -24,6 +24,9 @@ type VirtualServer struct {
 	Sorry *SorryServer
 	// Omega tells the servers and the service down when the pool is stopped.
 	Omega bool
+	// InitNotifies tells of servers that are up from the start, before any
+	// check (rs_init_notifies).
+	InitNotifies bool
 }
 
 // RealServer is a destination with its checks.

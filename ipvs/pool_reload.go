@@ -54,13 +54,18 @@ func newVirtual(vs VirtualServer, old *virtual) (*virtual, []Event) {
 		s.servers[c.DestKey] = newReal(c, prev, s.order)
 		return false
 	})
+	var events []Event
+	for _, c := range s.Servers {
+		if fresh := old == nil || old.servers[c.DestKey] == nil; fresh && s.InitNotifies && s.servers[c.DestKey].standing() == up {
+			events = append(events, s.serverEvent(s.servers[c.DestKey], true))
+		}
+	}
 	if old == nil {
-		return s, nil
+		return s, events
 	}
 	s.up = old.up
 	// Another sorry server has to take over anew.
 	s.sorry = old.sorry && vs.Sorry != nil && vs.Sorry.DestKey == old.Sorry.DestKey
-	var events []Event
 	for _, c := range old.Servers {
 		was := old.servers[c.DestKey]
 		now := s.servers[c.DestKey]

@@ -53,6 +53,7 @@ type globals struct {
 	smtpAlertChecker  *bool
 	syncPos           Pos
 	followPos         Pos
+	quiescent         bool
 }
 
 // unset marks a count or a delay that was not given.
@@ -169,6 +170,8 @@ type service struct {
 	familySet    bool
 	check        checkDefaults
 	inhibit      bool
+	quiescent    *bool
+	slowStart    time.Duration
 	reals        []*realServer
 	smtpAlert    *bool
 }
@@ -181,6 +184,10 @@ type realServer struct {
 	methodSet bool
 	check     checkDefaults
 	checkers  []*checker
+
+	inhibitSet bool
+	slowStart  *time.Duration
+
 	smtpAlert *bool
 }
 

@@ -185,6 +185,7 @@ func (d *decoder) finishReal(s *service, r *realServer) bool {
 	if r.VirtualHost == "" {
 		r.VirtualHost = s.VirtualHost
 	}
+	d.finishPool(s, r)
 	r.SMTPAlert = d.alert(r.smtpAlert, d.state.global.smtpAlertChecker, true)
 	outer := r.check.under(s.check)
 	if len(r.checkers) > 0 {

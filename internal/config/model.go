@@ -145,12 +145,15 @@ type GlobalDefs struct {
 	SNMP SNMP
 	DBus DBus
 
-	LVSFollowVRRP  FollowVRRP     // lvs_follow_vrrp (holdfast's own)
-	StandbyChecks  bool           // standby_checks (holdfast's own), default true
-	LVSFlush       bool           // lvs_flush
-	LVSFlushOnStop LVSFlushOnStop // lvs_flush_on_stop [VS]
-	LVSTimeouts    LVSTimeouts    // lvs_timeouts
-	LVSSyncDaemon  *LVSSyncDaemon // lvs_sync_daemon
+	LVSFollowVRRP  FollowVRRP // lvs_follow_vrrp (holdfast's own)
+	StandbyChecks  bool       // standby_checks (holdfast's own), default true
+	RSInitNotifies bool       // rs_init_notifies
+	// MaintenanceFile is a list of servers, or a folder (holdfast's own).
+	MaintenanceFile string
+	LVSFlush        bool           // lvs_flush
+	LVSFlushOnStop  LVSFlushOnStop // lvs_flush_on_stop [VS]
+	LVSTimeouts     LVSTimeouts    // lvs_timeouts
+	LVSSyncDaemon   *LVSSyncDaemon // lvs_sync_daemon
 }
 
 // LVSFlushOnStop says what is removed from the IPVS table at stop.
@@ -420,8 +423,12 @@ type RealServer struct {
 	Weight           int
 	Forward          Forward // default: the virtual server's
 	InhibitOnFailure bool
-	UpperThreshold   uint32 // uthreshold
-	LowerThreshold   uint32 // lthreshold
+	SlowStart        time.Duration // slow_start (holdfast's own); 0: none
+	Drain            bool          // drain (holdfast's own)
+	DrainLimit       time.Duration // its deadline; 0: none
+	MaintenanceFile  string        // maintenance_file (holdfast's own)
+	UpperThreshold   uint32        // uthreshold
+	LowerThreshold   uint32        // lthreshold
 	NotifyUp         Command
 	NotifyDown       Command
 	SMTPAlert        bool // smtp_alert, as inherited

@@ -89,6 +89,7 @@ func serviceRows() []Keyword {
 		mailRow(row("smtp_alert", common, optBool(func(s *service, v bool) { s.smtpAlert = &v }), "off", "mail when quorum is gained or lost")),
 		blockRow("real_server", core, block([]Arg{{Name: "ip", Kind: KindAddr}, {Name: "port", Kind: KindInt, Optional: true}}, "<address> [<port>] ", openReal), "one server").repeat(),
 	}
+	rows = append(rows, poolServiceRows()...)
 	return append(rows, defaultsRows(func(s *service) *checkDefaults { return &s.check }, "none", 1)...)
 }
 
@@ -101,7 +102,7 @@ func realRows() []Keyword {
 				r.Forward, r.methodSet = f, true
 			}
 		}), "lb_kind", "how packets reach this server"),
-		row("inhibit_on_failure", core, optBool(func(r *realServer, v bool) { r.InhibitOnFailure = v }), vs, "weight 0 in place of removal"),
+		row("inhibit_on_failure", core, optBool(func(r *realServer, v bool) { r.InhibitOnFailure, r.inhibitSet = v, true }), vs, "weight 0 in place of removal"),
 		row("uthreshold", common, integer("connections", 0, math.MaxUint32, func(r *realServer, v int) { r.UpperThreshold = uint32(v) }), "0", "no new connections above this many; 0: no limit"),
 		row("lthreshold", rare, integer("connections", 0, math.MaxUint32, func(r *realServer, v int) { r.LowerThreshold = uint32(v) }), "0", "connections are taken again below this many"),
 		row("alpha", rare, optBool(func(r *realServer, v bool) { r.check.alpha = &v }), vs, "down until a check has succeeded"),
@@ -111,7 +112,7 @@ func realRows() []Keyword {
 		mailRow(row("smtp_alert", common, optBool(func(r *realServer, v bool) { r.smtpAlert = &v }), "on", "mail when the server fails or recovers")),
 		row("snmp_name", "obsolete", oneWord("name", func(r *realServer, v string) { r.SNMPName = v }), "", "text for SNMP").parsedOnly(),
 	}
-	rows = append(rows, checkerRows()...)
+	rows = append(append(rows, checkerRows()...), poolRealRows()...)
 	return append(rows, defaultsRows(func(r *realServer) *checkDefaults { return &r.check }, vs, 1)...)
 }
 

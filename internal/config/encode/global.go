@@ -164,6 +164,8 @@ func (e *encoder) globalLVS(g *config.GlobalDefs) {
 		e.put("lvs_follow_vrrp", [...]string{"never", "auto", "true"}[g.LVSFollowVRRP])
 	}
 	e.boolean("standby_checks", g.StandbyChecks, true)
+	e.flag("rs_init_notifies", g.RSInitNotifies)
+	e.text("maintenance_file", g.MaintenanceFile, "")
 }
 
 func (e *encoder) syncDaemon(s *config.LVSSyncDaemon) {

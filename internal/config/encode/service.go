@@ -124,6 +124,14 @@ func (e *encoder) realServer(s *config.VirtualServer, r *config.RealServer) {
 			e.put(append([]string{"lvs_method"}, method(r.Forward)...)...)
 		}
 		e.boolean("inhibit_on_failure", r.InhibitOnFailure, false)
+		e.time("slow_start", r.SlowStart, 0)
+		switch {
+		case r.DrainLimit > 0:
+			e.time("drain", r.DrainLimit, 0)
+		default:
+			e.flag("drain", r.Drain)
+		}
+		e.text("maintenance_file", r.MaintenanceFile, "")
 		e.number("uthreshold", int(r.UpperThreshold), 0)
 		e.number("lthreshold", int(r.LowerThreshold), 0)
 		e.command("notify_up", r.NotifyUp)

@@ -88,6 +88,8 @@ var samples = map[string]string{
 	"connect_port":                   "80",
 	"http_protocol":                  `"1.1"`,
 	"path":                           `"/"`,
+	"global_defs/maintenance_file":   `"/etc/holdfast/maintenance"`,
+	"real_server/maintenance_file":   `"/run/maintenance/web1"`,
 	"digest":                         `"d41d8cd98f00b204e9800998ecf8427e"`,
 	"status_code":                    `[200, "300-302"]`,
 	"quorum":                         "1",

@@ -33,8 +33,9 @@ type checkRef struct {
 	id      string
 }
 
-// convert makes the plain values of the packages below from a configuration.
-func convert(cfg *config.Config) *services {
+// convert makes the plain values of the packages below from a configuration
+// that comes into force now.
+func convert(cfg *config.Config, now time.Time) *services {
 	s := &services{
 		refs: map[string]checkRef{}, byKey: map[ipvs.ServiceKey]*config.VirtualServer{},
 		kernel: map[ipvs.ServiceKey][]ipvs.ServiceKey{}, members: map[ipvs.ServiceKey][]ipvs.ServiceKey{},
@@ -53,6 +54,7 @@ func convert(cfg *config.Config) *services {
 		s.standsFor(key, groupMembers(v, key, groups[v.Group]))
 		vs := ipvs.VirtualServer{
 			Service: service(v), Quorum: clamp(v.Quorum), Hysteresis: clamp(v.Hysteresis), Omega: v.Omega,
+			InitNotifies: cfg.Global.RSInitNotifies,
 		}
 		if v.SorryServer != nil {
 			vs.Sorry = &ipvs.SorryServer{
@@ -63,7 +65,7 @@ func convert(cfg *config.Config) *services {
 		seen := map[ipvs.DestKey]bool{}
 		for j := range v.RealServers {
 			r := &v.RealServers[j]
-			rs := s.realServer(key, r)
+			rs := s.realServer(key, r, now)
 			if !seen[rs.DestKey] {
 				seen[rs.DestKey] = true
 				vs.Servers = append(vs.Servers, rs)
@@ -126,8 +128,15 @@ func destination(addr netip.Addr, port uint16, f config.Forward) ipvs.Destinatio
 	return d
 }
 
-func (s *services) realServer(key ipvs.ServiceKey, r *config.RealServer) ipvs.RealServer {
+func (s *services) realServer(key ipvs.ServiceKey, r *config.RealServer, now time.Time) ipvs.RealServer {
 	rs := ipvs.RealServer{Destination: destination(r.Addr, r.Port, r.Forward), Inhibit: r.InhibitOnFailure}
+	rs.SlowStart = r.SlowStart
+	if r.Drain {
+		rs.Order = ipvs.Order{Action: ipvs.Drain}
+		if r.DrainLimit > 0 {
+			rs.Order.Deadline = now.Add(r.DrainLimit)
+		}
+	}
 	rs.Weight, rs.Upper, rs.Lower = clamp(r.Weight), r.UpperThreshold, r.LowerThreshold
 	for k := range r.Checkers {
 		if !r.Checkers[k].Kind.Active() {

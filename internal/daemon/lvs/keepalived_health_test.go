@@ -2,6 +2,7 @@ package lvs
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -150,6 +151,28 @@ func TestHealthIsKeepalivedsFromAllDown(t *testing.T) {
 	s.told("1 up")
 	s.up(2)
 	s.told("2 up")
+	s.end()
+}
+
+// The first lines, and those of a reload, with rs_init_notifies.
+func initNotifies(s *sideBySide) {
+	with := func(text string) string {
+		return strings.Replace(text, "global_defs {\n", "global_defs {\n rs_init_notifies\n", 1)
+	}
+	s.start(with(conf(scenarios[:6]...)), "-C")
+	s.told("start with rs_init_notifies")
+	s.reload(with(conf(slices.Concat(scenarios[:4], []scenario{{"", []string{"1 1 1", "2 2 2", "3 3 3"}}, scenarios[6]})...)))
+	s.told("reload with rs_init_notifies")
+}
+
+func TestInitNotifiesIsKeepaliveds(t *testing.T) {
+	need(t, "keepalived")
+	if uml.RunTest(t, modules) {
+		return
+	}
+	s := newSideBySide(t)
+	defer s.keepalivedLog()
+	initNotifies(s)
 	s.end()
 }
 

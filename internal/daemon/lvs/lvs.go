@@ -101,9 +101,11 @@ type LVS struct {
 	// savedSettings is what SaveSettings was last given.
 	savedSettings []Setting
 	ctx           context.Context // of Run
-	counting      bool            // the kernel is asked for connections
-	countAt       time.Time       // and not again before
-	first         []Event         // of the start, told when Run begins
+	pins          map[subject]pinned
+	endPins       context.CancelFunc // of what reads maintenance files; may be nil
+	counting      bool               // the kernel is asked for connections
+	countAt       time.Time          // and not again before
+	first         []Event            // of the start, told when Run begins
 
 	stats stats
 }
@@ -139,10 +141,10 @@ func New(cfg *config.Config, deps Deps) *LVS {
 	}
 	l := &LVS{
 		deps: deps, log: deps.Log, ended: make(chan struct{}),
-		cfg: cfg, services: convert(cfg), routers: map[string]*router{}, gates: map[string]bool{},
+		cfg: cfg, services: convert(cfg, time.Now()), routers: map[string]*router{}, gates: map[string]bool{},
 		owned: deps.Owned.clone(), own: own{}, flushed: deps.Restarted,
 		local:    local{have: map[netip.Addr]bool{}},
-		settings: map[subject]Setting{}, savedSettings: deps.Settings,
+		settings: map[subject]Setting{}, pins: map[subject]pinned{}, savedSettings: deps.Settings,
 	}
 	l.inbox.wake = make(chan struct{}, 1)
 	for _, k := range l.owned.Services {
@@ -187,6 +189,7 @@ func (l *LVS) Run(ctx context.Context) error {
 	l.ctx = ctx
 	l.followAddresses()
 	l.followLinks = sync.OnceFunc(func() { go l.watchLinks(ctx) })
+	l.first = append(l.first, events(l.watchPins(), l.services, nil)...)
 	l.table.dirtyAll()
 	l.tell(l.first)
 	l.first = nil
@@ -236,10 +239,11 @@ func (l *LVS) Reload(ctx context.Context, cfg *config.Config) error {
 
 func (l *LVS) reload(cfg *config.Config) {
 	old := l.services
-	l.cfg, l.services = cfg, convert(cfg)
+	l.cfg, l.services = cfg, convert(cfg, time.Now())
 	l.follow = newFollow(cfg, l.services, l.routers, l.local.have)
 	list := l.pool.Reload(l.services.pool)
 	list = append(list, l.forget(true)...)
+	list = append(list, l.watchPins()...)
 	l.saveSettings()
 	l.since.reload(l.services)
 	l.followAddresses()

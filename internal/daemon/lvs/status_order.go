@@ -42,6 +42,8 @@ func (l *LVS) orders(t subject) []OrderStatus {
 		}
 		st := orderStatus(src, o)
 		switch src {
+		case ipvs.ByFile:
+			st.File = l.pins[t].file
 		case ipvs.ByServer:
 			set := l.settings[t]
 			set.Order = o

@@ -1,0 +1,219 @@
+package lvs
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/internal/config"
+	"holdfast/ipvs"
+)
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	// Whole at once: it is read at any moment.
+	if err := os.WriteFile(path+".new", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMaintenanceFileOfServer(t *testing.T) {
+	dir := t.TempDir()
+	bubble(t, func(t *testing.T, r *rig) {
+		file := filepath.Join(dir, "web1")
+		v := virtual(1, 1, 2)
+		v.RealServers[0].MaintenanceFile = file
+		write(t, file, "")
+		r.start(configOf(v))
+		r.wantTable("1:2=2") // never in, not even at the start
+		r.pass(3 * time.Second)
+		if ops := r.kernel.Ops(); slices.ContainsFunc(ops, func(o ipvs.Op) bool { return o.Dest.Addr == v.RealServers[0].Addr }) {
+			t.Errorf("operations %v", ops)
+		}
+		const rs = "RS [198.51.100.1]:tcp:80 [192.0.2.1]:tcp:80 "
+		r.wantLines("VS [192.0.2.1]:tcp:80 UP", rs+"DOWN")
+		if o := r.status().Services[0].Servers[0].Orders; len(o) != 1 || o[0].From != "maintenance" || o[0].File != file || o[0].Order != "disable" {
+			t.Errorf("status %+v", o)
+		}
+		r.reload(configOf(v))
+		r.mustSet("192.0.2.1", "198.51.100.1", "enable", "out of service") // the file says otherwise
+		r.wantTable("1:2=2")
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+		r.pass(2 * time.Second)
+		r.wantTable("1:1=1,2=2")
+		r.wantLines(rs + "UP")
+		write(t, file, "weight 50\n")
+		r.pass(2 * time.Second)
+		r.wantTable("1:1=50,2=2")
+		write(t, file, "what?")
+		r.pass(2 * time.Second)
+		r.wantTable("1:2=2") // somebody wants it out
+		r.kernel.SetConnections(key(1), ipvs.DestKey{Addr: v.RealServers[0].Addr, Port: 80}, 1, 0)
+		write(t, file, "enable")
+		r.pass(2 * time.Second)
+		write(t, file, "drain 30")
+		r.pass(20 * time.Second)
+		r.wantTable("1:1=0,2=2")
+		r.pass(20 * time.Second)
+		r.wantTable("1:2=2")
+		r.wantLines(rs+"DOWN", rs+"UP", rs+"DRAIN", rs+"DOWN")
+		r.reload(configOf(virtual(1, 1, 2))) // without the keyword
+		r.wantTable("1:1=1,2=2")
+		r.end()
+	})
+}
+
+func TestMaintenanceList(t *testing.T) {
+	dir := t.TempDir()
+	bubble(t, func(t *testing.T, r *rig) {
+		file := filepath.Join(dir, "list")
+		cfg := configOf(virtual(1, 1, 2, 3), virtual(2, 1, 2))
+		cfg.Global.MaintenanceFile = file
+		r.start(cfg)
+		r.wantTable("1:1=1,2=2,3=3 2:1=1,2=2")
+		write(t, file, "# both services\n198.51.100.1\n192.0.2.1:80 198.51.100.2:80 weight 9 # one of them\n203.0.113.77 # of another director\n198.51.100.3 nonsense\nnonsense\n")
+		r.pass(2 * time.Second)
+		r.wantTable("1:2=9 2:2=2")
+		write(t, file, "192.0.2.1:80 198.51.100.2:80 weight 9\n")
+		r.kernel.Ops()
+		r.pass(2 * time.Second)
+		r.wantTable("1:1=1,2=9,3=3 2:1=1,2=2")
+		r.wantOps("+d +d +d")
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(file, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(file, "198.51.100.2:80"), "")
+		write(t, filepath.Join(file, "198.51.100.1"), "weight 4")
+		write(t, filepath.Join(file, "README"), "what this folder is for")
+		r.pass(2 * time.Second)
+		r.wantTable("1:1=4,3=3 2:1=4")
+		r.end()
+	})
+}
+
+// What cannot be read changes nothing.
+func TestMaintenanceListThatCannotBeRead(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "list")
+	var said []string
+	r := pinReader{complain: func(_ string, err error) { said = append(said, err.Error()) }}
+	sources := []pinSource{{path: file}}
+	if got := r.read(sources); len(got) != 0 || len(said) != 0 {
+		t.Errorf("without the file: %v, %q", got, said)
+	}
+	write(t, file, "198.51.100.1\n")
+	if got := r.read(sources); len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+	write(t, file, strings.Repeat("198.51.100.1\n", pinLines+1))
+	for range 2 {
+		if got := r.read(sources); len(got) != 1 || len(said) != 1 {
+			t.Errorf("too long: %d pins, %q", len(got), said)
+		}
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.read(sources); len(got) != 0 {
+		t.Errorf("after its end: %v", got)
+	}
+}
+
+func TestSlowStart(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		v := virtual(1, 1, 2)
+		v.RealServers[0].Weight, v.RealServers[0].SlowStart = 100, 100*time.Second
+		r.start(configOf(v))
+		r.pass(3 * time.Second)
+		r.wantTable("1:1=100,2=2") // the start is no recovery
+		r.fail("198.51.100.1:80")
+		r.pass(2 * time.Second)
+		r.wantTable("1:2=2")
+		r.kernel.Ops()
+		r.fail()
+		r.pass(2 * time.Second)
+		r.wantTable("1:1=10,2=2")
+		if s := r.status().Services[0].Servers[0]; s.Ramp != 10 || s.Weight != 10 || s.State != "up" {
+			t.Errorf("status %+v", s)
+		}
+		var weights []uint32
+		for range 120 {
+			r.pass(time.Second)
+		}
+		for _, op := range r.kernel.Ops() {
+			weights = append(weights, op.Dest.Weight)
+		}
+		if want := []uint32{10, 20, 30, 40, 50, 60, 70, 80, 90, 100}; !slices.Equal(weights, want) {
+			t.Errorf("weights %v, want %v", weights, want)
+		}
+		r.mustSet("192.0.2.1", "198.51.100.1", "disable", "out of service")
+		r.mustSet("192.0.2.1", "198.51.100.1", "enable", "in service, weight 100 after slow start, 10 % of it now")
+		r.mustSet("192.0.2.1", "198.51.100.1", "weight 80", "in service, weight 80") // what is asked for by name holds at once
+		r.wantTable("1:1=80,2=2")
+		r.end()
+	})
+}
+
+func TestDrainOfConfiguration(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		v := virtual(1, 1, 2)
+		r.kernel.SetConnections(key(1), ipvs.DestKey{Addr: v.RealServers[0].Addr, Port: 80}, 1, 0)
+		r.start(configOf(v))
+		r.pass(3 * time.Second)
+		r.forget()
+		draining := virtual(1, 1, 2)
+		draining.RealServers[0].Drain, draining.RealServers[0].DrainLimit = true, 40*time.Second
+		r.reload(configOf(draining))
+		r.wantTable("1:1=0,2=2")
+		r.pass(30 * time.Second)
+		r.reload(configOf(draining)) // it goes on
+		r.pass(5 * time.Second)
+		r.wantTable("1:1=0,2=2")
+		r.pass(6 * time.Second)
+		r.wantTable("1:2=2")
+		r.reload(configOf(v))
+		r.wantTable("1:1=1,2=2")
+		const rs = "RS [198.51.100.1]:tcp:80 [192.0.2.1]:tcp:80 "
+		r.wantLines(rs+"DRAIN", rs+"DOWN", rs+"UP")
+		r.end()
+	})
+}
+
+func TestInitNotifies(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		v := virtual(1, 1, 2)
+		v.RealServers[1].Checkers[0].Alpha = true
+		v.RealServers[0].NotifyUp = config.Command{Args: []string{"up"}}
+		cfg := configOf(v)
+		cfg.Global.RSInitNotifies = true
+		r.start(cfg)
+		r.wantLines("RS [198.51.100.1]:tcp:80 [192.0.2.1]:tcp:80 UP", "VS [192.0.2.1]:tcp:80 UP")
+		if want := []string{"up"}; !slices.Equal(r.runs, want) {
+			t.Errorf("ran %q", r.runs)
+		}
+		r.end()
+	})
+}
+
+func FuzzMaintenance(f *testing.F) {
+	f.Add("192.0.2.1:80 198.51.100.1 drain 5\n# x\n198.51.100.2")
+	f.Fuzz(func(t *testing.T, text string) {
+		list, _ := listPins("f", text)
+		for _, p := range list {
+			if n, err := parseName(p.server); err != nil || !n.addr.IsValid() {
+				t.Fatalf("%q is no server", p.server)
+			}
+		}
+	})
+}
