@@ -104,13 +104,13 @@ func newBuilding(d *decoder) *building {
 	return b
 }
 
-// garpUnset fills the values for a lower-priority advert that were not given.
-func garpDefaults(g GARP) GARP {
+// garpDefaults fills what is not given for adverts of lower priority.
+func garpDefaults(g GARP, delay time.Duration, repeat int) GARP {
 	if g.LowerPrioDelay == unset {
-		g.LowerPrioDelay = g.Delay
+		g.LowerPrioDelay = delay
 	}
 	if g.LowerPrioRep == unset {
-		g.LowerPrioRep = g.Repeat
+		g.LowerPrioRep = repeat
 	}
 	return g
 }

@@ -14,7 +14,7 @@ import (
 func (d *decoder) finish() {
 	b := d.state
 	d.cfg.Global = b.global.GlobalDefs
-	d.cfg.Global.GARP = garpDefaults(b.global.GARP)
+	d.cfg.Global.GARP = garpDefaults(b.global.GARP, b.global.GARP.Delay, b.global.GARP.Repeat)
 	if b.global.lowerPrioNoAdvert != nil {
 		d.cfg.Global.LowerPrioNoAdvert = *b.global.lowerPrioNoAdvert
 	}
@@ -230,7 +230,7 @@ func (d *decoder) authentication(i *instance) {
 // inherit takes global values over that the instance leaves open.
 func (d *decoder) inherit(i *instance) {
 	g := &d.state.global
-	i.GARP = garpDefaults(i.GARP)
+	i.GARP = garpDefaults(i.GARP, d.cfg.Global.GARP.LowerPrioDelay, d.cfg.Global.GARP.LowerPrioRep)
 	pick := func(own, global *bool, fallback bool) bool {
 		if own != nil {
 			return *own

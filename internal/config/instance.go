@@ -327,7 +327,7 @@ func (d *decoder) track(n *Node, weight int, reverse bool, limit int) (Track, bo
 				d.report(n.Words[k].Pos, Warning, ClassInvalidNumber, "bad-value", d.kw.Name+" "+t.Name+": weight "+err.Error()+": the default is used")
 				continue
 			}
-			t.Weight, t.Reverse = v, false
+			t.Weight = v
 		case "reverse":
 			t.Reverse = true
 		case "noreverse":

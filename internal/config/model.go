@@ -200,8 +200,8 @@ type GARP struct {
 	Delay          time.Duration // garp_master_delay, default 5 s; 0: no second set
 	Refresh        time.Duration // garp_master_refresh, default 0 (off)
 	RefreshRepeat  int           // garp_master_refresh_repeat, default 1
-	LowerPrioDelay time.Duration // garp_lower_prio_delay, default = Delay
-	LowerPrioRep   int           // garp_lower_prio_repeat, default = Repeat
+	LowerPrioDelay time.Duration // garp_lower_prio_delay, default: the global one, which is the global Delay
+	LowerPrioRep   int           // garp_lower_prio_repeat, default: the global one, which is the global Repeat
 	ExtraIf        time.Duration // garp_extra_if, default 0 (off)
 	ExtraIfAll     bool          // garp_extra_if all: not only on VMACs
 }

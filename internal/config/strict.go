@@ -7,7 +7,7 @@ func (d *decoder) strictAdverts(i *instance) {
 	if i.garpLower {
 		note("strict mode sends no gratuitous ARP after an advert of lower priority: garp_lower_prio_repeat is ignored")
 	}
-	i.GARP.LowerPrioRep = 0
+	i.GARP.LowerPrioRep, i.GARP.LowerPrioDelay = 0, 0
 	if i.lowerPrio != nil && !*i.lowerPrio {
 		note("strict mode does not answer an advert of lower priority: lower_prio_no_advert is on")
 	}

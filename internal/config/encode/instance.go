@@ -147,15 +147,8 @@ func (e *encoder) adverts(i *config.VRRPInstance) {
 
 func (e *encoder) instanceGARP(i *config.VRRPInstance) {
 	def := e.c.Global.GARP
-	// What is not given at all follows the instance's own delay and count.
-	if def.LowerPrioDelay == def.Delay {
-		def.LowerPrioDelay = i.GARP.Delay
-	}
-	if def.LowerPrioRep == def.Repeat {
-		def.LowerPrioRep = i.GARP.Repeat
-	}
-	if i.StrictMode {
-		def.LowerPrioRep = i.GARP.LowerPrioRep // none, whatever is asked for
+	if i.StrictMode { // which has none, whatever is asked for
+		def.LowerPrioRep, def.LowerPrioDelay = i.GARP.LowerPrioRep, i.GARP.LowerPrioDelay
 	}
 	e.garp("garp_", i.GARP, def)
 }

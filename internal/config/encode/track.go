@@ -35,11 +35,12 @@ func (e *encoder) tracks(l lists) {
 	} {
 		e.block(false, func() {
 			for k := range t.list {
-				if def, ok := t.own(t.list[k].Name); ok && def == t.list[k] {
+				def, ok := t.own(t.list[k].Name)
+				if ok && def == t.list[k] {
 					e.put(t.list[k].Name)
 					continue
 				}
-				e.put(track(&t.list[k])...)
+				e.put(track(&t.list[k], def.Reverse)...)
 			}
 		}, t.name)
 	}
@@ -57,11 +58,15 @@ func own[T any](list []T, track func(*T) config.Track) func(name string) (config
 	}
 }
 
-// track says the weight, which is not the thing's own.
-func track(t *config.Track) []string {
+// track says the weight, which is not the thing's own; reverse is whether that
+// one is reversed.
+func track(t *config.Track, reverse bool) []string {
 	out := []string{t.Name, "weight", strconv.Itoa(t.Weight)}
-	if t.Reverse {
+	switch {
+	case t.Reverse && !reverse:
 		out = append(out, "reverse")
+	case reverse && !t.Reverse:
+		out = append(out, "noreverse")
 	}
 	return out
 }

@@ -144,9 +144,9 @@ func TestValues(t *testing.T) {
 		},
 		McastDstIP:      netip.MustParseAddr("224.0.0.18"),
 		TrackInterfaces: []config.Track{{Name: "eth1"}},
-		TrackScripts:    []config.Track{{Name: "chk", Weight: 5}},
+		TrackScripts:    []config.Track{{Name: "chk", Weight: 5, Reverse: true}},
 		Accept:          true, DownTimerAdverts: 3, StickyHoldOff: 5 * time.Second,
-		GARP: config.GARP{Repeat: 1, Delay: 3 * time.Second, RefreshRepeat: 1, LowerPrioDelay: 3 * time.Second, LowerPrioRep: 1},
+		GARP: config.GARP{Repeat: 1, Delay: 3 * time.Second, RefreshRepeat: 1, LowerPrioDelay: 3 * time.Second, LowerPrioRep: 2},
 		Notify: config.NotifySet{
 			Master: config.Command{Args: []string{"/bin/echo", "master"}, User: "nobody"},
 			Any:    config.Command{Args: []string{"/bin/true"}},
