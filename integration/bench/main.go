@@ -48,12 +48,15 @@ func run(ours, theirs string, runs int, seconds time.Duration, only string, endu
 			missed, err := long(os.Stdout, subjects, loads[len(loads)-1], length)
 			return verdict(missed, err)
 		}
+		if *ipvsOnly {
+			return ipvsTable(os.Stdout, subjects)
+		}
 		if *gapOnly {
 			return gaps(os.Stdout, subjects, runs, only)
 		}
 		err := table(subjects, runs, seconds, only)
 		if only == "" && (err == nil || errors.Is(err, errMissed)) {
-			err = errors.Join(err, gaps(os.Stdout, subjects, runs, only))
+			err = errors.Join(err, gaps(os.Stdout, subjects, runs, only), ipvsTable(os.Stdout, subjects))
 		}
 		return err
 	})
