@@ -162,6 +162,8 @@ type service struct {
 	pos          Pos
 	entries      *serviceGroup // of Group
 	protocolSet  bool
+	more         []uint8 // further protocols, in TOML
+	fallbackSet  bool    // sh-fallback or mh-fallback is given
 	weight       int
 	methodSet    bool
 	sorryMethod  bool

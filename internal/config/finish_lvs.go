@@ -81,6 +81,9 @@ func (d *decoder) serviceDefaults(s *service) {
 		s.LBAlgo = "wlc"
 		d.aboutService(s, Warning, ClassGeneral, "scheduler", "lb_algo is missing: wlc is used")
 	}
+	if d.toml() && !s.fallbackSet && (s.LBAlgo == "sh" || s.LBAlgo == "mh") {
+		s.SchedFlags |= sched1
+	}
 	if !s.methodSet {
 		d.aboutService(s, Warning, ClassGeneral, "method", "lb_kind is missing: NAT is used")
 	}

@@ -34,7 +34,9 @@ func (d *decoder) finish() {
 	}
 	d.duplicateRouters()
 	for _, s := range b.services {
-		d.finishService(s)
+		for _, one := range s.each() {
+			d.finishService(one)
+		}
 	}
 	for _, g := range b.serviceGroups {
 		d.cfg.ServiceGroups = append(d.cfg.ServiceGroups, g.VirtualServerGroup)

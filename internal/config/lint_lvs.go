@@ -72,7 +72,7 @@ func (d *decoder) lintScheduler(s *service) {
 		if dynamic {
 			d.lint(s, Warning, "hash-no-fallback",
 				fmt.Sprintf("real_server %v can get weight 0 or be full, and %s then refuses what hashes to it", r.Addr, s.LBAlgo),
-				"add "+s.LBAlgo+"-fallback")
+				map[bool]string{true: "leave " + s.LBAlgo + "-fallback out, it is on then", false: "add " + s.LBAlgo + "-fallback"}[d.toml()])
 			return
 		}
 	}

@@ -45,14 +45,14 @@ func serviceRows() []Keyword {
 				s.Forward, s.methodSet = f, true
 			}
 		}), "NAT, with a complaint", "how packets reach the real servers").alias("lvs_method"),
-		row("protocol", core, custom("TCP|UDP|SCTP", []Arg{{Name: "protocol"}}, protocol), "UDP, with a complaint", "protocol of the service; ignored with fwmark"),
+		row("protocol", core, custom("TCP|UDP|SCTP", []Arg{{Name: "protocol"}, {Name: "second", Optional: true}, {Name: "third", Optional: true}}, protocol), "UDP, with a complaint", "protocol of the service; ignored with fwmark. In TOML an array makes one service for each"),
 		row("persistence_timeout", core, custom("[<1..2678400 s>]", []Arg{{Name: "seconds", Kind: KindSeconds, Optional: true}}, persistenceTimeout), "off; 360 without a number", "a client stays on its server this long"),
 		row("persistence_granularity", common, custom("<netmask>|<prefix length>", []Arg{{Name: "mask"}}, granularity), "32, or 128", "clients of one network count as one"),
 		row("persistence_engine", rare, text("name", func(s *service, v string) { s.PersistenceEngine = v }), "", "persistence engine of the kernel (sip)"),
 		row("ops", rare, flag(func(s *service) { s.OnePacket = true }), "off", "schedule every packet by itself, UDP only"),
 		schedFlag("flag-1", sched1, ""), schedFlag("flag-2", sched2, ""), schedFlag("flag-3", sched3, ""),
-		schedFlag("sh-fallback", sched1, "sh"), schedFlag("sh-port", sched2, "sh"),
-		schedFlag("mh-fallback", sched1, "mh"), schedFlag("mh-port", sched2, "mh"),
+		fallbackFlag("sh"), schedFlag("sh-port", sched2, "sh"),
+		fallbackFlag("mh"), schedFlag("mh-port", sched2, "mh"),
 		row("hashed", "obsolete", value{set: func(d *decoder, _ any, n *Node) {
 			d.report(n.Pos, Warning, ClassGeneral, "no-effect", "hashed has no effect")
 		}}, "", "no effect"),
@@ -133,10 +133,39 @@ func schedFlag(name string, bit uint32, only string) Keyword {
 		doc += " " + only + ", below lb_algo"
 	}
 	return row(name, rare, custom("", nil, func(d *decoder, s *service, n *Node) {
-		if only != "" && s.LBAlgo != only {
-			d.bad(n, 0, ClassGeneral, "goes with the scheduler %s only, given above it: ignored", only)
+		if d.ofScheduler(s, n, only) {
+			s.SchedFlags |= bit
+		}
+	}), "off", doc)
+}
+
+// fallbackFlag is the flag with which a hash skips servers that take no new
+// connections. It is on in TOML, where it can be turned off.
+func fallbackFlag(only string) Keyword {
+	return row(only+"-fallback", rare, custom("", []Arg{{Name: "value", Kind: KindBool, Optional: true}}, func(d *decoder, s *service, n *Node) {
+		if !d.ofScheduler(s, n, only) {
 			return
 		}
-		s.SchedFlags |= bit
-	}), "off", doc)
+		v, isBool := true, true
+		if len(n.Words) > 1 {
+			v, isBool = parseBool(n.Words[1].Text)
+		}
+		if !d.toml() && isBool && !v {
+			d.report(n.ArgPos(0), Warning, ClassNone, "flag-argument", n.Keyword()+" takes no argument: '"+clip(n.Words[1].Text)+"' does not turn it off")
+		}
+		s.fallbackSet = true
+		if v || !d.toml() {
+			s.SchedFlags |= sched1
+		}
+	}), "off; on in TOML", "flag of the scheduler "+only+", below lb_algo: what hashes to a server with weight 0, or a full one, goes to another")
+}
+
+// ofScheduler reports whether the service has the scheduler that a flag
+// belongs to; empty: it belongs to all.
+func (d *decoder) ofScheduler(s *service, n *Node, only string) bool {
+	if only != "" && s.LBAlgo != only {
+		d.bad(n, 0, ClassGeneral, "goes with the scheduler %s only, given above it: ignored", only)
+		return false
+	}
+	return true
 }

@@ -156,23 +156,61 @@ func (d *decoder) tunnel(f Forward, csum bool, n *Node) bool {
 	return complaint == ""
 }
 
+// protocols are the names that protocol takes.
+var protocols = map[string]uint8{"TCP": protoTCP, "UDP": protoUDP, "SCTP": protoSCTP}
+
 func protocol(d *decoder, s *service, n *Node) {
-	a, ok := arg1(d, n)
-	if !ok {
+	if _, ok := arg1(d, n); !ok {
 		return
 	}
-	switch strings.ToUpper(a) {
-	case "TCP":
-		s.Protocol = protoTCP
-	case "UDP":
-		s.Protocol = protoUDP
-	case "SCTP":
-		s.Protocol = protoSCTP
-	default:
-		d.bad(n, 0, ClassGeneral, "'%s' is not one of TCP UDP SCTP, ignored", clip(a))
-		return
+	var list []uint8
+	for k, w := range n.Args() {
+		p, ok := protocols[strings.ToUpper(w.Text)]
+		if !ok {
+			d.bad(n, k, ClassGeneral, "'%s' is not one of TCP UDP SCTP, ignored", clip(w.Text))
+			return
+		}
+		if slices.Contains(list, p) {
+			d.bad(n, k, ClassGeneral, "'%s' is given twice, ignored", clip(w.Text))
+			return
+		}
+		list = append(list, p)
+		if !d.toml() {
+			break // keepalived looks at the first one only
+		}
 	}
-	s.protocolSet = true
+	s.Protocol, s.more, s.protocolSet = list[0], list[1:], true
+}
+
+// each is the service once for each of its protocols. The one-packet flag goes
+// to UDP alone where there are several.
+func (s *service) each() []*service {
+	if len(s.more) == 0 {
+		return []*service{s}
+	}
+	var out []*service
+	for _, p := range append([]uint8{s.Protocol}, s.more...) {
+		c := *s
+		c.Protocol, c.more = p, nil
+		c.OnePacket = s.OnePacket && p == protoUDP
+		if s.SorryServer != nil {
+			sorry := *s.SorryServer
+			c.SorryServer = &sorry
+		}
+		c.reals = make([]*realServer, len(s.reals))
+		for i, r := range s.reals {
+			rc := *r
+			rc.checkers = make([]*checker, len(r.checkers))
+			for k, ch := range r.checkers {
+				cc := *ch
+				cc.URLs = slices.Clone(ch.URLs)
+				rc.checkers[k] = &cc
+			}
+			c.reals[i] = &rc
+		}
+		out = append(out, &c)
+	}
+	return out
 }
 
 func persistenceTimeout(d *decoder, s *service, n *Node) {

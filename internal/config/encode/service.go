@@ -72,6 +72,9 @@ func (e *encoder) scheduling(s *config.VirtualServer) {
 	names := [3]string{"flag-1", "flag-2", "flag-3"}
 	if s.LBAlgo == "sh" || s.LBAlgo == "mh" {
 		names[0], names[1] = s.LBAlgo+"-fallback", s.LBAlgo+"-port"
+		if e.toml && s.SchedFlags&sched1 == 0 {
+			e.put(names[0], "false") // on otherwise
+		}
 	}
 	for i, bit := range []uint32{sched1, sched2, sched3} {
 		e.flag(names[i], s.SchedFlags&bit != 0)
