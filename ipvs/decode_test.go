@@ -13,7 +13,7 @@ import (
 // generic netlink header.
 func asAnswer(t testing.TB, op Op) []byte {
 	t.Helper()
-	b, err := encodeOp(op)
+	b, err := appendOp(nil, op)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestDaemonRoundTrip(t *testing.T) {
 		{Role: SyncBackup, Interface: "eth0", SyncID: 255, MaxLen: 1400, Group: dest(1, 1).Addr, Port: 9000, TTL: 3},
 		Daemon{Role: SyncBackup, Interface: "eth0", Group: netip.MustParseAddr("ff02::81")}.withDefaults(),
 	} {
-		b, err := encode(cmdNewDaemon, encodeDaemon(want))
+		b, err := encode(nil, cmdNewDaemon, encodeDaemon(want))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,10 +71,10 @@ func TestDaemonRoundTrip(t *testing.T) {
 func TestEncodeRefuses(t *testing.T) {
 	s := service(1)
 	s.Netmask = Mask{}
-	if _, err := encodeOp(Op{Kind: AddService, Service: s}); err == nil {
+	if _, err := appendOp(nil, Op{Kind: AddService, Service: s}); err == nil {
 		t.Error("a service without a netmask was encoded")
 	}
-	if _, err := encodeOp(Op{Kind: 99}); err == nil {
+	if _, err := appendOp(nil, Op{Kind: 99}); err == nil {
 		t.Error("an unknown operation was encoded")
 	}
 }
@@ -135,7 +135,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(asAnswer(f, Op{Kind: AddService, Service: e.Service}))
 		f.Add(asAnswer(f, Op{Kind: AddDest, Service: e.Service, Dest: dest(1, 1)}))
 	}
-	b, err := encode(cmdNewDaemon, encodeDaemon(Daemon{Role: SyncMaster, Interface: "eth0", SyncID: 1}.withDefaults()))
+	b, err := encode(nil, cmdNewDaemon, encodeDaemon(Daemon{Role: SyncMaster, Interface: "eth0", SyncID: 1}.withDefaults()))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if s, err := decodeService(b); err == nil {
 			_ = s.Service.String()
-			again, err := encodeOp(Op{Kind: AddService, Service: s.Service})
+			again, err := appendOp(nil, Op{Kind: AddService, Service: s.Service})
 			if err != nil {
 				t.Fatalf("decoded %v, which cannot be encoded: %v", s.Service, err)
 			}
@@ -153,7 +153,7 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 		if d, err := decodeDaemon(b); err == nil {
-			again, err := encode(cmdNewDaemon, encodeDaemon(d))
+			again, err := encode(nil, cmdNewDaemon, encodeDaemon(d))
 			if err != nil {
 				t.Fatalf("decoded %v, which cannot be encoded: %v", d, err)
 			}
@@ -167,5 +167,22 @@ func FuzzDecode(f *testing.F) {
 func TestErrNoIPVSIsNamed(t *testing.T) {
 	if err := wrap("open", ErrNoIPVS); !errors.Is(err, ErrNoIPVS) || err.Error() != "ipvs: open: the kernel has no IPVS (module ip_vs)" {
 		t.Error(err)
+	}
+}
+
+// A table of 30,000 servers is as many messages.
+func TestWritingAllocatesNothing(t *testing.T) {
+	b := batch{buf: make([]byte, 0, 1<<12)}
+	op := Op{Kind: AddDest, Service: service(1), Dest: dest(1, 1)}
+	op.Dest.Method, op.Dest.TunType, op.Dest.TunPort = Tunnel, GUE, 6080
+	for _, op.Kind = range []OpKind{AddService, EditDest, DelDest} {
+		if n := testing.AllocsPerRun(100, func() {
+			b.buf, b.count = b.buf[:0], 0
+			if err := b.add(func(buf []byte) ([]byte, error) { return appendOp(buf, op) }); err != nil {
+				t.Fatal(err)
+			}
+		}); n > 0 {
+			t.Errorf("%v: %v allocations", op, n)
+		}
 	}
 }

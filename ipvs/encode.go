@@ -87,86 +87,143 @@ func (o Op) command() uint8 {
 	}[o.Kind]
 }
 
-// encodeOp is the body of the message for an operation: generic netlink
-// header and attributes.
-func encodeOp(o Op) ([]byte, error) {
+// appendOp appends the body of the message for an operation: generic netlink
+// header and attributes. A table of 30,000 servers is as many messages, so
+// nothing is allocated beside b.
+func appendOp(b []byte, o Op) ([]byte, error) {
 	if o.Kind < AddService || o.Kind > DelDest {
-		return nil, fmt.Errorf("operation %d is unknown", o.Kind)
+		return b, fmt.Errorf("operation %d is unknown", o.Kind)
 	}
 	full := o.Kind == AddService || o.Kind == EditService
-	return encode(o.command(), func(ae *netlink.AttributeEncoder) {
-		ae.Nested(attrService, func(ae *netlink.AttributeEncoder) error { return encodeService(ae, o.Service, full) })
-		if o.Kind >= AddDest {
-			ae.Nested(attrDest, func(ae *netlink.AttributeEncoder) error {
-				return encodeDest(ae, o.Dest, o.Kind != DelDest)
-			})
-		}
-	})
+	if full && !o.Service.Netmask.IsValid() {
+		return b, fmt.Errorf("service %s has no netmask", o.Service.ServiceKey)
+	}
+	b = append(b, o.command(), genlVersion, 0, 0)
+	start := len(b)
+	b = appendService(openNest(b, attrService), &o.Service, full)
+	closeNest(b, start)
+	if o.Kind >= AddDest {
+		start = len(b)
+		b = appendDest(openNest(b, attrDest), &o.Dest, o.Kind != DelDest)
+		closeNest(b, start)
+	}
+	return b, nil
 }
 
-func encode(command uint8, attrs func(*netlink.AttributeEncoder)) ([]byte, error) {
+// openNest begins an attribute of attributes, and closeNest ends the one that
+// began at start.
+func openNest(b []byte, typ uint16) []byte { return appendHead(b, typ|netlink.Nested, 0) }
+
+func closeNest(b []byte, start int) {
+	binary.NativeEndian.PutUint16(b[start:], uint16(len(b)-start))
+}
+
+// attrHead is the length of an attribute's header.
+const attrHead = 4
+
+func appendHead(b []byte, typ uint16, size int) []byte {
+	b = binary.NativeEndian.AppendUint16(b, uint16(attrHead+size))
+	return binary.NativeEndian.AppendUint16(b, typ)
+}
+
+func append8(b []byte, typ uint16, v uint8) []byte {
+	return append(appendHead(b, typ, 1), v, 0, 0, 0) // to a multiple of 4
+}
+
+func append16(b []byte, typ, v uint16) []byte {
+	return append(binary.NativeEndian.AppendUint16(appendHead(b, typ, 2), v), 0, 0)
+}
+
+// appendPort is 16 bits in network order.
+func appendPort(b []byte, typ, v uint16) []byte {
+	return append(binary.BigEndian.AppendUint16(appendHead(b, typ, 2), v), 0, 0)
+}
+
+func append32(b []byte, typ uint16, v uint32) []byte {
+	return binary.NativeEndian.AppendUint32(appendHead(b, typ, 4), v)
+}
+
+// appendString is a text with its NUL.
+func appendString(b []byte, typ uint16, s string) []byte {
+	b = append(appendHead(b, typ, len(s)+1), s...)
+	b = append(b, 0)
+	for len(b)%4 != 0 {
+		b = append(b, 0)
+	}
+	return b
+}
+
+// appendAddr is an address in the kernel's union: IPv4 in the first 4 bytes.
+func appendAddr(b []byte, typ uint16, a netip.Addr) []byte {
+	b = appendHead(b, typ, 16)
+	var v [16]byte
+	if a.Is4() {
+		v4 := a.As4()
+		copy(v[:], v4[:])
+	} else if a.IsValid() {
+		v = a.As16()
+	}
+	return append(b, v[:]...)
+}
+
+func appendService(b []byte, s *Service, full bool) []byte {
+	b = append16(b, svcFamily, uint16(s.Family))
+	if s.FWMark != 0 {
+		b = append32(b, svcFWMark, s.FWMark)
+	} else {
+		b = append16(b, svcProtocol, uint16(s.Protocol))
+		b = appendAddr(b, svcAddr, s.Addr)
+		b = appendPort(b, svcPort, s.Port)
+	}
+	if !full {
+		return b
+	}
+	b = appendString(b, svcScheduler, s.Scheduler)
+	if s.PE != "" {
+		b = appendString(b, svcPE, s.PE)
+	}
+	b = binary.NativeEndian.AppendUint32(appendHead(b, svcFlags, 8), uint32(s.Flags))
+	b = binary.NativeEndian.AppendUint32(b, ^uint32(0)) // which of them count
+	b = append32(b, svcTimeout, s.Timeout)
+	if s.Netmask.Is6() {
+		return append32(b, svcNetmask, uint32(s.Netmask.Bits()))
+	}
+	return append(appendHead(b, svcNetmask, 4), s.Netmask.AsSlice()...)
+}
+
+func appendDest(b []byte, d *Destination, full bool) []byte {
+	b = append16(b, dstFamily, uint16(FamilyOf(d.Addr)))
+	b = appendAddr(b, dstAddr, d.Addr)
+	b = appendPort(b, dstPort, d.Port)
+	if !full {
+		return b
+	}
+	b = append32(b, dstMethod, uint32(d.Method))
+	b = append32(b, dstWeight, d.Weight)
+	b = append32(b, dstUpper, d.Upper)
+	b = append32(b, dstLower, d.Lower)
+	// Kernels before 5.2 know no tunnel types and refuse no attribute that
+	// is not there.
+	if d.Method == Tunnel && (d.TunType != IPIP || d.TunPort != 0 || d.TunFlags != 0) {
+		b = append8(b, dstTunType, uint8(d.TunType))
+		b = appendPort(b, dstTunPort, d.TunPort)
+		b = append16(b, dstTunFlags, uint16(d.TunFlags))
+	}
+	return b
+}
+
+// encode appends the body of any other message.
+func encode(b []byte, command uint8, attrs func(*netlink.AttributeEncoder)) ([]byte, error) {
 	ae := netlink.NewAttributeEncoder()
 	if attrs != nil {
 		attrs(ae)
 	}
-	b, err := ae.Encode()
+	body, err := ae.Encode()
 	if err != nil {
-		return nil, err
+		return b, err
 	}
-	return append([]byte{command, genlVersion, 0, 0}, b...), nil
-}
-
-func encodeService(ae *netlink.AttributeEncoder, s Service, full bool) error {
-	ae.Uint16(svcFamily, uint16(s.Family))
-	if s.FWMark != 0 {
-		ae.Uint32(svcFWMark, s.FWMark)
-	} else {
-		ae.Uint16(svcProtocol, uint16(s.Protocol))
-		ae.Bytes(svcAddr, addr16(s.Addr))
-		ae.Bytes(svcPort, port2(s.Port))
-	}
-	if !full {
-		return nil
-	}
-	if !s.Netmask.IsValid() {
-		return fmt.Errorf("service %s has no netmask", s.ServiceKey)
-	}
-	ae.String(svcScheduler, s.Scheduler)
-	if s.PE != "" {
-		ae.String(svcPE, s.PE)
-	}
-	flags := make([]byte, 8)
-	binary.NativeEndian.PutUint32(flags, uint32(s.Flags))
-	binary.NativeEndian.PutUint32(flags[4:], ^uint32(0)) // which of them count
-	ae.Bytes(svcFlags, flags)
-	ae.Uint32(svcTimeout, s.Timeout)
-	if s.Netmask.Is6() {
-		ae.Uint32(svcNetmask, uint32(s.Netmask.Bits()))
-	} else {
-		ae.Bytes(svcNetmask, s.Netmask.AsSlice())
-	}
-	return nil
-}
-
-func encodeDest(ae *netlink.AttributeEncoder, d Destination, full bool) error {
-	ae.Uint16(dstFamily, uint16(FamilyOf(d.Addr)))
-	ae.Bytes(dstAddr, addr16(d.Addr))
-	ae.Bytes(dstPort, port2(d.Port))
-	if !full {
-		return nil
-	}
-	ae.Uint32(dstMethod, uint32(d.Method))
-	ae.Uint32(dstWeight, d.Weight)
-	ae.Uint32(dstUpper, d.Upper)
-	ae.Uint32(dstLower, d.Lower)
-	// Kernels before 5.2 know no tunnel types and refuse no attribute that
-	// is not there.
-	if d.Method == Tunnel && (d.TunType != IPIP || d.TunPort != 0 || d.TunFlags != 0) {
-		ae.Uint8(dstTunType, uint8(d.TunType))
-		ae.Bytes(dstTunPort, port2(d.TunPort))
-		ae.Uint16(dstTunFlags, uint16(d.TunFlags))
-	}
-	return nil
+	b = append(b, command, genlVersion, 0, 0)
+	return append(b, body...), nil
 }
 
 func encodeDaemon(d Daemon) func(*netlink.AttributeEncoder) {
@@ -197,12 +254,3 @@ func encodeDaemon(d Daemon) func(*netlink.AttributeEncoder) {
 		})
 	}
 }
-
-// addr16 is an address in the kernel's union: IPv4 in the first 4 bytes.
-func addr16(a netip.Addr) []byte {
-	b := make([]byte, 16)
-	copy(b, a.AsSlice())
-	return b
-}
-
-func port2(p uint16) []byte { return binary.BigEndian.AppendUint16(nil, p) }

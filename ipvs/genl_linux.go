@@ -34,6 +34,8 @@ type genl struct {
 	nl     *netlink.Conn // writes, and reads that the client cannot do; nil after a failure
 	client cf.Client     // reads
 	family uint16
+	out    batch
+	seq    uint32 // of the last message sent by batch
 }
 
 // Open connects to the IPVS of the calling thread's network namespace, which
@@ -148,71 +150,21 @@ func (g *genl) exec(ops []Op) ([]error, error) {
 	return errs, nil
 }
 
-// batch sends at most batchLen operations in one sendmsg and fills in errs.
-// Only the last message asks for an acknowledgement; the kernel reports
-// others that fail, in order, before it.
+// batch sends at most batchLen operations in one system call and fills in errs.
+// Only the last message asks for an acknowledgement; the kernel reports others
+// that fail, in order, before it.
 func (g *genl) batch(ops []Op, errs []error) error {
-	bodies := make([][]byte, 0, len(ops))
+	b := g.begin()
 	place := make([]int, 0, len(ops))
-	for i, op := range ops {
-		body, err := encodeOp(op)
+	for i := range ops {
+		err := b.add(func(buf []byte) ([]byte, error) { return appendOp(buf, ops[i]) })
 		if err != nil {
 			errs[i] = err
 			continue
 		}
 		place = append(place, i)
-		bodies = append(bodies, body)
 	}
-	return g.send(bodies, func(i int, err error) { errs[place[i]] = err })
-}
-
-// send sends messages in one sendmsg, asks for an acknowledgement of the last
-// one only, and calls failed for each that the kernel refuses.
-func (g *genl) send(bodies [][]byte, failed func(i int, err error)) error {
-	if len(bodies) == 0 {
-		return nil
-	}
-	msgs := make([]netlink.Message, len(bodies))
-	for i, b := range bodies {
-		msgs[i] = netlink.Message{
-			Header: netlink.Header{Type: netlink.HeaderType(g.family), Flags: netlink.Request},
-			Data:   b,
-		}
-	}
-	msgs[len(msgs)-1].Header.Flags |= netlink.Acknowledge
-	if err := g.nl.SetDeadline(time.Now().Add(answerTime)); err != nil {
-		return err
-	}
-	sent, err := g.nl.SendMessages(msgs)
-	if err != nil {
-		return err
-	}
-	bySeq := make(map[uint32]int, len(sent))
-	for i, m := range sent {
-		bySeq[m.Header.Sequence] = i
-	}
-	last := sent[len(sent)-1].Header.Sequence
-	for {
-		got, err := g.nl.Receive()
-		var oe *netlink.OpError
-		if errors.As(err, &oe) && oe.Sequence != 0 {
-			if i, ok := bySeq[oe.Sequence]; ok {
-				failed(i, oe.Err)
-			}
-			if oe.Sequence == last {
-				return nil
-			}
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		for _, m := range got {
-			if m.Header.Sequence == last {
-				return nil
-			}
-		}
-	}
+	return g.send(b, func(i int, err error) { errs[place[i]] = err })
 }
 
 func (g *genl) Flush() error {
@@ -234,9 +186,7 @@ func (g *genl) Zero(k ServiceKey) error {
 	var attrs func(*netlink.AttributeEncoder)
 	if k != (ServiceKey{}) {
 		attrs = func(ae *netlink.AttributeEncoder) {
-			ae.Nested(attrService, func(ae *netlink.AttributeEncoder) error {
-				return encodeService(ae, Service{ServiceKey: k}, false)
-			})
+			ae.Bytes(netlink.Nested|attrService, appendService(nil, &Service{ServiceKey: k}, false))
 		}
 	}
 	_, err = g.ask(cmdZero, netlink.Acknowledge, attrs)
@@ -290,16 +240,15 @@ func (g *genl) StopDaemon(r SyncRole) error {
 // changes nothing, to set no timeout, follows in the same system call and is
 // the one that is acknowledged.
 func (g *genl) daemon(command uint8, d Daemon) error {
-	body, err := encode(command, encodeDaemon(d))
-	if err != nil {
+	b := g.begin()
+	if err := b.add(func(buf []byte) ([]byte, error) { return encode(buf, command, encodeDaemon(d)) }); err != nil {
 		return err
 	}
-	nothing, err := encode(cmdSetConfig, nil)
-	if err != nil {
+	if err := b.add(func(buf []byte) ([]byte, error) { return encode(buf, cmdSetConfig, nil) }); err != nil {
 		return err
 	}
 	var refused error
-	broken := g.send([][]byte{body, nothing}, func(i int, err error) {
+	broken := g.send(b, func(i int, err error) {
 		if i == 0 {
 			refused = err
 		}

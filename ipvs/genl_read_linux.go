@@ -148,7 +148,7 @@ func (g *genl) Daemons() ([]Daemon, error) {
 
 // ask sends one request and returns the attributes of each answer.
 func (g *genl) ask(command uint8, flags netlink.HeaderFlags, attrs func(*netlink.AttributeEncoder)) ([][]byte, error) {
-	body, err := encode(command, attrs)
+	body, err := encode(nil, command, attrs)
 	if err != nil {
 		return nil, err
 	}

@@ -52,68 +52,115 @@ func (o Op) String() string {
 // touched, so the plan for equal tables is empty.
 func Plan(have, want Table, owned func(ServiceKey) bool) []Op {
 	have, want = have.canonical(), want.canonical()
-	var ops, last []Op
+	// Counted first: the list of a big table is many megabytes, and would be
+	// twice that while it grows.
+	n := 0
+	plan(have, want, owned, func(OpKind, *Service, *Destination) { n++ })
+	if n == 0 {
+		return nil
+	}
+	ops := make([]Op, 0, n)
+	plan(have, want, owned, func(kind OpKind, s *Service, d *Destination) {
+		op := Op{Kind: kind}
+		switch kind {
+		case DelService, DelDest:
+			op.Service.ServiceKey, op.Dest.DestKey = s.ServiceKey, d.DestKey
+		default:
+			op.Service, op.Dest = *s, *d
+		}
+		ops = append(ops, op)
+	})
+	return ops
+}
+
+// plan calls do for each operation, in order.
+func plan(have, want Table, owned func(ServiceKey) bool, do func(kind OpKind, s *Service, d *Destination)) {
+	var none Destination
 	i := 0
-	for _, w := range want {
-		for ; i < len(have) && have[i].Compare(w.ServiceKey) < 0; i++ {
-			last = planGone(last, have[i], owned)
+	for k := range want {
+		w := &want[k]
+		for i < len(have) && have[i].Compare(w.ServiceKey) < 0 {
+			i++
 		}
 		var old []Destination
-		switch {
-		case i == len(have) || have[i].ServiceKey != w.ServiceKey:
-			ops = append(ops, Op{Kind: AddService, Service: w.Service})
-		default:
+		if i == len(have) || have[i].ServiceKey != w.ServiceKey {
+			do(AddService, &w.Service, &none)
+		} else {
 			if have[i].Service != w.Service {
-				ops = append(ops, Op{Kind: EditService, Service: w.Service})
+				do(EditService, &w.Service, &none)
 			}
 			old = have[i].Dests
 			i++
 		}
-		ops = planDests(ops, w.Service, old, w.Dests)
+		planDests(&w.Service, old, w.Dests, do)
 	}
-	for ; i < len(have); i++ {
-		last = planGone(last, have[i], owned)
+	if owned == nil {
+		return
 	}
-	return append(ops, last...)
+	k := 0
+	for i := range have {
+		for k < len(want) && want[k].Compare(have[i].ServiceKey) < 0 {
+			k++
+		}
+		if (k == len(want) || want[k].ServiceKey != have[i].ServiceKey) && owned(have[i].ServiceKey) {
+			do(DelService, &have[i].Service, &none) // the kernel drops its destinations with it
+		}
+	}
 }
 
-func planGone(ops []Op, e Entry, owned func(ServiceKey) bool) []Op {
-	if owned == nil || !owned(e.ServiceKey) {
-		return ops
-	}
-	// The kernel drops the destinations of a service with it.
-	return append(ops, Op{Kind: DelService, Service: Service{ServiceKey: e.ServiceKey}})
-}
-
-// planDests walks two sorted lists. What takes connections comes first, so that
-// at no moment all that do are gone.
-func planDests(ops []Op, s Service, have, want []Destination) []Op {
-	i := 0
-	var quiesced []Op
-	var gone []Destination
-	for _, w := range want {
-		for ; i < len(have) && have[i].DestKey.Compare(w.DestKey) < 0; i++ {
-			gone = append(gone, have[i])
-		}
-		if i == len(have) || have[i].DestKey != w.DestKey {
-			ops = append(ops, Op{Kind: AddDest, Service: s, Dest: w})
-			continue
-		}
-		switch op := (Op{Kind: EditDest, Service: s, Dest: w}); {
-		case have[i] == w:
-		case w.Weight == 0:
-			quiesced = append(quiesced, op)
+// planDests walks two sorted lists. What takes connections comes first, then
+// what no longer does, then what is gone, so that at no moment all that take
+// connections are gone.
+func planDests(s *Service, have, want []Destination, do func(kind OpKind, s *Service, d *Destination)) {
+	kept, quiesced := 0, 0
+	merge(have, want, func(old, w *Destination) {
+		switch {
+		case old == nil:
+			do(AddDest, s, w)
+		case w == nil:
 		default:
-			ops = append(ops, op)
+			kept++
+			switch {
+			case *old == *w:
+			case w.Weight == 0:
+				quiesced++
+			default:
+				do(EditDest, s, w)
+			}
 		}
-		i++
+	})
+	if quiesced > 0 {
+		merge(have, want, func(old, w *Destination) {
+			if old != nil && w != nil && w.Weight == 0 && *old != *w {
+				do(EditDest, s, w)
+			}
+		})
 	}
-	ops = append(ops, quiesced...)
-	gone = append(gone, have[i:]...)
-	for _, d := range gone {
-		ops = append(ops, Op{Kind: DelDest, Service: Service{ServiceKey: s.ServiceKey}, Dest: Destination{DestKey: d.DestKey}})
+	if kept < len(have) {
+		merge(have, want, func(old, w *Destination) {
+			if w == nil {
+				do(DelDest, s, old)
+			}
+		})
 	}
-	return ops
+}
+
+// merge walks two sorted lists and calls do for each destination that is in
+// one of them or in both.
+func merge(have, want []Destination, do func(old, w *Destination)) {
+	for i, k := 0, 0; i < len(have) || k < len(want); {
+		switch {
+		case k == len(want) || i < len(have) && have[i].DestKey.Compare(want[k].DestKey) < 0:
+			do(&have[i], nil)
+			i++
+		case i == len(have) || have[i].DestKey != want[k].DestKey:
+			do(nil, &want[k])
+			k++
+		default:
+			do(&have[i], &want[k])
+			i, k = i+1, k+1
+		}
+	}
 }
 
 // Foreign names the services of have that are neither wanted nor ours, in
