@@ -72,8 +72,6 @@ func (p *Parent) startReload() {
 			next, err = newRunning(&opts, cfg, diags)
 		}
 		p.post(func() { p.loadedAnew(next, diags, err) })
-		cfg = nil
-		debug.FreeOSMemory() // a large one is needed in its encoded form only
 	}()
 }
 
@@ -182,6 +180,9 @@ func (p *Parent) reloaded(failure string) {
 		return
 	}
 	p.reload.running, p.reload.last, p.reload.failure = false, time.Now(), failure
+	// A large configuration is needed in its encoded form only. Not before the
+	// processes have it: giving memory back takes time that they want.
+	go debug.FreeOSMemory()
 	if failure != "" {
 		p.log.Error("reload failed", "err", failure)
 	} else {

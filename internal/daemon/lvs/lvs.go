@@ -237,6 +237,22 @@ func (l *LVS) Reload(ctx context.Context, cfg *config.Config) error {
 	}
 }
 
+// Worked returns when what was due in the kernel at the time of the call was
+// done, whether or not it went well.
+func (l *LVS) Worked(ctx context.Context) error {
+	done := make(chan struct{})
+	// What is posted by a function is done after the work of its round.
+	l.inbox.post(func() { l.inbox.post(func() { close(done) }) })
+	select {
+	case <-done:
+		return nil
+	case <-l.ended:
+		return errors.New("lvs: not running")
+	case <-ctx.Done():
+		return fmt.Errorf("lvs: %w", ctx.Err())
+	}
+}
+
 func (l *LVS) reload(cfg *config.Config) {
 	old := l.services
 	l.cfg, l.services = cfg, convert(cfg, time.Now())

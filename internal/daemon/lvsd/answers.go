@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"runtime/debug"
 
 	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/ipc"
@@ -94,7 +95,9 @@ func (p *process) takeOver(f *os.File) error {
 	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
 	defer cancel()
 	p.configure(boot.Config)
-	return p.lvs.Reload(ctx, boot.Config)
+	err = p.lvs.Reload(ctx, boot.Config)
+	go debug.FreeOSMemory() // both configurations and the plan are no longer needed
+	return err
 }
 
 func (p *process) status(id uint64) {

@@ -107,10 +107,10 @@ func (p *process) run(ctx context.Context) error {
 // sayReady tells the parent when the role works: it has then found the
 // kernel's IPVS, if it needs it.
 func (p *process) sayReady(ctx context.Context) {
-	if _, err := p.lvs.Status(ctx); err == nil {
+	if p.lvs.Worked(ctx) == nil {
 		p.ready.Store(true)
 		p.parent.Post(ipc.Message{Type: ipc.TypeReady}, nil)
-		debug.FreeOSMemory() // what decoding the configuration took
+		debug.FreeOSMemory() // what decoding the configuration and planning took
 	}
 }
 
