@@ -21,6 +21,7 @@ func TestIPVSEquality(t *testing.T) {
 	}
 	for name, f := range map[string]func(*testing.T){
 		"every kind of service":                equalKinds,
+		"generated":                            equalGenerated,
 		"health":                               equalHealth,
 		"sync with an instance":                equalSyncInstance,
 		"sync without an instance":             equalSyncAlone,
@@ -267,7 +268,8 @@ func everyScheduler() confs {
 	var c confs
 	for i, name := range strings.Fields("rr wrr lc wlc lblc lblcr dh sh mh sed nq fo ovf") {
 		c.conf += fmt.Sprintf("virtual_server 192.0.2.90 %d {\n lb_algo %s\n lb_kind NAT\n protocol TCP\n real_server 198.51.100.1 80 {\n }\n}\n", 1000+i, name)
-		c.toml += fmt.Sprintf("\n[[virtual_server]]\nip = \"192.0.2.90\"\nport = %d\nlb_algo = %q\nlb_kind = \"NAT\"\nprotocol = \"TCP\"\nreal_server = [{ ip = \"198.51.100.1\", port = 80 }]\n", 1000+i, name)
+		c.toml += fmt.Sprintf("\n[[virtual_server]]\nip = \"192.0.2.90\"\nport = %d\nlb_algo = %q\nlb_kind = \"NAT\"\nprotocol = \"TCP\"\n%sreal_server = [{ ip = \"198.51.100.1\", port = 80 }]\n", 1000+i, name,
+			map[string]string{"sh": "sh-fallback = false\n", "mh": "mh-fallback = false\n"}[name]) // on in TOML otherwise
 	}
 	return c
 }
@@ -312,7 +314,7 @@ func equalKinds(t *testing.T) {
 		"weight 7\n", "weight 8\n", "weight = 7 ", "weight = 8 ", "70000", "0", "2000", "2001",
 		"sed", "nq", "5555", "5565", " remcsum", "", "type gre csum", "type ipip",
 		"255.255.255.240", "255.255.255.0", "persistence_timeout 600", "persistence_timeout 60", "persistence_timeout = 600", "persistence_timeout = 60",
-		"  ops\n", "", "ops = true\n", "", "  sh-fallback\n", "", "sh-fallback = true\n", "", "mh-port", "mh-fallback",
+		"  ops\n", "", "ops = true\n", "", "  sh-fallback\n", "", "sh-fallback = true\n", "sh-fallback = false\n", "mh-port", "mh-fallback",
 		"198.51.100.4", "198.51.100.44", "fwmark 9", "fwmark 10", "fwmark = 9", "fwmark = 10", "192.0.2.85", "192.0.2.86",
 		"tcp 901", "tcp 801", "tcp = 901", "tcp = 801",
 	)

@@ -87,8 +87,10 @@ func inIPVS(t *testing.T, limit time.Duration) (elsewhere bool) {
 		t.Fatal(err)
 	}
 	env := []string{"HOLDFAST_BIN=" + p}
-	if k := os.Getenv("HOLDFAST_KEEPALIVED"); k != "" {
-		env = append(env, "HOLDFAST_KEEPALIVED="+k)
+	for _, name := range []string{"HOLDFAST_KEEPALIVED", "HOLDFAST_IPVS_SEED", "HOLDFAST_IPVS_SEEDS"} {
+		if v := os.Getenv(name); v != "" {
+			env = append(env, name+"="+v)
+		}
 	}
 	return uml.RunTest(t, uml.Options{Timeout: limit, Env: env, Show: []string{filepath.Dir(p)}})
 }

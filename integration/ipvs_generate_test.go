@@ -1,0 +1,266 @@
+package integration
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
+
+// ipvsGen writes configurations of services with everything that the kernel
+// and both daemons have. One seed always gives the same ones.
+type ipvsGen struct {
+	*rand.Rand
+	services []*genService
+	next     int // names of services never come back
+}
+
+// genService is a virtual_server; head says which, and stays.
+type genService struct {
+	head     string // "192.0.2.1 80", "fwmark 7", "group G1"
+	groups   string // the group, as a block
+	port     int    // 0: each server has none
+	v6       bool
+	mark     bool
+	protocol string
+	tunnels  bool // all servers are tunnelled, and may be of both families
+	algo     string
+	flags    []string
+	lines    []string // persistence, ops, sorry server
+	kind     string
+	servers  []genServer
+}
+
+type genServer struct {
+	addr  string
+	port  int
+	lines []string
+}
+
+func newIPVSGen(seed uint64) *ipvsGen {
+	g := &ipvsGen{Rand: rand.New(rand.NewPCG(seed, 1))}
+	for range 30 {
+		g.services = append(g.services, g.service())
+	}
+	return g
+}
+
+func oneOf[T any](g *ipvsGen, list ...T) T { return list[g.IntN(len(list))] }
+
+// chance is true in so many of a hundred cases.
+func (g *ipvsGen) chance(percent int) bool { return g.IntN(100) < percent }
+
+func (g *ipvsGen) service() *genService {
+	g.next++
+	n := g.next
+	s := &genService{protocol: oneOf(g, "TCP", "UDP", "SCTP"), v6: g.chance(35), tunnels: g.chance(20)}
+	s.port = oneOf(g, 80, 443, 53, 65535)
+	switch g.IntN(6) {
+	case 0:
+		s.head, s.mark, s.port = fmt.Sprintf("fwmark %d", 1000+n), true, 0
+		if g.chance(20) {
+			s.head = fmt.Sprintf("fwmark %d", uint32(4294967295)-uint32(n))
+		}
+	case 1:
+		s.head = fmt.Sprintf("group G%d", n)
+		s.groups = g.group(s, n)
+	case 2:
+		s.port = 0
+		s.head = g.addr(s, n) + oneOf(g, " 0", "")
+	default:
+		s.head = fmt.Sprintf("%s %d", g.addr(s, n), s.port)
+	}
+	g.scheduling(s)
+	for i := range 1 + g.IntN(5) {
+		s.servers = append(s.servers, g.server(s, i))
+	}
+	return s
+}
+
+func (g *ipvsGen) addr(s *genService, n int) string {
+	if s.v6 {
+		return fmt.Sprintf("2001:db8:%x::%x", n, 1+g.IntN(1000))
+	}
+	return fmt.Sprintf("10.%d.%d.%d", n>>8, n&255, 1+g.IntN(250))
+}
+
+// group is the block of a group; a mark in it has the servers' family. No range
+// goes beyond the last byte: keepalived 2.2.7 never ends with one.
+func (g *ipvsGen) group(s *genService, n int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "virtual_server_group G%d {\n", n)
+	for i := range 1 + g.IntN(4) {
+		port := oneOf(g, 80, 81, s.port)
+		net4, net6 := fmt.Sprintf("10.%d.%d", 100+i, n), fmt.Sprintf("2001:db8:%d:%x:", 100+i, n)
+		switch {
+		case g.chance(25):
+			fmt.Fprintf(&b, "  fwmark %d\n", 20000+10*n+i)
+		case s.v6:
+			fmt.Fprintf(&b, "  %s %d\n", oneOf(g, net6+":9", net6+":9-f", net6+":1-"+net6+":3", net6+":10/126"), port)
+		default:
+			fmt.Fprintf(&b, "  %s %d\n", oneOf(g, net4+".9", net4+".9-14", net4+".240-"+net4+".254", net4+".16/30"), port)
+		}
+	}
+	b.WriteString("}\n")
+	return b.String()
+}
+
+// scheduling draws what a reload may change.
+func (g *ipvsGen) scheduling(s *genService) {
+	s.algo = oneOf(g, strings.Fields("rr wrr lc wlc lblc lblcr dh sh mh sed nq fo ovf")...)
+	s.flags = nil
+	for _, f := range map[string][]string{"sh": {"sh-port", "sh-fallback", "flag-3"}, "mh": {"mh-port", "mh-fallback", "flag-3"}}[s.algo] {
+		if g.chance(50) {
+			s.flags = append(s.flags, f)
+		}
+	}
+	if g.chance(10) {
+		s.flags = append(s.flags, oneOf(g, "flag-1", "flag-2", "flag-3"))
+	}
+	s.kind = g.method(s)
+	s.lines = nil
+	if s.protocol == "UDP" && !s.mark && g.chance(30) {
+		s.lines = append(s.lines, "ops")
+	}
+	if s.port == 0 || g.chance(30) {
+		s.lines = append(s.lines, oneOf(g, "persistence_timeout", "persistence_timeout 1", "persistence_timeout 2678400", "persistence_timeout 77"))
+		switch {
+		case s.groups != "":
+		case s.v6 && g.chance(50):
+			s.lines = append(s.lines, "persistence_granularity "+oneOf(g, "1", "64", "127"))
+		case !s.v6 && g.chance(50):
+			s.lines = append(s.lines, "persistence_granularity "+oneOf(g, "255.255.255.0", "128.0.0.0", "255.255.255.254"))
+		}
+		if s.protocol == "UDP" && !s.mark && g.chance(40) {
+			s.lines = append(s.lines, "persistence_engine sip")
+		}
+	}
+	if s.mark && s.v6 {
+		s.lines = append(s.lines, "ip_family inet6")
+	}
+	if g.chance(20) {
+		addr := fmt.Sprintf("203.0.113.%d", 1+g.IntN(250))
+		if s.v6 {
+			addr = fmt.Sprintf("2001:db8:ffff::%x", 1+g.IntN(250))
+		}
+		if s.port != 0 {
+			addr += fmt.Sprintf(" %d", s.port)
+		}
+		s.lines = append(s.lines, "sorry_server "+addr)
+		if g.chance(60) {
+			s.lines = append(s.lines, "sorry_server_inhibit")
+		}
+	}
+}
+
+const tunnelGUE = "TUN type gue port "
+
+func (g *ipvsGen) method(s *genService) string {
+	tunnel := oneOf(g, "TUN", "TUN type ipip", tunnelGUE+"6080", tunnelGUE+"1 nocsum", tunnelGUE+"65535 csum", tunnelGUE+"6080 remcsum",
+		"TUN type gre", "TUN type gre nocsum", "TUN type gre csum")
+	if s.tunnels {
+		return tunnel
+	}
+	return oneOf(g, "NAT", "DR", tunnel)
+}
+
+func (g *ipvsGen) server(s *genService, i int) genServer {
+	r := genServer{port: s.port}
+	v6 := s.v6
+	if s.tunnels && g.chance(40) {
+		v6 = !v6
+	}
+	r.addr = fmt.Sprintf("198.51.100.%d", 1+i*40+g.IntN(40))
+	if v6 {
+		r.addr = fmt.Sprintf("2001:db8:eeee::%x", 1+i*40+g.IntN(40))
+	}
+	g.change(s, &r)
+	return r
+}
+
+// change draws what a reload may change of a server.
+func (g *ipvsGen) change(s *genService, r *genServer) {
+	r.lines = nil
+	if g.chance(70) {
+		r.lines = append(r.lines, fmt.Sprintf("weight %d", oneOf(g, 0, 1, 2, 100, 65535, 65536, 1000000)))
+	}
+	if g.chance(30) {
+		r.lines = append(r.lines, "lvs_method "+g.method(s))
+	}
+	if g.chance(25) {
+		u := 1 + g.IntN(100000)
+		r.lines = append(r.lines, fmt.Sprintf("uthreshold %d", u))
+		if g.chance(60) {
+			r.lines = append(r.lines, fmt.Sprintf("lthreshold %d", g.IntN(u)))
+		}
+	}
+	if g.chance(20) {
+		r.lines = append(r.lines, "inhibit_on_failure")
+	}
+}
+
+// reload changes the configuration in ways that keepalived 2.2.7 gets right: of
+// a server it takes up new thresholds only together with a new weight, and
+// servers of a group it removes with wrong ports (docs/differences.md).
+func (g *ipvsGen) reload() {
+	var kept []*genService
+	for _, s := range g.services {
+		what := g.IntN(8)
+		if s.groups != "" && what != 0 {
+			what = 7 // as it is
+		}
+		switch what {
+		case 0:
+			continue // gone
+		case 1:
+			g.scheduling(s)
+		case 2:
+			for i := range s.servers {
+				g.change(s, &s.servers[i])
+				s.servers[i].lines = append(s.servers[i].lines, fmt.Sprintf("weight %d", 2+g.IntN(60000)))
+			}
+		case 3:
+			s.servers = append(s.servers, g.server(s, len(s.servers)))
+		case 4:
+			if len(s.servers) > 1 {
+				s.servers = s.servers[1:]
+			}
+		}
+		kept = append(kept, s)
+	}
+	g.services = kept
+	for range 4 {
+		g.services = append(g.services, g.service())
+	}
+	g.Shuffle(len(g.services), func(i, j int) { g.services[i], g.services[j] = g.services[j], g.services[i] })
+}
+
+// conf is the configuration as keepalived.conf.
+func (g *ipvsGen) conf() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "global_defs {\n  router_id lab\n  lvs_timeouts tcp %d tcpfin %d udp %d\n}\n", 1+g.IntN(9999), 1+g.IntN(999), 1+g.IntN(999))
+	for _, s := range g.services {
+		b.WriteString(s.groups)
+	}
+	for _, s := range g.services {
+		fmt.Fprintf(&b, "virtual_server %s {\n  lb_algo %s\n  lb_kind %s\n", s.head, s.algo, s.kind)
+		if !s.mark {
+			fmt.Fprintf(&b, "  protocol %s\n", s.protocol)
+		}
+		for _, l := range append(append([]string{}, s.flags...), s.lines...) {
+			fmt.Fprintf(&b, "  %s\n", l)
+		}
+		for _, r := range s.servers {
+			port := ""
+			if r.port != 0 {
+				port = fmt.Sprintf(" %d", r.port)
+			}
+			fmt.Fprintf(&b, "  real_server %s%s {\n", r.addr, port)
+			for _, l := range r.lines {
+				fmt.Fprintf(&b, "    %s\n", l)
+			}
+			b.WriteString("  }\n")
+		}
+		b.WriteString("}\n")
+	}
+	return b.String()
+}
