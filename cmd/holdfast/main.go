@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"holdfast/internal/daemon/lvsd"
 	"holdfast/internal/daemon/role"
@@ -19,6 +20,12 @@ func main() {
 		os.Exit(vrrpd.Main())
 	case role.LVS:
 		os.Exit(lvsd.Main())
+	}
+	if os.Getenv("GOGC") == "" {
+		// Reading a large configuration is the most that the parent and the
+		// short commands ever do, and what is left of it is a part: memory
+		// counts for more than time then.
+		debug.SetGCPercent(40)
 	}
 	if filepath.Base(os.Args[0]) == "keepalived" {
 		os.Exit(keepalived(os.Args[1:], os.Stdout, os.Stderr))

@@ -174,23 +174,27 @@ type service struct {
 	inhibit      bool
 	quiescent    *bool
 	slowStart    time.Duration
-	reals        []*realServer
+	open         []*realServer // while the block is open
+	reals        []pendingReal // of RealServers
 	smtpAlert    *bool
 }
 
 // realServer is a real_server in the making.
 type realServer struct {
 	RealServer
-	pos       Pos
-	portSet   bool
-	methodSet bool
+	pendingReal
 	check     checkDefaults
-	checkers  []*checker
+	checkers  []inheriting // of Checkers
+	slowStart *time.Duration
+}
 
+// pendingReal is what is kept of a real_server block, beside its RealServer,
+// until the end: there are tens of thousands.
+type pendingReal struct {
+	pos        Pos
+	methodSet  bool
 	inhibitSet bool
-	slowStart  *time.Duration
-
-	smtpAlert *bool
+	smtpAlert  *bool
 }
 
 func ptr[T any](v T) *T { return &v }

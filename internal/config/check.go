@@ -40,22 +40,28 @@ func (c checkDefaults) under(outer checkDefaults) checkDefaults {
 // checker is a checker block in the making.
 type checker struct {
 	Checker
+	inheriting
 	pos     Pos
-	check   checkDefaults
-	host    string
 	of      *realServer
 	hosts   []*checker // blocks host of SMTP_CHECK
 	refused bool       // it is left out, and why was said
 	weight  bool       // FILE_CHECK: weight was given
-	logAll  *bool      // log_all_failures
-	urlTLS  []*bool    // tls_compliant of each url, nil where not given
+}
+
+// inheriting is what is kept of a checker block, beside its Checker, until all
+// is known that it may inherit.
+type inheriting struct {
+	check  checkDefaults
+	host   string
+	logAll *bool   // log_all_failures
+	urlTLS []*bool // tls_compliant of each url, nil where not given
 }
 
 // openChecker opens a checker block.
 func openChecker(kind CheckKind) setter {
 	return func(d *decoder, target any, n *Node) {
 		r := target.(*realServer)
-		c := &checker{pos: n.Pos, check: noDefaults(), of: r}
+		c := &checker{pos: n.Pos, inheriting: inheriting{check: noDefaults()}, of: r}
 		c.Kind = kind
 		switch kind {
 		case HTTPGet, SSLGet:
@@ -71,7 +77,8 @@ func openChecker(kind CheckKind) setter {
 		d.within(c, func() {
 			for _, c := range c.each() {
 				if d.checkerComplete(c, n) {
-					r.checkers = append(r.checkers, c)
+					r.Checkers = append(r.Checkers, c.Checker)
+					r.checkers = append(r.checkers, c.inheriting)
 				}
 			}
 		})
@@ -102,7 +109,7 @@ func (c *checker) each() []*checker {
 // connection of its own; all else that it says is the checker's.
 func openHost(d *decoder, target any, n *Node) {
 	c := target.(*checker)
-	h := &checker{pos: n.Pos, check: noDefaults(), of: c.of}
+	h := &checker{pos: n.Pos, inheriting: inheriting{check: noDefaults()}, of: c.of}
 	if len(c.hosts) == 0 {
 		d.report(n.Pos, Warning, ClassNone, "deprecated", "SMTP_CHECK: host is an old form: write one SMTP_CHECK for each")
 	}
@@ -172,12 +179,10 @@ func (d *decoder) checkerComplete(c *checker, n *Node) bool {
 	return true
 }
 
-// complete resolves what a checker inherits. It connects to the real server's
-// port as written, also where packets then go to the service's (keepalived
-// 2.2.7, measured): people check a server on another port that way.
-func (c *checker) complete(r *realServer, port uint16, outer checkDefaults) {
-	c.LogAllFailures = c.logAll != nil && *c.logAll
-	v := c.check.under(outer)
+// complete resolves what a checker inherits, but for the port.
+func (h *inheriting) complete(c *Checker, r *RealServer, outer checkDefaults) {
+	c.LogAllFailures = h.logAll != nil && *h.logAll
+	v := h.check.under(outer)
 	c.Alpha = v.alpha != nil && *v.alpha
 	if c.Kind.Follows() {
 		c.Alpha = c.Alpha && c.Kind == BFDCheck
@@ -198,10 +203,7 @@ func (c *checker) complete(r *realServer, port uint16, outer checkDefaults) {
 	if !c.ConnectIP.IsValid() {
 		c.ConnectIP = r.Addr
 	}
-	if c.ConnectPort == 0 {
-		c.ConnectPort = port
-	}
-	host := c.host
+	host := h.host
 	if host == "" {
 		host = r.VirtualHost
 	}
@@ -211,8 +213,8 @@ func (c *checker) complete(r *realServer, port uint16, outer checkDefaults) {
 			u.VirtualHost = host
 		}
 		u.TLSCompliant = c.TLSCompliant
-		if k < len(c.urlTLS) && c.urlTLS[k] != nil {
-			u.TLSCompliant = *c.urlTLS[k]
+		if k < len(h.urlTLS) && h.urlTLS[k] != nil {
+			u.TLSCompliant = *h.urlTLS[k]
 		}
 	}
 }

@@ -203,8 +203,8 @@ func bfdCheckName(d *decoder, c *checker, n *Node) {
 			d.didYouMean(name, func() []string { return slices.Sorted(maps.Keys(d.state.bfds)) }))
 		return
 	}
-	for _, o := range c.of.checkers {
-		if o.Kind == BFDCheck && o.BFD == name {
+	for i := range c.of.Checkers {
+		if o := &c.of.Checkers[i]; o.Kind == BFDCheck && o.BFD == name {
 			c.refused = true
 			d.bad(n, 0, ClassGeneral, "the server follows %s already: the check is ignored", clip(name))
 			return

@@ -78,19 +78,39 @@ type decoder struct {
 // Findings come in the order of keepalived's log: those of statements in the
 // order of the file, then those about whole instances and services.
 func Decode(root *Node, opts Options) (*Config, []Diagnostic) {
-	d := &decoder{opts: opts, cfg: &Config{Daemon: Daemon{ChildWait: 5 * time.Second}}}
-	d.state = newBuilding(d)
-	d.stack = []frame{{target: &d.cfg.Daemon}}
+	d := NewDecoder(opts)
 	children := root.Children
 	if opts.Language == TOML {
 		children = tomlOrder(children)
 	}
-	d.statements(children)
-	for len(d.stack) > 1 {
-		d.pop()
+	for _, n := range children {
+		d.Statement(n)
 	}
-	d.finish()
-	return d.cfg, d.diags
+	return d.End()
+}
+
+// Decoder is Decode for the statements of a keepalived.conf that come one after
+// the other, so that they need not all be there at the same time.
+type Decoder struct{ d *decoder }
+
+// NewDecoder begins a configuration.
+func NewDecoder(opts Options) *Decoder {
+	d := &decoder{opts: opts, cfg: &Config{Daemon: Daemon{ChildWait: 5 * time.Second}}}
+	d.state = newBuilding(d)
+	d.stack = []frame{{target: &d.cfg.Daemon}}
+	return &Decoder{d}
+}
+
+// Statement decodes the next statement of the top level.
+func (d *Decoder) Statement(n *Node) { d.d.statements([]*Node{n}) }
+
+// End returns what Decode returns.
+func (d *Decoder) End() (*Config, []Diagnostic) {
+	for len(d.d.stack) > 1 {
+		d.d.pop()
+	}
+	d.d.finish()
+	return d.d.cfg, d.d.diags
 }
 
 // tomlOrder puts what others refer to first: in TOML the order of the tables

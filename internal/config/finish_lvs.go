@@ -29,19 +29,22 @@ func (d *decoder) finishService(s *service) {
 		d.sorry(s)
 	}
 	seen := make(map[netip.AddrPort]bool, len(s.reals))
-	s.RealServers = make([]RealServer, 0, len(s.reals))
-	for _, r := range s.reals {
-		if !d.finishReal(s, r) {
+	servers := s.RealServers
+	s.RealServers = servers[:0]
+	for i := range servers {
+		r, pending := &servers[i], &s.reals[i]
+		if !d.finishReal(s, r, pending) {
 			continue
 		}
 		key := netip.AddrPortFrom(r.Addr, r.Port)
 		if seen[key] {
-			d.report(r.pos, Warning, ClassGeneral, "duplicate-server", "real_server "+key.String()+" is given twice: this one is ignored")
+			d.report(pending.pos, Warning, ClassGeneral, "duplicate-server", "real_server "+key.String()+" is given twice: this one is ignored")
 			continue
 		}
 		seen[key] = true
-		s.RealServers = append(s.RealServers, r.RealServer)
+		s.RealServers = append(s.RealServers, *r)
 	}
+	s.reals = nil // they are many, and in RealServers
 	if len(s.RealServers) == 0 {
 		d.aboutService(s, Warning, ClassGeneral, "no-real-servers", "no real_server: the service is ignored")
 		return
@@ -168,42 +171,39 @@ func (d *decoder) serverPort(s *service, f Forward, port *uint16, pos Pos, what 
 func methodName(m Method) string { return [...]string{"NAT", "DR", "TUN"}[m] }
 
 // finishReal completes one real server; false leaves it out.
-func (d *decoder) finishReal(s *service, r *realServer) bool {
-	if !r.methodSet {
+func (d *decoder) finishReal(s *service, r *RealServer, p *pendingReal) bool {
+	if !p.methodSet {
 		r.Forward = s.Forward
 	}
 	if s.Family != 0 && s.Family != familyOf(r.Addr) && r.Forward.Method != TUN {
-		d.report(r.pos, Warning, ClassGeneral, "wrong-family", fmt.Sprintf(
+		d.report(p.pos, Warning, ClassGeneral, "wrong-family", fmt.Sprintf(
 			"virtual_server %s: real_server %v is of another family: it is ignored", s.describe(), r.Addr))
 		return false
 	}
 	written := r.Port
-	d.serverPort(s, r.Forward, &r.Port, r.pos, "real_server", r.Addr)
+	d.serverPort(s, r.Forward, &r.Port, p.pos, "real_server", r.Addr)
 	if written == 0 {
 		written = r.Port
 	}
 	if r.LowerThreshold > r.UpperThreshold && r.UpperThreshold != 0 {
-		d.report(r.pos, Warning, ClassGeneral, "threshold", fmt.Sprintf("real_server %v: lthreshold is above uthreshold", r.Addr))
+		d.report(p.pos, Warning, ClassGeneral, "threshold", fmt.Sprintf("real_server %v: lthreshold is above uthreshold", r.Addr))
 	}
-	if r.VirtualHost == "" {
-		r.VirtualHost = s.VirtualHost
+	d.finishPool(s, r, p)
+	r.SMTPAlert = d.alert(p.smtpAlert, d.state.global.smtpAlertChecker, true)
+	// A check connects to the server's port as written, also where packets then
+	// go to the service's (keepalived 2.2.7, measured): people check a server on
+	// another port that way.
+	for i := range r.Checkers {
+		if c := &r.Checkers[i]; c.Kind.Connects() && c.ConnectPort == 0 {
+			c.ConnectPort = written
+		}
 	}
-	d.finishPool(s, r)
-	r.SMTPAlert = d.alert(r.smtpAlert, d.state.global.smtpAlertChecker, true)
-	outer := r.check.under(s.check)
-	if len(r.checkers) > 0 {
-		r.Checkers = make([]Checker, 0, len(r.checkers))
-	}
-	for _, c := range r.checkers {
-		c.complete(r, written, outer)
-		r.Checkers = append(r.Checkers, c.Checker)
-	}
-	d.notRun(r)
+	d.notRun(r, p.pos)
 	return true
 }
 
 // notRun reports the checks of a server that are not made yet.
-func (d *decoder) notRun(r *realServer) {
+func (d *decoder) notRun(r *RealServer, pos Pos) {
 	var kinds []string
 	for i := range r.Checkers {
 		if k := r.Checkers[i].Kind; !k.Active() && !slices.Contains(kinds, string(k)) {
@@ -217,7 +217,7 @@ func (d *decoder) notRun(r *realServer) {
 	if !r.Checked() {
 		text += ": the server is in service unchecked"
 	}
-	d.report(r.pos, Warning, ClassNone, NotActiveKept, text)
+	d.report(pos, Warning, ClassNone, NotActiveKept, text)
 }
 
 // quorum bounds quorum and hysteresis by what the servers can reach.

@@ -69,8 +69,8 @@ func absolute[T any](set func(t *T, v string)) value {
 }
 
 // finishPool resolves what a real server inherits of that.
-func (d *decoder) finishPool(s *service, r *realServer) {
-	if !r.inhibitSet {
+func (d *decoder) finishPool(s *service, r *RealServer, p *pendingReal) {
+	if !p.inhibitSet {
 		switch {
 		case s.quiescent != nil:
 			r.InhibitOnFailure = *s.quiescent
@@ -78,12 +78,8 @@ func (d *decoder) finishPool(s *service, r *realServer) {
 			r.InhibitOnFailure = true
 		}
 	}
-	r.SlowStart = s.slowStart
-	if r.slowStart != nil {
-		r.SlowStart = *r.slowStart
-	}
 	if r.SlowStart > 0 && r.Weight == 1 {
-		d.report(r.pos, Info, ClassNone, "slow-start-weight", fmt.Sprintf(
+		d.report(p.pos, Info, ClassNone, "slow-start-weight", fmt.Sprintf(
 			"virtual_server %s: real_server %v: slow_start has no effect with weight 1, of which there is no part: give the servers weights of 10 and more", s.describe(), r.Addr))
 	}
 }

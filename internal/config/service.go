@@ -23,9 +23,30 @@ func openService(d *decoder, _ any, n *Node) {
 	ok := d.serviceAddress(s, n)
 	d.within(s, func() {
 		if ok {
+			s.handDown()
 			d.state.services = append(d.state.services, s)
 		}
 	})
+}
+
+// handDown gives the servers and their checks what they inherit of the service,
+// which is known when its block ends.
+func (s *service) handDown() {
+	s.RealServers, s.reals = make([]RealServer, len(s.open)), make([]pendingReal, len(s.open))
+	for i, r := range s.open {
+		if r.VirtualHost == "" {
+			r.VirtualHost = s.VirtualHost
+		}
+		if r.SlowStart = s.slowStart; r.slowStart != nil {
+			r.SlowStart = *r.slowStart
+		}
+		outer := r.check.under(s.check)
+		for k := range r.Checkers {
+			r.checkers[k].complete(&r.Checkers[k], &r.RealServer, outer)
+		}
+		s.RealServers[i], s.reals[i] = r.RealServer, r.pendingReal
+	}
+	s.open = nil
 }
 
 // serviceAddress reads what follows virtual_server.
@@ -197,16 +218,10 @@ func (s *service) each() []*service {
 			sorry := *s.SorryServer
 			c.SorryServer = &sorry
 		}
-		c.reals = make([]*realServer, len(s.reals))
-		for i, r := range s.reals {
-			rc := *r
-			rc.checkers = make([]*checker, len(r.checkers))
-			for k, ch := range r.checkers {
-				cc := *ch
-				cc.URLs = slices.Clone(ch.URLs)
-				rc.checkers[k] = &cc
-			}
-			c.reals[i] = &rc
+		c.RealServers = slices.Clone(s.RealServers)
+		for i := range c.RealServers {
+			r := &c.RealServers[i]
+			r.Checkers = slices.Clone(r.Checkers)
 		}
 		out = append(out, &c)
 	}
@@ -295,7 +310,7 @@ func sorryServer(d *decoder, s *service, n *Node) {
 
 func openReal(d *decoder, target any, n *Node) {
 	s := target.(*service)
-	r := &realServer{pos: n.Pos, check: noDefaults()}
+	r := &realServer{pendingReal: pendingReal{pos: n.Pos}, check: noDefaults()}
 	r.Weight = s.weight
 	r.InhibitOnFailure = s.inhibit
 	d.within(r, nil)
@@ -313,8 +328,8 @@ func openReal(d *decoder, target any, n *Node) {
 		d.top().skip = !d.toml()
 		return
 	}
-	r.Addr, r.Port, r.portSet = addr, uint16(port), len(n.Words) > 2
-	d.within(r, func() { s.reals = append(s.reals, r) })
+	r.Addr, r.Port = addr, uint16(port)
+	d.within(r, func() { s.open = append(s.open, r) })
 }
 
 // describe names a service as keepalived does: [192.0.2.1]:tcp:80 or FWM 7.

@@ -288,9 +288,9 @@ func (d *decoder) inServiceGroup(s *service) bool {
 // serversFamily is the family of the first server that is not tunnelled, as
 // keepalived has it (2.2.7, measured); 0: all are.
 func (s *service) serversFamily() Family {
-	for _, r := range s.reals {
-		f := s.Forward
-		if r.methodSet {
+	for i := range s.RealServers {
+		r, f := &s.RealServers[i], s.Forward
+		if s.reals[i].methodSet {
 			f = r.Forward
 		}
 		if f.Method != TUN {

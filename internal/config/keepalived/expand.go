@@ -25,7 +25,7 @@ func (r *reader) logical(text string, pos config.Pos, depth, level int) {
 			return
 		}
 		// Columns stay as they are in the file: what was cut is made up by blanks.
-		if cut := len(text) - len(trimmed); cut > 0 {
+		if cut := len(text) - len(trimmed); strings.TrimLeft(text[:cut], blanks) != "" {
 			text = strings.Repeat(" ", cut) + trimmed
 		}
 		if !strings.Contains(trimmed, "$") {

@@ -46,6 +46,10 @@ type Options struct {
 	// Checks are the kinds of missing includes that are complaints from the
 	// beginning; include_check changes them.
 	Checks config.IncludeCheck
+	// Statement takes each statement of the top level once it is whole, and the
+	// tree stays empty: of a large file only a part is in memory then. The
+	// reader does not change it any more. nil: all are in the tree.
+	Statement func(n *config.Node)
 }
 
 // reader builds the tree of one configuration.
@@ -81,6 +85,7 @@ func Read(path string, opts Options) (root *config.Node, files []string, diags [
 	r.include(path, "", config.Pos{File: path}, 0, config.CheckAll)
 	r.finish()
 	r.idle()
+	r.handOver()
 	return r.root, r.files, r.diags
 }
 
@@ -215,9 +220,29 @@ func (r *reader) statement(text string, pos config.Pos) {
 	r.settings(w)
 	n := r.node()
 	*n = config.Node{Words: w, Pos: pos, End: w[len(w)-1].Pos, Raw: text}
-	t := r.top()
-	t.Children = append(t.Children, n)
+	r.add(n)
 	r.last = n
+}
+
+// add puts a statement into the block that is open.
+func (r *reader) add(n *config.Node) {
+	t := r.top()
+	if t == r.root {
+		r.handOver()
+	}
+	t.Children = append(t.Children, n)
+}
+
+// handOver passes on the statement of the top level that is there: no brace
+// can follow it any more.
+func (r *reader) handOver() {
+	if r.opts.Statement == nil {
+		return
+	}
+	for _, n := range r.root.Children {
+		r.opts.Statement(n)
+	}
+	r.root.Children = r.root.Children[:0]
 }
 
 // chunk is how many words and nodes are allocated at a time: a configuration
@@ -256,8 +281,7 @@ func (r *reader) openBrace(pos config.Pos) {
 	n := r.last
 	if n == nil {
 		n = &config.Node{Pos: pos}
-		t := r.top()
-		t.Children = append(t.Children, n)
+		r.add(n)
 	}
 	n.Block, r.last = true, nil
 	n.End = pos

@@ -49,34 +49,70 @@ type Options struct {
 // The findings come in the order in which they were made. The configuration is nil when one of them is
 // an Error.
 func Load(path string, opts Options) (*config.Config, []config.Diagnostic) {
-	_, cfg, diags := loadTree(path, opts)
-	return cfg, diags
+	if isTOML(path) {
+		_, cfg, diags := loadTree(path, opts)
+		return cfg, diags
+	}
+	opts, decode := opts.decoding(path)
+	// Statements are decoded while the next ones are read: the whole tree of
+	// a large file takes more memory than the configuration.
+	statements := make(chan *config.Node, 16)
+	var cfg *config.Config
+	var found []config.Diagnostic
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		d := config.NewDecoder(decode)
+		for n := range statements {
+			d.Statement(n)
+		}
+		cfg, found = d.End()
+	}()
+	reading := opts.reading()
+	reading.Statement = func(n *config.Node) { statements <- n }
+	_, files, diags := keepalived.Read(path, reading)
+	close(statements)
+	<-done
+	return opts.judge(cfg, files, append(diags, found...))
 }
 
-// loadTree is Load that also gives the statements.
+// loadTree is Load that also gives the statements; they are nil when there are
+// none to decode.
 func loadTree(path string, opts Options) (*config.Node, *config.Config, []config.Diagnostic) {
-	host, _ := os.Hostname()
-	decode := config.Options{Hostname: host, Interfaces: remember(opts.Interfaces), Number: numbers()}
-	if !opts.NoKeyFiles {
-		decode.KeyFile = keyFile
-	}
-	if opts.Users {
-		decode.UserExists, decode.GroupExists, decode.Executable = userExists(), groupExists, executable
-		decode.Insecure, decode.FolderPossible = insecure, folderPossible
-	}
-	if opts.ConfigID == "" {
-		opts.ConfigID, _, _ = strings.Cut(host, ".")
-	}
+	opts, decode := opts.decoding(path)
 	root, files, diags := read(path, opts)
 	if root == nil {
 		return nil, nil, diags
 	}
+	cfg, found := config.Decode(root, decode)
+	cfg, diags = opts.judge(cfg, files, append(diags, found...))
+	return root, cfg, diags
+}
+
+// decoding is how the configuration at path is decoded, and o with what was
+// left open.
+func (o Options) decoding(path string) (Options, config.Options) {
+	host, _ := os.Hostname()
+	decode := config.Options{Hostname: host, Interfaces: remember(o.Interfaces), Number: numbers()}
+	if !o.NoKeyFiles {
+		decode.KeyFile = keyFile
+	}
+	if o.Users {
+		decode.UserExists, decode.GroupExists, decode.Executable = userExists(), groupExists, executable
+		decode.Insecure, decode.FolderPossible = insecure, folderPossible
+	}
 	if isTOML(path) {
 		decode.Language = config.TOML
 	}
-	cfg, found := config.Decode(root, decode)
-	diags = append(diags, found...)
-	if opts.Strict {
+	if o.ConfigID == "" {
+		o.ConfigID, _, _ = strings.Cut(host, ".")
+	}
+	return o, decode
+}
+
+// judge returns the configuration unless one of the findings is an Error.
+func (o Options) judge(cfg *config.Config, files []string, diags []config.Diagnostic) (*config.Config, []config.Diagnostic) {
+	if o.Strict {
 		for i := range diags {
 			if diags[i].Severity == config.Warning && diags[i].Class != config.ClassNone && diags[i].Class != config.ClassSecurity {
 				diags[i].Severity = config.Error
@@ -84,10 +120,10 @@ func loadTree(path string, opts Options) (*config.Node, *config.Config, []config
 		}
 	}
 	if config.HasErrors(diags) {
-		return root, nil, diags
+		return nil, diags
 	}
 	cfg.Files = files
-	return root, cfg, diags
+	return cfg, diags
 }
 
 func isTOML(path string) bool { return strings.HasSuffix(path, ".toml") }
@@ -95,7 +131,7 @@ func isTOML(path string) bool { return strings.HasSuffix(path, ".toml") }
 // read reads the statements at path; root is nil when there are none to decode.
 func read(path string, opts Options) (root *config.Node, files []string, diags []config.Diagnostic) {
 	if !isTOML(path) {
-		return keepalived.Read(path, keepalived.Options{Source: opts.source(), ConfigID: opts.ConfigID, Env: os.Getenv})
+		return keepalived.Read(path, opts.reading())
 	}
 	data, err := opts.source().Read(path)
 	if err != nil {
@@ -105,6 +141,11 @@ func read(path string, opts Options) (root *config.Node, files []string, diags [
 	}
 	root, diags = toml.Read(path, data)
 	return root, []string{path}, diags
+}
+
+// reading is how a keepalived.conf is read.
+func (o Options) reading() keepalived.Options {
+	return keepalived.Options{Source: o.source(), ConfigID: o.ConfigID, Env: os.Getenv}
 }
 
 // remember calls f at most once.
