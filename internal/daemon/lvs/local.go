@@ -3,6 +3,7 @@ package lvs
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -38,10 +39,13 @@ func (l *LVS) followAddresses() {
 	})
 }
 
-// suspended reports whether a service rests because its address is not on this
-// machine. One by mark, or of a group, has no address and never does.
+// suspended reports whether a virtual server rests because none of its
+// addresses is on this machine. One with a mark never does.
 func (f *follow) suspended(k ipvs.ServiceKey) bool {
-	return f.suspend[k] && k.Addr.IsValid() && !f.local[k.Addr]
+	if !f.suspend[k] {
+		return false
+	}
+	return !slices.ContainsFunc(f.services.members[k], func(m ipvs.ServiceKey) bool { return !m.Addr.IsValid() || f.local[m.Addr] })
 }
 
 // addressRetry is how long after a failure the kernel is asked again.
