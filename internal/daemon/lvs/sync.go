@@ -110,8 +110,10 @@ func (l *LVS) bringDaemons(now time.Time) error {
 		}
 	}
 	problem := ""
-	if len(want.daemons) > 0 {
-		problem = world.problem(want.daemons[0].Interface)
+	for _, d := range want.daemons {
+		if problem == "" {
+			problem = world.problem(d)
+		}
 	}
 	l.syncProblem(now, problem)
 	return nil
@@ -163,6 +165,9 @@ func (l *LVS) takeSteps(want syncWant, w syncWorld, steps []syncStep) error {
 	var errs []error
 	for _, s := range steps {
 		err := l.takeStep(s)
+		if s.start != nil && w.unready(*s.start) && (errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EADDRNOTAVAIL)) {
+			continue // it is started when the interface is up and has an address
+		}
 		same := func(o error) bool { return o.Error() == err.Error() }
 		if err != nil && !slices.ContainsFunc(errs, same) { // both roles for one reason
 			errs = append(errs, err)
