@@ -155,9 +155,6 @@ func (l *LVS) takeSteps(want syncWant, w syncWorld, steps []syncStep) error {
 		}
 	}
 	slices.Sort(o.Daemons)
-	if w.link != nil {
-		o.SyncIndex = w.link.Index
-	}
 	if i := slices.IndexFunc(steps, func(s syncStep) bool { return s.ports > 0 }); i >= 0 && o.SyncPorts == 0 {
 		o.SyncPorts = w.ports
 	}
@@ -182,7 +179,7 @@ func (l *LVS) takeSteps(want syncWant, w syncWorld, steps []syncStep) error {
 			o.Daemons = append(o.Daemons, d.Role)
 		}
 		slices.Sort(o.Daemons)
-		l.daemons.begun.index = w.link.Index
+		o.SyncIndex, l.daemons.begun.index = w.link.Index, w.link.Index
 	} else {
 		o.SyncIndex, l.daemons.begun = 0, syncBegun{}
 	}

@@ -126,14 +126,16 @@ func (w *syncWorld) plan(want syncWant, mine func(ipvs.SyncRole) bool) (steps []
 	return steps
 }
 
-// threads counts the threads of a role; 0: not known.
-func (w *syncWorld) threads(r ipvs.SyncRole) (n int) {
+// threads counts the threads of a role by their ports, of which each has one; 0:
+// not known.
+func (w *syncWorld) threads(r ipvs.SyncRole) int {
+	ports := map[uint16]bool{}
 	for _, s := range w.sockets {
 		if s.Role == r {
-			n++
+			ports[s.Port] = true
 		}
 	}
-	return n
+	return len(ports)
 }
 
 // broken says what outside keeps a daemon that is listed from its work; empty:
