@@ -20,6 +20,9 @@ type running struct {
 	intervals map[string]time.Duration // advert_int by virtual router
 	encoded   map[role.Role]role.Encoded
 	programs  programs
+	daemon    config.Daemon
+	own       config.DaemonFiles
+	text      string // for config_save_dir, until it is written
 }
 
 // empty reports whether there is nothing to run.
@@ -42,6 +45,11 @@ func newRunning(opts *Options, cfg *config.Config, diags []config.Diagnostic) (*
 		intervals: make(map[string]time.Duration, len(cfg.Instances)),
 		encoded:   map[role.Role]role.Encoded{},
 		programs:  programsOf(&cfg.Global),
+		daemon:    cfg.Daemon,
+		own:       cfg.Global.DaemonFiles,
+	}
+	if r.own.ConfigSaveDir != "" {
+		r.text = textOf(cfg)
 	}
 	for i := range cfg.Instances {
 		r.intervals[cfg.Instances[i].Name] = cfg.Instances[i].AdvertInt
