@@ -12,14 +12,9 @@ func daemonRows() []Keyword {
 	return []Keyword{
 		row("instance", rare, once(text("name", func(p *Daemon, v string) { p.Instance = v })), "", "name of this daemon among several: its pid files are in /run/keepalived and have the name in theirs"),
 		row("net_namespace", rare, once(custom("<name>", nameArg, netNamespace)), "that of the caller", "network namespace to run in; -s comes before it"),
-		row("net_namespace_ipvs", rare, once(custom("[<name>]", []Arg{{Name: "name", Optional: true}}, func(d *decoder, p *Daemon, n *Node) {
+		row("net_namespace_ipvs", rare, once(custom("[<name>]", []Arg{{Name: "name", Optional: true}}, func(_ *decoder, p *Daemon, n *Node) {
 			p.IPVSNamespace, p.IPVSNamespaceSet = n.Arg(0), true
-			if n.Arg(0) != "" && n.Arg(0) == p.NetNamespace {
-				return
-			}
-			// In the wrong namespace the wrong machine's services would be changed.
-			d.report(n.Pos, Error, ClassNone, NotActive, "net_namespace_ipvs is not active yet: the IPVS table is that of the namespace that holdfast runs in")
-		})), "net_namespace", "network namespace of the IPVS table; without a name that of the caller"),
+		})), "net_namespace", "network namespace of the IPVS table; without a name that of the caller. A daemon that would have to use another one than its own does not start").parsedOnly(),
 		row("namespace_with_ipsets", "obsolete", flag(func(*Daemon) {}), "off", "no effect: there are no ipsets"),
 		row("use_pid_dir", rare, flag(func(p *Daemon) { p.UsePIDDir = true }), "off; on with instance or net_namespace", "pid files in /run/keepalived"),
 		row("child_wait_time", rare, seconds("seconds", 0, math.MaxUint32, func(p *Daemon, v time.Duration) { p.ChildWait = v }), "5", "time that the child processes have to stop before they are killed"),

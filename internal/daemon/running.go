@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -37,6 +38,9 @@ func newRunning(opts *Options, cfg *config.Config, diags []config.Diagnostic) (*
 		if err := opts.Check(cfg); err != nil {
 			return nil, fmt.Errorf("configuration: %w", err)
 		}
+	}
+	if d := &cfg.Daemon; d.IPVSNamespaceSet && d.IPVSNamespace != d.NetNamespace && cfg.HasLVS() {
+		return nil, errors.New("net_namespace_ipvs is not active yet: the wrong machine's services would be changed")
 	}
 	r := &running{
 		files: cfg.Files, loaded: time.Now(), notActive: notActive(diags),
