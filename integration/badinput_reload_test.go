@@ -60,7 +60,7 @@ func TestReloadUnchanged(t *testing.T) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	time.Sleep(4 * calm.Interval)
+	time.Sleep(8 * calm.Interval) // enough adverts to judge, however quick the refusals were
 	n.undisturbed("a", calm, since)
 	if arps := n.gratuitous("a", since); arps != 0 && time.Since(since) < 4*time.Second {
 		t.Errorf("%d gratuitous ARPs", arps)
@@ -137,7 +137,7 @@ virtual_ipaddress = ["%s/24"]
 					t.Errorf("%s: the log does not say %q:\n%s", w.name, w.says, log)
 				}
 			}
-			time.Sleep(4 * calm.Interval)
+			time.Sleep(8 * calm.Interval) // enough adverts to judge, however quick the refusals were
 			n.undisturbed("a", calm, since)
 			if got := n.reloadWith(p, n.a.Path(c.file), []byte(c.good)); got.ReloadFailure != "" {
 				t.Errorf("the good file is refused after the others: %s", got.ReloadFailure)

@@ -49,7 +49,9 @@ func TestClockStep(t *testing.T) {
 		took := time.Since(asleep)
 		list := n.capture.Adverts(time.Time{})[heard:]
 		t.Logf("%v: %d adverts in %v, history %s", step, len(list), took, brief(n.watch.History(vip, begun)))
-		if want := int(took / high.Interval); len(list) < want-2 || len(list) > want+2 {
+		// A timer that follows the clock would be silent for an hour, or send
+		// thousands; what a busy machine is late with is no such thing.
+		if want := int(took / high.Interval); len(list) < want/2 || len(list) > want+2 {
 			t.Errorf("after a step of %v: %d adverts in %v, want about %d", step, len(list), took, want)
 		}
 		for _, adv := range list {
