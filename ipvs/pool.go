@@ -190,12 +190,7 @@ const maxWeight = math.MaxInt32
 // the configuration is new: a service that is not up then gets its sorry
 // server although there was no loss.
 func (s *virtual) judge(start bool) []Event {
-	var sum uint64
-	for _, r := range s.servers {
-		if r.standing() == up {
-			sum += uint64(r.weight())
-		}
-	}
+	sum := s.sum()
 	quorum, hysteresis := s.quorum()
 	switch {
 	case !s.up && sum >= quorum+hysteresis:
@@ -225,18 +220,39 @@ func (s *virtual) serverEvent(r *real, up bool) Event {
 	return Event{Service: s.ServiceKey, Server: r.DestKey, Real: true, Up: up}
 }
 
-// gone returns the events of a service that ends.
+// gone returns the events of a service that ends: its servers go down one after
+// another, and the service with the one that it cannot do without.
 func (s *virtual) gone() []Event {
 	var events []Event
-	if s.up {
-		events = append(events, Event{Service: s.ServiceKey})
-	}
+	quorum, hysteresis := s.quorum()
+	sum, serviceUp := s.sum(), s.up
 	for _, c := range s.Servers {
-		if r := s.servers[c.DestKey]; r.standing() != down {
-			events = append(events, s.serverEvent(r, false))
+		r := s.servers[c.DestKey]
+		at := r.standing()
+		if at == down {
+			continue
+		}
+		events = append(events, s.serverEvent(r, false))
+		if at == up {
+			sum -= uint64(r.weight())
+		}
+		if serviceUp && (sum == 0 || sum < quorum-hysteresis) {
+			serviceUp = false
+			events = append(events, Event{Service: s.ServiceKey, Sum: sum, Quorum: quorum - hysteresis})
 		}
 	}
 	return events
+}
+
+// sum is the weight of the servers that are up.
+func (s *virtual) sum() uint64 {
+	var sum uint64
+	for _, r := range s.servers {
+		if r.standing() == up {
+			sum += uint64(r.weight())
+		}
+	}
+	return sum
 }
 
 // entry is what the kernel should have for the service.

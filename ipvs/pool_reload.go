@@ -55,13 +55,8 @@ func newVirtual(vs VirtualServer, old *virtual) (*virtual, []Event) {
 		return false
 	})
 	var events []Event
-	for _, c := range s.Servers {
-		if fresh := old == nil || old.servers[c.DestKey] == nil; fresh && s.InitNotifies && s.servers[c.DestKey].standing() == up {
-			events = append(events, s.serverEvent(s.servers[c.DestKey], true))
-		}
-	}
 	if old == nil {
-		return s, events
+		return s, s.initial(nil)
 	}
 	s.up = old.up
 	// Another sorry server has to take over anew.
@@ -79,7 +74,18 @@ func newVirtual(vs VirtualServer, old *virtual) (*virtual, []Event) {
 			events = append(events, e)
 		}
 	}
-	return s, events
+	return s, append(events, s.initial(old)...)
+}
+
+// initial tells of servers that are new and up (rs_init_notifies).
+func (s *virtual) initial(old *virtual) []Event {
+	var events []Event
+	for _, c := range s.Servers {
+		if known := old != nil && old.servers[c.DestKey] != nil; s.InitNotifies && !known && s.servers[c.DestKey].standing() == up {
+			events = append(events, s.serverEvent(s.servers[c.DestKey], true))
+		}
+	}
+	return events
 }
 
 func newReal(c RealServer, old *real, service Order) *real {

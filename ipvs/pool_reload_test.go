@@ -22,7 +22,7 @@ func TestPoolReload(t *testing.T) {
 			after: []VirtualServer{vs(1, 2, 3).with(func(v *VirtualServer) { v.Servers = v.Servers[1:] })},
 			want:  "2=2 3=3 | 1 down",
 		},
-		{name: "service removed", before: vs(1, 2), steps: []string{"1 down"}, want: " | VS down, 2 down"},
+		{name: "service removed", before: vs(1, 2), steps: []string{"1 down"}, want: " | 2 down, VS down"},
 		{
 			name: "a changed check of a down server", before: vs(1, 2), steps: []string{"1 down"},
 			after: []VirtualServer{vs(1, 2).with(func(v *VirtualServer) { v.Servers[0].Checks = []Check{{ID: "z"}} })},

@@ -238,7 +238,7 @@ func TestPoolStop(t *testing.T) {
 	omega := func(v *VirtualServer) { v.Omega = true }
 	p, _ := NewPool([]VirtualServer{vs(1, 2).with(omega)})
 	step(t, p, "1 down")
-	if got := lines(p.Stop()); got != "VS down, 2 down" {
+	if got := lines(p.Stop()); got != "2 down, VS down" {
 		t.Errorf("with omega: %q", got)
 	}
 	p, _ = NewPool([]VirtualServer{vs(1, 2)})

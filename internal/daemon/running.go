@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -21,9 +20,6 @@ type running struct {
 	intervals map[string]time.Duration // advert_int by virtual router
 	encoded   map[role.Role]role.Encoded
 	programs  programs
-	daemon    config.Daemon
-	own       config.DaemonFiles
-	text      string // for config_save_dir, until it is written
 }
 
 // empty reports whether there is nothing to run.
@@ -39,9 +35,6 @@ func newRunning(opts *Options, cfg *config.Config, diags []config.Diagnostic) (*
 			return nil, fmt.Errorf("configuration: %w", err)
 		}
 	}
-	if d := &cfg.Daemon; d.IPVSNamespaceSet && d.IPVSNamespace != d.NetNamespace && cfg.HasLVS() {
-		return nil, errors.New("net_namespace_ipvs is not active yet: the wrong machine's services would be changed")
-	}
 	r := &running{
 		files: cfg.Files, loaded: time.Now(), notActive: notActive(diags),
 		hasVRRP:   cfg.HasVRRP(),
@@ -49,11 +42,6 @@ func newRunning(opts *Options, cfg *config.Config, diags []config.Diagnostic) (*
 		intervals: make(map[string]time.Duration, len(cfg.Instances)),
 		encoded:   map[role.Role]role.Encoded{},
 		programs:  programsOf(&cfg.Global),
-		daemon:    cfg.Daemon,
-		own:       cfg.Global.DaemonFiles,
-	}
-	if r.own.ConfigSaveDir != "" {
-		r.text = textOf(cfg)
 	}
 	for i := range cfg.Instances {
 		r.intervals[cfg.Instances[i].Name] = cfg.Instances[i].AdvertInt

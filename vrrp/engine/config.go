@@ -43,7 +43,7 @@ type Router struct {
 	// virtual ones (garp_extra_if all).
 	ExtraAll bool
 
-	// TableGate makes a takeover wait for TableReady, 100 ms at most, between
+	// TableGate makes a takeover wait for TableReady, 2 s at most, between
 	// the advert and the addresses (lvs_follow_vrrp).
 	TableGate bool
 }
@@ -97,8 +97,13 @@ type Change struct {
 	// the addresses are there. When it ends before that, this event is told
 	// again, From MASTER.
 	TakingOver bool
-	Peer       netip.Addr
-	Path       string // the interface, with ReasonPathLost and ReasonPathBack
+	// Releasing, with TableGate: the router is not master any more, but what
+	// it had in the kernel is still there. An event with Released follows when
+	// that is gone, unless it takes over again: only then the IPVS table is
+	// not wanted any more.
+	Releasing, Released bool
+	Peer                netip.Addr
+	Path                string // the interface, with ReasonPathLost and ReasonPathBack
 	// Wanted is what is wanted in the kernel when To is master: what the
 	// parent must remove if this process dies. A reload that changes it tells
 	// an event with ReasonReload. Not to be changed.

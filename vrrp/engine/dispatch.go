@@ -173,8 +173,10 @@ func (e *Engine) want(now time.Time, r *router, want bool, gen uint64) {
 			r.taking = false
 			s := r.core.Status()
 			c.TakingOver, c.To, c.Reason, c.Priority = true, s.State, s.Reason, s.EffectivePriority
+			c.Releasing = r.cfg.TableGate && !e.stopping
 			e.tell(c)
 		}
+		r.releasing = r.cfg.TableGate
 	}
 	e.set(r)
 	if r.inherited && !want {
@@ -215,6 +217,10 @@ func (e *Engine) applied(now time.Time, a *link.Applied) {
 	r.done = a.Gen
 	r.live = r.asked
 	r.inherited = r.inherited && !r.wanted
+	if r.releasing && !r.wanted {
+		r.releasing = false
+		e.tell(Change{Time: now, Event: true, Name: r.cfg.Name, From: vrrp.Master, To: r.core.Status().State, Released: true})
+	}
 	if a.Err != nil {
 		e.log.Error("setting addresses, routes or rules failed", append(r.attrs(), "error", a.Err)...)
 	}
@@ -244,6 +250,7 @@ func (e *Engine) changed(now time.Time, r *router, a *vrrp.Action) {
 	if !c.Event && c.From == vrrp.Master && c.Reason == vrrp.ReasonHigherAdvert && !r.cfg.HigherPrioSendAdvert {
 		e.askAround(r)
 	}
+	c.Releasing = !c.Event && c.From == vrrp.Master && c.To != vrrp.Master && r.cfg.TableGate && !e.stopping
 	if c.To == vrrp.Master {
 		c.Wanted = r.kernel()
 		r.taking = r.taking && c.Event

@@ -20,8 +20,10 @@
 //
 // The news of a takeover come twice: an event (Change.TakingOver) with the
 // first advert, and the change to MASTER when the addresses are there. With
-// Router.TableGate the addresses wait between the two for TableReady, 100 ms at
-// most.
+// Router.TableGate the addresses wait between the two for TableReady, 2 s at
+// most; and the change away from MASTER (Change.Releasing) is followed by an
+// event (Change.Released) when the addresses are gone, before which the table
+// is not to go.
 //
 // # Threads
 //

@@ -15,7 +15,7 @@ import (
 
 const (
 	// gateTime is how long a takeover waits for the IPVS table at most.
-	gateTime = 100 * time.Millisecond
+	gateTime = 2 * time.Second
 	// stopTime is how long a stop waits for addresses to be gone at most.
 	stopTime = 2 * time.Second
 	// retryTime is between two attempts to open what could not be opened.

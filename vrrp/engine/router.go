@@ -45,6 +45,7 @@ type router struct {
 
 	wanted    bool           // addresses are
 	taking    bool           // a takeover was told as begun, and not yet as MASTER
+	releasing bool           // not master any more; that the addresses are gone is to be told
 	gen       uint64         // the core's, of wanted
 	set, done uint64         // the applier's: last asked for, last answered
 	asked     []link.Address // by set

@@ -33,15 +33,15 @@ func TestTableGate(t *testing.T) {
 				}
 				return
 			}
-			time.Sleep(60*time.Millisecond - 1)
+			time.Sleep(gateTime - 40*time.Millisecond - 1)
 			synctest.Wait()
 			if a.host.Has(addr("192.0.2.101")) {
-				t.Fatal("address before 100 ms")
+				t.Fatal("address before the limit")
 			}
 			time.Sleep(time.Nanosecond)
 			a.is(vrrp.Master)
 			if !a.host.Has(addr("192.0.2.101")) || a.router(0).TableWait {
-				t.Fatal("no address after 100 ms")
+				t.Fatal("no address after the limit")
 			}
 		})
 	}
@@ -60,6 +60,38 @@ func TestTableGateAbandoned(t *testing.T) {
 		time.Sleep(time.Second)
 		if a.host.Has(addr("192.0.2.101")) {
 			t.Fatal("address of a router in FAULT")
+		}
+	})
+}
+
+// The table is let go of when the addresses are gone, not before.
+func TestTableAfterRelease(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		r := vr(1, 255)
+		r.TableGate = true
+		a := l.node("a", "192.0.2.1/24")
+		a.prepare(config(r))
+		a.proc.ApplyDelay(300 * time.Millisecond)
+		a.run()
+		time.Sleep(10 * time.Millisecond)
+		a.eng.TableReady("VI_1")
+		time.Sleep(time.Second)
+		a.is(vrrp.Master)
+		a.host.SetUp("eth0", false)
+		a.is(vrrp.Fault)
+		released := func() (releasing, released bool) {
+			for _, c := range a.obs.all() {
+				releasing = releasing || !c.Event && c.To == vrrp.Fault && c.Releasing
+				released = released || c.Released
+			}
+			return releasing, released
+		}
+		if before, after := released(); !before || after || !a.host.Has(addr("192.0.2.101")) {
+			t.Fatalf("releasing %v, released %v", before, after)
+		}
+		time.Sleep(time.Second)
+		if _, after := released(); !after || a.host.Has(addr("192.0.2.101")) {
+			t.Fatal("the release is not told")
 		}
 	})
 }

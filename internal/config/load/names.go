@@ -4,50 +4,32 @@ import (
 	"bufio"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 )
 
-// Where iproute2 keeps its names: the administrator's come first.
-var (
-	etcDirs = []string{"/etc/iproute2"}
-	usrDirs = []string{"/usr/share/iproute2", "/usr/lib/iproute2"}
-)
-
-// tableDirs are the folders to look into; etc and usr stand for the usual ones
-// where they are given.
-func tableDirs(etc, usr string) []string {
-	first, then := etcDirs, usrDirs
-	if etc != "" {
-		first = []string{etc}
-	}
-	if usr != "" {
-		then = []string{usr}
-	}
-	return slices.Concat(first, then)
-}
+// tableDirs are where iproute2 keeps its names: the administrator's first.
+var tableDirs = []string{"/etc/iproute2", "/usr/share/iproute2", "/usr/lib/iproute2"}
 
 // maxNames bounds a table of names in bytes.
 const maxNames = 1 << 20
 
 // numbers returns a lookup in iproute2's tables and in /etc/protocols that
 // reads each of them once.
-func numbers() func(etc, usr, table, name string) (int, bool) {
+func numbers() func(table, name string) (int, bool) {
 	var mu sync.Mutex
-	read := map[[3]string]map[string]int{}
-	return func(etc, usr, table, name string) (int, bool) {
+	read := map[string]map[string]int{}
+	return func(table, name string) (int, bool) {
 		mu.Lock()
 		defer mu.Unlock()
-		key := [3]string{etc, usr, table}
-		t, ok := read[key]
+		t, ok := read[table]
 		if !ok {
 			t = map[string]int{}
 			if table == "protocols" {
 				readProtocols("/etc/protocols", t)
 			} else {
-				for _, dir := range tableDirs(etc, usr) {
+				for _, dir := range tableDirs {
 					readNames(filepath.Join(dir, table), t)
 					more, _ := filepath.Glob(filepath.Join(dir, table+".d", "*.conf"))
 					for _, m := range more {
@@ -55,7 +37,7 @@ func numbers() func(etc, usr, table, name string) (int, bool) {
 					}
 				}
 			}
-			read[key] = t
+			read[table] = t
 		}
 		v, ok := t[name]
 		return v, ok

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"holdfast/healthcheck"
@@ -25,7 +24,6 @@ type services struct {
 	// the other way.
 	kernel  map[ipvs.ServiceKey][]ipvs.ServiceKey
 	members map[ipvs.ServiceKey][]ipvs.ServiceKey
-	keys    []ipvs.ServiceKey // of kernel, in canonical order
 }
 
 // checkRef says whose check an item is.
@@ -75,7 +73,6 @@ func convert(cfg *config.Config, now time.Time) *services {
 		}
 		s.pool = append(s.pool, vs)
 	}
-	slices.SortFunc(s.keys, ipvs.ServiceKey.Compare)
 	return s
 }
 

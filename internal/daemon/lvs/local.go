@@ -3,7 +3,6 @@ package lvs
 import (
 	"context"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -40,12 +39,19 @@ func (l *LVS) followAddresses() {
 }
 
 // suspended reports whether a virtual server rests because none of its
-// addresses is on this machine. One with a mark never does.
+// addresses is on this machine. One of marks alone has none, and never does.
 func (f *follow) suspended(k ipvs.ServiceKey) bool {
 	if !f.suspend[k] {
 		return false
 	}
-	return !slices.ContainsFunc(f.services.members[k], func(m ipvs.ServiceKey) bool { return !m.Addr.IsValid() || f.local[m.Addr] })
+	addresses := false
+	for _, m := range f.services.members[k] {
+		if f.local[m.Addr] {
+			return false
+		}
+		addresses = addresses || m.Addr.IsValid()
+	}
+	return addresses
 }
 
 // addressRetry is how long after a failure the kernel is asked again.

@@ -65,7 +65,7 @@ func TestScripts(t *testing.T) {
 		r.fail()
 		r.pass(3 * time.Second)
 		r.end()
-		want := []string{"quorum_up", "down", "quorum_down", "up", "quorum_up", "quorum_down", "down"}
+		want := []string{"quorum_up", "down", "quorum_down", "up", "quorum_up", "down", "quorum_down"}
 		if !slices.Equal(r.runs, want) {
 			t.Errorf("ran %q, want %q", r.runs, want)
 		}

@@ -127,17 +127,30 @@ func (t *teller) changed(c engine.Change) {
 	if c.TakingOver {
 		// The table is wanted before the addresses, which come before MASTER
 		// is told; and whoever removes them after us must know them first.
-		t.tellState(c)
+		t.tellStateOnceFree(c)
 		t.tellHeld(c)
+		return
+	}
+	if c.Released {
+		t.tellState(c)
 		return
 	}
 	t.notify.changed(c)
 	if c.Group || c.Event {
 		return
 	}
-	t.tellState(c)
+	t.tellStateOnceFree(c)
 	if c.To == vrrp.Master || c.From == vrrp.Master {
 		t.tellHeld(c)
+	}
+}
+
+// tellStateOnceFree tells a state, but that a router is not master any more only
+// when it has released everything: where the table goes first, connections to
+// addresses that are still here are refused.
+func (t *teller) tellStateOnceFree(c engine.Change) {
+	if !c.Releasing {
+		t.tellState(c)
 	}
 }
 
