@@ -85,9 +85,10 @@ func newBuilding(d *decoder) *building {
 				Repeat: 5, Delay: 5 * time.Second, RefreshRepeat: 1,
 				LowerPrioDelay: unset, LowerPrioRep: unset,
 			},
-			StandbyChecks:        true,
-			NFTables:             NFTables{Table: defaultTable, Priority: -1},
-			VMACPrefix:           "vrrp",
+			StandbyChecks: true,
+			NFTables:      NFTables{Table: defaultTable, Priority: -1},
+			VMACPrefix:    "vrrp",
+			AutoPriority:  AutoPriority{Delay: time.Second}, RxBufs: RxBufs{Multiplier: 3},
 			StartupScriptTimeout: defaultProgramLimit, ShutdownScriptTimeout: defaultProgramLimit,
 			IPVSMarks:   IPVSMarks{Table: "keepalived_ipvs", Priority: -1, Start: 1000},
 			DaemonFiles: DaemonFiles{JSONVersion: 1},
@@ -149,11 +150,12 @@ type instance struct {
 // group is a vrrp_sync_group in the making.
 type group struct {
 	SyncGroup
-	pos       Pos
-	memberPos []Pos
-	listed    bool // group was there
-	smtpAlert *bool
-	ofBlock   bool // made for a block of both families
+	pos          Pos
+	memberPos    []Pos
+	listed       bool // group was there
+	smtpAlert    *bool
+	priorityNote *bool
+	ofBlock      bool // made for a block of both families
 }
 
 // service is a virtual_server in the making.

@@ -297,6 +297,9 @@ func (d *decoder) finishGroups() {
 				in[m] = g.Name
 				members = append(members, m)
 				d.groupTracking(g, i)
+				if i.priorityNote == nil && g.priorityNote != nil {
+					i.NotifyPriorityChanges = *g.priorityNote
+				}
 			}
 		}
 		g.Members = members

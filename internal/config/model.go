@@ -123,6 +123,15 @@ type GlobalDefs struct {
 	HigherPrioSendAdvert bool          // vrrp_higher_prio_send_advert
 	DynamicInterfaces    bool          // dynamic_interfaces
 	NotifyPriorityChange bool          // notify_priority_changes
+	LogUnknownVRIDs      bool          // log_unknown_vrids
+	RxBufs               RxBufs        // vrrp_rx_bufs_*
+	NetlinkBufs          NetlinkBufs   // vrrp_netlink_*_rcv_bufs*
+
+	ProcessNames bool            // process_names
+	ProcessName  string          // process_name
+	VRRPProcess  ProcessSettings // vrrp_*
+	LVSProcess   ProcessSettings // checker_*
+	AutoPriority AutoPriority    // max_auto_priority, min_auto_priority_delay
 
 	ScriptUser           string // script_user
 	ScriptGroup          string
@@ -133,6 +142,8 @@ type GlobalDefs struct {
 	StartupScriptTimeout  time.Duration // startup_script_timeout, default 10 s
 	ShutdownScript        Command       // shutdown_script
 	ShutdownScriptTimeout time.Duration // shutdown_script_timeout, default 10 s
+
+	FIFOStatesOnReload bool // fifo_write_vrrp_states_on_reload
 
 	NotifyFIFO     FIFO // notify_fifo, notify_fifo_script
 	VRRPNotifyFIFO FIFO // vrrp_notify_fifo, vrrp_notify_fifo_script
@@ -318,6 +329,8 @@ type VRRPInstance struct {
 	DownTimerAdverts     int  // down_timer_adverts, default 3
 
 	NotifyPriorityChanges bool // notify_priority_changes
+	TrackSrcIP            bool // track_src_ip
+	KernelRxBufSize       int  // kernel_rx_buf_size in bytes; 0: vrrp_rx_bufs_policy
 
 	VMAC VMAC // use_vmac, use_ipvlan
 

@@ -62,7 +62,7 @@ func mailRow(k Keyword) Keyword {
 }
 
 func globalTable() []Keyword {
-	return append(globalRows(), table("global_defs", slices.Concat(firewallRows(), programRows(), poolGlobalRows())...)...)
+	return append(globalRows(), table("global_defs", slices.Concat(firewallRows(), programRows(), processRows(), poolGlobalRows())...)...)
 }
 
 func globalRows() []Keyword {

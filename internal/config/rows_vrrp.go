@@ -98,6 +98,7 @@ func groupRows() []Keyword {
 		linesRow("track_script", core, lineBlock("<vrrp_script> "+weightSyntax, func(d *decoder, g *group, n *Node) {
 			d.trackScript(&g.TrackScripts, g.Name, n)
 		}), trackLine("name"), "scripts tracked for every member"),
+		row("notify_priority_changes", rare, optBool(func(g *group, v bool) { g.priorityNote = &v }), "the global value", "write changes of the members' priorities to the FIFOs; a member's own value comes first"),
 		mailRow(row("smtp_alert", common, optBool(func(g *group, v bool) { g.smtpAlert = &v }), "off", "mail on changes of the group")),
 		row("sync_group_tracking_weight", common, flag(func(g *group) { g.TrackingWeight = true }), "off", "trackers of members keep their weights"),
 		row("global_tracking", "obsolete", value{set: func(d *decoder, _ any, n *Node) {
@@ -202,6 +203,8 @@ func instanceRows() []Keyword {
 		row("down_timer_adverts", common, integer("count", 1, 100, func(i *instance, v int) { i.DownTimerAdverts = v }), g, "adverts missed before a backup takes over"),
 		row("lower_prio_no_advert", common, optBool(func(i *instance, v bool) { i.lowerPrio = &v }), g, "do not answer an advert of lower priority"),
 		row("higher_prio_send_advert", common, optBool(func(i *instance, v bool) { i.higherPrio = &v }), g, "send one more advert before yielding"),
+		row("track_src_ip", common, flag(func(i *instance) { i.TrackSrcIP = true }), "off", "FAULT while no interface has the configured source address"),
+		row("kernel_rx_buf_size", rare, integer("bytes", 1, math.MaxInt32, func(i *instance, v int) { i.KernelRxBufSize = v }), "vrrp_rx_bufs_policy", "what the instance adds to the receive buffer for adverts"),
 		row("notify_priority_changes", common, optBool(func(i *instance, v bool) { i.priorityNote = &v }), g, "write changes of priority to the FIFOs"),
 		mailRow(row("smtp_alert", core, optBool(func(i *instance, v bool) { i.smtpAlert = &v }), g+", else off", "mail on changes of state")),
 		row("lvs_sync_daemon_interface", "obsolete", custom("<interface>", []Arg{{Name: "interface"}}, instanceSyncDaemon), "", "old form of lvs_sync_daemon"),

@@ -14,6 +14,7 @@ import (
 	"holdfast/internal/config"
 	"holdfast/internal/daemon/ipc"
 	"holdfast/internal/daemon/role"
+	"holdfast/internal/daemon/tune"
 	"holdfast/internal/proc"
 	"holdfast/vrrp/link"
 )
@@ -86,6 +87,7 @@ type Parent struct {
 	asked     map[uint64]question
 	nextID    uint64
 
+	tune          tune.Process
 	startup       *proc.Process // startup_script while it runs
 	startupResult string        // how it ended; empty: it did not yet, or there is none
 	launched      bool          // the children may be started
@@ -122,6 +124,7 @@ func Run(opts Options, log *slog.Logger) int {
 		vrrp:  &slot{role: role.VRRP, pidPath: opts.VRRPPID},
 		lvs:   &slot{role: role.LVS, pidPath: opts.LVSPID},
 		asked: map[uint64]question{},
+		tune:  tune.Process{Log: log, Default: "keepalived"},
 	}
 	defer p.spawn.close()
 	pid, err := createPIDFile(opts.PIDFile, os.Getpid())
@@ -226,8 +229,9 @@ func (p *Parent) inherit() {
 	}
 }
 
-// want says which children the configuration needs.
+// want says which children the configuration needs, and names the parent.
 func (p *Parent) want() {
+	p.tune.Apply(p.cfg.name, p.cfg.named)
 	p.vrrp.wanted = p.opts.VRRP && (p.cfg.hasVRRP || p.opts.All)
 	p.lvs.wanted = p.opts.LVS && (p.cfg.hasLVS || p.opts.All)
 	if !p.vrrp.wanted && !p.lvs.wanted {

@@ -20,6 +20,8 @@ type running struct {
 	intervals map[string]time.Duration // advert_int by virtual router
 	encoded   map[role.Role]role.Encoded
 	programs  programs
+	name      config.ProcessSettings // of the parent
+	named     bool                   // process_names
 }
 
 // empty reports whether there is nothing to run.
@@ -42,6 +44,8 @@ func newRunning(opts *Options, cfg *config.Config, diags []config.Diagnostic) (*
 		intervals: make(map[string]time.Duration, len(cfg.Instances)),
 		encoded:   map[role.Role]role.Encoded{},
 		programs:  programsOf(&cfg.Global),
+		name:      config.ProcessSettings{Name: cfg.Global.ProcessName},
+		named:     cfg.Global.ProcessNames,
 	}
 	for i := range cfg.Instances {
 		r.intervals[cfg.Instances[i].Name] = cfg.Instances[i].AdvertInt

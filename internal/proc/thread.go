@@ -46,6 +46,13 @@ func (f *forker) do(fn func()) {
 	<-done
 }
 
+// Thread is the id of the thread that starts programs. Any goroutine.
+func Thread() int {
+	var tid int
+	starter.do(func() { tid = starter.tid })
+	return tid
+}
+
 // fork starts path with argv from the starting thread and returns its process
 // id and its pidfd (-1 where the kernel has none, before 5.4).
 func (f *forker) fork(path string, argv, env []string, dir string, files [3]uintptr, cred *syscall.Credential) (pid, pidfd int, err error) {

@@ -15,6 +15,12 @@ type Config struct {
 	Groups  []Group
 	Static  []Static
 	Pacing  Pacing
+	// LogUnknown logs adverts for VRIDs that no router has; all of them are then
+	// read (log_unknown_vrids).
+	LogUnknown bool
+	// OwnThread gives the engine a thread of its own, for Deps.Urgent to raise,
+	// however slow the adverts are.
+	OwnThread bool
 }
 
 // Router is one virtual router with its place on this machine.
@@ -23,6 +29,9 @@ type Router struct {
 	Interface string     // name; may be missing: status WAITING until it appears
 	Group     netip.Addr // multicast group; invalid with Unicast
 	Source    netip.Addr // mcast_src_ip or unicast_src_ip; invalid: the interface's
+	// TrackSource: FAULT while no interface has Source (track_src_ip).
+	TrackSource bool
+	RxBuffer    int // bytes that the router adds to the receive buffer of its ports; 0: none
 	// Device is the virtual interface above Interface that adverts come and go
 	// by and, if it is a Macvlan, the addresses live on, with its parent's name
 	// the same as Interface; the zero value: none.

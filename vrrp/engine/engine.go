@@ -55,6 +55,8 @@ type Deps struct {
 	// nothing else, to raise its priority; undo is called there when it ceases
 	// to be one. nil: nothing to do.
 	Urgent func() (undo func())
+	// Late is told, on the engine's thread, how late a turn began; nil: nobody wants to know. It must not block.
+	Late func(by time.Duration)
 }
 
 // Engine runs the virtual routers of one machine.
@@ -69,16 +71,18 @@ type Engine struct {
 	byName  map[string]*router
 	groups  []Group
 	// groupKeys are the keys of tracks that routers, by name, have by groups.
-	groupKeys map[string][]string
-	statics   []*static
-	pacing    Pacing
-	spaced    bool                // the announcer has gaps to keep
-	virtual   map[netip.Addr]bool // addresses of all routers
-	results   map[string]result   // last one of everything tracked but interfaces
-	ifaces    map[string]*link.Interface
-	byIndex   map[int]*link.Interface
-	ports     map[link.Port]*port
-	devices   map[link.DeviceKey]link.DeviceState
+	groupKeys  map[string][]string
+	statics    []*static
+	pacing     Pacing
+	logUnknown bool
+	ownThread  bool
+	spaced     bool                // the announcer has gaps to keep
+	virtual    map[netip.Addr]bool // addresses of all routers
+	results    map[string]result   // last one of everything tracked but interfaces
+	ifaces     map[string]*link.Interface
+	byIndex    map[int]*link.Interface
+	ports      map[link.Port]*port
+	devices    map[link.DeviceKey]link.DeviceState
 
 	// What a turn works with, kept so that it allocates nothing.
 	last    *port // of lastKey
@@ -149,7 +153,7 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 		return nil, errors.New("engine: devices are required")
 	}
 	e.setGroups(cfg.Groups)
-	e.pacing = cfg.Pacing
+	e.pacing, e.logUnknown, e.ownThread = cfg.Pacing, cfg.LogUnknown, cfg.OwnThread
 	e.configureStatics(cfg.Static)
 	e.acts = e.dir.SetGroups(e.wire.Now(), e.groupConfigs(), e.acts)
 	e.tune()
@@ -204,6 +208,9 @@ func (e *Engine) run(packets []link.Packet) {
 	if !e.deadline.IsZero() && !now.Before(e.deadline) {
 		late := now.Sub(e.deadline)
 		e.late.add(late)
+		if e.deps.Late != nil {
+			e.deps.Late(late)
+		}
 		e.overslept = late >= e.minSleep
 	}
 	e.suspended(now)

@@ -15,7 +15,7 @@ func (e *Engine) filter(p link.Port, at *port) {
 	}
 	var set link.VRIDs
 	for vrid := range at.routers {
-		if at.routers[vrid] != nil {
+		if at.routers[vrid] != nil || e.logUnknown {
 			set.Add(uint8(vrid))
 		}
 	}

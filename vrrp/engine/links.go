@@ -212,6 +212,7 @@ func (e *Engine) list(wanted map[link.Port]bool) {
 			}
 		}
 		e.filter(p, at)
+		e.buffer(p, at)
 	}
 }
 
@@ -282,6 +283,9 @@ func (e *Engine) setLink(now time.Time, r *router, present, up bool) {
 	}
 	if r.cfg.DontTrackPrimary {
 		e.step(now, r, &vrrp.Event{Kind: vrrp.EventTrack, Key: portTrack, Up: present})
+	}
+	if r.cfg.TrackSource {
+		e.step(now, r, &vrrp.Event{Kind: vrrp.EventTrack, Key: sourceTrack, Up: e.hasAddress(r.cfg.Source)})
 	}
 }
 

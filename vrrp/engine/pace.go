@@ -28,7 +28,7 @@ type parker interface{ Park(on bool) }
 
 // pace is what the configuration asks for.
 func (e *Engine) pace() pace {
-	if _, ok := e.wire.(parker); !ok || e.minSleep < relaxedFrom {
+	if _, ok := e.wire.(parker); !ok || e.minSleep < relaxedFrom || e.ownThread {
 		return ownThread
 	}
 	return relaxed

@@ -14,6 +14,7 @@ type port struct {
 	elsewhere [256]bool // heard again by a port with another source address
 
 	packets, short, unknown, ah uint64
+	told                        *[256]time.Time // when an unknown VRID was last logged
 }
 
 // receive puts packets through the core. Nothing in it allocates.
@@ -48,6 +49,9 @@ func (e *Engine) receiveOne(now time.Time, at *port, p *link.Packet) {
 	if r == nil {
 		if !at.elsewhere[vrid] {
 			at.unknown++
+			if e.logUnknown {
+				e.stranger(now, at, p.Port, vrid, p.Src)
+			}
 		}
 		return
 	}

@@ -51,7 +51,7 @@ func (e *Engine) reload(now time.Time, cfg Config) error {
 	}
 	before := e.groupConfigs()
 	e.setGroups(cfg.Groups)
-	e.pacing = cfg.Pacing
+	e.pacing, e.logUnknown, e.ownThread = cfg.Pacing, cfg.LogUnknown, cfg.OwnThread
 	e.spaceOut()
 	for _, r := range e.routers {
 		if c := kept[r]; r != nil && c != nil {

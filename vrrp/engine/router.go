@@ -15,6 +15,10 @@ import (
 // dont_track_primary: their interface may be down, but it has to exist.
 const portTrack = "port"
 
+// sourceTrack is the key of a track that the engine adds to routers with
+// TrackSource.
+const sourceTrack = "source address"
+
 // ifaceTrack is the prefix of the keys that the engine feeds itself.
 const ifaceTrack = "interface "
 
@@ -112,6 +116,9 @@ func (c *Router) coreConfig() vrrp.Config {
 	out := c.Config
 	if out.DontTrackPrimary {
 		out.Tracks = append(slices.Clone(out.Tracks), vrrp.Track{Key: portTrack, Up: true})
+	}
+	if c.TrackSource {
+		out.Tracks = append(slices.Clone(out.Tracks), vrrp.Track{Key: sourceTrack, Up: true})
 	}
 	return out
 }

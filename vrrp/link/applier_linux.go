@@ -29,6 +29,7 @@ type NetlinkApplier struct {
 
 	work      sync.Mutex // held while the kernel is talked to; guards the rest
 	conn      *addrConn
+	room      ReceiveBuffer // of conn
 	list      *netlink.Handle
 	installed map[int]map[addrKey]*Address // by owner: what we added and did not remove
 	objects   map[int][]Object             // the same, in the order of addition
@@ -262,11 +263,15 @@ func applyOps[T change](a *NetlinkApplier, ops []T) []error {
 	if !slices.ContainsFunc(errs, isTransport) {
 		return errs
 	}
-	if conn, err := dialAddrs(); err != nil {
+	conn, err := dialAddrs()
+	if err != nil {
 		a.log.Error("cannot open netlink again", "error", err)
-	} else {
-		a.conn.close()
-		a.conn = conn
+		return errs
+	}
+	a.conn.close()
+	a.conn = conn
+	if err := a.room.set(conn.conn, nlBuffer); err != nil {
+		a.log.Error("receive buffer of the netlink socket not set", "bytes", a.room.Bytes, "error", err)
 	}
 	return errs
 }

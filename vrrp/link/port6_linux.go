@@ -100,9 +100,6 @@ func prepareSocket6(fd int, key Port, rcvbuf int) error {
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PRIORITY, priorityControl); err != nil {
 		return os.NewSyscallError("setsockopt SO_PRIORITY", err)
 	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, rcvbuf); err != nil {
-		// Without CAP_NET_ADMIN the system's limit holds.
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, rcvbuf)
-	}
+	setReceiveBuffer(fd, rcvbuf)
 	return nil
 }

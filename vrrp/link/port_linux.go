@@ -166,10 +166,7 @@ func prepareSocket(fd int, key Port, rcvbuf int) error {
 			return os.NewSyscallError("setsockopt "+o.name, err)
 		}
 	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, rcvbuf); err != nil {
-		// Without CAP_NET_ADMIN the system's limit holds.
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, rcvbuf)
-	}
+	setReceiveBuffer(fd, rcvbuf)
 	return nil
 }
 

@@ -37,6 +37,10 @@ type NetlinkWatcher struct {
 	nl  *netlink.Handle // for lists; nil until the first one and after an error
 
 	sources atomic.Pointer[map[sourceKey]netip.Addr] // by the last reading
+
+	roomMu    sync.Mutex
+	room      ReceiveBuffer
+	listening *mdnetlink.Conn // the socket with that buffer; nil: none is open
 }
 
 var _ Watcher = (*NetlinkWatcher)(nil)
@@ -87,7 +91,7 @@ func (w *NetlinkWatcher) sourceOf() (map[sourceKey]netip.Addr, error) {
 // that happened since an earlier List is missed. The error says that the first
 // subscription failed; later failures are logged and mended.
 func (w *NetlinkWatcher) Watch(stop <-chan struct{}, f func(Update)) error {
-	conn, err := subscribe()
+	conn, err := w.subscribe()
 	if err != nil {
 		return err
 	}
@@ -96,12 +100,14 @@ func (w *NetlinkWatcher) Watch(stop <-chan struct{}, f func(Update)) error {
 }
 
 // subscribe opens a socket that is told of interfaces and addresses.
-func subscribe() (*mdnetlink.Conn, error) {
+func (w *NetlinkWatcher) subscribe() (*mdnetlink.Conn, error) {
 	conn, err := mdnetlink.Dial(unix.NETLINK_ROUTE, nil)
 	if err != nil {
 		return nil, fmt.Errorf("link: watch: %w", err)
 	}
-	err = conn.SetReadBuffer(watchBuffer)
+	w.roomMu.Lock()
+	defer w.roomMu.Unlock()
+	err = w.room.set(conn, watchBuffer)
 	for _, group := range []uint32{unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR} {
 		if err == nil {
 			err = conn.JoinGroup(group)
@@ -111,6 +117,7 @@ func subscribe() (*mdnetlink.Conn, error) {
 		conn.Close()
 		return nil, fmt.Errorf("link: watch: %w", err)
 	}
+	w.listening = conn
 	return conn, nil
 }
 
@@ -150,7 +157,7 @@ func (w *NetlinkWatcher) follow(conn *mdnetlink.Conn, stop <-chan struct{}, f fu
 		case <-time.After(watchRetry):
 		}
 		var err error
-		if conn, err = subscribe(); err != nil {
+		if conn, err = w.subscribe(); err != nil {
 			w.log.Error("cannot follow the interfaces", "error", err)
 		}
 	}

@@ -116,7 +116,7 @@ func TestWatcherOverrun(t *testing.T) {
 	var said bytes.Buffer // written by Watch's goroutine alone, read when that has ended
 	w := NewWatcher(slog.New(slog.NewTextHandler(&said, nil)))
 	defer w.Close()
-	conn, err := subscribe()
+	conn, err := NewWatcher(nil).subscribe()
 	if err != nil {
 		t.Fatal(err)
 	}

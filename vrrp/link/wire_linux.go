@@ -59,6 +59,7 @@ type EpollWire struct {
 	log      *slog.Logger
 	coalesce int64 // ns
 	rcvbuf   int
+	buffers  map[Port]int // of ports that have another one
 	clock    clock
 	asleep   asleep
 	watcher  *NetlinkWatcher
@@ -102,6 +103,7 @@ func OpenWire(cfg WireConfig) (_ *EpollWire, err error) {
 		log:      cfg.Log,
 		coalesce: int64(cfg.Coalesce),
 		rcvbuf:   cfg.ReceiveBuffer,
+		buffers:  make(map[Port]int),
 		watcher:  cfg.Watcher,
 		epoll:    -1, timer: -1, event: -1,
 		ports:   make(map[Port]*port),

@@ -24,6 +24,7 @@ func (w *EpollWire) Open(want []Port) map[Port]error {
 		}
 	}
 	maps.DeleteFunc(w.filters, func(key Port, _ VRIDs) bool { return !keep[key] })
+	maps.DeleteFunc(w.buffers, func(key Port, _ int) bool { return !keep[key] })
 	sources, err := w.sources()
 	if err != nil {
 		w.log.Error("cannot read the addresses of the interfaces", "error", err)
@@ -63,7 +64,7 @@ func (w *EpollWire) add(key Port) (*port, error) {
 	if f, ok := w.filters[key]; ok {
 		set = &f
 	}
-	p, err := openPort(key, w.rcvbuf, set)
+	p, err := openPort(key, w.bufferOf(key), set)
 	if err != nil {
 		return nil, err
 	}

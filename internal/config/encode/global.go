@@ -43,6 +43,7 @@ func (e *encoder) global(g *config.GlobalDefs) {
 		e.fifo("vrrp_notify_fifo", &g.VRRPNotifyFIFO)
 		e.fifo("lvs_notify_fifo", &g.LVSNotifyFIFO)
 		e.globalLVS(g)
+		e.processes(g)
 		e.files(&g.DaemonFiles)
 		e.outlets(g)
 	}, "global_defs")

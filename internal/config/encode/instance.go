@@ -120,6 +120,8 @@ func (e *encoder) adverts(i *config.VRRPInstance) {
 	e.addr("mcast_src_ip", i.McastSrcIP, netip.Addr{})
 	e.addr("mcast_dst_ip", i.McastDstIP, group)
 	e.addr("unicast_src_ip", i.UnicastSrcIP, netip.Addr{})
+	e.flag("track_src_ip", i.TrackSrcIP)
+	e.number("kernel_rx_buf_size", i.KernelRxBufSize, 0)
 	e.block(false, func() {
 		for _, p := range i.UnicastPeer {
 			words := []string{p.Addr.String()}

@@ -81,6 +81,7 @@ var samples = map[string]string{
 	"ip_family":                      `"inet"`,
 	"sorry_server":                   `{ ip = "127.0.0.1", port = 80 }`,
 	"virtualhost":                    `"www.example.org"`,
+	"vrrp_rx_bufs_policy":            `"ADVERT"`,
 	"virtual_server/port":            "80",
 	"real_server/port":               "80",
 	"virtual_server/ip":              `"192.0.2.10"`,

@@ -22,6 +22,7 @@ import (
 	"holdfast/internal/daemon/lvs"
 	"holdfast/internal/daemon/notifier"
 	"holdfast/internal/daemon/role"
+	"holdfast/internal/daemon/tune"
 	"holdfast/internal/proc"
 )
 
@@ -41,6 +42,7 @@ type process struct {
 	out    *notifier.Notifier
 	lvs    *lvs.LVS
 	pipes  pipes
+	tune   tune.Process
 	stop   context.CancelFunc // begins the orderly stop; at any time, many times
 	ready  atomic.Bool        // the role worked
 
@@ -59,7 +61,7 @@ func Main() int {
 	log, flush := logging.New(child.Boot.Options, string(role.LVS))
 	defer flush()
 	restarted := child.Boot.Restarted
-	p := &process{log: log, child: child, stop: stop}
+	p := &process{log: log, child: child, stop: stop, tune: tune.Process{Log: log, Default: "keepalived_lvs"}}
 	if err = p.run(ctx); err != nil {
 		log.Error("lvs process ends", "err", err)
 	}
@@ -146,6 +148,7 @@ func (p *process) remember(kind string, v any) {
 func (p *process) configure(c *config.Config) {
 	p.pipes.set(c.Global.LVSNotifyFIFO, c.Global.NotifyFIFO)
 	p.out.Configure(c.Global, c.Global.LVSNotifyFIFO, c.Global.NotifyFIFO)
+	p.tune.Apply(c.Global.LVSProcess, c.Global.ProcessNames)
 }
 
 func (p *process) event(e lvs.Event) {

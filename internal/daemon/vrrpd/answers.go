@@ -101,6 +101,7 @@ func (p *process) takeOver(f *os.File) error {
 	p.beat.Configure(beatConfig(boot.Config))
 	p.cfg.Store(boot.Config)
 	p.applier.SetFirewall(firewallConfig(boot.Config))
+	p.settle(boot.Config)
 	if err := p.engine.Reload(ctx, next); err != nil {
 		return err
 	}
@@ -108,6 +109,9 @@ func (p *process) takeOver(f *os.File) error {
 		p.tell.post(func() {
 			p.tell.reconcile(st)
 			p.tell.retell()
+			if boot.Config.Global.FIFOStatesOnReload {
+				p.tell.notify.states(st)
+			}
 		})
 	})
 	return nil

@@ -12,7 +12,10 @@ import (
 // cannot run yet are left out: running them without the part that is missing
 // would not be what their file says.
 func engineConfig(c *config.Config) engine.Config {
-	e := engine.Config{Static: statics(c), Pacing: pacing(c)}
+	e := engine.Config{
+		Static: statics(c), Pacing: pacing(c), LogUnknown: c.Global.LogUnknownVRIDs,
+		OwnThread: c.Global.VRRPProcess.RTPriority > 0 || c.Global.AutoPriority.Max > 0,
+	}
 	present := map[string]bool{}
 	for i := range c.Instances {
 		in := &c.Instances[i]
@@ -92,6 +95,7 @@ func router(c *config.Config, in *config.VRRPInstance, static []engine.Static) e
 	for _, v := range in.VirtualIPAddressExcluded {
 		r.VIPs = append(r.VIPs, vip(c, v, in, true))
 	}
+	r.RxBuffer, r.TrackSource = rxBuffer(&c.Global, in), in.TrackSrcIP && r.Source.IsValid()
 	devices(c, in, &r)
 	r.Tracks = instanceTracks(in)
 	kernelState(&r, c, in, static)

@@ -17,6 +17,7 @@ import (
 	"holdfast/internal/daemon/logging"
 	"holdfast/internal/daemon/notifier"
 	"holdfast/internal/daemon/role"
+	"holdfast/internal/daemon/tune"
 	"holdfast/internal/proc"
 	"holdfast/vrrp/engine"
 	"holdfast/vrrp/link"
@@ -45,6 +46,9 @@ type process struct {
 	beat    *link.Beat
 	devices *link.NetlinkDevices
 	applier *link.NetlinkApplier
+	watcher *link.NetlinkWatcher
+	urgent  *realTime
+	tune    tune.Process
 	stop    context.CancelFunc // begins the orderly stop; at any time, many times
 	ready   atomic.Bool        // the engine ran
 
@@ -71,7 +75,7 @@ func Main() int {
 	log, flush := logging.New(child.Boot.Options, string(role.VRRP))
 	defer flush()
 	restarted := child.Boot.Restarted
-	p := &process{log: log, child: child, stop: stop}
+	p := &process{log: log, child: child, stop: stop, tune: tune.Process{Log: log, Default: "keepalived_vrrp"}}
 	if err = p.run(ctx); err != nil {
 		log.Error("vrrp process ends", "err", err)
 	}
@@ -165,8 +169,10 @@ func (p *process) open(deps *engine.Deps, left link.DeviceRecord) (wire *link.Ep
 	}
 	closers = append(closers, applier.Close)
 	applier.WatchObjects(func(owner int) { p.engine.ObjectLost(owner) }, func(owner int) { p.engine.ObjectInDoubt(owner) })
-	deps.Urgent = urgent(&realTime{log: p.log}, applier)
-	p.applier = applier
+	p.urgent = &realTime{log: p.log}
+	deps.Urgent, deps.Late = urgent(p.urgent, applier), p.urgent.late
+	p.applier, p.watcher = applier, watcher
+	p.settle(p.cfg.Load())
 	applier.SetFirewall(firewallConfig(p.cfg.Load()))
 	prober, err := link.NewKernelProber()
 	if err != nil {

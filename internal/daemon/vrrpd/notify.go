@@ -75,6 +75,24 @@ func (t *transitions) changed(c engine.Change) {
 	}
 }
 
+// states writes the state of every router, then of every group, to the pipes
+// (fifo_write_vrrp_states_on_reload).
+func (t *transitions) states(st engine.Status) {
+	write := func(group bool, name string, s vrrp.State, priority uint8) {
+		if state, _ := stateName(engine.Change{To: s}, config.NotifySet{}); state != "" {
+			line := notify.Transition{Group: group, Name: name, State: state, Priority: int(priority)}
+			t.out.Write(line.Line(), t.pipes()...)
+		}
+	}
+	for i := range st.Routers {
+		r := &st.Routers[i]
+		write(false, r.Name, r.Told, r.EffectivePriority)
+	}
+	for _, g := range st.Groups {
+		write(true, g.Name, g.State, 0)
+	}
+}
+
 func (t *transitions) event(c engine.Change, set config.NotifySet) {
 	switch c.Reason {
 	case vrrp.ReasonLowerAdvert:

@@ -32,6 +32,8 @@ type realTime struct {
 	threads map[int]bool // those that are real-time, by their id
 	refused bool         // it is not allowed, or one of them ran wild
 	before  unix.Rlimit
+	want    realTimeSettings
+	auto    int    // priorities added since because of late wake-ups
 	end     func() // ends the guard; nil: there is none
 }
 
@@ -64,17 +66,13 @@ func (t *realTime) set(tid int) error {
 	// signal. Without that guard there is no real time.
 	if t.end == nil {
 		var err error
-		if t.before, err = limitRun(runLimit); err != nil {
+		if t.before, err = limitRun(t.want.limit()); err != nil {
 			return err
 		}
 		t.guard()
 	}
-	attr := &unix.SchedAttr{
-		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: realTimePriority,
-		Flags: unix.SCHED_FLAG_RESET_ON_FORK,
-	}
-	if err := unix.SchedSetAttr(tid, attr, 0); err != nil {
-		return os.NewSyscallError("sched_setattr", err)
+	if err := t.urge(tid); err != nil {
+		return err
 	}
 	if t.threads == nil {
 		t.threads = map[int]bool{}
@@ -131,7 +129,7 @@ func (t *realTime) ranWild() {
 	}
 	clear(t.threads)
 	t.refused = true
-	t.log.Warn("a thread ran for too long without a pause: there is no real-time priority any more", "limit", runLimit)
+	t.log.Warn("a thread ran for too long without a pause: there is no real-time priority any more", "limit", t.want.limit())
 }
 
 // ordinary takes the real-time priority from a thread.
