@@ -39,15 +39,22 @@ refused.`,
 			if err := control.Ask(socket, control.Request{Command: "config"}, &in); err != nil {
 				return err
 			}
-			old, err := role.Decode(in.Encoded)
-			if err != nil {
-				return err
-			}
+			// Both are decoded at the same time: either takes a while when it is large.
+			var old *config.Config
+			decoded := make(chan error, 1)
+			go func() {
+				var err error
+				old, err = role.Decode(in.Encoded)
+				decoded <- err
+			}()
 			file := in.File
 			if len(args) > 0 {
 				file = args[0]
 			}
 			cur, diags := load.Load(file, load.Options{ConfigID: in.ConfigID, Interfaces: load.SystemInterfaces, Users: true})
+			if err := <-decoded; err != nil {
+				return err
+			}
 			if cur != nil && cur.Empty() {
 				fmt.Fprintln(cmd.ErrOrStderr(), "plan: there is nothing to run in this file: a reload would refuse it, and the running configuration would stay")
 				return exitError{2}

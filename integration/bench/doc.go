@@ -1,7 +1,8 @@
 // Command bench measures holdfast beside the real keepalived, in one run and
 // in the same labs, and prints one table: the processor time of master and
-// backup, the memory of all processes, and the time from a crash to the last
-// virtual address on the backup. It ends with 1 when a target is missed.
+// backup, the memory of all processes, the time from a crash to the last
+// virtual address on the backup, and what a large configuration takes. It ends
+// with 1 when a target is missed.
 //
 //	make bench
 //	make bench BENCHFLAGS='-runs 5 -only 10ms'
@@ -26,6 +27,10 @@
 //     allow 3 x interval + skew; what is beyond them is in a line of its own.
 //     Where all adverts leave together, as ours do, all routers change at the
 //     same moment and the kernel's part, some 40 us an address, is in that line.
+//
+//   - A large configuration: holdfast check beside keepalived -t, and holdfast plan
+//     with one weight changed, of 5,000 virtual servers with 10 real servers each;
+//     time, and the most memory that the process had.
 //
 //   - Failover gap: the silence of a client that pings the address every
 //     millisecond, from the harm until everything is as before, and how long

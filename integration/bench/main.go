@@ -83,6 +83,14 @@ func table(subjects [2]subject, runs int, seconds time.Duration, only string) er
 		}
 		list = append(list, rows(l, f)...)
 	}
+	if strings.Contains(largeName, only) {
+		fmt.Fprintf(os.Stderr, "bench: %s…\n", largeName)
+		more, err := large(subjects, runs)
+		if err != nil {
+			return err
+		}
+		list = append(list, more...)
+	}
 	if len(list) == 0 {
 		return fmt.Errorf("no load's name contains %q", only)
 	}

@@ -15,7 +15,7 @@ const memoryLimit = 40 << 20
 // row is one line of the table.
 type row struct {
 	load, what  string
-	ours, their string
+	ours, their string // their: empty where keepalived has no such thing
 	ratio       float64
 	target      string
 	missed      bool
@@ -36,7 +36,6 @@ func rows(l load, f [2]figures) []row {
 	atMost("CPU of the master", l.cpu, median(f[0].master), median(f[1].master), core)
 	atMost("CPU of the backup", l.cpu, median(f[0].backup), median(f[1].backup), core)
 
-	mib := func(v int64) string { return fmt.Sprintf("%.1f MiB", float64(v)/(1<<20)) }
 	ours, their := slices.Max(f[0].pss), slices.Max(f[1].pss)
 	memory := row{load: l.name, what: "memory (PSS)", ours: mib(ours), their: mib(their), ratio: float64(ours) / float64(their)}
 	if l.routers <= 255 {
@@ -54,6 +53,8 @@ func rows(l load, f [2]figures) []row {
 	atMost(fmt.Sprintf("  median beyond the timers' %v", l.bound().Round(100*time.Microsecond)), 0, median(a)-bound, median(b)-bound, past)
 	return out
 }
+
+func mib(v int64) string { return fmt.Sprintf("%.1f MiB", float64(v)/(1<<20)) }
 
 // print writes the table and tells how many targets were missed.
 func print(w io.Writer, subjects [2]subject, list []row) (missed int) {
@@ -74,7 +75,11 @@ func print(w io.Writer, subjects [2]subject, list []row) (missed int) {
 		case r.target != "":
 			verdict = "ok"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.2f\t%s\t%s\n", name, r.what, r.ours, r.their, r.ratio, r.target, verdict)
+		ratio := fmt.Sprintf("%.2f", r.ratio)
+		if r.their == "" { // nothing of it there
+			ratio = ""
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, r.what, r.ours, r.their, ratio, r.target, verdict)
 	}
 	t.Flush()
 	return missed
