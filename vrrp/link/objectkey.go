@@ -5,13 +5,15 @@ import (
 	"net/netip"
 )
 
-// objectKey tells routes and rules apart as the kernel's news of them do.
+// objectKey tells routes and rules apart as the kernel's news of them do, and by
+// who made them: a route of a routing daemon to the same place is not ours.
 type objectKey struct {
 	kind     ObjectKind
 	family   uint8
 	tos      uint8
 	table    uint32
 	priority uint32
+	protocol uint8 // RTPROT_*
 	dst, src netip.Prefix
 }
 
@@ -28,16 +30,15 @@ const (
 	afInet6      = 10
 )
 
-// keyOf reads the body of a message about a route or a rule. protocol is who
-// made it (RTPROT_*).
-func keyOf(kind ObjectKind, b []byte) (key objectKey, protocol uint8, ok bool) {
+// keyOf reads the body of a message about a route or a rule.
+func keyOf(kind ObjectKind, b []byte) (key objectKey, ok bool) {
 	if len(b) < minBody {
-		return key, 0, false
+		return key, false
 	}
 	key = objectKey{kind: kind, family: b[0], tos: b[3], table: uint32(b[4])}
 	dstLen, srcLen := int(b[1]), int(b[2])
 	if kind == ObjectRoute {
-		protocol = b[5]
+		key.protocol = b[5]
 	}
 	any := netip.IPv4Unspecified()
 	if key.family == afInet6 {
@@ -47,7 +48,7 @@ func keyOf(kind ObjectKind, b []byte) (key objectKey, protocol uint8, ok bool) {
 	for rest := b[minBody:]; len(rest) >= 4; {
 		size, id := int(binary.NativeEndian.Uint16(rest)), binary.NativeEndian.Uint16(rest[2:])
 		if size < 4 || size > len(rest) {
-			return key, 0, false
+			return key, false
 		}
 		v := rest[4:size]
 		switch {
@@ -60,25 +61,25 @@ func keyOf(kind ObjectKind, b []byte) (key objectKey, protocol uint8, ok bool) {
 		case id == attrTable && len(v) == 4:
 			key.table, ok = binary.NativeEndian.Uint32(v), true
 		case id == attrRuleProtocol && kind == ObjectRule && len(v) == 1:
-			protocol, ok = v[0], true
+			key.protocol, ok = v[0], true
 		default:
 			ok = true
 		}
 		if !ok {
-			return key, 0, false
+			return key, false
 		}
 		rest = rest[min((size+3)&^3, len(rest)):]
 	}
 	if key.dst, ok = prefixIn(dst, dstLen); !ok {
-		return key, 0, false
+		return key, false
 	}
 	if key.src, ok = prefixIn(src, srcLen); !ok {
-		return key, 0, false
+		return key, false
 	}
 	if kind == ObjectRoute && key.family == afInet6 && key.priority == 0 {
 		key.priority = routeMetric6
 	}
-	return key, protocol, true
+	return key, true
 }
 
 func prefixIn(a netip.Addr, bits int) (netip.Prefix, bool) {
@@ -92,9 +93,9 @@ func (o Object) Removable() bool {
 	if o.Kind != ObjectRoute && o.Kind != ObjectRule {
 		return false
 	}
-	key, protocol, ok := keyOf(o.Kind, []byte(o.Body))
+	key, ok := keyOf(o.Kind, []byte(o.Body))
 	const static = 4 // RTPROT_STATIC; below it are the kernel's and the boot's
-	if !ok || protocol <= static {
+	if !ok || key.protocol <= static {
 		return false
 	}
 	return o.Kind == ObjectRoute || key.priority > 0

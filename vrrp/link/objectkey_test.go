@@ -20,17 +20,17 @@ func eth0(string) int { return 3 }
 func TestKeyOf(t *testing.T) {
 	six := route.Route{Family: 6, To: netip.MustParsePrefix("2001:db8::/32"), Table: 300, Next: route.Hop{Dev: "eth0"}}
 	body, err := six.Body(eth0, nil)
-	key, proto, ok := keyOf(ObjectRoute, []byte(object(t, ObjectRoute, body, err).Body))
-	want := objectKey{kind: ObjectRoute, family: afInet6, table: 300, priority: 1024, dst: six.To, src: netip.MustParsePrefix("::/0")}
-	if !ok || proto != route.Protocol || key != want {
-		t.Errorf("got %+v by %d, %v, want %+v", key, proto, ok, want)
+	key, ok := keyOf(ObjectRoute, []byte(object(t, ObjectRoute, body, err).Body))
+	want := objectKey{kind: ObjectRoute, family: afInet6, table: 300, priority: 1024, protocol: route.Protocol, dst: six.To, src: netip.MustParsePrefix("::/0")}
+	if !ok || key != want {
+		t.Errorf("got %+v, %v, want %+v", key, ok, want)
 	}
 	rule := route.Rule{Family: 4, Action: route.ToTable, From: netip.MustParsePrefix("192.0.2.0/24"), Table: 100, Priority: 7}
 	body, err = rule.Body()
-	key, proto, ok = keyOf(ObjectRule, []byte(object(t, ObjectRule, body, err).Body))
-	want = objectKey{kind: ObjectRule, family: 2, table: 100, priority: 7, dst: netip.MustParsePrefix("0.0.0.0/0"), src: rule.From}
-	if !ok || proto != route.Protocol || key != want {
-		t.Errorf("got %+v by %d, %v, want %+v", key, proto, ok, want)
+	key, ok = keyOf(ObjectRule, []byte(object(t, ObjectRule, body, err).Body))
+	want = objectKey{kind: ObjectRule, family: 2, table: 100, priority: 7, protocol: route.Protocol, dst: netip.MustParsePrefix("0.0.0.0/0"), src: rule.From}
+	if !ok || key != want {
+		t.Errorf("got %+v, %v, want %+v", key, ok, want)
 	}
 }
 
@@ -72,7 +72,7 @@ func FuzzKeyOf(f *testing.F) {
 	f.Add(uint8(ObjectRoute), body)
 	f.Add(uint8(ObjectRule), []byte("\x02\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x03\x00"))
 	f.Fuzz(func(t *testing.T, kind uint8, b []byte) {
-		key, _, ok := keyOf(ObjectKind(kind), b)
+		key, ok := keyOf(ObjectKind(kind), b)
 		if ok && (!key.dst.IsValid() || !key.src.IsValid()) {
 			t.Errorf("%x: %+v", b, key)
 		}

@@ -36,7 +36,7 @@ func (w *objectWatch) follow(objects map[int][]Object, ours uint32) error {
 	owners := make(map[objectKey][]int)
 	for owner, list := range objects {
 		for _, o := range list {
-			if key, _, ok := keyOf(o.Kind, []byte(o.Body)); ok && !o.NoTrack {
+			if key, ok := keyOf(o.Kind, []byte(o.Body)); ok && !o.NoTrack {
 				owners[key] = append(owners[key], owner)
 			}
 		}
@@ -124,7 +124,7 @@ func (w *objectWatch) news(msgs []netlink.Message) {
 		default:
 			continue
 		}
-		key, _, ok := keyOf(kind, m.Data)
+		key, ok := keyOf(kind, m.Data)
 		if !ok {
 			continue
 		}

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -24,7 +25,7 @@ func TestOverrunIsNoLoss(t *testing.T) {
 		rule := route.Rule{Family: 4, Action: route.ToTable, Table: 100, Priority: 7}
 		body, err := rule.Body()
 		o := object(t, ObjectRule, body, err)
-		key, _, _ := keyOf(o.Kind, []byte(o.Body))
+		key, _ := keyOf(o.Kind, []byte(o.Body))
 		w.owners = map[objectKey][]int{key: {3}}
 
 		fail := make(chan error)
@@ -62,4 +63,28 @@ func TestOverrunIsNoLoss(t *testing.T) {
 			t.Fatalf("closing took %v", took)
 		}
 	})
+}
+
+// A route that a routing daemon removes is not ours, wherever it leads.
+func TestRemovalOfAnothersRoute(t *testing.T) {
+	var lost []int
+	w := &objectWatch{lost: func(owner int) { lost = append(lost, owner) }}
+	encode := func(protocol uint8) []byte {
+		r := route.Route{Family: 4, To: netip.MustParsePrefix("10.1.0.0/16"), Metric: 5, Protocol: protocol}
+		body, err := r.Body(eth0, nil)
+		return []byte(object(t, ObjectRoute, body, err).Body)
+	}
+	key, _ := keyOf(ObjectRoute, encode(0))
+	w.owners = map[objectKey][]int{key: {3}}
+	removal := func(body []byte) []netlink.Message {
+		return []netlink.Message{{Header: netlink.Header{Type: unix.RTM_DELROUTE}, Data: body}}
+	}
+	w.news(removal(encode(186)))
+	if len(lost) > 0 {
+		t.Error("the removal of BGP's route counts as that of ours")
+	}
+	w.news(removal(encode(0)))
+	if !slices.Equal(lost, []int{3}) {
+		t.Errorf("lost %v", lost)
+	}
 }
