@@ -12,7 +12,7 @@ GOFUMPT := mvdan.cc/gofumpt@v0.12.0
 # What make fuzz runs: PACKAGE:FUZZTEST is found, not listed.
 FUZZTIME ?= 10s
 
-.PHONY: help build deps test unit sim integration demo bench campaign failovers lint fuzz clean
+.PHONY: help build deps test unit sim integration survival demo bench campaign failovers lint fuzz clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ sim: ## 10,000 seeds through the protocol core, 2,000 through whole engines; a s
 
 integration: build ## labs of namespaces, interop with keepalived, the IPVS kernel
 	HOLDFAST_REQUIRE=1 HOLDFAST_BIN=$(CURDIR)/build/holdfast go test -count=1 -p 1 -parallel 8 -timeout 20m ./integration/...
+
+survival: deps build ## connections through failover, return and failback, beside keepalived's, in the IPVS kernel
+	HOLDFAST_REQUIRE=1 HOLDFAST_SURVIVAL=full HOLDFAST_BIN=$(CURDIR)/build/holdfast go test -count=1 -v -timeout 15m -run '^TestConnectionSync$$' ./integration
 
 demo: build ## watch two directors survive the death of the master (under two minutes)
 	@build/holdfast demo

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -72,6 +73,27 @@ func keptTable(t *testing.T) {
 	time.Sleep(time.Second) // what it might do afterwards
 	if w := writesOf(tap.heard()); len(w) > 0 {
 		t.Errorf("a reload that changes nothing tells the kernel %v", w)
+	}
+	// A reload that changes one weight is one request.
+	weights := strings.Replace(conf, "real_server 192.0.2.22 80 {\n", "real_server 192.0.2.22 80 {\n  weight 7\n", 1)
+	for _, text := range []string{weights, conf} {
+		if err := os.WriteFile(n.a.Path("keepalived.conf"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		var heard []asked
+		if !lab.WaitFor(30*time.Second, func() bool {
+			heard = append(heard, writesOf(tap.heard())...)
+			return slices.Equal(tableOf(t, raw), before) == (text == conf)
+		}) {
+			t.Errorf("the weight does not change:\n%s", strings.Join(tableOf(t, raw), "\n"))
+		}
+		heard = append(heard, writesOf(tap.heard())...)
+		if len(heard) != 1 || heard[0].command != ipvsSetDest {
+			t.Errorf("a reload with another weight tells the kernel %v, want one SET_DEST", heard)
+		}
 	}
 	pid := pidIn(n.a.Path("lvs.pid"))
 	if pid == 0 {

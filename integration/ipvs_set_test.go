@@ -20,8 +20,6 @@ import (
 	"holdfast/internal/daemon/control"
 )
 
-const ipvsSetDest = 6
-
 // setByHand uses holdfast set on a director under way: a weight, a drain that
 // waits for a connection and outlives the lvs process, and a server that stays
 // out over a reload.

@@ -51,6 +51,7 @@ const (
 	ipvsNewService = 1
 	ipvsDelService = 3
 	ipvsNewDest    = 5
+	ipvsSetDest    = 6
 	ipvsGetInfo    = 15
 )
 

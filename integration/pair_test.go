@@ -87,12 +87,12 @@ func inIPVS(t *testing.T, limit time.Duration) (elsewhere bool) {
 		t.Fatal(err)
 	}
 	env := []string{"HOLDFAST_BIN=" + p}
-	for _, name := range []string{"HOLDFAST_KEEPALIVED", "HOLDFAST_IPVS_SEED", "HOLDFAST_IPVS_SEEDS", "HOLDFAST_FAILOVERS"} {
+	for _, name := range []string{"HOLDFAST_KEEPALIVED", "HOLDFAST_IPVS_SEED", "HOLDFAST_IPVS_SEEDS", "HOLDFAST_FAILOVERS", envSurvival, envResults} {
 		if v := os.Getenv(name); v != "" {
 			env = append(env, name+"="+v)
 		}
 	}
-	return uml.RunTest(t, uml.Options{Timeout: limit, Env: env, Show: []string{filepath.Dir(p)}})
+	return uml.RunTest(t, uml.Options{Timeout: limit, Env: env, Show: []string{filepath.Dir(p)}, Results: os.Getenv(envResults)})
 }
 
 // network is two directors, a and b, on one segment, and what watches them.

@@ -133,6 +133,7 @@ func operatorsTools(t *testing.T) {
 		t.Errorf("connections of one service:\n%s", out)
 	}
 
+	doctorOfTunnels(t, n.a, servers["192.0.2.22"])
 	saveAndRestore(t, n.a)
 	keptByTheDaemon(t, n, rulesFile)
 
@@ -143,6 +144,20 @@ func operatorsTools(t *testing.T) {
 			t.Errorf("%s (-before +after):\n%s", h.Name, cmp.Diff(before[a], after))
 		}
 	}
+}
+
+// doctorOfTunnels: what needs IPVS or a tunnel's device to be broken.
+func doctorOfTunnels(t *testing.T, director, server *lab.Host) {
+	t.Helper()
+	sh(t, server, "ip route add default via 192.0.2.1 metric 7")
+	breakAndMend(t, server, "sysctl -qw net.ipv4.conf.tunl0.rp_filter=0", "rp-filter", "--listen", "0") // all is 1; tunnel-mss as well
+	if out := sh(t, server, "ip route show default"); !strings.Contains(out, "metric 7") || !strings.Contains(out, "advmss 1440") {
+		t.Errorf("after tunnel-mss was mended: %s", out)
+	}
+	sh(t, server, "ip route del default")
+	sh(t, director, "ip link set eth0 mtu 1532")
+	breakAndMend(t, director, "sysctl -qw net.ipv4.vs.backup_only=1; ipvsadm --start-daemon master --mcast-interface eth0; ipvsadm --start-daemon backup --mcast-interface eth0", "backup-only", "--role", "director", "--listen", "0")
+	sh(t, director, "ipvsadm --stop-daemon master; ipvsadm --stop-daemon backup; ip link set eth0 mtu 1500")
 }
 
 // loadTunnels has realserver load the kernel's modules, in this process's own

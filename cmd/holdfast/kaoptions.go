@@ -14,6 +14,7 @@ const (
 	keepalivedPID   = "/run/keepalived.pid"
 	keepalivedVRRP  = "/run/vrrp.pid"
 	keepalivedCheck = "/run/checkers.pid"
+	keepalivedDir   = "/run/keepalived" // with instance, net_namespace or use_pid_dir
 	keepalivedUmask = 0o177
 )
 
@@ -22,7 +23,11 @@ type kaCommand struct {
 	file     string // -f
 	configID string // -i
 	daemon   role.Options
-	umask    int
+
+	namespace  string // -s
+	allConfig  bool   // -e
+	umask      int
+	umaskGiven bool // -u
 
 	vrrp, check, all bool // -P, -C, --all
 	foreground       bool // -n
@@ -96,11 +101,10 @@ func (k *kaCommand) options() []option {
 		opt("address-monitoring", 'a', nothing, "", "log all changes of addresses"+noYet, later("address-monitoring")),
 		opt("snmp", 'x', nothing, "", "SNMP"+noYet, later("snmp")),
 		opt("snmp-agent-socket", 'A', required, "FILE", "SNMP master agent"+noYet, later("snmp-agent-socket")),
-		// Running in the wrong namespace would touch the wrong machine's addresses.
-		opt("namespace", 's', required, "NAME", "not there yet: use ip netns exec NAME", refuse("not there yet: start it inside the namespace (ip netns exec)")),
+		opt("namespace", 's', required, "NAME", "run in this network namespace, whatever net_namespace says", text(&k.namespace)),
 		opt("core-dump", 'm', nothing, "", "core dumps"+noYet, later("core-dump")),
 		opt("core-dump-pattern", 'M', optional, "PATTERN", "core pattern"+noYet, later("core-dump-pattern")),
-		opt("all-config", 'e', nothing, "", "every include must be there"+noYet, later("all-config")),
+		opt("all-config", 'e', nothing, "", "every include must be there", flag(&k.allConfig)),
 		opt("config-id", 'i', required, "ID", "the value for lines that begin with @id, default the host's name", text(&k.configID)),
 		opt("signum", 0, required, "NAME", "print the number of the signal for STOP, RELOAD, DATA, STATS, STATS_CLEAR or JSON", text(&k.signum)),
 		opt("config-test", 't', optional, "FILE", "check the configuration and exit; complaints go to stderr or the file", func(v string) error {
@@ -140,6 +144,6 @@ func (k *kaCommand) setUmask(s string) error {
 		k.wrong = append(k.wrong, fmt.Sprintf("invalid umask %q: want a number from 0 to 0777", s))
 		return nil
 	}
-	k.umask = int(n)
+	k.umask, k.umaskGiven = int(n), true
 	return nil
 }

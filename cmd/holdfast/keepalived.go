@@ -58,7 +58,7 @@ func keepalived(args []string, stdout, stderr io.Writer) int {
 }
 
 func (k *kaCommand) loadOptions() load.Options {
-	return load.Options{ConfigID: k.configID, Interfaces: load.SystemInterfaces, Users: true}
+	return load.Options{ConfigID: k.configID, Namespace: k.namespace, AllIncludes: k.allConfig, Interfaces: load.SystemInterfaces, Users: true}
 }
 
 func (k *kaCommand) configTest(stderr io.Writer) int {
@@ -101,6 +101,14 @@ func (k *kaCommand) run(stderr io.Writer) (int, error) {
 	if err != nil {
 		return role.DaemonFatal, err
 	}
+	own := load.Daemon(k.file, k.loadOptions())
+	if k.namespace != "" {
+		own.NetNamespace = k.namespace
+	}
+	if err := enterNamespace(prog, own.NetNamespace); err != nil {
+		return role.DaemonFatal, err
+	}
+	k.ownFiles(&own)
 	// The background process changes its folder: names count from here.
 	for _, path := range []*string{&k.file, &k.pid, &k.vrrpPID, &k.checkersPID} {
 		if *path, err = filepath.Abs(*path); err != nil {
@@ -129,8 +137,8 @@ func (k *kaCommand) run(stderr io.Writer) (int, error) {
 		VRRP: both || k.vrrp, LVS: both || k.check, All: k.all,
 		PIDFile: k.pid, VRRPPID: k.vrrpPID, LVSPID: k.checkersPID,
 		Control: control, State: stateBeside(control),
-		IgnoreInterrupt: k.ignoreInterrupt,
-		Check:           vrrpd.Check,
+		IgnoreInterrupt: k.ignoreInterrupt, UmaskFixed: k.umaskGiven,
+		Check: vrrpd.Check,
 		Load: func() (*config.Config, []config.Diagnostic) {
 			c, diags := loadConfig()
 			if k.dump && c != nil {
@@ -141,6 +149,17 @@ func (k *kaCommand) run(stderr io.Writer) (int, error) {
 		Refused: startExit,
 		Up:      ready,
 	}, log), nil
+}
+
+// ownFiles puts the pid files that the command line does not name where
+// keepalived has them for this configuration.
+func (k *kaCommand) ownFiles(d *config.Daemon) {
+	dir := folderOf(keepalivedDir, d)
+	for path, usual := range map[*string]string{&k.pid: keepalivedPID, &k.vrrpPID: keepalivedVRRP, &k.checkersPID: keepalivedCheck} {
+		if *path == usual && dir != "" {
+			*path = filepath.Join(dir, named(filepath.Base(usual), d))
+		}
+	}
 }
 
 // startExit is keepalived's exit code for a configuration that it does not

@@ -122,7 +122,7 @@ func TestKeepalivedsCommandLine(t *testing.T) {
 		"needless argument":  {[]string{"--vrrp=yes"}, 1, "", "takes no argument"},
 		"extra":              {[]string{"-t", "extra"}, 1, "", "unexpected argument(s): extra"},
 		"ambiguous":          {[]string{"--dont"}, 1, "", "may be"},
-		"namespace":          {[]string{"-s", "blue", "-f", file}, 1, "", "ip netns exec"},
+		"namespace":          {[]string{"-s", "blue", "-f", file}, 1, "", "network namespace blue"},
 		"genhash":            {[]string{"-T"}, 1, "", "not there yet"},
 		"signum":             {[]string{"--signum=JSON"}, 0, "36\n", ""},
 		"signum apart":       {[]string{"--signum", "RELOAD"}, 0, "1\n", ""},

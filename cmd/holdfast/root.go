@@ -26,7 +26,7 @@ line.`,
 	root.AddCommand(
 		newRun(), newStatus(), newExplain(), newReload(), newPlan(),
 		newCheck(), newConvert(), newFmt(), newInit(), newSchema(), newKeywords(),
-		newIPVS(), newRealServer(),
+		newIPVS(), newRealServer(), newDoctor(),
 		newSet(),
 		newSync(),
 		newDemo(), newVersion(),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +15,7 @@ import (
 )
 
 func newRun() *cobra.Command {
-	var file, control, id string
+	var file, control, id, namespace string
 	var opts role.Options
 	var debug bool
 	cmd := &cobra.Command{
@@ -33,6 +34,14 @@ take the IPVS table away and end with exit code 0.`,
 				return err
 			}
 			file = configOrDefault(file)
+			options := load.Options{ConfigID: id, Namespace: namespace, Interfaces: load.SystemInterfaces, Users: true}
+			own := load.Daemon(file, options)
+			if namespace != "" {
+				own.NetNamespace = namespace
+			}
+			if err := enterNamespace(prog, own.NetNamespace); err != nil {
+				return err
+			}
 			opts.Console = true
 			if debug {
 				opts.Detail = 1
@@ -40,13 +49,16 @@ take the IPVS table away and end with exit code 0.`,
 			log, flush := logging.New(opts, "parent")
 			defer flush()
 			socket := controlOrDefault(control)
+			if dir := folderOf(runDir, &own); socket == defaultControl && dir != "" {
+				socket = filepath.Join(dir, named(filepath.Base(socket), &own))
+			}
 			code := daemon.Run(daemon.Options{
 				Options: opts, Version: version, Program: prog, Argv: osArgs(),
 				ConfigFile: file, ConfigID: id, VRRP: true, LVS: true,
-				PIDFile: pidBeside(socket, "holdfast"), VRRPPID: pidBeside(socket, "vrrp"), LVSPID: pidBeside(socket, "lvs"),
+				PIDFile: pidBeside(socket, named("holdfast", &own)), VRRPPID: pidBeside(socket, named("vrrp", &own)), LVSPID: pidBeside(socket, named("lvs", &own)),
 				Control: socket, State: stateBeside(socket),
 				Check:   vrrpd.Check,
-				Load:    loader(file, load.Options{ConfigID: id, Interfaces: load.SystemInterfaces, Users: true}),
+				Load:    loader(file, options),
 				Refused: func([]config.Diagnostic) int { return 2 },
 			}, log)
 			flush()
@@ -60,6 +72,7 @@ take the IPVS table away and end with exit code 0.`,
 	f.StringVarP(&file, "file", "f", "", fmt.Sprintf("configuration, TOML when it ends in .toml, else keepalived.conf (default %s, or %s when only that exists)", defaultConfig, compatConfig))
 	configIDFlag(f, &id)
 	f.StringVar(&control, "control", "", "control socket (default $"+controlEnv+" or "+defaultControl+"); pid and state files lie beside it")
+	f.StringVarP(&namespace, "namespace", "s", "", "network namespace to run in (default: net_namespace of the configuration, else the caller's)")
 	f.BoolVar(&opts.JSON, "log-json", false, "log lines as JSON")
 	f.BoolVar(&debug, "debug", false, "log details")
 	return cmd

@@ -171,8 +171,9 @@ func (h *Host) Output(ctx context.Context, args ...string) (string, error) {
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.Dir = h.Dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	// A background child that keeps the output open must not keep us.
-	cmd.WaitDelay = time.Second
+	// A background child that keeps the output open must not keep us; a busy
+	// machine may need a while to read what is there.
+	cmd.WaitDelay = 20 * time.Second
 	if err := spawn(cmd); err != nil {
 		return "", fmt.Errorf("lab: %s: %s: %w", h.Name, args[0], err)
 	}

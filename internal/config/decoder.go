@@ -19,6 +19,10 @@ type Options struct {
 	// map: their existence is not checked.
 	Interfaces func() map[string]bool
 
+	// InterfacesIn is Interfaces for another network namespace, that of
+	// net_namespace; nil: the same are looked at.
+	InterfacesIn func(namespace string) (map[string]bool, error)
+
 	// UserExists reports whether a user exists; nil: not checked.
 	UserExists func(name string) bool
 
@@ -31,8 +35,9 @@ type Options struct {
 
 	// Number looks a name up in one of iproute2's tables (rt_tables, rt_protos,
 	// rt_scopes, rt_realms, rt_dsfield, group) or among the protocols; nil: only
-	// the names that every system has.
-	Number func(table, name string) (int, bool)
+	// the names that every system has. etc and usr are iproute_etc_dir and
+	// iproute_usr_dir, where given.
+	Number func(etc, usr, table, name string) (int, bool)
 
 	// Executable reports whether path names a program that can be run; nil: not
 	// checked, every program is taken to be there.

@@ -251,7 +251,7 @@ func (d *decoder) number(table, s string, high int) (int, bool) {
 		}
 	}
 	if d.opts.Number != nil {
-		if v, ok := d.opts.Number(table, s); ok && v <= high {
+		if v, ok := d.opts.Number(d.state.global.IPRouteEtcDir, d.state.global.IPRouteUsrDir, table, s); ok && v <= high {
 			return v, true
 		}
 	}

@@ -14,7 +14,7 @@ func daemonRows() []Keyword {
 		row("net_namespace", rare, once(custom("<name>", nameArg, netNamespace)), "that of the caller", "network namespace to run in; -s comes before it"),
 		row("net_namespace_ipvs", rare, once(custom("[<name>]", []Arg{{Name: "name", Optional: true}}, func(_ *decoder, p *Daemon, n *Node) {
 			p.IPVSNamespace, p.IPVSNamespaceSet = n.Arg(0), true
-		})), "net_namespace", "network namespace of the IPVS table; without a name that of the caller"),
+		})), "net_namespace", "network namespace of the IPVS table; without a name that of the caller. A daemon that would have to use another one than its own does not start").parsedOnly(),
 		row("namespace_with_ipsets", "obsolete", flag(func(*Daemon) {}), "off", "no effect: there are no ipsets"),
 		row("use_pid_dir", rare, flag(func(p *Daemon) { p.UsePIDDir = true }), "off; on with instance or net_namespace", "pid files in /run/keepalived"),
 		row("child_wait_time", rare, seconds("seconds", 0, math.MaxUint32, func(p *Daemon, v time.Duration) { p.ChildWait = v }), "5", "time that the child processes have to stop before they are killed"),
@@ -106,6 +106,14 @@ func netNamespace(d *decoder, p *Daemon, n *Node) {
 		return
 	}
 	p.NetNamespace = s
+	if d.opts.InterfacesIn == nil {
+		return
+	}
+	have, err := d.opts.InterfacesIn(s)
+	if err != nil {
+		d.report(n.ArgPos(0), Warning, ClassNone, "no-such-namespace", err.Error()+": the interfaces are not looked at")
+	}
+	d.opts.Interfaces = func() map[string]bool { return have }
 }
 
 // umaskBits are the names of keepalived 2.2.7, which does not know those for

@@ -103,7 +103,7 @@ func (p *Parent) startChild(s *slot, resume []role.Resume) error {
 }
 
 func (p *Parent) boot(s *slot, resume []role.Resume) role.Boot {
-	b := role.Boot{Options: p.opts.Options, Resume: resume, Other: p.other(s).wanted, Restarted: s.restarts > 0}
+	b := role.Boot{Options: p.opts.Options, Umask: p.mask(), UmaskSet: true, Folder: p.cfg.own.TmpConfigDirectory, Resume: resume, Other: p.other(s).wanted, Restarted: s.restarts > 0}
 	if s.role == role.VRRP {
 		b.Devices = p.devices
 		b.Leftovers = p.holdings.left()

@@ -35,6 +35,8 @@ type Options struct {
 	Control    string // path of the control socket
 	State      string // path of the state file
 
+	UmaskFixed bool // the file creation mask is given on the command line (-u)
+
 	IgnoreInterrupt bool // SIGINT means nothing (--ignore-sigint)
 
 	// Load reads and checks the configuration; nil if it cannot be used. It
@@ -49,9 +51,6 @@ type Options struct {
 }
 
 const (
-	// childWait is how long a child may take to stop before it is killed
-	// (keepalived's child_wait_time).
-	childWait = 5 * time.Second
 	// upLimit is how long the children may take to work before the daemon
 	// counts as up nevertheless.
 	upLimit = 10 * time.Second
@@ -82,7 +81,10 @@ type Parent struct {
 	owned     json.RawMessage // what the lvs role owns in the kernel
 	settings  json.RawMessage // of operators, that the lvs role has in force
 	state     *stateFile
-	unsaved   bool              // holdings, devices, owned or settings changed
+	unsaved   bool // holdings, devices, owned or settings changed
+	timer     reloadTimer
+	umask     int               // that the daemon was started with
+	saved     int               // configurations written to config_save_dir
 	devices   link.DeviceRecord // what the vrrp process made, or one before it
 	asked     map[uint64]question
 	nextID    uint64
@@ -123,8 +125,8 @@ func Run(opts Options, log *slog.Logger) int {
 		state: newStateFile(opts.State, log),
 		vrrp:  &slot{role: role.VRRP, pidPath: opts.VRRPPID},
 		lvs:   &slot{role: role.LVS, pidPath: opts.LVSPID},
-		asked: map[uint64]question{},
-		tune:  tune.Process{Log: log, Default: "keepalived"},
+		asked: map[uint64]question{}, umask: presentMask(),
+		tune: tune.Process{Log: log, Default: "keepalived"},
 	}
 	defer p.spawn.close()
 	pid, err := createPIDFile(opts.PIDFile, os.Getpid())
@@ -150,6 +152,7 @@ func Run(opts Options, log *slog.Logger) int {
 	p.inherit()
 
 	p.log.Info("started", "version", opts.Version, "config", opts.ConfigFile)
+	p.upkeep()
 	p.want()
 	p.runStartup()
 	p.loop(signals)

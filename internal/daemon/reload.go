@@ -20,6 +20,7 @@ const reloadLimit = 30 * time.Second
 type reloadState struct {
 	running bool
 	again   bool   // asked for while one was running
+	done    func() // takes the file of reload_file away
 	next    func() // what follows when no child is stopping any more
 	last    time.Time
 	failure string // of the last one; empty: it succeeded
@@ -55,6 +56,7 @@ func (p *Parent) startReload() {
 		return
 	}
 	p.reload.running = true
+	p.reload.done = p.reading()
 	p.log.Info("reloading", "config", p.opts.ConfigFile)
 	opts := p.opts
 	go func() {
@@ -82,6 +84,10 @@ func (p *Parent) loadedAnew(next *running, diags []config.Diagnostic, err error)
 		p.reloaded(fmt.Sprintf("refused, the running configuration stays: %v", err))
 		return
 	}
+	if err := p.cfg.fixed(next); err != nil {
+		p.reloaded("refused, the running configuration stays: " + err.Error())
+		return
+	}
 	if next.empty() && !p.cfg.empty() {
 		// What is left of a file that is being written is most often nothing.
 		p.reloaded("refused, the running configuration stays: the new one has neither vrrp_instance nor virtual_server; stop the daemon to release everything")
@@ -97,6 +103,7 @@ func (p *Parent) take(next *running) {
 		return
 	}
 	p.cfg = next
+	p.upkeep()
 	p.want()
 	// Those that are not wanted any more end first: what they share with the
 	// other process, it takes over.
@@ -183,6 +190,10 @@ func (p *Parent) reloaded(failure string) {
 	// A large configuration is needed in its encoded form only. Not before the
 	// processes have it: giving memory back takes time that they want.
 	go debug.FreeOSMemory()
+	if p.reload.done != nil {
+		p.reload.done()
+		p.reload.done = nil
+	}
 	if failure != "" {
 		p.log.Error("reload failed", "err", failure)
 	} else {

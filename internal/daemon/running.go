@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,6 +23,9 @@ type running struct {
 	programs  programs
 	name      config.ProcessSettings // of the parent
 	named     bool                   // process_names
+	daemon    config.Daemon
+	own       config.DaemonFiles
+	text      string // for config_save_dir, until it is written
 }
 
 // empty reports whether there is nothing to run.
@@ -37,6 +41,9 @@ func newRunning(opts *Options, cfg *config.Config, diags []config.Diagnostic) (*
 			return nil, fmt.Errorf("configuration: %w", err)
 		}
 	}
+	if d := &cfg.Daemon; d.IPVSNamespaceSet && d.IPVSNamespace != d.NetNamespace && cfg.HasLVS() {
+		return nil, errors.New("net_namespace_ipvs is not active yet: the wrong machine's services would be changed")
+	}
 	r := &running{
 		files: cfg.Files, loaded: time.Now(), notActive: notActive(diags),
 		hasVRRP:   cfg.HasVRRP(),
@@ -46,6 +53,11 @@ func newRunning(opts *Options, cfg *config.Config, diags []config.Diagnostic) (*
 		programs:  programsOf(&cfg.Global),
 		name:      config.ProcessSettings{Name: cfg.Global.ProcessName},
 		named:     cfg.Global.ProcessNames,
+		daemon:    cfg.Daemon,
+		own:       cfg.Global.DaemonFiles,
+	}
+	if r.own.ConfigSaveDir != "" {
+		r.text = textOf(cfg)
 	}
 	for i := range cfg.Instances {
 		r.intervals[cfg.Instances[i].Name] = cfg.Instances[i].AdvertInt

@@ -124,7 +124,7 @@ func (p *Parent) tellStop(s *slot) {
 	}
 	c.told = true
 	c.out.Post(ipc.Message{Type: ipc.TypeStop}, nil)
-	p.after(childWait, func() {
+	p.after(p.childWait(), func() {
 		if s.child == c {
 			p.log.Error("process does not stop, killing it", "role", string(s.role))
 			c.cmd.Process.Signal(os.Kill)

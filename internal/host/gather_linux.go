@@ -84,7 +84,7 @@ func (s *Snapshot) routes(names map[int]string) error {
 				}
 			}
 			gw, _ := netip.AddrFromSlice(r.Gw)
-			s.Routes = append(s.Routes, Route{Family: f.number, Device: names[r.LinkIndex], Gateway: gw.Unmap(), AdvMSS: r.AdvMSS, MTU: r.MTU})
+			s.Routes = append(s.Routes, Route{Family: f.number, Device: names[r.LinkIndex], Gateway: gw.Unmap(), AdvMSS: r.AdvMSS, MTU: r.MTU, Metric: r.Priority})
 		}
 	}
 	return nil

@@ -55,6 +55,7 @@ type Route struct {
 	Gateway netip.Addr
 	AdvMSS  int // 0: by the interface's MTU
 	MTU     int // 0: the interface's
+	Metric  int
 }
 
 // UDPTunnel is one port of FOU or GUE.

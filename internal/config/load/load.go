@@ -39,6 +39,11 @@ type Options struct {
 	// NoKeyFiles leaves the keys empty that are in files of their own: for a
 	// configuration that is looked at and not run.
 	NoKeyFiles bool
+	// Namespace is the network namespace whose interfaces are looked at; empty:
+	// that of net_namespace in the configuration, else the caller's.
+	Namespace string
+	// AllIncludes makes every missing include a complaint.
+	AllIncludes bool
 	// Strict makes a complaint of keepalived about keepalived.conf an error.
 	Strict bool
 }
@@ -93,7 +98,8 @@ func loadTree(path string, opts Options) (*config.Node, *config.Config, []config
 // left open.
 func (o Options) decoding(path string) (Options, config.Options) {
 	host, _ := os.Hostname()
-	decode := config.Options{Hostname: host, Interfaces: remember(o.Interfaces), Number: numbers()}
+	decode := config.Options{Hostname: host, Number: numbers()}
+	o.interfacesOf(&decode)
 	if !o.NoKeyFiles {
 		decode.KeyFile = keyFile
 	}
@@ -145,7 +151,11 @@ func read(path string, opts Options) (root *config.Node, files []string, diags [
 
 // reading is how a keepalived.conf is read.
 func (o Options) reading() keepalived.Options {
-	return keepalived.Options{Source: o.source(), ConfigID: o.ConfigID, Env: os.Getenv}
+	r := keepalived.Options{Source: o.source(), ConfigID: o.ConfigID, Env: os.Getenv}
+	if o.AllIncludes {
+		r.Checks = config.CheckAll
+	}
+	return r
 }
 
 // remember calls f at most once.

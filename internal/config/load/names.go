@@ -4,32 +4,50 @@ import (
 	"bufio"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 )
 
-// tableDirs are where iproute2 keeps its names: the administrator's first.
-var tableDirs = []string{"/etc/iproute2", "/usr/share/iproute2", "/usr/lib/iproute2"}
+// Where iproute2 keeps its names: the administrator's come first.
+var (
+	etcDirs = []string{"/etc/iproute2"}
+	usrDirs = []string{"/usr/share/iproute2", "/usr/lib/iproute2"}
+)
+
+// tableDirs are the folders to look into; etc and usr stand for the usual ones
+// where they are given.
+func tableDirs(etc, usr string) []string {
+	first, then := etcDirs, usrDirs
+	if etc != "" {
+		first = []string{etc}
+	}
+	if usr != "" {
+		then = []string{usr}
+	}
+	return slices.Concat(first, then)
+}
 
 // maxNames bounds a table of names in bytes.
 const maxNames = 1 << 20
 
 // numbers returns a lookup in iproute2's tables and in /etc/protocols that
 // reads each of them once.
-func numbers() func(table, name string) (int, bool) {
+func numbers() func(etc, usr, table, name string) (int, bool) {
 	var mu sync.Mutex
-	read := map[string]map[string]int{}
-	return func(table, name string) (int, bool) {
+	read := map[[3]string]map[string]int{}
+	return func(etc, usr, table, name string) (int, bool) {
 		mu.Lock()
 		defer mu.Unlock()
-		t, ok := read[table]
+		key := [3]string{etc, usr, table}
+		t, ok := read[key]
 		if !ok {
 			t = map[string]int{}
 			if table == "protocols" {
 				readProtocols("/etc/protocols", t)
 			} else {
-				for _, dir := range tableDirs {
+				for _, dir := range tableDirs(etc, usr) {
 					readNames(filepath.Join(dir, table), t)
 					more, _ := filepath.Glob(filepath.Join(dir, table+".d", "*.conf"))
 					for _, m := range more {
@@ -37,7 +55,7 @@ func numbers() func(table, name string) (int, bool) {
 					}
 				}
 			}
-			read[table] = t
+			read[key] = t
 		}
 		v, ok := t[name]
 		return v, ok

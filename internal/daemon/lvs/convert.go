@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"holdfast/healthcheck"
@@ -24,6 +25,7 @@ type services struct {
 	// the other way.
 	kernel  map[ipvs.ServiceKey][]ipvs.ServiceKey
 	members map[ipvs.ServiceKey][]ipvs.ServiceKey
+	keys    []ipvs.ServiceKey // of kernel, in canonical order
 }
 
 // checkRef says whose check an item is.
@@ -73,6 +75,7 @@ func convert(cfg *config.Config, now time.Time) *services {
 		}
 		s.pool = append(s.pool, vs)
 	}
+	slices.SortFunc(s.keys, ipvs.ServiceKey.Compare)
 	return s
 }
 

@@ -16,10 +16,15 @@ import (
 // standsFor notes the services of the kernel behind a virtual server.
 func (s *services) standsFor(name ipvs.ServiceKey, keys []ipvs.ServiceKey) {
 	for _, k := range keys {
-		if !slices.Contains(s.kernel[k], name) { // an address may stand twice in a group
-			s.kernel[k] = append(s.kernel[k], name)
-			s.members[name] = append(s.members[name], k)
+		behind := s.kernel[k]
+		if slices.Contains(behind, name) { // an address may stand twice in a group
+			continue
 		}
+		if len(behind) == 0 {
+			s.keys = append(s.keys, k)
+		}
+		s.kernel[k] = append(behind, name)
+		s.members[name] = append(s.members[name], k)
 	}
 }
 

@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"context"
 	"net/netip"
 	"strings"
 	"testing"
@@ -96,16 +97,53 @@ func TestGroupFollows(t *testing.T) {
 		cfg := grouped()
 		cfg.Global.LVSFollowVRRP = config.FollowAuto
 		cfg.Instances = []config.VRRPInstance{instance("A", 1, "192.0.2.2/24")}
-		cfg.VirtualServers[0].HASuspend = true
 		r.start(cfg)
 		r.master("A", false)
 		r.wantTable("1:1=1 1:2=2 m7:1=1,2=2")
-		if st := r.status().Services[0]; !st.Installed || !st.Wanted || st.Members[1].Wanted || st.Servers[0].Checks[0].State != "paused" || st.Follows[0] != "A" {
+		if st := r.status().Services[0]; !st.Installed || !st.Wanted || st.Members[1].Wanted || st.Follows[0] != "A" {
 			t.Errorf("status %+v", st)
 		}
 		r.master("A", true)
 		r.wantReady("A")
 		r.wantTable("1:1=1 1:2=2 2:1=1 2:2=2 m7:1=1,2=2")
+		r.end()
+	})
+}
+
+// TestGroupSuspended: the checks of a group run where any of its addresses is.
+func TestGroupSuspended(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		here := make(chan []netip.Addr)
+		cfg := grouped()
+		cfg.ServiceGroups[0].Entries = cfg.ServiceGroups[0].Entries[:1]
+		cfg.VirtualServers[0].HASuspend = true
+		r.start(cfg, func(d *Deps) {
+			d.Addresses = func(ctx context.Context, changed func([]netip.Addr)) {
+				for {
+					select {
+					case list := <-here:
+						changed(list)
+					case <-ctx.Done():
+						return
+					}
+				}
+			}
+		})
+		state := func() string { return r.status().Services[0].Servers[0].Checks[0].State }
+		r.pass(3 * time.Second)
+		if s := state(); s != "paused" {
+			t.Errorf("check is %s without an address", s)
+		}
+		here <- []netip.Addr{netip.MustParseAddr("192.0.2.2")}
+		r.pass(3 * time.Second)
+		if s := state(); s != "up" {
+			t.Errorf("check is %s with the second address", s)
+		}
+		here <- nil
+		r.pass(time.Second)
+		if s := state(); s != "paused" {
+			t.Errorf("check is %s without an address again", s)
+		}
 		r.end()
 	})
 }

@@ -3,6 +3,7 @@ package lvs
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -39,19 +40,12 @@ func (l *LVS) followAddresses() {
 }
 
 // suspended reports whether a virtual server rests because none of its
-// addresses is on this machine. One of marks alone has none, and never does.
+// addresses is on this machine. One with a mark never does.
 func (f *follow) suspended(k ipvs.ServiceKey) bool {
 	if !f.suspend[k] {
 		return false
 	}
-	addresses := false
-	for _, m := range f.services.members[k] {
-		if f.local[m.Addr] {
-			return false
-		}
-		addresses = addresses || m.Addr.IsValid()
-	}
-	return addresses
+	return !slices.ContainsFunc(f.services.members[k], func(m ipvs.ServiceKey) bool { return !m.Addr.IsValid() || f.local[m.Addr] })
 }
 
 // addressRetry is how long after a failure the kernel is asked again.

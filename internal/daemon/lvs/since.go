@@ -52,16 +52,9 @@ func (s *since) reload(now *services) {
 			delete(s.checks, key)
 		}
 	}
-	known := map[subject]bool{}
-	for i := range now.pool {
-		vs := &now.pool[i]
-		known[subject{service: vs.ServiceKey}] = true
-		for j := range vs.Servers {
-			known[subject{vs.ServiceKey, vs.Servers[j].DestKey}] = true
-		}
-	}
 	for k := range s.events {
-		if !known[k] {
+		v := now.byKey[k.service]
+		if v == nil || k.server != (ipvs.DestKey{}) && realServer(v, k.server) == nil {
 			delete(s.events, k)
 		}
 	}

@@ -110,8 +110,10 @@ func (l *LVS) bringDaemons(now time.Time) error {
 		}
 	}
 	problem := ""
-	if len(want.daemons) > 0 {
-		problem = world.problem(want.daemons[0].Interface)
+	for _, d := range want.daemons {
+		if problem == "" {
+			problem = world.problem(d)
+		}
 	}
 	l.syncProblem(now, problem)
 	return nil
@@ -153,9 +155,6 @@ func (l *LVS) takeSteps(want syncWant, w syncWorld, steps []syncStep) error {
 		}
 	}
 	slices.Sort(o.Daemons)
-	if w.link != nil {
-		o.SyncIndex = w.link.Index
-	}
 	if i := slices.IndexFunc(steps, func(s syncStep) bool { return s.ports > 0 }); i >= 0 && o.SyncPorts == 0 {
 		o.SyncPorts = w.ports
 	}
@@ -163,6 +162,9 @@ func (l *LVS) takeSteps(want syncWant, w syncWorld, steps []syncStep) error {
 	var errs []error
 	for _, s := range steps {
 		err := l.takeStep(s)
+		if s.start != nil && w.unready(*s.start) && (errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EADDRNOTAVAIL)) {
+			continue // it is started when the interface is up and has an address
+		}
 		same := func(o error) bool { return o.Error() == err.Error() }
 		if err != nil && !slices.ContainsFunc(errs, same) { // both roles for one reason
 			errs = append(errs, err)
@@ -177,7 +179,7 @@ func (l *LVS) takeSteps(want syncWant, w syncWorld, steps []syncStep) error {
 			o.Daemons = append(o.Daemons, d.Role)
 		}
 		slices.Sort(o.Daemons)
-		l.daemons.begun.index = w.link.Index
+		o.SyncIndex, l.daemons.begun.index = w.link.Index, w.link.Index
 	} else {
 		o.SyncIndex, l.daemons.begun = 0, syncBegun{}
 	}

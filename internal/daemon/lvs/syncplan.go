@@ -37,9 +37,9 @@ func (k *Link) equal(o *Link) bool {
 	return k.Index == o.Index && k.Up == o.Up && k.Local == o.Local && slices.Equal(k.Addrs, o.Addrs)
 }
 
-// family are the addresses of the family of a group.
+// family are the addresses of the family of a group; none is of IPv4.
 func (k *Link) family(group netip.Addr) []netip.Addr {
-	return slices.DeleteFunc(slices.Clone(k.Addrs), func(a netip.Addr) bool { return a.Is4() != group.Is4() })
+	return slices.DeleteFunc(slices.Clone(k.Addrs), func(a netip.Addr) bool { return a.Is6() != group.Is6() })
 }
 
 // syncWant is what the configuration and mastership ask for.
@@ -126,14 +126,16 @@ func (w *syncWorld) plan(want syncWant, mine func(ipvs.SyncRole) bool) (steps []
 	return steps
 }
 
-// threads counts the threads of a role; 0: not known.
-func (w *syncWorld) threads(r ipvs.SyncRole) (n int) {
+// threads counts the threads of a role by their ports, of which each has one; 0:
+// not known.
+func (w *syncWorld) threads(r ipvs.SyncRole) int {
+	ports := map[uint16]bool{}
 	for _, s := range w.sockets {
 		if s.Role == r {
-			n++
+			ports[s.Port] = true
 		}
 	}
-	return n
+	return len(ports)
 }
 
 // broken says what outside keeps a daemon that is listed from its work; empty:
@@ -165,26 +167,31 @@ func (w *syncWorld) staleSource(d ipvs.Daemon) bool {
 	})
 }
 
-// problem says what keeps a running daemon from its work, if anything that
+// problem says what keeps a wanted daemon from its work, if anything that
 // starting it anew would not mend.
-func (w *syncWorld) problem(name string) string {
-	if w.link == nil {
-		return fmt.Sprintf("interface %s: not found", name)
+func (w *syncWorld) problem(d ipvs.Daemon) string {
+	switch {
+	case w.link == nil:
+		return fmt.Sprintf("interface %s: not found", d.Interface)
+	case !w.link.Up:
+		return fmt.Sprintf("interface %s is down", d.Interface)
+	case !w.homeless(d):
+		return ""
+	case d.Group.Is6():
+		return fmt.Sprintf("interface %s has no IPv6 address to send from", d.Interface)
 	}
-	if !w.link.Up {
-		return fmt.Sprintf("interface %s is down", name)
-	}
-	for _, d := range w.running {
-		if d.Role != ipvs.SyncMaster || len(w.link.family(d.Group)) > 0 {
-			continue
-		}
-		family := "IPv4"
-		if d.Group.Is6() {
-			family = "IPv6"
-		}
-		if !slices.ContainsFunc(w.sockets, func(s ipvs.SyncSocket) bool { return s.Role == d.Role && !s.Source.IsUnspecified() }) {
-			return fmt.Sprintf("interface %s has no %s address to send from", name, family)
-		}
-	}
-	return ""
+	return fmt.Sprintf("interface %s has no IPv4 address to send from", d.Interface)
+}
+
+// unready reports whether the interface is not yet what a master can be started
+// on.
+func (w *syncWorld) unready(d ipvs.Daemon) bool {
+	return d.Role == ipvs.SyncMaster && (!w.link.Up || len(w.link.family(d.Group)) == 0)
+}
+
+// homeless reports whether a daemon is a master that has no address to send
+// from: none on its interface, and none of another that the kernel chose.
+func (w *syncWorld) homeless(d ipvs.Daemon) bool {
+	return d.Role == ipvs.SyncMaster && w.link != nil && len(w.link.family(d.Group)) == 0 &&
+		!slices.ContainsFunc(w.sockets, func(s ipvs.SyncSocket) bool { return s.Role == d.Role && !s.Source.IsUnspecified() })
 }

@@ -124,8 +124,8 @@ func (k syncedKernel) StartDaemon(d ipvs.Daemon) error {
 	for _, other := range k.f.made {
 		n = len(other) // the first daemon fixes the number
 	}
-	for range n {
-		k.f.made[d.Role] = append(k.f.made[d.Role], ipvs.SyncSocket{Role: d.Role, Source: k.f.source(d.Interface)})
+	for i := range n {
+		k.f.made[d.Role] = append(k.f.made[d.Role], ipvs.SyncSocket{Role: d.Role, Port: 8848 + uint16(i), Source: k.f.source(d.Interface)})
 	}
 	return nil
 }

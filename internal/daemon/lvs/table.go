@@ -158,8 +158,8 @@ func (l *LVS) isOurs(k ipvs.ServiceKey) bool { return l.own[k] || l.services.ker
 // wanted is the whole wanted table. have answers for services that stay as
 // they are.
 func (l *LVS) wanted(have map[ipvs.ServiceKey]ipvs.Entry) ipvs.Table {
-	var t ipvs.Table
-	for k := range l.services.kernel {
+	t := make(ipvs.Table, 0, len(l.services.keys))
+	for _, k := range l.services.keys {
 		if e, ok := l.want(k, have); ok {
 			t = append(t, e)
 		}
@@ -225,11 +225,7 @@ func (l *LVS) bringTable(now time.Time) error {
 func (l *LVS) scope() (have, want ipvs.Table) {
 	t := &l.table
 	if t.all {
-		for _, e := range t.have {
-			have = append(have, e)
-		}
-		have.Sort()
-		return have, l.wanted(t.have)
+		return l.had(), l.wanted(t.have)
 	}
 	for k := range t.dirty {
 		if e, ok := t.have[k]; ok {
@@ -242,6 +238,26 @@ func (l *LVS) scope() (have, want ipvs.Table) {
 	have.Sort()
 	want.Sort()
 	return have, want
+}
+
+// had is what the kernel has, in canonical order.
+func (l *LVS) had() ipvs.Table {
+	t := &l.table
+	have := make(ipvs.Table, 0, len(t.have))
+	for _, k := range l.services.keys { // most of it, and in order
+		if e, ok := t.have[k]; ok {
+			have = append(have, e)
+		}
+	}
+	if len(have) < len(t.have) {
+		for k, e := range t.have {
+			if l.services.kernel[k] == nil {
+				have = append(have, e)
+			}
+		}
+		have.Sort()
+	}
+	return have
 }
 
 // findStuck notes the services that are not as wanted.

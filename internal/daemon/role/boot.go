@@ -43,6 +43,11 @@ type Boot struct {
 	Owned json.RawMessage
 	// Settings are those of operators that the lvs role last said are in force.
 	Settings json.RawMessage
+	// Umask is the file creation mask, where UmaskSet.
+	Umask    int
+	UmaskSet bool
+	// Folder is where the record is kept on its way; empty: in memory.
+	Folder string
 	// Other is set when the other child process runs too.
 	Other bool
 	// Restarted is set for a child that replaces a dead one.
@@ -80,13 +85,19 @@ func Decode(e Encoded) (*config.Config, error) {
 	return c, nil
 }
 
-// WriteBoot puts the record, with cfg in the place of its Config, into a
-// memfd; the caller closes it.
+// WriteBoot puts the record, with cfg in the place of its Config, into a file
+// without a name, in memory or in its Folder; the caller closes it.
 func WriteBoot(b Boot, cfg Encoded) (*os.File, error) {
 	b.Config = nil
-	fd, err := unix.MemfdCreate("holdfast-boot", unix.MFD_CLOEXEC)
+	var fd int
+	var err error
+	if b.Folder == "" {
+		fd, err = unix.MemfdCreate("holdfast-boot", unix.MFD_CLOEXEC)
+	} else {
+		fd, err = unix.Open(b.Folder, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("boot record: memfd: %w", err)
+		return nil, fmt.Errorf("boot record: file without a name in %q: %w", b.Folder, err)
 	}
 	f := os.NewFile(uintptr(fd), "boot")
 	if err = gob.NewEncoder(f).Encode(b); err == nil {
@@ -99,8 +110,8 @@ func WriteBoot(b Boot, cfg Encoded) (*os.File, error) {
 	return f, nil
 }
 
-// ReadBoot reads a record and closes f. Its place in the file does not
-// matter: the descriptor may have been shared.
+// ReadBoot reads a record, takes over its file creation mask and closes f. The
+// place in the file does not matter: the descriptor may have been shared.
 func ReadBoot(f *os.File) (Boot, error) {
 	defer f.Close()
 	var b Boot
@@ -115,6 +126,9 @@ func ReadBoot(f *os.File) (Boot, error) {
 	b.Config = &config.Config{}
 	if err := gob.NewDecoder(r).Decode(b.Config); err != nil {
 		return b, fmt.Errorf("boot record: configuration: %w", err)
+	}
+	if b.UmaskSet {
+		unix.Umask(b.Umask)
 	}
 	return b, nil
 }

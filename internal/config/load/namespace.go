@@ -1,0 +1,85 @@
+package load
+
+import (
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"holdfast/internal/config"
+)
+
+// namespaceDir is where "ip netns" keeps the names of network namespaces.
+const namespaceDir = "/run/netns"
+
+// NamespacePath is the file of a named network namespace.
+func NamespacePath(name string) string { return filepath.Join(namespaceDir, name) }
+
+// Daemon returns the keywords of the top level about the processes. It looks at
+// nothing else and reports nothing: that is for Load, in the namespace named
+// here.
+func Daemon(path string, opts Options) config.Daemon {
+	opts.Interfaces, opts.Users = nil, false
+	opts, decode := opts.decoding(path)
+	root, _, _ := read(path, opts)
+	if root == nil {
+		return config.Daemon{}
+	}
+	own := &config.Node{Block: true}
+	for _, n := range root.Children {
+		if slices.Contains([]string{"instance", "net_namespace", "use_pid_dir"}, n.Keyword()) && !n.Block {
+			own.Children = append(own.Children, n)
+		}
+	}
+	cfg, _ := config.Decode(own, decode)
+	return cfg.Daemon
+}
+
+// within calls f in a network namespace and returns to the present one.
+func within(name string, f func()) error {
+	runtime.LockOSThread()
+	here, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("network namespace: %w", err)
+	}
+	defer unix.Close(here)
+	there, err := unix.Open(NamespacePath(name), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err == nil {
+		err = unix.Setns(there, unix.CLONE_NEWNET)
+		unix.Close(there)
+	}
+	if err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("network namespace %s: %w", name, err)
+	}
+	f()
+	if err := unix.Setns(here, unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("network namespace: %w", err) // this thread ends with its goroutine
+	}
+	runtime.UnlockOSThread()
+	return nil
+}
+
+// interfacesOf sees to it that interfaces are looked for in the namespace that
+// the configuration is for.
+func (o Options) interfacesOf(decode *config.Options) {
+	switch {
+	case o.Interfaces == nil:
+	case o.Namespace == "":
+		decode.Interfaces = remember(o.Interfaces)
+		decode.InterfacesIn = o.interfacesIn
+	default:
+		decode.Interfaces = remember(func() map[string]bool {
+			have, _ := o.interfacesIn(o.Namespace)
+			return have
+		})
+	}
+}
+
+func (o Options) interfacesIn(namespace string) (have map[string]bool, err error) {
+	err = within(namespace, func() { have = o.Interfaces() })
+	return have, err
+}

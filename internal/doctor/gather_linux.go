@@ -1,0 +1,190 @@
+package doctor
+
+import (
+	"context"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"holdfast/internal/config"
+	"holdfast/internal/daemon/control"
+	"holdfast/internal/doctor/firewall"
+	"holdfast/internal/host"
+	"holdfast/internal/realserver"
+	"holdfast/ipvs"
+)
+
+// Options say where to look.
+type Options struct {
+	// Director and RealServer say what the host is to be; none: what it looks
+	// like.
+	Director, RealServer bool
+	Config               *config.Config // nil: none
+	Daemon               bool           // one answers
+	Running              *control.VRRP  // its word on VRRP; nil: none
+	State                string         // file of realserver
+	VIPs                 []netip.Addr   // that are served as a real server, besides those found
+	Listen               time.Duration  // for adverts; 0: not at all
+}
+
+// Gather takes a snapshot of this host, in the calling thread's network
+// namespace. What cannot be read is left out.
+func Gather(ctx context.Context, o Options) (*Snapshot, error) {
+	h, err := host.Gather()
+	if err != nil {
+		return nil, err
+	}
+	s := &Snapshot{Snapshot: h, Config: o.Config, Running: o.Running, Legacy: map[int]*firewall.Tables{}, Programs: map[int]string{}}
+	s.Daemon = o.Daemon || runs("keepalived", "holdfast")
+	s.ipvs()
+	s.served(o)
+	s.Director, s.RealServer = o.Director, o.RealServer
+	if !s.Director && !s.RealServer {
+		s.Director = o.Config != nil || s.Daemon || len(s.Table) > 0
+		s.RealServer = len(s.Served) > 0
+	}
+	if f, err := firewall.Gather(); err == nil {
+		s.Filter = f
+	}
+	s.legacy(4, "ip_tables_names", "iptables")
+	s.legacy(6, "ip6_tables_names", "ip6tables")
+	before := time.Now()
+	if s.Director && o.Listen > 0 {
+		s.listen(ctx, o.Listen)
+	}
+	s.clock(before)
+	return s, nil
+}
+
+// runs looks for another process in this network namespace by its name.
+func runs(names ...string) bool {
+	own, err := os.Readlink("/proc/self/ns/net")
+	if err != nil {
+		return false
+	}
+	list, _ := filepath.Glob("/proc/[0-9]*/comm")
+	for _, path := range list {
+		dir := filepath.Dir(path)
+		if filepath.Base(dir) == strconv.Itoa(os.Getpid()) {
+			continue
+		}
+		comm, _ := os.ReadFile(path)
+		if !slices.Contains(names, strings.TrimSpace(string(comm))) {
+			continue
+		}
+		if ns, err := os.Readlink(dir + "/ns/net"); err == nil && ns == own {
+			return true
+		}
+	}
+	return false
+}
+
+// ipvs reads the table, but does not have the kernel load the module.
+func (s *Snapshot) ipvs() {
+	if _, err := os.Stat("/proc/net/ip_vs"); err == nil {
+		s.IPVS = true
+		if k, err := ipvs.Open(); err == nil {
+			defer k.Close()
+			s.Table, _ = k.Table()
+			s.Syncing, _ = k.Daemons()
+		}
+	} else {
+		s.IPVS = loadable("ip_vs")
+	}
+	if s.Config == nil || !s.IPVS {
+		return
+	}
+	for i := range s.Config.VirtualServers {
+		name := s.Config.VirtualServers[i].LBAlgo
+		if name == "" || name == "none" || slices.Contains(s.Schedulers, name) {
+			continue
+		}
+		if _, err := os.Stat("/sys/module/ip_vs_" + name); err != nil && !loadable("ip_vs_"+name) {
+			s.Schedulers = append(s.Schedulers, name)
+		}
+	}
+}
+
+// programLimit is how long a program may take to answer.
+const programLimit = 10 * time.Second
+
+func loadable(module string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), programLimit)
+	defer cancel()
+	return exec.CommandContext(ctx, "modprobe", "-n", "-q", module).Run() == nil
+}
+
+// served finds the addresses that this host serves: those that realserver has
+// taken, and those that look so.
+func (s *Snapshot) served(o Options) {
+	if st, err := realserver.Read(o.State); err == nil {
+		s.Served = st.VIPs
+	}
+	add := func(a netip.Addr) {
+		if slices.ContainsFunc(s.Served, func(v realserver.VIP) bool { return v.Addr == a }) {
+			return
+		}
+		spec, _ := realserver.Detect(s.Snapshot, a)
+		s.Served = append(s.Served, realserver.VIP{Addr: a, Spec: spec})
+	}
+	for _, a := range o.VIPs {
+		add(a)
+	}
+	virtual := map[netip.Addr]bool{}
+	for _, r := range s.routers() {
+		for _, a := range r.addrs {
+			virtual[a] = true
+		}
+	}
+	for _, x := range s.Addrs {
+		a := x.Prefix.Addr()
+		l := s.Link(x.Device)
+		if l == nil || !l.Silent() || a.IsLoopback() || a.IsLinkLocalUnicast() || x.Prefix.Masked().Addr().IsLoopback() {
+			continue
+		}
+		// Many hosts have an address of their own on lo; a virtual one is
+		// most often in a network of an interface.
+		near := slices.ContainsFunc(s.Addrs, func(y host.Addr) bool {
+			l := s.Link(y.Device)
+			return l != nil && !l.Silent() && y.Prefix.Contains(a) && !y.Prefix.IsSingleIP()
+		})
+		if near || virtual[a] || o.RealServer {
+			add(a)
+		}
+	}
+}
+
+// legacy reads iptables where the kernel has its tables.
+func (s *Snapshot) legacy(family int, file, program string) {
+	names, err := os.ReadFile("/proc/net/" + file)
+	if err != nil || !slices.Contains(strings.Fields(string(names)), "filter") {
+		return
+	}
+	for _, p := range []string{program + "-legacy", program} {
+		ctx, cancel := context.WithTimeout(context.Background(), programLimit)
+		out, err := exec.CommandContext(ctx, p+"-save", "-t", "filter").Output()
+		cancel()
+		if err == nil {
+			s.Legacy[family], s.Programs[family] = firewall.ParseTables(string(out)), p
+			return
+		}
+	}
+}
+
+// clock asks the kernel whether the clock is synchronised, and compares how
+// far it and the monotonic one have come.
+func (s *Snapshot) clock(before time.Time) {
+	now := time.Now()
+	s.Clock.Step = now.Round(0).Sub(before.Round(0)) - now.Sub(before)
+	var t unix.Timex
+	if state, err := unix.Adjtimex(&t); err == nil {
+		s.Clock.Known, s.Clock.Synchronised = true, state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0
+	}
+}

@@ -1,0 +1,210 @@
+package doctor
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"holdfast/internal/doctor/firewall"
+	"holdfast/internal/host"
+)
+
+// vrrpProtocol is the number of VRRP among the IP protocols.
+const vrrpProtocol = 112
+
+// leftOver: vip-left.
+func leftOver(s *Snapshot) []host.Finding {
+	if s.Daemon {
+		return nil
+	}
+	var all []host.Finding
+	for _, r := range s.routers() {
+		for _, a := range slices.SortedFunc(maps.Keys(r.devices), netip.Addr.Compare) {
+			for _, x := range s.On(a) {
+				if l := s.Link(x.Device); x.Device == r.devices[a] && l != nil && !l.Silent() {
+					all = append(all, one(host.Error, "vip-left", fmt.Sprintf("%s of %s is on %s, and no daemon runs here", a, r.name, x.Device),
+						"as soon as another director is master two hosts have the address", fmt.Sprintf("ip addr del %s dev %s", x.Prefix, x.Device)))
+				}
+			}
+		}
+	}
+	return all
+}
+
+// elsewhere: vip-device.
+func elsewhere(s *Snapshot) []host.Finding {
+	var all []host.Finding
+	for _, r := range s.routers() {
+		if r.vmac {
+			continue
+		}
+		for _, a := range slices.SortedFunc(maps.Keys(r.devices), netip.Addr.Compare) {
+			for _, x := range s.On(a) {
+				if l := s.Link(x.Device); x.Device != r.devices[a] && l != nil && !l.Silent() {
+					all = append(all, one(host.Error, "vip-device", fmt.Sprintf("%s of %s is on %s, and belongs on %s", a, r.name, x.Device, r.devices[a]),
+						"this host answers for the address there whoever is master", fmt.Sprintf("ip addr del %s dev %s", x.Prefix, x.Device)))
+				}
+			}
+		}
+	}
+	return all
+}
+
+// packets are the adverts that a router sends and receives.
+func (s *Snapshot) packets(r *router) []firewall.Packet {
+	l := s.Link(r.device)
+	if l == nil {
+		return nil
+	}
+	base := firewall.Packet{Interface: l.Name, Index: l.Index, Protocol: vrrpProtocol}
+	own := r.source
+	for _, x := range s.Addrs {
+		if a := x.Prefix.Addr(); !own.IsValid() && x.Device == l.Name && a.Is4() == (r.family == 4) && !slices.Contains(r.addrs, a) && (a.Is4() || a.IsLinkLocalUnicast()) {
+			own = a
+		}
+	}
+	var all []firewall.Packet
+	add := func(out bool, source, destination netip.Addr) {
+		if destination.IsValid() {
+			p := base
+			p.Out, p.Source, p.Destination = out, source, destination
+			all = append(all, p)
+		}
+	}
+	for _, peer := range r.peers {
+		add(false, peer, own)
+		add(true, own, peer)
+	}
+	if len(r.peers) == 0 {
+		add(false, netip.Addr{}, r.destination())
+		add(true, own, r.destination())
+	}
+	return all
+}
+
+// filtered: firewall-in and firewall-out.
+func filtered(s *Snapshot) []host.Finding {
+	routers := s.routers()
+	if len(routers) == 0 && s.Director {
+		for _, l := range s.Links {
+			if l.Up && !l.Silent() && slices.ContainsFunc(s.Addrs, func(a host.Addr) bool { return a.Device == l.Name && a.Prefix.Addr().Is4() }) {
+				routers = append(routers, router{name: "any virtual router", device: l.Name, family: 4})
+			}
+		}
+	}
+	var all []host.Finding
+	for i := range routers {
+		r := &routers[i]
+		for _, p := range s.packets(r) {
+			var drops []*firewall.Drop
+			if s.Filter != nil {
+				drops = append(drops, s.Filter.Judge(p))
+			}
+			if t := s.Legacy[r.family]; t != nil {
+				drops = append(drops, t.Judge(p, s.Programs[r.family]))
+			}
+			for _, d := range drops {
+				if d == nil {
+					continue
+				}
+				id, what, why := "firewall-in", "received", "this director hears no other and makes itself master beside it"
+				if p.Out {
+					id, what, why = "firewall-out", "sent", "no other director hears this one, and makes itself master beside it"
+				}
+				all = append(all, one(host.Error, id, fmt.Sprintf("adverts (IP protocol %d) of %s are dropped when they are %s on %s: %s", vrrpProtocol, r.name, what, p.Interface, d.Where), why, d.Mend))
+			}
+		}
+	}
+	return all
+}
+
+// snooped: mcast-snooping. Without somebody who asks for members a bridge
+// forgets them and stops to forward to them; adverts go to 224.0.0.0/24, which
+// bridges are to flood, but not all do, and ff02::12 is not flooded.
+func snooped(s *Snapshot) []host.Finding {
+	if !s.Director {
+		return nil
+	}
+	used := map[string]bool{}
+	for _, r := range s.routers() {
+		if len(r.peers) == 0 {
+			used[r.device] = true
+		}
+	}
+	var all []host.Finding
+	for _, b := range s.Links {
+		if b.Type != "bridge" || !b.Snooping || b.Querier {
+			continue
+		}
+		through := used[b.Name] || len(s.routers()) == 0
+		for _, l := range s.Links {
+			through = through || l.Master == b.Index && used[l.Name]
+		}
+		if through {
+			all = append(all, one(host.Warning, "mcast-snooping", fmt.Sprintf("bridge %s snoops on multicast, and does not ask who listens", b.Name),
+				"unless a router on the segment asks, the bridge may stop to forward adverts after some minutes, and two directors are master",
+				fmt.Sprintf("ip link set dev %s type bridge mcast_snooping 0", b.Name)))
+		}
+	}
+	return all
+}
+
+// duplicates: vrid-duplicate and two-masters.
+func duplicates(s *Snapshot) []host.Finding {
+	var all []host.Finding
+	routers := s.routers()
+	for i, h := range s.Heard {
+		for _, r := range routers {
+			if r.device == h.Interface && r.vrid == h.VRID && (r.family == 4) == h.Source.Is4() && len(h.Addrs) > 0 &&
+				!slices.ContainsFunc(h.Addrs, func(a netip.Addr) bool { return slices.Contains(r.addrs, a) }) {
+				all = append(all, one(host.Error, "vrid-duplicate", fmt.Sprintf("%s on %s advertises virtual_router_id %d for %s, which is the number of %s here", h.Source, h.Interface, h.VRID, quote(h.Addrs), r.name),
+					fmt.Sprintf("two clusters on one segment take each other for their own: choose another number on all directors of one of them; %s heard here", s.free(h.Interface))))
+			}
+		}
+		for _, o := range s.Heard[:i] {
+			if o.Interface == h.Interface && o.VRID == h.VRID && o.Source.Is4() == h.Source.Is4() && o.Source != h.Source && o.Priority != 0 && h.Priority != 0 && o.Count > 1 && h.Count > 1 {
+				all = append(all, one(host.Error, "two-masters", fmt.Sprintf("%s and %s both advertise virtual_router_id %d on %s", o.Source, h.Source, h.VRID, h.Interface),
+					"they do not hear each other, or their passwords, addresses or versions differ: both have the addresses"))
+			}
+		}
+	}
+	return all
+}
+
+// free names a number that nobody uses.
+func (s *Snapshot) free(device string) string {
+	for n := 51; n < 256; n++ {
+		used := slices.ContainsFunc(s.Heard, func(h Heard) bool { return h.Interface == device && int(h.VRID) == n }) ||
+			slices.ContainsFunc(s.routers(), func(r router) bool { return r.device == device && int(r.vrid) == n })
+		if !used {
+			return fmt.Sprintf("%d is not", n)
+		}
+	}
+	return "none is left that is not"
+}
+
+// secondMaster: two-masters, as the daemon sees it.
+func secondMaster(s *Snapshot) []host.Finding {
+	if s.Running == nil {
+		return nil
+	}
+	var all []host.Finding
+	for i := range s.Running.Instances {
+		in := &s.Running.Instances[i]
+		if r := in.SecondMaster; r != nil && r.Now {
+			all = append(all, one(host.Error, "two-masters", fmt.Sprintf("%s is master of %s as well as this host", r.Addr, in.Name),
+				"it does not accept the adverts of this host: both have the addresses; holdfast explain "+in.Name+" says more"))
+		}
+	}
+	return all
+}
+
+// daemonDown: daemon-down.
+func daemonDown(s *Snapshot) []host.Finding {
+	if s.Daemon || s.Config == nil || s.Config.Empty() {
+		return nil
+	}
+	return []host.Finding{one(host.Warning, "daemon-down", "there is a configuration, and no daemon runs here",
+		"this host takes no part", "systemctl start holdfast")}
+}
