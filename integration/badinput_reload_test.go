@@ -33,7 +33,7 @@ func (n *network) reloadWith(p *lab.Process, path string, text []byte) control.C
 		n.t.Fatal(err)
 	}
 	var st control.Status
-	if !lab.WaitFor(10*time.Second, func() bool {
+	if !lab.WaitFor(time.Minute, func() bool {
 		st, _ = status(n.t, p.Host)
 		return st.Config.LastReload.After(asked)
 	}) {

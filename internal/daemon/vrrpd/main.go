@@ -30,7 +30,8 @@ const (
 	flushLimit = time.Second
 )
 
-// parallel is how many goroutines run at the same time at most.
+// parallel is how many goroutines run at the same time at most, also where
+// there are fewer processors.
 const parallel = 4
 
 // process is the vrrp process.
@@ -63,9 +64,11 @@ func Main() int {
 	role.HoldSignals(syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE, syscall.SIGUSR1, syscall.SIGUSR2)
 	if os.Getenv("GOMAXPROCS") == "" {
 		// One for the engine; on a takeover the applier must not wait behind
-		// those who tell and log. A number that is set also keeps the runtime
-		// from looking every second how many there should be.
-		runtime.GOMAXPROCS(min(parallel, max(2, runtime.NumCPU())))
+		// those who tell and log, and at a reload the engine not behind those who
+		// decode, whose threads, ordinary ones, may be waiting for a processor.
+		// A number that is set also keeps the runtime from looking every second
+		// how many there should be.
+		runtime.GOMAXPROCS(parallel)
 	}
 	child, err := role.Open()
 	if err != nil {
