@@ -18,7 +18,7 @@ import (
 // TestIPVSKernel holds what needs IPVS, in one kernel.
 func TestIPVSKernel(t *testing.T) {
 	lab.Require(t, "ipvsadm", "nginx", "curl")
-	if inIPVS(t, 5*time.Minute) {
+	if inIPVS(t, 8*time.Minute) {
 		return
 	}
 	t.Run("same table", sameTable)

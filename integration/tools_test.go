@@ -155,7 +155,7 @@ func doctorOfTunnels(t *testing.T, director, server *lab.Host) {
 		t.Errorf("after tunnel-mss was mended: %s", out)
 	}
 	sh(t, server, "ip route del default")
-	sh(t, director, "ip link set eth0 mtu 1532")
+	sh(t, director, "ip link set eth0 mtu 1540")
 	breakAndMend(t, director, "sysctl -qw net.ipv4.vs.backup_only=1; ipvsadm --start-daemon master --mcast-interface eth0; ipvsadm --start-daemon backup --mcast-interface eth0", "backup-only", "--role", "director", "--listen", "0")
 	sh(t, director, "ipvsadm --stop-daemon master; ipvsadm --stop-daemon backup; ip link set eth0 mtu 1500")
 }

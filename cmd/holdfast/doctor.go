@@ -98,6 +98,7 @@ Exit code: 0 nothing is wrong, 1 warnings, 2 errors.`,
 	f.StringArrayVar(&vips, "vip", nil, "an address that this host serves as a real server, may be repeated")
 	f.DurationVar(&listen, "listen", 3500*time.Millisecond, "how long to listen for adverts of others; 0: not at all")
 	f.BoolVar(&asJSON, "json", false, "print the findings as a JSON array")
+	complete(cmd, "role", "auto", "director", "realserver", "both")
 	return cmd
 }
 

@@ -35,11 +35,13 @@ director.`,
 }
 
 // specFlags are those that say how packets for an address come.
-func specFlags(f *pflag.FlagSet, s *realserver.Spec) {
+func specFlags(cmd *cobra.Command, s *realserver.Spec) {
+	f := cmd.Flags()
 	f.StringVar(&s.Device, "device", "", "interface of the address, made as a dummy if it is missing (default lo, or the tunnel's)")
 	f.StringVar(&s.Tunnel, "tunnel", "", "the director forwards through a tunnel (lb_kind TUN): ipip, gue or gre (default: direct routing)")
 	f.Uint16Var(&s.Port, "tunnel-port", 0, fmt.Sprintf("UDP port of a gue tunnel (default %d)", realserver.DefaultPort))
 	f.StringArrayVarP(&s.Interfaces, "interface", "i", nil, "silence ARP on this interface, may be repeated (default: on all)")
+	complete(cmd, "tunnel", "ipip", "gue", "gre")
 }
 
 func stateFlag(f *pflag.FlagSet, path *string) {
@@ -90,8 +92,8 @@ Exit code: 0 done, or nothing is wrong; 1 otherwise.`,
 			})
 		},
 	}
+	specFlags(cmd, &spec)
 	f := cmd.Flags()
-	specFlags(f, &spec)
 	stateFlag(f, &state)
 	f.BoolVar(&check, "check", false, "do nothing; say what is wrong and how to mend it")
 	return cmd
@@ -228,8 +230,8 @@ Exit code: 0 when nothing is wrong, 1 otherwise.`,
 			return err
 		},
 	}
+	specFlags(cmd, &spec)
 	f := cmd.Flags()
-	specFlags(f, &spec)
 	stateFlag(f, &state)
 	f.BoolVar(&check, "check", false, "print only what is wrong")
 	f.BoolVar(&asJSON, "json", false, "print JSON")

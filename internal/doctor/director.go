@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/google/nftables"
 
@@ -169,31 +171,45 @@ func overhead(t ipvs.TunnelType, outer6 bool) int {
 	return n + 20
 }
 
-// tunnelMTU: tunnel-mtu.
+// ethernetMTU is what most clients can send at most.
+const ethernetMTU = 1500
+
+// tunnelMTU: tunnel-mtu, once for each interface, by the server whose tunnel
+// takes most.
 func tunnelMTU(s *Snapshot) []host.Finding {
 	if !s.Director {
 		return nil
 	}
-	var all []host.Finding
+	type narrow struct {
+		server      string
+		client, mtu int
+	}
+	need := map[string]narrow{}
 	for _, f := range s.forwardings() {
 		if f.method != ipvs.Tunnel {
 			continue
 		}
 		out := s.deviceTo(f.address)
+		if out == nil {
+			continue
+		}
 		in := out
 		for _, r := range s.Routes {
 			if l := s.Link(r.Device); l != nil && (r.Family == 4) == f.address.Is4() {
 				in = l
 			}
 		}
-		if out == nil || in == nil || out.Loopback {
-			continue
+		client := min(in.MTU, ethernetMTU)
+		if n := client + overhead(f.tunnel, f.address.Is6()); out.MTU < n && n > need[out.Name].mtu {
+			need[out.Name] = narrow{f.address.String(), client, n}
 		}
-		if need := in.MTU + overhead(f.tunnel, f.address.Is6()); out.MTU < need {
-			all = append(all, one(host.Warning, "tunnel-mtu", fmt.Sprintf("packets of clients up to %d bytes do not fit into the tunnel to %s: %s takes %d, and %d are needed", in.MTU, f.address, out.Name, out.MTU, need),
-				"the director answers large packets of clients with ICMP, and uploads hang where that is filtered; where the network cannot carry larger frames, tell clients of smaller segments on each real server: holdfast doctor says how there",
-				fmt.Sprintf("ip link set dev %s mtu %d", out.Name, need)))
-		}
+	}
+	var all []host.Finding
+	for _, device := range slices.Sorted(maps.Keys(need)) {
+		n := need[device]
+		all = append(all, one(host.Warning, "tunnel-mtu", fmt.Sprintf("packets of clients of %d bytes do not fit into the tunnel to %s: %s takes %d, and %d are needed", n.client, n.server, device, s.Link(device).MTU, n.mtu),
+			"the director answers large packets of clients with ICMP, and uploads hang where that is filtered; where the network cannot carry larger frames, tell clients of smaller segments on each real server: holdfast doctor says how there",
+			fmt.Sprintf("ip link set dev %s mtu %d", device, n.mtu)))
 	}
 	return all
 }

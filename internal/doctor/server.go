@@ -30,9 +30,6 @@ func realServer(s *Snapshot) []host.Finding {
 	return all
 }
 
-// ethernetMTU is what most clients can send at most.
-const ethernetMTU = 1500
-
 // segmentSize: tunnel-mss. A client sends segments as large as this host asks
 // for; in the tunnel they are larger.
 func segmentSize(s *Snapshot) []host.Finding {
