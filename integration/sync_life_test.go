@@ -133,6 +133,15 @@ func syncLife(t *testing.T) {
 		st := lvsStatus(t, h)
 		return len(st.Daemons) == 2 && st.Daemons[0].Group.Is6() && st.Daemons[0].Source.IsLinkLocalUnicast() && st.Daemons[1].Port == 9000
 	})
+	prog, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Where to listen is what the kernel's daemons say.
+	out := run(prog, "sync", "dump", "--count", "--for", "100ms")
+	if !strings.Contains(out, "listening on sync0 for ff02::81, UDP ports 9000 to 9063\n") || !strings.Contains(out, "no sync messages") {
+		t.Errorf("sync dump without -i: %s", out)
+	}
 	if v := setting("sync_ports"); v != "1" {
 		t.Errorf("sync_ports is %s after a reload without it", v)
 	}

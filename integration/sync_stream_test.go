@@ -74,10 +74,19 @@ func syncStream(t *testing.T) {
 	s.must(err)
 	live, err := s.b.Start(lab.Spec{Args: []string{prog, "sync", "dump", "-i", "eth0", "--json"}})
 	s.must(err)
+	own, err := s.a.Start(lab.Spec{Args: []string{prog, "sync", "dump", "-i", "eth0", "--limit", "3"}})
+	s.must(err)
 	pcap := s.b.Path("sync.pcap")
 	tcpdump, err := s.b.Start(lab.Spec{Args: []string{"tcpdump", "-Z", "root", "--immediate-mode", "-U", "-n", "-i", "eth0", "-w", pcap, "udp", "port", "8848"}})
 	s.must(err)
-	s.until("tcpdump", func() bool { return strings.Contains(tcpdump.Log(), "listening on") && exists(pcap) })
+	s.until("three that listen", func() bool {
+		for _, p := range []*lab.Process{live, own, tcpdump} {
+			if !strings.Contains(p.Log(), "listening on") {
+				return false
+			}
+		}
+		return exists(pcap)
+	})
 	s.run(s.b, "ipvsadm", "--start-daemon", "backup", "--mcast-interface", "eth0", "--syncid", "7")
 	version := func(n string) {
 		s.must(s.a.Sysctl("net/ipv4/vs/sync_version", n))
@@ -162,6 +171,7 @@ func syncStream(t *testing.T) {
 		heard("a template by mark", func(e entry) bool { return e.Kind == "template" && e.FWMark == 5 && e.Timeout == 88 })
 	}
 	heard("a persistence engine", func(e entry) bool { return e.PEName == "sip" && string(e.PEData) == callID && e.Protocol == "UDP" })
+	s.until("what the sender itself sees", func() bool { return strings.Count(own.Log(), " 192.0.2.1 id 7 v1 TCP ") == 3 && !own.Running() })
 	s.run(s.a, "ipvsadm", "--stop-daemon", "master")
 	version("0")
 	talk("192.0.2.100:80")

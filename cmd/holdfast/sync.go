@@ -209,9 +209,7 @@ func (d *syncDump) live(ctx context.Context, dump *syncdump.Dump, errOut io.Writ
 		return err
 	}
 	defer l.Close()
-	if !d.asJSON {
-		fmt.Fprintf(errOut, "listening on %s for %s, UDP ports %d to %d\n", d.iface, dump.Group, dump.Ports[0], dump.Ports[1])
-	}
+	fmt.Fprintf(errOut, "listening on %s for %s, UDP ports %d to %d\n", d.iface, dump.Group, dump.Ports[0], dump.Ports[1])
 	err = frames(ctx, dump, l.Next)
 	dump.Summary.Missed = l.Missed()
 	if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil {
