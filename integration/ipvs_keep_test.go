@@ -177,6 +177,7 @@ func writesOf(list []asked) []asked {
 const followConf = `
 [global_defs]
 router_id = "lab"
+lvs_profile = ["director", "tunnel"]
 
 [vrrp_instance.VI_1]
 state = "BACKUP"
@@ -236,7 +237,23 @@ func followMaster(t *testing.T) {
 			t.Errorf("%s: %d lines about %s, want %d:\n%s", hosts[i].Name, count, addr, want, strings.Join(tableOf(t, raws[i]), "\n"))
 		}
 	}
+	// profile is a setting of lvs_profile on b.
+	profile := func(want string) {
+		t.Helper()
+		got := ""
+		if !lab.WaitFor(20*time.Second, func() bool {
+			out, err := n.b.Output(t.Context(), "cat", "/proc/sys/net/ipv4/vs/expire_nodest_conn", "/proc/sys/net/ipv4/vs/schedule_icmp")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = strings.Join(strings.Fields(out), " ")
+			return got == want
+		}) {
+			t.Errorf("settings of lvs_profile are %q, want %q", got, want)
+		}
+	}
 	const full = 3 // a service and two servers
+	profile("0 0")
 	for i := range hosts {
 		raws[i], taps[i] = rawIPVSOf(t, hosts[i]), tapNetlink(t, hosts[i])
 	}
@@ -247,6 +264,7 @@ func followMaster(t *testing.T) {
 		has(i, vip.String(), want)
 		has(i, "192.0.2.250", 2)
 	}
+	profile("1 1")
 	tableFirst(t, "a at start", taps[0].heard())
 	taps[1].heard()
 
@@ -279,6 +297,7 @@ func followMaster(t *testing.T) {
 		has(i, vip.String(), 0)
 		has(i, "192.0.2.250", 0)
 	}
+	profile("0 0")
 }
 
 func first(list []asked, ipvs bool, command int) int {

@@ -164,6 +164,7 @@ type GlobalDefs struct {
 	LVSFlush        bool           // lvs_flush
 	LVSFlushOnStop  LVSFlushOnStop // lvs_flush_on_stop [VS]
 	LVSTimeouts     LVSTimeouts    // lvs_timeouts
+	LVSProfile      []string       // lvs_profile (holdfast's own): names of ipvs/profile
 	LVSSyncDaemon   *LVSSyncDaemon // lvs_sync_daemon
 }
 

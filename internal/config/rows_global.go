@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"holdfast/ipvs/profile"
 )
 
 // Tiers of keywords: how common they are in configurations seen in the wild.
@@ -133,6 +135,7 @@ func globalRows() []Keyword {
 			{Name: "roles", Key: "roles", Optional: true},
 			{Name: "sync_ports", Key: "sync_ports", Kind: KindInt, Optional: true},
 		}, lvsSyncDaemon), "off", "IPVS connection synchronisation; with an instance its role follows mastership, or both run all the time (roles both); sync_ports: threads of each role, a power of two, alike on all directors"),
+		row("lvs_profile", own, custom("director|sync|tunnel|nat …", []Arg{{Name: "name", Rest: true}}, lvsProfile), "none: nothing is changed", "sets of settings of IPVS (net.ipv4.vs), set back at stop: see operations.md"),
 		row("lvs_follow_vrrp", own, custom("never|auto|true", []Arg{{Name: "when", Kind: KindBool}}, followVRRP), "never; auto in TOML", "install a service only while a virtual router that holds its address is master (auto: not where a sync daemon runs)"),
 		row("standby_checks", own, optBool(func(g *globals, v bool) { g.StandbyChecks = v }), "on", "run health checks of services whose virtual router is not master"),
 	)
@@ -391,5 +394,21 @@ func followVRRP(d *decoder, g *globals, n *Node) {
 		g.LVSFollowVRRP = FollowAlways
 	default:
 		d.bad(n, 0, ClassGeneral, "'%s' is not one of never auto true, ignored", clip(s))
+	}
+}
+
+func lvsProfile(d *decoder, g *globals, n *Node) {
+	if _, ok := arg1(d, n); !ok {
+		return
+	}
+	g.LVSProfile = nil
+	for k, w := range n.Args() {
+		_, ok := profile.Named(w.Text)
+		switch {
+		case !ok:
+			d.reportHint(n.ArgPos(k), Warning, ClassGeneral, "bad-value", "lvs_profile: there is no profile '"+clip(w.Text)+"', ignored", d.didYouMean(w.Text, profile.Names))
+		case !slices.Contains(g.LVSProfile, w.Text):
+			g.LVSProfile = append(g.LVSProfile, w.Text)
+		}
 	}
 }

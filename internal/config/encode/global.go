@@ -156,6 +156,9 @@ func (e *encoder) globalLVS(g *config.GlobalDefs) {
 	if len(timeouts) > 1 {
 		e.put(timeouts...)
 	}
+	if len(g.LVSProfile) > 0 {
+		e.put(append([]string{"lvs_profile"}, g.LVSProfile...)...)
+	}
 	e.syncDaemon(g.LVSSyncDaemon)
 	follow := config.FollowNever
 	if e.toml {

@@ -34,6 +34,7 @@ var samples = map[string]string{
 	"lvs_timeouts":                   "{ tcp = 900, tcpfin = 120, udp = 300 }",
 	"lvs_sync_daemon":                `{ interface = "eth1", instance = "VI_1", id = 51 }`,
 	"lvs_follow_vrrp":                `"auto"`,
+	"lvs_profile":                    `["director", "sync"]`,
 	"script":                         `"/usr/bin/curl -sf -o /dev/null http://127.0.0.1/"`,
 	"group":                          `["VI_2", "VI_3"]`,
 	"track_interface":                `["eth1", "eth2 weight -20", { name = "eth3", weight = 20 }]`,

@@ -88,6 +88,7 @@ type LVS struct {
 	since    since
 	table    table
 	daemons  daemons
+	profile  []ProfileStatus // settings of lvs_profile
 	// followLinks begins to follow the interfaces, once.
 	followLinks func()
 	owned       Owned

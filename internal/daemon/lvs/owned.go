@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"maps"
 	"slices"
 
 	"holdfast/ipvs"
@@ -13,6 +14,9 @@ type Owned struct {
 	Services []ipvs.ServiceKey `json:"services,omitempty"`
 	// Timeouts as they were before lvs_timeouts changed them.
 	Timeouts *ipvs.Timeouts `json:"timeouts,omitempty"`
+	// Profile holds settings of IPVS as they were before lvs_profile changed
+	// them.
+	Profile map[string]string `json:"profile,omitempty"`
 	// Daemons are the roles of connection sync that we started.
 	Daemons []ipvs.SyncRole `json:"daemons,omitempty"`
 	// SyncIndex is that of the interface they were started on.
@@ -26,6 +30,7 @@ type Owned struct {
 func (o Owned) clone() Owned {
 	o.Services = slices.Clone(o.Services)
 	o.Daemons = slices.Clone(o.Daemons)
+	o.Profile = maps.Clone(o.Profile)
 	if o.Timeouts != nil {
 		t := *o.Timeouts
 		o.Timeouts = &t
@@ -35,7 +40,7 @@ func (o Owned) clone() Owned {
 
 func (o Owned) equal(p Owned) bool {
 	return slices.Equal(o.Services, p.Services) && slices.Equal(o.Daemons, p.Daemons) &&
-		o.SyncIndex == p.SyncIndex && o.SyncPorts == p.SyncPorts && o.BackupOnly == p.BackupOnly &&
+		maps.Equal(o.Profile, p.Profile) && o.SyncIndex == p.SyncIndex && o.SyncPorts == p.SyncPorts && o.BackupOnly == p.BackupOnly &&
 		(o.Timeouts == nil) == (p.Timeouts == nil) && (o.Timeouts == nil || *o.Timeouts == *p.Timeouts)
 }
 

@@ -19,7 +19,7 @@ func (l *LVS) release() {
 		l.log.Error("stop: the table stays in the kernel", "err", err)
 		return
 	}
-	if err := errors.Join(l.releaseSync(), l.releaseTimeouts(), l.releaseTable()); err != nil {
+	if err := errors.Join(l.releaseSync(), l.releaseTimeouts(), l.restoreSettings(nil), l.releaseTable()); err != nil {
 		l.log.Error("stop: something of ours stays in the kernel", "err", err)
 	}
 	l.save()

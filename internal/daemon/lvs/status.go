@@ -30,6 +30,16 @@ type KernelStatus struct {
 	Retry   time.Time `json:"next_retry,omitzero"`
 	Read    time.Time `json:"last_read,omitzero"`
 	Repairs uint64    `json:"repairs"` // changes by others that were undone
+	// Settings of IPVS that lvs_profile asks for and the kernel has.
+	Profile []ProfileStatus `json:"profile,omitempty"`
+}
+
+// ProfileStatus is a setting of IPVS that lvs_profile asks for.
+type ProfileStatus struct {
+	Name   string `json:"name"`
+	Value  string `json:"value"`  // asked for
+	Before string `json:"before"` // what a stop restores
+	Error  string `json:"error,omitempty"`
 }
 
 // ServiceStatus is a virtual server.
@@ -211,7 +221,7 @@ func (l *LVS) Status(ctx context.Context) (Status, error) {
 // for each service.
 func (l *LVS) status() (Status, [][]ipvs.ServiceKey) {
 	t := &l.table
-	st := Status{Services: []ServiceStatus{}, Kernel: KernelStatus{Read: t.read, Repairs: t.repairs}}
+	st := Status{Services: []ServiceStatus{}, Kernel: KernelStatus{Read: t.read, Repairs: t.repairs, Profile: slices.Clone(l.profile)}}
 	st.Sync = l.syncStatus()
 	if t.err != nil {
 		st.Kernel.Error, st.Kernel.Since, st.Kernel.Retry = t.err.Error(), t.errSince, t.retryAt

@@ -43,7 +43,7 @@ func (t *table) dirtyOne(keys ...ipvs.ServiceKey) {
 // needsKernel reports whether there is anything to be done in the kernel.
 func (l *LVS) needsKernel() bool {
 	g := &l.cfg.Global
-	return len(l.services.pool) > 0 || g.LVSSyncDaemon != nil || !l.owned.empty()
+	return len(l.services.pool) > 0 || g.LVSSyncDaemon != nil || len(g.LVSProfile) > 0 || !l.owned.empty()
 }
 
 func (l *LVS) open() error {
@@ -116,7 +116,7 @@ func (l *LVS) bring(now time.Time, full bool) error {
 	err := l.explainMixed(l.bringTable(now))
 	if l.daemons.dirty {
 		l.daemons.dirty = false
-		err = errors.Join(err, l.bringTimeouts(), l.bringDaemons(now))
+		err = errors.Join(err, l.bringTimeouts(), l.bringSettings(), l.bringDaemons(now))
 	}
 	return err
 }

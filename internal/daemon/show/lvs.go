@@ -25,6 +25,7 @@ func renderLVS(w io.Writer, st *control.LVS, now time.Time) {
 	if st.Kernel.Repairs > 0 {
 		fmt.Fprintf(w, "IPVS entries changed by others and repaired: %d\n", st.Kernel.Repairs)
 	}
+	renderProfile(w, st.Kernel.Profile)
 	renderNotify(w, &st.Notify)
 }
 
@@ -133,4 +134,22 @@ func renderOrders(w io.Writer, indent string, list []lvs.OrderStatus, now time.T
 		}
 		fmt.Fprintln(w)
 	}
+}
+
+// renderProfile shows the settings that lvs_profile asks for.
+func renderProfile(w io.Writer, list []lvs.ProfileStatus) {
+	if len(list) == 0 {
+		return
+	}
+	fmt.Fprint(w, "lvs_profile:")
+	for _, s := range list {
+		fmt.Fprintf(w, " %s=%s", s.Name, s.Value)
+		switch {
+		case s.Error != "":
+			fmt.Fprintf(w, " (FAILED: %s)", s.Error)
+		case s.Before != s.Value:
+			fmt.Fprintf(w, " (was %s)", s.Before)
+		}
+	}
+	fmt.Fprintln(w)
 }
