@@ -6,7 +6,8 @@
 //
 //   - the model: [Service], [Destination] and [Table] are plain comparable
 //     values in one canonical order;
-//   - the pool: [Pool] turns verdicts of health checks into the wanted table
+//   - the pool: [Pool] turns verdicts of health checks, and orders of an
+//     operator or a file ([Order]: a weight, drain, out), into the wanted table
 //     and into events (a real server or a virtual server went up or down);
 //   - the plan: [Plan] turns "have" and "want" into the fewest [Op]s. It adds
 //     before it deletes and leaves what is as wanted alone. Services that are

@@ -18,7 +18,7 @@ func poolGlobalRows() []Keyword {
 	return []Keyword{
 		row("rs_init_notifies", rare, flag(func(g *globals) { g.RSInitNotifies = true }), "off", "tell at the start of real servers that are in service before their first check: notify_up and lines in FIFOs"),
 		row("quiescent", own, optBool(func(g *globals, v bool) { g.quiescent = v }), "off", "default of quiescent in every virtual_server, as in ldirectord"),
-		row("maintenance_file", own, absolute(func(g *globals, v string) { g.MaintenanceFile = v }), "", "file that lists servers in maintenance, or folder with a file for each, read every second: see operations.md"),
+		row("maintenance_file", own, absolute(func(g *globals, v string) { g.MaintenanceFile = v }), "", "file that lists servers in maintenance, or folder with a file for each, read every second: see real-servers.md"),
 	}
 }
 
@@ -35,7 +35,7 @@ func poolRealRows() []Keyword {
 	return []Keyword{
 		row("slow_start", own, timer("seconds", 0, maxSlowStart, func(r *realServer, v time.Duration) { r.slowStart = &v }), "the virtual server's", "a server that comes up again gets its weight within this time, in ten steps"),
 		row("drain", own, custom("[<seconds>]", []Arg{{Name: "seconds", Kind: KindTimer, Optional: true}}, drain), "off", "weight 0 until its connections have ended, or for this long; then it is taken out of the table"),
-		row("maintenance_file", own, absolute(func(r *realServer, v string) { r.MaintenanceFile = v }), "", "while this file is there the server is out of service, or as the words in it say: see operations.md"),
+		row("maintenance_file", own, absolute(func(r *realServer, v string) { r.MaintenanceFile = v }), "", "while this file is there the server is out of service, or as the words in it say: see real-servers.md"),
 	}
 }
 
