@@ -17,6 +17,21 @@ func (n *network) became(h *lab.Host) (uint64, string) {
 	return in.Transitions, in.State
 }
 
+// answers waits until a host's daemon can be asked.
+func (n *network) answers(h *lab.Host) {
+	n.t.Helper()
+	prog, err := program()
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	if !lab.WaitFor(20*time.Second, func() bool {
+		_, err := h.Output(n.t.Context(), prog, "status", "--json")
+		return err == nil
+	}) {
+		n.t.Fatalf("the daemon of %s does not answer", h.Name)
+	}
+}
+
 // stays checks that a was made master once and is it, and that b never was.
 func (n *network) stays() {
 	n.t.Helper()
@@ -49,6 +64,7 @@ func TestReloadOfPaths(t *testing.T) {
 	proc := map[*lab.Host]*lab.Process{n.a: n.start(n.a, us, high.conf())}
 	n.holder(vip, "a", high.down()+5*noise)
 	proc[n.b] = n.start(n.b, us, low.conf())
+	n.answers(n.b)
 	reload := func(h *lab.Host, r router) {
 		t.Helper()
 		n.reloadWith(proc[h], h.Path("keepalived.conf"), []byte(r.conf()))
@@ -100,6 +116,7 @@ func TestReloadOfPeers(t *testing.T) {
 	a := n.start(n.a, us, high.conf())
 	n.holder(vip, "a", high.down()+5*noise)
 	n.start(n.b, us, low.conf())
+	n.answers(n.b)
 
 	third := netip.MustParseAddr("192.0.2.3")
 	n.host("c", "02:00:00:00:00:03", third.String()+"/24")
