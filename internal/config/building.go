@@ -10,6 +10,7 @@ import (
 type building struct {
 	global    globals
 	given     map[onceKey]bool  // see once
+	names     map[onceKey]bool  // see taken
 	nobody    map[*Command]bool // scripts whose user does not exist
 	scripts   map[string]*VRRPScript
 	files     map[string]*TrackFile
@@ -72,6 +73,7 @@ func newBuilding(d *decoder) *building {
 		programs:  map[string]mention{},
 		nobody:    map[*Command]bool{},
 		given:     map[onceKey]bool{},
+		names:     map[onceKey]bool{},
 	}
 	b.global = globals{
 		GlobalDefs: GlobalDefs{

@@ -81,10 +81,10 @@ func (d *decoder) silent(pos Pos, id, text string) {
 func quiet(v value) value {
 	set := v.set
 	v.set = func(d *decoder, target any, n *Node) {
-		from := len(d.diags)
+		from := len(d.found.List)
 		set(d, target, n)
-		for i := from; i < len(d.diags) && !d.toml(); i++ {
-			d.diags[i].Class, d.diags[i].Severity = ClassNone, Warning
+		for i := from; i < len(d.found.List) && !d.toml(); i++ {
+			d.found.List[i].Class, d.found.List[i].Severity = ClassNone, Warning
 		}
 	}
 	return v

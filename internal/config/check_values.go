@@ -38,10 +38,10 @@ func bindIf(d *decoder, c *checker, n *Node) {
 		return
 	}
 	c.BindIf = name
-	from := len(d.diags)
+	from := len(d.found.List)
 	d.interfaceExists(name, n.ArgPos(0), "bind_if")
-	for i := from; i < len(d.diags); i++ {
-		d.diags[i].Class = ClassNone // keepalived looks when it checks
+	for i := from; i < len(d.found.List); i++ {
+		d.found.List[i].Class = ClassNone // keepalived looks when it checks
 	}
 }
 
@@ -203,12 +203,10 @@ func bfdCheckName(d *decoder, c *checker, n *Node) {
 			d.didYouMean(name, func() []string { return slices.Sorted(maps.Keys(d.state.bfds)) }))
 		return
 	}
-	for i := range c.of.Checkers {
-		if o := &c.of.Checkers[i]; o.Kind == BFDCheck && o.BFD == name {
-			c.refused = true
-			d.bad(n, 0, ClassGeneral, "the server follows %s already: the check is ignored", clip(name))
-			return
-		}
+	if d.taken(c.of, name) {
+		c.refused = true
+		d.bad(n, 0, ClassGeneral, "the server follows %s already: the check is ignored", clip(name))
+		return
 	}
 	c.BFD = name
 }

@@ -190,12 +190,23 @@ func once(v value) value {
 			d.bad(n, 0, ClassGeneral, "already given: the first one counts")
 			return
 		}
-		findings := len(d.diags)
-		if set(d, target, n); len(d.diags) == findings {
+		findings := d.found.Count()
+		if set(d, target, n); d.found.Count() == findings {
 			d.state.given[key] = true
 		}
 	}
 	return v
+}
+
+// taken reports whether a name was entered for that thing before, and enters
+// it: lists are as long as a sequence makes them.
+func (d *decoder) taken(thing any, name string) bool {
+	key := onceKey{thing, name}
+	if d.state.names[key] {
+		return true
+	}
+	d.state.names[key] = true
+	return false
 }
 
 // already reports that a keyword is given a second time where the first one

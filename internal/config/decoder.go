@@ -72,7 +72,7 @@ type frame struct {
 type decoder struct {
 	opts  Options
 	cfg   *Config
-	diags []Diagnostic
+	found Findings
 	stack []frame
 	kw    *Keyword // keyword being decoded
 	state *building
@@ -115,7 +115,7 @@ func (d *Decoder) End() (*Config, []Diagnostic) {
 		d.d.pop()
 	}
 	d.d.finish()
-	return d.d.cfg, d.d.diags
+	return d.d.cfg, d.d.found.All()
 }
 
 // tomlOrder puts what others refer to first: in TOML the order of the tables
@@ -274,7 +274,7 @@ func (d *decoder) reportHint(pos Pos, s Severity, c Class, id, text, hint string
 	if d.toml() && s == Warning && tomlFatal[c] && !tomlTolerated[id] {
 		s = Error
 	}
-	d.diags = append(d.diags, Diagnostic{Pos: pos, Severity: s, Class: c, ID: id, Text: text, Hint: hint})
+	d.found.Add(Diagnostic{Pos: pos, Severity: s, Class: c, ID: id, Text: text, Hint: hint})
 }
 
 // tomlFatal holds the classes of mistakes that a TOML file may not have, while
@@ -346,13 +346,21 @@ func (d *decoder) unknown(path string, n *Node) {
 // configuration at all has a slip in every line.
 const maxHints = 100
 
+// maxCandidates bounds what a word is compared with for a proposal.
+const maxCandidates = 10_000
+
 // didYouMean proposes one of the candidates for a word that is none of them.
 func (d *decoder) didYouMean(word string, candidates func() []string) string {
 	if d.state.hints >= maxHints || len(word) > 64 {
 		return ""
 	}
 	d.state.hints++
-	if s := suggest(word, candidates()); s != "" {
+	names := candidates()
+	if len(names) > maxCandidates {
+		d.state.hints = maxHints
+		return ""
+	}
+	if s := suggest(word, names); s != "" {
 		return "did you mean " + s + "?"
 	}
 	return ""

@@ -13,7 +13,7 @@ func (d *decoder) commands() {
 	}
 	// The VRRP process of keepalived stops at a missing interface before it
 	// looks at its scripts: the finding then does not count for the exit code.
-	stopped := slices.ContainsFunc(d.diags, func(f Diagnostic) bool { return f.ID == "no-such-interface" && f.Class != ClassNone })
+	stopped := slices.ContainsFunc(d.found.List, func(f Diagnostic) bool { return f.ID == "no-such-interface" && f.Class != ClassNone })
 	if !d.insecure(!stopped, ClassSecurity) && stopped {
 		d.insecure(true, ClassNone)
 	}

@@ -1,17 +1,19 @@
 package config
 
-import "slices"
-
 // ImpliedInterfaces are the interfaces that an instance depends on because an
 // address, a route or a rule of its own is there and has no no_track: such an
 // interface going down means FAULT, as keepalived has it. The instance's own
 // interface and those of track_interface are not among them.
 func (i *VRRPInstance) ImpliedInterfaces() []string {
 	var out []string
+	seen := map[string]bool{"": true, "lo": true, i.Interface: true}
+	for k := range i.TrackInterfaces {
+		seen[i.TrackInterfaces[k].Name] = true
+	}
 	add := func(noTrack bool, names ...string) {
 		for _, n := range names {
-			tracked := slices.ContainsFunc(i.TrackInterfaces, func(t Track) bool { return t.Name == n })
-			if !noTrack && !tracked && n != "" && n != i.Interface && n != "lo" && !slices.Contains(out, n) {
+			if !noTrack && !seen[n] {
+				seen[n] = true
 				out = append(out, n)
 			}
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -89,9 +90,19 @@ func openInstance(d *decoder, _ any, n *Node) {
 			return
 		}
 		d.state.byName[i.Name] = i
-		d.state.instances = append(d.state.instances, i)
+		switch len(d.state.instances) {
+		case maxInstances:
+			if !d.taken(&d.state.instances, "") {
+				d.report(n.Pos, Error, ClassGeneral, "too-many-instances", fmt.Sprintf("there are more than %d vrrp_instances", maxInstances))
+			}
+		default:
+			d.state.instances = append(d.state.instances, i)
+		}
 	})
 }
+
+// maxInstances bounds what a sequence may make: 128 interfaces with every VRID.
+const maxInstances = 128 * 255
 
 func instanceState(d *decoder, i *instance, n *Node) {
 	s, ok := arg1(d, n)
@@ -271,11 +282,9 @@ func (d *decoder) trackInterface(to *[]Track, n *Node) {
 	if !ok {
 		return
 	}
-	for _, have := range *to {
-		if have.Name == t.Name {
-			d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", "track_interface: "+t.Name+" is already tracked: this line is ignored")
-			return
-		}
+	if d.taken(to, t.Name) {
+		d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", "track_interface: "+t.Name+" is already tracked: this line is ignored")
+		return
 	}
 	d.interfaceExists(t.Name, n.Pos, "tracked interface")
 	*to = append(*to, t)
@@ -295,11 +304,9 @@ func (d *decoder) trackScript(to *[]Track, owner string, n *Node) {
 	if !ok {
 		return
 	}
-	for _, have := range *to {
-		if have.Name == t.Name {
-			d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", "track_script: "+t.Name+" is already tracked: this line is ignored")
-			return
-		}
+	if d.taken(to, t.Name) {
+		d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", "track_script: "+t.Name+" is already tracked: this line is ignored")
+		return
 	}
 	*to = append(*to, t)
 }

@@ -85,21 +85,22 @@ func openGARPGroup(d *decoder, _ any, n *Node) {
 	g := &garpGroup{pos: n.Pos}
 	d.within(g, func() {
 		what := "garp_group"
-		for _, other := range d.state.garpGroups {
-			g.Interfaces = slices.DeleteFunc(g.Interfaces, func(name string) bool {
-				twice := slices.Contains(other.Interfaces, name)
-				if twice {
-					d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", what+": interface "+name+" is in another garp_group already: ignored")
-				}
-				return twice
-			})
-		}
+		g.Interfaces = slices.DeleteFunc(g.Interfaces, func(name string) bool {
+			twice := d.state.names[onceKey{&d.state.garpGroups, name}]
+			if twice {
+				d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", what+": interface "+name+" is in another garp_group already: ignored")
+			}
+			return twice
+		})
 		switch {
 		case len(g.Interfaces) == 0:
 			d.report(n.Pos, Warning, ClassGeneral, "no-interface", what+" has no interface: it is ignored")
 		case g.Interval == 0 && g.GNA == 0:
 			d.report(d.closing(n), Warning, ClassGeneral, "no-interval", what+" has neither garp_interval nor gna_interval: it is ignored")
 		default:
+			for _, name := range g.Interfaces {
+				d.taken(&d.state.garpGroups, name)
+			}
 			d.state.garpGroups = append(d.state.garpGroups, g)
 			d.cfg.GARPGroups = append(d.cfg.GARPGroups, g.GARPGroup)
 		}
@@ -111,7 +112,7 @@ func garpGroupRows() []Keyword {
 		switch {
 		case len(w.Text) > maxIfName:
 			d.report(w.Pos, Warning, ClassGeneral, "bad-value", d.kw.Name+": '"+clip(w.Text)+"' is no name of an interface, ignored")
-		case slices.Contains(g.Interfaces, w.Text):
+		case d.taken(g, w.Text):
 			d.report(w.Pos, Warning, ClassGeneral, "duplicate-name", d.kw.Name+": "+w.Text+" is given twice")
 		default:
 			d.interfaceExists(w.Text, w.Pos, "interface of garp_group")

@@ -176,7 +176,7 @@ func openTrackGroup(d *decoder, _ any, n *Node) {
 		return
 	}
 	d.within(g, func() {
-		if slices.ContainsFunc(d.state.trackGroups, func(o *trackGroup) bool { return o.Name == g.Name }) {
+		if d.taken(&d.state.trackGroups, g.Name) {
 			d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", "track_group "+g.Name+" is already defined: this one is ignored")
 			return
 		}
@@ -204,9 +204,11 @@ func (d *decoder) finishTrackGroups() {
 		}
 		d.cfg.TrackGroups = append(d.cfg.TrackGroups, g.TrackGroup)
 	}
-	known := func(name string) bool {
-		return slices.ContainsFunc(d.cfg.TrackGroups, func(g TrackGroup) bool { return g.Name == name })
+	groups := map[string]bool{}
+	for i := range d.cfg.TrackGroups {
+		groups[d.cfg.TrackGroups[i].Name] = true
 	}
+	known := func(name string) bool { return groups[name] }
 	for _, u := range d.state.uses {
 		if !known(u.name) {
 			d.report(u.pos, Warning, ClassGeneral, "unknown-group", "track_group "+clip(u.name)+" is not defined: it is ignored")

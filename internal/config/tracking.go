@@ -216,11 +216,9 @@ func (d *decoder) trackThing(to *[]Track, n *Node, weight int, reverse bool, lim
 	if !ok {
 		return
 	}
-	for _, have := range *to {
-		if have.Name == t.Name {
-			d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", d.kw.Name+": "+t.Name+" is already tracked: this line is ignored")
-			return
-		}
+	if d.taken(to, t.Name) {
+		d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", d.kw.Name+": "+t.Name+" is already tracked: this line is ignored")
+		return
 	}
 	*to = append(*to, t)
 }

@@ -37,6 +37,8 @@ func (r *reader) logical(text string, pos config.Pos, depth, level int) {
 		case len(next) > maxExpansion:
 			r.report(pos, config.Error, config.ClassGeneral, "expansion", "the line grows beyond %d bytes by its parameters", maxExpansion)
 			return
+		case !r.within(len(next), pos):
+			return
 		case body != "":
 			r.body(next, body, pos, depth, level)
 			return
@@ -56,7 +58,6 @@ func (r *reader) grown(text string, pos config.Pos, level int) bool {
 		return true
 	}
 	r.lines++
-	r.bytes += len(text)
 	switch {
 	case level > maxRounds:
 		r.report(pos, config.Error, config.ClassGeneral, "expansion", "a parameter refers to itself")
@@ -64,7 +65,13 @@ func (r *reader) grown(text string, pos config.Pos, level int) bool {
 	case r.lines > maxLines:
 		r.bound(pos, "too-large", "parameters and sequences make more than %d lines", maxLines)
 		return false
-	case r.bytes > maxBytes:
+	}
+	return r.within(len(text), pos)
+}
+
+// within counts bytes that expansion yields; false: there are too many.
+func (r *reader) within(size int, pos config.Pos) bool {
+	if r.bytes += size; r.bytes > maxBytes {
 		r.bound(pos, "too-large", "the configuration with its parameters is larger than %d MiB", maxBytes>>20)
 		return false
 	}

@@ -64,7 +64,7 @@ type reader struct {
 	stop     bool     // a bound is reached: nothing more is read
 	bytes    int      // read and expanded so far
 	lines    int      // expanded so far
-	diags    []config.Diagnostic
+	found    config.Findings
 	params   map[string]string
 	scratch  []piece
 	wordSlab []config.Word
@@ -86,11 +86,11 @@ func Read(path string, opts Options) (root *config.Node, files []string, diags [
 	r.finish()
 	r.idle()
 	r.handOver()
-	return r.root, r.files, r.diags
+	return r.root, r.files, r.found.All()
 }
 
 func (r *reader) report(pos config.Pos, s config.Severity, c config.Class, id, format string, args ...any) {
-	r.diags = append(r.diags, config.Diagnostic{Pos: pos, Severity: s, Class: c, ID: id, Text: fmt.Sprintf(format, args...)})
+	r.found.Add(config.Diagnostic{Pos: pos, Severity: s, Class: c, ID: id, Text: fmt.Sprintf(format, args...)})
 }
 
 // bound reports that a bound is reached and ends the reading.

@@ -22,7 +22,7 @@ func Read(name string, data []byte) (*config.Node, []config.Diagnostic) {
 	r := &reader{name: name, data: data, ranks: map[string]map[string]int{}}
 	if len(data) > MaxSize {
 		r.complain(0, "file-too-large", "file of %d bytes; the limit is %d", len(data), MaxSize)
-		return nil, r.diags
+		return nil, r.found.All()
 	}
 	r.lines = newLines(data)
 	root, scanErr := scan(data)
@@ -36,24 +36,24 @@ func Read(name string, data []byte) (*config.Node, []config.Diagnostic) {
 	}
 	if scanErr != nil && scanErr.tooDeep {
 		r.complain(scanErr.off, "toml-syntax", "%s", scanErr.text)
-		return nil, r.diags
+		return nil, r.found.All()
 	}
 	values, err := decode(text)
 	var parse burntsushi.ParseError
 	switch {
 	case errors.As(err, &parse):
 		r.complain(min(max(parse.Position.Start, 0), len(data)), "toml-syntax", "%s", parse.Message)
-		return nil, r.diags
+		return nil, r.found.All()
 	case err != nil:
 		r.complain(0, "toml-syntax", "%v", err)
-		return nil, r.diags
+		return nil, r.found.All()
 	case scanErr != nil:
 		r.complain(scanErr.off, "toml-syntax", "%s", scanErr.text)
-		return nil, r.diags
+		return nil, r.found.All()
 	}
 	tree := &config.Node{Block: true, Pos: r.pos(0), End: r.pos(len(data))}
 	tree.Children = r.block("", nil, values, root)
-	return tree, r.diags
+	return tree, r.found.All()
 }
 
 // skipBOM drops a byte order mark. The library does so as well; without it
@@ -82,7 +82,7 @@ type reader struct {
 	name  string
 	data  []byte
 	lines lines
-	diags []config.Diagnostic
+	found config.Findings
 	ranks map[string]map[string]int // per block: keyword -> row in the schema
 }
 
@@ -97,7 +97,7 @@ func (r *reader) pos(off int) config.Pos {
 
 // complain adds an error.
 func (r *reader) complain(off int, id, format string, args ...any) {
-	r.diags = append(r.diags, config.Diagnostic{
+	r.found.Add(config.Diagnostic{
 		Pos: r.pos(off), Severity: config.Error, Class: config.ClassGeneral,
 		ID: id, Text: fmt.Sprintf(format, args...),
 	})
