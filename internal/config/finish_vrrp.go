@@ -43,6 +43,7 @@ func (d *decoder) finish() {
 	}
 	d.duplicateServices()
 	d.finishSync()
+	d.lintInstances()
 	d.lintServices()
 	d.commands()
 }

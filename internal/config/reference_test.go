@@ -3,33 +3,83 @@ package config_test
 import (
 	"bytes"
 	"flag"
+	"io"
 	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"holdfast/internal/config"
 )
 
-var update = flag.Bool("update", false, "write docs/keywords.md anew")
+var update = flag.Bool("update", false, "write the generated pages anew")
 
-const reference = "../../docs/keywords.md"
-
-// TestReference makes sure that docs/keywords.md is what the schema says.
+// TestReference makes sure that the generated pages are what the schema and
+// the list of lints say.
 func TestReference(t *testing.T) {
-	var b bytes.Buffer
-	if err := config.WriteKeywords(&b); err != nil {
-		t.Fatal(err)
-	}
-	if *update {
-		if err := os.WriteFile(reference, b.Bytes(), 0o644); err != nil {
+	for _, page := range []struct {
+		path  string
+		write func(io.Writer) error
+	}{
+		{"../../docs/keywords.md", config.WriteKeywords},
+		{"../../docs/lints.md", config.WriteLints},
+	} {
+		var b bytes.Buffer
+		if err := page.write(&b); err != nil {
 			t.Fatal(err)
 		}
+		if *update {
+			if err := os.WriteFile(page.path, b.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		have, err := os.ReadFile(page.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(have, b.Bytes()) {
+			t.Errorf("%s is stale: run go test ./internal/config -run Reference -update", page.path)
+		}
 	}
-	have, err := os.ReadFile(reference)
-	if err != nil {
-		t.Fatal(err)
+}
+
+// TestLintsAreListed finds the ids of lints in the sources: each has a reason
+// and a fix, and no other one has.
+func TestLintsAreListed(t *testing.T) {
+	id := regexp.MustCompile(`(?:ClassNone, |silent\([^"]*|\.lint\(s, (?:Warning|Info|Error), |say\(i, (?:Warning|Info), |\bID: +|NotActive(?:Kept)? += )"([a-z0-9_-]+)"`)
+	used := map[string]bool{"no-such-user": true, "skipped-file": true, "unreadable-file": true} // the class depends
+	for _, pattern := range []string{"*.go", "keepalived/*.go", "../../cmd/holdfast/check*.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			text, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range id.FindAllSubmatch(text, -1) {
+				used[string(m[1])] = used[string(m[1])] || !strings.HasSuffix(f, "_test.go")
+			}
+		}
 	}
-	if !bytes.Equal(have, b.Bytes()) {
-		t.Error("docs/keywords.md is stale: run go test ./internal/config -run Reference -update")
+	listed := map[string]bool{}
+	for _, l := range config.Lints {
+		listed[l.ID] = true
+		if l.Why == "" || l.Fix == "" || listed[""] {
+			t.Errorf("%+v", l)
+		}
+	}
+	for name, really := range used {
+		if really && !listed[name] {
+			t.Errorf("lint %s is not in config.Lints", name)
+		}
+	}
+	for name := range listed {
+		if !used[name] {
+			t.Errorf("lint %s is listed and nothing says it", name)
+		}
 	}
 }
 

@@ -19,7 +19,7 @@ const (
 	maxFiles = 1024     // files of one configuration
 	maxBytes = 64 << 20 // bytes of all of them
 	maxNest  = 64       // blocks within blocks
-	maxLines = 1 << 20  // lines that come from parameters and sequences
+	maxLines = 1 << 18  // lines that come from parameters and sequences
 )
 
 // ErrSkip is returned by Source.Read for a file that is left out as keepalived

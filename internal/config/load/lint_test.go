@@ -47,6 +47,10 @@ virtual_server 192.0.2.10 53 {
 		{"no check", "TCP_CHECK { #CHECK\n  }", "", "unchecked", config.Info},
 		{"another family with a sync daemon", "#SYNC", "\nlvs_sync_daemon eth1 VI_1", "sync-mixed-families", config.Warning},
 		{"address of no router", "virtual_server 192.0.2.10", "virtual_server 192.0.2.11", "vip-not-held", config.Info},
+		{"weights of an owner", "virtual_router_id 51", "virtual_router_id 51\n priority 255\n track_interface {\n eth1 weight 20\n }", "owner-weight", config.Warning},
+		{"weights with nopreempt", "virtual_router_id 51", "virtual_router_id 51\n nopreempt\n track_interface {\n eth1 weight 20\n }", "nopreempt-weight", config.Info},
+		{"small weights", "virtual_router_id 51", "virtual_router_id 51\n track_interface {\n eth1 weight -2\n }", "small-weight", config.Info},
+		{"weights", "virtual_router_id 51", "virtual_router_id 51\n track_interface {\n eth1 weight -20\n }", "", 0},
 		{"mark without a port", "virtual_server", markText + "virtual_server", "check-port-0", config.Warning},
 	}
 	for _, tc := range tests {

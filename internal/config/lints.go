@@ -1,0 +1,86 @@
+package config
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+)
+
+// Lint is a finding that keepalived does not have: what it takes without a
+// word, and why that is worth one.
+type Lint struct {
+	ID  string
+	Why string
+	Fix string
+}
+
+// Lints lists them by ID.
+var Lints = []Lint{
+	{"address-list", "the addresses differ from those that the running daemon advertises: a keepalived up to 2.3.2 drops such adverts and becomes a second master", "update the peers first, or reload all at the same time"},
+	{"always-on", "the keyword turns on what always is", "leave it out"},
+	{"bad-random", "${_RANDOM} takes two numbers, the least and the greatest", "write them in this order"},
+	{"bad-value", "the value is not one of those possible, and keepalived takes it or ignores it without a word", "use one of those in keywords.md"},
+	{"bfd-ttl", "a neighbour that expects TTL 255 (RFC 5881) drops packets with a smaller one", "`ttl 255`"},
+	{"big-group", "a virtual_server_group stands for more services than one machine can hold", "use a firewall mark"},
+	{"check-port-0", "the check has no port to connect to and always fails", "give the real_server a port, or the check a `connect_port`"},
+	{"deprecated", "an old form that still works", "write the new one"},
+	{"dns-name", "no domain name is that long: the check always fails", "correct the name"},
+	{"duplicate-name", "a second block of this name is ignored", "rename or remove it"},
+	{"duplicate-service", "IPVS cannot tell the two services apart: the first one counts", "remove one"},
+	{"empty-group", "a group without members does nothing", "name members, or remove it"},
+	{"empty-path", "a request without a path is none", "`path /`"},
+	{"expansion", "nothing may follow a parameter that stands for several lines", "put it at the end of its line"},
+	{"flag-argument", "the keyword takes no value in keepalived 2.2.7: `false` does not turn it off there", "leave the line out"},
+	{"hash-no-fallback", "sh and mh refuse what hashes to a server of weight 0 or one that is full", "`sh-fallback`, `mh-fallback`"},
+	{"host-bits", "the prefix of a rule or route has bits behind its length", "clear them"},
+	{"link-local", "the first IPv6 address is not link-local: other routers than keepalived and holdfast may drop the adverts (RFC 9568)", "put a link-local address first"},
+	{"missing-parameter", "the keyword has no value and keepalived goes on without it", "give one, or leave the line out"},
+	{"more-findings", "there are more findings than anybody reads", "mend the ones above first"},
+	{"no-accept", "packets to the virtual addresses are dropped (strict mode, or no_accept): they do not answer, IPVS included", "`accept`, or do without strict mode"},
+	{"no-effect", "the keyword, or this value, has no effect", "leave it out"},
+	{"no-file", "an included file does not exist", "`includea` makes that an error"},
+	{"no-regex", "options of a pattern without a pattern", "`regex`"},
+	{"no-such-id", "no line with an @id counts: most often the id was forgotten", "`-i`"},
+	{"no-such-user", "the user of a script does not exist: the script is not run", "make the user, or name another one"},
+	{"nopreempt-weight", "a backup with nopreempt takes nothing from a master that lives: a weight moves no address", "leave the weights out: failure then means FAULT"},
+	{"not-active", "the keyword has no effect yet and is left out", "do without it"},
+	{"not-active-kept", "the keyword has no effect yet; it is read, checked and converted", "do not rely on it"},
+	{"nothing-to-run", "no vrrp_instance and no virtual_server", "the file is another one, or half written"},
+	{"nul-byte", "a line holds a zero byte and is ignored", "the file is damaged"},
+	{"owner-weight", "the priority of an address owner, 255, never changes: weights have no effect", "a priority below 255, or no weights"},
+	{"persistence-ops", "ops schedules every packet by itself, persistence keeps a client on one server", "drop one of the two"},
+	{"quoted-file", "quotes are part of the name in keepalived", "leave them out"},
+	{"regex-offset", "the pattern could only match in front of where it begins to look", "`regex_max_offset` above `regex_min_offset`"},
+	{"relative-file", "the daemon's own directory is no place that anybody thinks of", "an absolute path"},
+	{"skipped-file", "an included file is executable or not a regular one: it is left out", "`chmod -x`"},
+	{"slow-start-weight", "weight 1 has no part: slow_start does nothing", "weights of 10 and more"},
+	{"small-weight", "the weights change the winner only where the other's priority is within their reach", "larger weights, or none: failure then means FAULT"},
+	{"sticky-master", "goes with sticky_master in another way than it seems", "see operations.md"},
+	{"sticky-priority", "priorities from 250 say how old a sticky master is", "a priority below 250"},
+	{"strict", "keepalived from 2.4.0 does not start with strict mode and unicast_peer", "do without strict mode"},
+	{"sync-mixed-families", "the kernel refuses servers of another family together with a sync daemon", "servers of the service's family"},
+	{"unchecked", "servers without a check stay in service when they die", "a TCP_CHECK"},
+	{"unlikely-name", "the name of a process has blanks", "quote the arguments one by one"},
+	{"unquoted-arguments", "what stands behind the quotes is not passed on", "one pair of quotes around command and arguments"},
+	{"unreadable-file", "an included file cannot be read", "its permissions"},
+	{"vip-not-held", "the address of a service does not move with mastership", "leave it so when packets are routed to the directors"},
+}
+
+// WriteLints writes the table of lints as Markdown.
+func WriteLints(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	b.WriteString(`# Lints
+
+<!-- Generated from the list in internal/config by "go test ./internal/config -run Reference -update". Do not edit. -->
+
+What ` + "`holdfast check`" + ` says although keepalived takes it without a word. The id stands in ` + "`--json`" + `. Complaints that keepalived has too are at
+the same lines, with the same exit code of ` + "`-t`" + `; what a running daemon thinks of its configuration and its peers is ` + "`holdfast explain`" + `.
+
+| id | why | what helps |
+|---|---|---|
+`)
+	for _, l := range Lints {
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", l.ID, l.Why, l.Fix)
+	}
+	return b.Flush()
+}
