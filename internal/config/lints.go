@@ -41,6 +41,7 @@ var Lints = []Lint{
 	{"no-file", "an included file does not exist", "`includea` makes that an error"},
 	{"no-regex", "options of a pattern without a pattern", "`regex`"},
 	{"no-such-id", "no line with an @id counts: most often the id was forgotten", "`-i`"},
+	{"no-such-namespace", "the network namespace is not there: its interfaces are not looked at", "make it, or check where it is"},
 	{"no-such-user", "the user of a script does not exist: the script is not run", "make the user, or name another one"},
 	{"nopreempt-weight", "a backup with nopreempt takes nothing from a master that lives: a weight moves no address", "leave the weights out: failure then means FAULT"},
 	{"not-active", "the keyword has no effect yet and is left out", "do without it"},
