@@ -15,7 +15,7 @@ const (
 	// and its peers.
 	spreadGap = 5 * time.Millisecond
 	// spreadMax is how many such moments there are in an interval at most.
-	spreadMax = 32
+	spreadMax = 16
 )
 
 // spread shares hundreds of routers out over their interval. Adverts that leave
