@@ -117,11 +117,8 @@ func (w *world) step() {
 			w.Fatalf("due again at %v, which is not after %v", next, w.now)
 		}
 		for _, r := range w.vs.Servers {
-			o := w.orders[r.DestKey]
-			for i := range o {
-				if w.strongest(r.DestKey) == o[i] && o[i].Action == Drain && !o[i].Done && !o[i].Deadline.IsZero() && !w.now.Before(o[i].Deadline) {
-					o[i].Done = true
-				}
+			if o := w.inForce(r.DestKey); o.Action == Drain && !o.Done && !o.Deadline.IsZero() && !w.now.Before(o.Deadline) {
+				o.Done = true
 			}
 		}
 		w.hear(events)
@@ -133,13 +130,7 @@ func (w *world) step() {
 	r := rapid.SampledFrom(w.vs.Servers).Draw(w.T, "server")
 	if what == 2 {
 		if w.standing(r.DestKey) == draining {
-			best, last := w.strongest(r.DestKey), 0
-			for i, o := range w.orders[r.DestKey] {
-				if o == best {
-					last = i
-				}
-			}
-			w.orders[r.DestKey][last].Done = true
+			w.inForce(r.DestKey).Done = true
 		}
 		w.hear(w.pool.Drained(key1(), r.DestKey, w.now))
 		return

@@ -96,6 +96,17 @@ func (w *world) strongest(k DestKey) Order {
 	return best
 }
 
+// inForce is the order that counts, in its place: of equal ones the last.
+func (w *world) inForce(k DestKey) *Order {
+	best, last := w.strongest(k), 0
+	for i, o := range w.orders[k] {
+		if o == best {
+			last = i
+		}
+	}
+	return &w.orders[k][last]
+}
+
 func (w *world) out(k DestKey) bool {
 	o := w.strongest(k)
 	return o.Action == Disable || o.Action == Drain && o.Done
