@@ -1,0 +1,74 @@
+package integration
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/vishvananda/netlink"
+
+	"holdfast/integration/lab"
+	"holdfast/internal/config/verdict"
+)
+
+// TestVerdictsOfKeepalived holds every eighth line of the list of verdicts
+// against the keepalived that is installed and against our program.
+func TestVerdictsOfKeepalived(t *testing.T) {
+	t.Parallel()
+	lab.Require(t, "keepalived")
+	cases, err := verdict.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := lab.Test(t, "verdicts")
+	h, err := l.Host("director")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Do(func() error {
+		attrs := netlink.NewLinkAttrs()
+		attrs.Name = verdict.Interfaces[1]
+		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: verdict.Interfaces[2]})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	us := asKeepalived(t)
+	dir := t.TempDir()
+	var work sync.WaitGroup
+	queue := make(chan verdict.Case)
+	for range 2 {
+		work.Go(func() {
+			file, err := os.CreateTemp(dir, "*.conf")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			file.Close()
+			for c := range queue {
+				if err := os.WriteFile(file.Name(), []byte(c.Text), 0o600); err != nil {
+					t.Error(err)
+				}
+				for _, prog := range []string{"keepalived", us} {
+					out, err := h.Output(t.Context(), "timeout", "60", prog, "-t", "-l", "-i", verdict.ConfigID, "-f", file.Name())
+					code := 0
+					if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+						code = exit.ExitCode()
+					} else if err != nil {
+						t.Error(err)
+					}
+					if code != c.Exit {
+						t.Errorf("%s: exit code %d: %s: %s", filepath.Base(prog), code, c.Name, out)
+					}
+				}
+			}
+		})
+	}
+	for i := 0; i < len(cases); i += 8 {
+		queue <- cases[i]
+	}
+	close(queue)
+	work.Wait()
+}
