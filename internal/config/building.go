@@ -49,6 +49,7 @@ type globals struct {
 	checksumAs        bool // v3_checksum_as_v2
 	dropList          bool // vrrp_drop_adv_addr_mismatch
 	downTimerAdverts  int
+	logAllFailures    bool // checker_log_all_failures
 	smtpAlert         *bool
 	smtpAlertVRRP     *bool
 	smtpAlertChecker  *bool

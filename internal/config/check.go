@@ -179,9 +179,15 @@ func (d *decoder) checkerComplete(c *checker, n *Node) bool {
 	return true
 }
 
-// complete resolves what a checker inherits, but for the port.
-func (h *inheriting) complete(c *Checker, r *RealServer, outer checkDefaults) {
-	c.LogAllFailures = h.logAll != nil && *h.logAll
+// complete resolves what a checker inherits, but for the port; logAll is
+// checker_log_all_failures.
+func (h *inheriting) complete(c *Checker, r *RealServer, outer checkDefaults, logAll bool) {
+	switch {
+	case h.logAll != nil:
+		c.LogAllFailures = *h.logAll
+	case logAll:
+		c.LogAllFailures = true
+	}
 	v := h.check.under(outer)
 	c.Alpha = v.alpha != nil && *v.alpha
 	if c.Kind.Follows() {

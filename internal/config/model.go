@@ -102,6 +102,9 @@ type GlobalDefs struct {
 	SMTPServer            string        // smtp_server HOST
 	SMTPPort              uint16        // smtp_server port, default 25
 	SMTPConnectTimeout    time.Duration // smtp_connect_timeout, default 30 s
+	SMTPHeloName          string        // smtp_helo_name; empty: the host name
+	NoEmailFaults         bool          // no_email_faults
+	NoCheckerEmails       bool          // no_checker_emails
 
 	ProcessMonitorRcvBufs int // process_monitor_rcv_bufs, bytes; 0: our default
 

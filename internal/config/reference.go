@@ -46,7 +46,7 @@ The keywords are the same in keepalived.conf and in TOML. Defaults are keepalive
 		}
 		if len(now) > 0 {
 			if now[0].Word {
-				b.WriteString("\nWords within its lines, and within those of the static and excluded lists:\n")
+				b.WriteString("\nWords within its lines:\n")
 			}
 			b.WriteString("\n| keyword | arguments | default | meaning |\n|---|---|---|---|\n")
 			for _, k := range now {

@@ -83,6 +83,36 @@ func TestLintsAreListed(t *testing.T) {
 	}
 }
 
+// byName are the keywords of which nothing but the name is known; all others
+// have a row that reads and checks them.
+var byName = map[string]bool{
+	"global_defs/lvs_netlink_cmd_rcv_bufs":           true,
+	"global_defs/lvs_netlink_cmd_rcv_bufs_force":     true,
+	"global_defs/lvs_netlink_monitor_rcv_bufs":       true,
+	"global_defs/lvs_netlink_monitor_rcv_bufs_force": true,
+}
+
+// TestEveryKeywordHasARow fails when a keyword of keepalived is neither read nor
+// in the list of those that are not.
+func TestEveryKeywordHasARow(t *testing.T) {
+	for _, block := range config.Blocks() {
+		for _, k := range config.Keywords(block) {
+			if name := strings.TrimPrefix(block+"/"+k.Name, "/"); k.Status == config.NotYet && !byName[name] {
+				t.Errorf("%s has no row", name)
+			}
+			if k.Since != "" && strings.HasPrefix("2.2.7", k.Since) {
+				t.Errorf("%s: version %s: only what came after 2.2.7 has one", k.Name, k.Since)
+			}
+		}
+	}
+	for name := range byName {
+		at := max(strings.LastIndexByte(name, '/'), 0)
+		if _, ok := config.Lookup(name[:at], strings.TrimPrefix(name[at:], "/")); !ok {
+			t.Errorf("%s is no keyword", name)
+		}
+	}
+}
+
 // TestSchema checks rules that every row keeps.
 func TestSchema(t *testing.T) {
 	active := 0

@@ -58,6 +58,8 @@ func fileRows() []Keyword {
 		row("use_symlink_paths", rare, optBool(func(_ *globals, _ bool) {}), "always on in holdfast", "programs run by the path that is given").since("2.3.0"),
 		row("set_supplementary_groups", rare, flag(func(*globals) {}), "always on in holdfast", "programs have all groups of their user").since("git after 2.4.3"),
 
+		row("checker_log_all_failures", rare, optBool(func(g *globals, v bool) { g.logAllFailures = v }), "off", "default of log_all_failures in checkers"),
+
 		row("data_use_instance", rare, optBool(func(g *globals, v bool) { g.DataUseInstance = v }), "off", "the names of dump files have the instance and the namespace in them").parsedOnly(),
 		row("state_dump_file", rare, name(func(f *DaemonFiles, v string) { f.StateDumpFile = v }), "/tmp/keepalived.data", "where SIGUSR1 writes").alias("state_file_location").since("2.3.3").parsedOnly(),
 		row("stats_dump_file", rare, name(func(f *DaemonFiles, v string) { f.StatsDumpFile = v }), "/tmp/keepalived.stats", "where SIGUSR2 writes").alias("stats_file_location").since("2.3.3").parsedOnly(),

@@ -16,7 +16,7 @@ const (
 // poolGlobalRows are what real servers have in common beside their checks.
 func poolGlobalRows() []Keyword {
 	return []Keyword{
-		row("rs_init_notifies", rare, flag(func(g *globals) { g.RSInitNotifies = true }), "off", "tell at the start of real servers that are in service before their first check: notify_up and lines in FIFOs"),
+		row("rs_init_notifies", rare, optBool(func(g *globals, v bool) { g.RSInitNotifies = v }), "off", "tell at the start of real servers that are in service before their first check: notify_up and lines in FIFOs"),
 		row("quiescent", own, optBool(func(g *globals, v bool) { g.quiescent = v }), "off", "default of quiescent in every virtual_server, as in ldirectord"),
 		row("maintenance_file", own, absolute(func(g *globals, v string) { g.MaintenanceFile = v }), "", "file that lists servers in maintenance, or folder with a file for each, read every second: see real-servers.md"),
 	}

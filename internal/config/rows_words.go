@@ -1,7 +1,7 @@
 package config
 
 // lineWords are the rows of the words within the lines of virtual_ipaddress,
-// virtual_routes and virtual_rules. The same words hold in the lines of
+// virtual_routes, virtual_rules and virtual_server_group. The same words hold in the lines of
 // virtual_ipaddress_excluded, static_ipaddress, static_routes and static_rules.
 func lineWords() []Keyword {
 	var out []Keyword
@@ -12,6 +12,7 @@ func lineWords() []Keyword {
 		{"vrrp_instance/virtual_ipaddress", addressWords},
 		{"vrrp_instance/virtual_routes", routeWords},
 		{"vrrp_instance/virtual_rules", ruleWords},
+		{"virtual_server_group", []word{{[]string{"fwmark"}, "<mark> [inet|inet6]", "", "packets with this mark in place of an address"}}},
 	} {
 		for _, w := range list.words {
 			out = append(out, Keyword{

@@ -23,15 +23,15 @@ func openService(d *decoder, _ any, n *Node) {
 	ok := d.serviceAddress(s, n)
 	d.within(s, func() {
 		if ok {
-			s.handDown()
+			s.handDown(d.state.global.logAllFailures)
 			d.state.services = append(d.state.services, s)
 		}
 	})
 }
 
 // handDown gives the servers and their checks what they inherit of the service,
-// which is known when its block ends.
-func (s *service) handDown() {
+// which is known when its block ends; logAll is checker_log_all_failures.
+func (s *service) handDown(logAll bool) {
 	s.RealServers, s.reals = make([]RealServer, len(s.open)), make([]pendingReal, len(s.open))
 	for i, r := range s.open {
 		if r.VirtualHost == "" {
@@ -42,7 +42,7 @@ func (s *service) handDown() {
 		}
 		outer := r.check.under(s.check)
 		for k := range r.Checkers {
-			r.checkers[k].complete(&r.Checkers[k], &r.RealServer, outer)
+			r.checkers[k].complete(&r.Checkers[k], &r.RealServer, outer, logAll)
 		}
 		s.RealServers[i], s.reals[i] = r.RealServer, r.pendingReal
 	}

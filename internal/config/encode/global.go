@@ -77,6 +77,9 @@ func (e *encoder) mail(g *config.GlobalDefs) {
 		e.put("smtp_server", g.SMTPServer)
 	}
 	e.time("smtp_connect_timeout", g.SMTPConnectTimeout, 30*time.Second)
+	e.text("smtp_helo_name", g.SMTPHeloName, "")
+	e.flag("no_email_faults", g.NoEmailFaults)
+	e.boolean("no_checker_emails", g.NoCheckerEmails, false)
 }
 
 // garp adds what differs from def; prefix is that of the global keywords.
