@@ -154,7 +154,9 @@ func (p *Process) Tree() []int {
 }
 
 // Kill ends the whole tree with SIGKILL. It is stopped first, the root before
-// all, so that nobody replaces what was lost or cleans up after the dead.
+// all, so that nobody replaces what was lost or cleans up after the dead; the
+// root is killed last, as the end of a parent makes the kernel continue a
+// stopped child that has a process group of its own.
 func (p *Process) Kill() error {
 	if p.Running() {
 		_ = syscall.Kill(p.Pid, syscall.SIGSTOP)
@@ -164,11 +166,13 @@ func (p *Process) Kill() error {
 	}
 	ok := WaitFor(5*time.Second, func() bool {
 		pids := p.Tree()
+		for _, pid := range pids {
+			if pid != p.Pid {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
 		if p.Running() {
 			_ = syscall.Kill(p.Pid, syscall.SIGKILL)
-		}
-		for _, pid := range pids {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 		return len(pids) == 0
 	})
