@@ -16,7 +16,7 @@ import (
 // scripts were told.
 func TestIPVSEquality(t *testing.T) {
 	lab.Require(t, "keepalived", "ipvsadm")
-	if inIPVS(t, 5*time.Minute) {
+	if inIPVS(t, 8*time.Minute) {
 		return
 	}
 	for name, f := range map[string]func(*testing.T){

@@ -239,7 +239,7 @@ func (s *sides) same(when string, settle time.Duration, want ...string) {
 	s.t.Helper()
 	time.Sleep(settle)
 	var tables, news [][]string
-	equal := lab.WaitFor(15*time.Second, func() bool {
+	equal := lab.WaitFor(30*time.Second, func() bool {
 		tables, news = nil, nil
 		for _, x := range s.list {
 			a, b, err := x.state()
