@@ -225,7 +225,7 @@ func followMaster(t *testing.T) {
 	has := func(i int, addr string, want int) {
 		t.Helper()
 		count := 0
-		if !lab.WaitFor(5*time.Second, func() bool {
+		if !lab.WaitFor(20*time.Second, func() bool {
 			count = 0
 			for _, l := range tableOf(t, raws[i]) {
 				if strings.Contains(l, addr+" ") {

@@ -2,7 +2,6 @@ package integration
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -17,7 +16,6 @@ import (
 	"time"
 
 	"holdfast/integration/lab"
-	"holdfast/internal/daemon/control"
 )
 
 // setByHand uses holdfast set on a director under way: a weight, a drain that
@@ -119,10 +117,8 @@ func setByHand(t *testing.T) {
 		t.Fatal("the lvs process is not replaced")
 	}
 	if !lab.WaitFor(20*time.Second, func() bool {
-		var st control.Status
-		var l control.LVS
-		return json.Unmarshal([]byte(holdfast("status --json")), &st) == nil && json.Unmarshal(st.LVS, &l) == nil &&
-			len(l.Services) == 1 &&
+		l := lvsStatus(t, n.a) // the process may not be there yet
+		return len(l.Services) == 1 &&
 			l.Services[0].Servers[slices.Index([]string{"192.0.2.21", "192.0.2.22"}, server)].State == "draining"
 	}) {
 		t.Error("the new lvs process does not know of the drain")
@@ -222,12 +218,14 @@ func neverRefused(t *testing.T) {
 	}
 	hosts := []*lab.Host{n.a, n.b}
 	procs := make([]*lab.Process, 2)
+	var logs []func() string // of all that were started
 	start := func(i int) {
 		t.Helper()
 		conf := strings.Replace(followConf, "PRIORITY", []string{"150", "100"}[i], 1)
 		if procs[i], err = hosts[i].StartDaemon(lab.Holdfast(prog), "director.toml", conf); err != nil {
 			t.Fatal(err)
 		}
+		logs = append(logs, procs[i].Log)
 	}
 	start(0)
 	start(1)
@@ -260,10 +258,16 @@ func neverRefused(t *testing.T) {
 	traffic.Close()
 	sum := traffic.Summarise(began, time.Now())
 	t.Logf("%+v", sum)
+	// A machine that is too busy for the table in all the time that an address
+	// waits for it gets the address without; nothing can be said then.
+	late := slices.ContainsFunc(logs, func(log func() string) bool { return strings.Contains(log(), "was not ready in time") })
+	if late {
+		t.Log("the table was not ready in time: refused requests are not judged")
+	}
 	for _, r := range traffic.Requests(began, time.Now()) {
 		// A connection that was established when its director went is reset,
 		// as nothing synchronises connections here.
-		if errors.Is(r.Err, syscall.ECONNREFUSED) {
+		if !late && errors.Is(r.Err, syscall.ECONNREFUSED) {
 			t.Errorf("a request at %v: %v", r.Start.UTC().Format("15:04:05.000"), r.Err)
 		}
 	}

@@ -74,12 +74,15 @@ func TestProgramsBeforeAndAfterEverything(t *testing.T) {
 
 // A startup_script that fails, or is ended at its limit, holds nobody up.
 func TestStartupScriptThatFails(t *testing.T) {
-	for _, c := range []struct{ text, want string }{
-		{"exit 4", "exit status 4"},
-		{untilGo, "timed out"},
+	for _, c := range []struct {
+		text, want string
+		limit      time.Duration
+	}{
+		{"exit 4", "exit status 4", time.Minute},
+		{untilGo, "timed out", 300 * time.Millisecond},
 	} {
 		d := newDaemon(t, "a")
-		d.withPrograms(c.text, "", 300*time.Millisecond)
+		d.withPrograms(c.text, "", c.limit)
 		d.run()
 		d.told(role.VRRP, began("a"))
 		if s := d.status(func(control.Status) bool { return true }); !strings.HasPrefix(s.StartupScript, c.want) {

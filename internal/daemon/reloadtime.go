@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -77,7 +78,8 @@ func (p *Parent) checkReloadTime() {
 const maxTimeFile = 64
 
 func readShort(path string) (string, error) {
-	f, err := os.Open(path)
+	// Opening a FIFO in the file's place must not wait for a writer.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", err
 	}

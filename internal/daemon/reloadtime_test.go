@@ -1,9 +1,23 @@
 package daemon
 
 import (
+	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
+
+// A FIFO in the place of the file, which anybody may make where the folder is
+// open to all, must not keep the daemon.
+func TestReloadTimeFileIsNoFIFO(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "time")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := readShort(path); err == nil {
+		t.Errorf("%q", text)
+	}
+}
 
 func TestReloadTimes(t *testing.T) {
 	zone := time.FixedZone("X", 2*3600)

@@ -2,6 +2,8 @@ package lvs
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"time"
@@ -52,19 +54,27 @@ func (f *follow) suspended(k ipvs.ServiceKey) bool {
 const addressRetry = time.Second
 
 // addresses tells the addresses of this network namespace, all of them at once
-// and again after each change, until ctx ends. What fails is done anew.
-func addresses(ctx context.Context, changed func([]netip.Addr)) {
-	for ctx.Err() == nil {
-		followOnce(ctx, changed)
-		select {
-		case <-ctx.Done():
-		case <-time.After(addressRetry):
+// and again after each change, until ctx ends. What fails is logged once and
+// done anew.
+func addresses(log *slog.Logger) func(context.Context, func([]netip.Addr)) {
+	return func(ctx context.Context, changed func([]netip.Addr)) {
+		told := false
+		for ctx.Err() == nil {
+			if err := followOnce(ctx, changed); err != nil && !told {
+				told = true
+				log.Error("the addresses of this machine are not known: services with ha_suspend may rest", "err", err)
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(addressRetry):
+			}
 		}
 	}
 }
 
-// followOnce ends when the kernel's stream of news does.
-func followOnce(ctx context.Context, changed func([]netip.Addr)) {
+// followOnce ends when the kernel's stream of news does, without an error when
+// that may be begun anew at once.
+func followOnce(ctx context.Context, changed func([]netip.Addr)) error {
 	done := make(chan struct{})
 	defer close(done)
 	news := make(chan netlink.AddrUpdate, 64)
@@ -78,13 +88,13 @@ func followOnce(ctx context.Context, changed func([]netip.Addr)) {
 		},
 	})
 	if err != nil {
-		return
+		return fmt.Errorf("follow addresses: %w", err)
 	}
 	for {
 		// Read whole each time: changes are rare, and so none is missed.
 		list, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
 		if err != nil {
-			return
+			return fmt.Errorf("read addresses: %w", err)
 		}
 		var out []netip.Addr
 		for _, a := range list {
@@ -95,12 +105,12 @@ func followOnce(ctx context.Context, changed func([]netip.Addr)) {
 		changed(out)
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-failed:
-			return
+			return nil
 		case _, ok := <-news:
 			if !ok {
-				return
+				return nil
 			}
 			for len(news) > 0 {
 				<-news

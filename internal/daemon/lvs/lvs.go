@@ -132,7 +132,7 @@ func New(cfg *config.Config, deps Deps) *LVS {
 		deps.SaveSettings = func([]Setting) {}
 	}
 	if deps.Addresses == nil {
-		deps.Addresses = addresses
+		deps.Addresses = addresses(deps.Log)
 	}
 	if deps.Links == nil {
 		deps.Links = link.NewWatcher(deps.Log)

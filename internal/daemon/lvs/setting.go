@@ -126,6 +126,13 @@ func (l *LVS) set(ask Ask) (Answer, error) {
 	for _, t := range targets {
 		out.Set = append(out.Set, l.outcome(t))
 	}
+	if l.needsKernel() && !l.table.known {
+		why := l.table.err
+		if why == nil {
+			why = errors.New("it was not read yet")
+		}
+		return out, fmt.Errorf("set, but not in the kernel's table, it is tried again: %w", why)
+	}
 	for _, t := range targets {
 		if slices.ContainsFunc(l.services.members[t.service], func(k ipvs.ServiceKey) bool { return l.table.stuck[k] }) {
 			return out, fmt.Errorf("virtual_server %s: the kernel refuses, it is tried again: %w", ServiceName(t.service), l.table.err)

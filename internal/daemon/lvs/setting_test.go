@@ -313,6 +313,20 @@ func TestSetSaysWhatTheKernelRefuses(t *testing.T) {
 	})
 }
 
+func TestSetSaysThatThereIsNoTable(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.noIPVS = syscall.ENOENT
+		r.start(configOf(virtual(1, 1, 2)))
+		if _, err := r.set("192.0.2.1", "198.51.100.2", "weight 7"); !errors.Is(err, syscall.ENOENT) {
+			t.Errorf("%v", err)
+		}
+		r.noIPVS = nil
+		r.pass(time.Minute)
+		r.wantTable("1:1=1,2=7")
+		r.end()
+	})
+}
+
 func FuzzNames(f *testing.F) {
 	for _, s := range []string{"192.0.2.1:80/tcp", "[2001:db8::1]:udp:53", "fwmark:3/inet6", "FWM 3", "group:web:1", "[web]:0", "2001:db8::1", "a:b:c", ""} {
 		f.Add(s)
