@@ -72,8 +72,10 @@ func (r *reader) dest(c *command, k ipvs.ServiceKey) (d ipvs.Destination, err er
 	if err := c.method(&d); err != nil {
 		return d, err
 	}
-	if d.Method != ipvs.Masquerade {
-		d.Port = k.Port // packets keep theirs
+	// Packets keep their port, which is the service's. The service of a firewall
+	// mark has none: there what was said stays, as in ipvsadm.
+	if d.Method != ipvs.Masquerade && k.FWMark == 0 {
+		d.Port = k.Port
 	}
 	if ipvs.FamilyOf(d.Addr) != k.Family && d.Method != ipvs.Tunnel {
 		return d, fmt.Errorf("real server %s: of another family than the service, which only tunnels (-i) can be", d.Addr)
