@@ -154,6 +154,35 @@ func TestRealServer(t *testing.T) {
 	if _, err := server.Output(t.Context(), "test", "-e", "/run/holdfast/realserver.json"); err == nil {
 		t.Error("something is remembered still")
 	}
+	otherLengths(t, server)
+}
+
+// otherLengths: addresses that are on lo with the length of a network come to
+// have 32 and 128, the others of the network stay, and down restores all.
+func otherLengths(t testing.TB, h *lab.Host) {
+	const four, second, six = "192.0.2.10", "192.0.2.11", "2001:db8::10"
+	sh(t, h, `sysctl -qw net.ipv4.conf.all.promote_secondaries=0 net.ipv4.conf.lo.promote_secondaries=0
+ip addr add `+four+`/24 dev lo; ip addr add `+second+`/24 brd + dev lo; ip addr add `+six+`/64 dev lo`)
+	addrs := func() string {
+		return sh(t, h, `ip -o addr show dev lo | sed 's/ secondary//; s/^[^\\]*inet/inet/; s/\\.*//' | sort; sysctl net.ipv4.conf.lo.promote_secondaries`)
+	}
+	before := addrs()
+	must(t, h, "realserver", "up", four, six)
+	out := sh(t, h, "ip -o addr show dev lo")
+	for _, want := range []string{four + "/32", second + "/24", six + "/128"} {
+		if !strings.Contains(out, want+" ") {
+			t.Errorf("no %s after up:\n%s", want, out)
+		}
+	}
+	for _, no := range []string{four + "/24", six + "/64"} {
+		if strings.Contains(out, no) {
+			t.Errorf("%s after up:\n%s", no, out)
+		}
+	}
+	must(t, h, "realserver", "down")
+	if after := addrs(); after != before {
+		t.Errorf("before:\n%s\nafter:\n%s", before, after)
+	}
 }
 
 // TestRealServerUnit: the command lines of the systemd unit work.

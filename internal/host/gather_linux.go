@@ -63,9 +63,12 @@ func (s *Snapshot) addrs(names map[int]string) error {
 			continue
 		}
 		ones, _ := a.Mask.Size()
+		broadcast, _ := netip.AddrFromSlice(a.Broadcast)
 		s.Addrs = append(s.Addrs, Addr{
 			Device: names[a.LinkIndex], Prefix: netip.PrefixFrom(ip.Unmap(), ones), Label: a.Label, Scope: a.Scope,
 			Tentative: a.Flags&unix.IFA_F_TENTATIVE != 0, DADFailed: a.Flags&unix.IFA_F_DADFAILED != 0,
+			// The flag of a secondary address is that of a temporary one in IPv6.
+			Broadcast: broadcast.Unmap(), Secondary: ip.Unmap().Is4() && a.Flags&unix.IFA_F_SECONDARY != 0,
 		})
 	}
 	return nil

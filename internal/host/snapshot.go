@@ -44,6 +44,8 @@ type Addr struct {
 	Prefix    netip.Prefix // the address with its prefix length
 	Label     string       // IPv4
 	Scope     int          // RT_SCOPE_*: 0 everywhere, 254 this host
+	Broadcast netip.Addr   // IPv4; not valid: none
+	Secondary bool         // IPv4: goes with the first address of its network, unless promote_secondaries is set
 	Tentative bool         // IPv6: not usable yet
 	DADFailed bool         // IPv6: somebody else has it
 }
@@ -68,7 +70,7 @@ type UDPTunnel struct {
 // LinkSettings are the settings of each interface, of "all" and of "default"
 // that a Snapshot has; ipv4 and ipv6 are folders below net.
 var LinkSettings = map[string][]string{
-	"ipv4": {"arp_ignore", "arp_announce", "arp_filter", "rp_filter", "send_redirects", "forwarding"},
+	"ipv4": {"arp_ignore", "arp_announce", "arp_filter", "rp_filter", "send_redirects", "forwarding", "promote_secondaries"},
 	"ipv6": {"disable_ipv6", "forwarding"},
 }
 
@@ -97,7 +99,7 @@ func (s *Snapshot) Number(path string) (n int, ok bool) {
 
 // Effective is the value in force of an IPv4 setting of an interface for
 // which Linux takes the larger of "all" and its own: arp_ignore,
-// arp_announce, rp_filter.
+// arp_announce, rp_filter, promote_secondaries.
 func (s *Snapshot) Effective(device, name string) int {
 	all, _ := s.Number(Setting("ipv4", "all", name))
 	own, _ := s.Number(Setting("ipv4", device, name))

@@ -34,8 +34,10 @@ type Item struct {
 	Prefix netip.Prefix `json:"prefix,omitzero"`
 	Label  string       `json:"label,omitempty"`
 	Scope  int          `json:"scope,omitempty"` // of a removed address
-	Port   uint16       `json:"port,omitempty"`
-	Family int          `json:"family,omitempty"` // 4 or 6
+	// Broadcast is that of a removed IPv4 address; not valid: it had none.
+	Broadcast netip.Addr `json:"broadcast,omitzero"`
+	Port      uint16     `json:"port,omitempty"`
+	Family    int        `json:"family,omitempty"` // 4 or 6
 	// For are the virtual addresses that need it.
 	For []netip.Addr `json:"for,omitempty"`
 }
@@ -144,6 +146,9 @@ func (i *Item) finding(a netip.Addr) host.Finding {
 		case "rp_filter":
 			f.ID, f.What = "rp-filter", fmt.Sprintf("%s checks the way back of packets strictly (rp_filter)", device)
 			f.Why = "what comes out of the tunnel is dropped, as the route to the client does not lead into the tunnel"
+		case "promote_secondaries":
+			f.ID, f.What = "promote-secondaries", fmt.Sprintf("removing the first address of a network from %s removes the others of it", device)
+			f.Why = fmt.Sprintf("%s is the first one of its network there, and is to be removed with that prefix length", a)
 		default:
 			f.ID, f.What = "ipv6-disabled", fmt.Sprintf("%s has no IPv6", device)
 			f.Why = fmt.Sprintf("%s cannot be there", a)

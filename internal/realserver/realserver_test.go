@@ -15,6 +15,12 @@ import (
 	"holdfast/internal/host"
 )
 
+// sameAddresses compares values that cmp cannot look into.
+var sameAddresses = cmp.Options{
+	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
+	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
+}
+
 // fake is a host in memory that does what Linux does.
 type fake struct {
 	host.Snapshot
@@ -80,11 +86,47 @@ func (f *fake) Do(i Item) error {
 	case LinkUp:
 		f.Link(i.Device).Up = true
 	case Address:
-		f.Addrs = append(f.Addrs, host.Addr{Device: i.Device, Prefix: i.Prefix, Label: i.Label})
+		return f.add(host.Addr{Device: i.Device, Prefix: i.Prefix, Label: i.Label})
 	case Removal:
-		f.Addrs = slices.DeleteFunc(f.Addrs, func(a host.Addr) bool { return a.Device == i.Device && a.Prefix == i.Prefix })
+		f.del(i.Device, i.Prefix)
 	}
 	return nil
+}
+
+// add is what Linux does: an IPv6 address is on an interface once, whatever
+// its length, and an IPv4 address is secondary to the first of its network.
+func (f *fake) add(a host.Addr) error {
+	for _, o := range f.Addrs {
+		if o.Device != a.Device {
+			continue
+		}
+		if o.Prefix == a.Prefix || a.Prefix.Addr().Is6() && o.Prefix.Addr() == a.Prefix.Addr() {
+			return errors.New("file exists")
+		}
+		a.Secondary = a.Secondary || a.Prefix.Addr().Is4() && o.Prefix.Masked() == a.Prefix.Masked()
+	}
+	f.Addrs = append(f.Addrs, a)
+	return nil
+}
+
+// del is what Linux does: the secondary addresses go with the first one, or
+// the next of them takes its place where promote_secondaries is set.
+func (f *fake) del(device string, p netip.Prefix) {
+	k := slices.IndexFunc(f.Addrs, func(a host.Addr) bool { return a.Device == device && a.Prefix == p })
+	if k < 0 {
+		return
+	}
+	first := !f.Addrs[k].Secondary && p.Addr().Is4()
+	f.Addrs = slices.Delete(f.Addrs, k, k+1)
+	if !first {
+		return
+	}
+	behind := func(a host.Addr) bool { return a.Secondary && a.Device == device && a.Prefix.Masked() == p.Masked() }
+	if f.Effective(device, "promote_secondaries") == 0 {
+		f.Addrs = slices.DeleteFunc(f.Addrs, behind)
+	} else if k := slices.IndexFunc(f.Addrs, behind); k >= 0 {
+		f.Addrs[k].Secondary = false
+	}
 }
 
 func (f *fake) Undo(i Item) error {
@@ -107,9 +149,9 @@ func (f *fake) Undo(i Item) error {
 	case LinkUp:
 		f.Link(i.Device).Up = false
 	case Address:
-		f.Addrs = slices.DeleteFunc(f.Addrs, func(a host.Addr) bool { return a.Device == i.Device && a.Prefix == i.Prefix })
+		f.del(i.Device, i.Prefix)
 	case Removal:
-		f.Addrs = append(f.Addrs, host.Addr{Device: i.Device, Prefix: i.Prefix, Label: i.Label, Scope: i.Scope})
+		return f.add(host.Addr{Device: i.Device, Prefix: i.Prefix, Label: i.Label, Scope: i.Scope, Broadcast: i.Broadcast})
 	}
 	return nil
 }
@@ -228,7 +270,7 @@ func TestCommands(t *testing.T) {
 				device, _ := settingOf(path)
 				return device != "all" && device != "default" && before.Link(device) == nil
 			})
-			if diff := cmp.Diff(before, &f.Snapshot, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+			if diff := cmp.Diff(before, &f.Snapshot, sameAddresses); diff != "" {
 				t.Errorf("down leaves (-before +after):\n%s", diff)
 			}
 			if st, err := Read(st.path); err != nil || len(st.VIPs)+len(st.Done) > 0 {
@@ -298,7 +340,7 @@ func TestFailures(t *testing.T) {
 	if _, err := Down(st, f, vip); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(before, &f.Snapshot, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(before, &f.Snapshot, sameAddresses); diff != "" {
 		t.Errorf("(-before +after):\n%s", diff)
 	}
 }

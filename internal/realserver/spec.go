@@ -153,13 +153,33 @@ func Needs(h *host.Snapshot, a netip.Addr, s Spec) ([]Item, error) {
 	if a.Is6() {
 		add(Item{Kind: Setting, Path: host.Setting("ipv6", device, "disable_ipv6"), Value: "0"})
 	}
-	add(Item{Kind: Address, Device: device, Prefix: netip.PrefixFrom(a, a.BitLen()), Label: label(h, device, a)})
+	address := Item{Kind: Address, Device: device, Prefix: netip.PrefixFrom(a, a.BitLen()), Label: label(h, device, a)}
+	if a.Is4() {
+		add(address)
+	}
 	for _, x := range h.On(a) {
-		if l := h.Link(x.Device); l != nil && l.Silent() && x.Prefix.Bits() != a.BitLen() {
-			add(Item{Kind: Removal, Device: x.Device, Prefix: x.Prefix, Label: x.Label, Scope: x.Scope})
+		if l := h.Link(x.Device); l == nil || !l.Silent() || x.Prefix.Bits() == a.BitLen() {
+			continue
 		}
+		if hasSecondaries(h, x) {
+			add(Item{Kind: Setting, Path: host.Setting("ipv4", x.Device, "promote_secondaries"), Value: "1"})
+		}
+		add(Item{Kind: Removal, Device: x.Device, Prefix: x.Prefix, Label: x.Label, Scope: x.Scope, Broadcast: x.Broadcast})
+	}
+	if a.Is6() {
+		// Linux refuses an IPv6 address that the interface has with another
+		// prefix length, so that one goes first.
+		add(address)
 	}
 	return items, nil
+}
+
+// hasSecondaries reports whether Linux would remove other addresses together
+// with this one: those of the same network that came after it.
+func hasSecondaries(h *host.Snapshot, x host.Addr) bool {
+	return !x.Secondary && slices.ContainsFunc(h.Addrs, func(o host.Addr) bool {
+		return o.Secondary && o.Device == x.Device && o.Prefix.Masked() == x.Prefix.Masked()
+	})
 }
 
 // label is the alias name under which ifconfig shows an IPv4 address: the one

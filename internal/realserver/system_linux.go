@@ -149,6 +149,12 @@ func (i *Item) address() *netlink.Addr {
 	switch {
 	case i.Kind == Removal: // as it was
 		a.Label, a.Scope = i.Label, i.Scope
+		if i.Prefix.Addr().Is4() {
+			a.Broadcast = net.IPv4zero // none; left out, the library computes one
+			if i.Broadcast.IsValid() {
+				a.Broadcast = i.Broadcast.AsSlice()
+			}
+		}
 	case i.Prefix.Addr().Is4():
 		a.Label, a.Scope = i.Label, unix.RT_SCOPE_HOST
 	default:
@@ -162,8 +168,26 @@ func prefixNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
 
+// addAddress adds it unless it is there. Linux refuses an IPv6 address that the
+// interface has with another prefix length in the same way.
 func (i *Item) addAddress() error {
-	return onLink(i.Device, func(l netlink.Link) error { return fine(netlink.AddrAdd(l, i.address()), syscall.EEXIST) })
+	return onLink(i.Device, func(l netlink.Link) error {
+		err := netlink.AddrAdd(l, i.address())
+		if !errors.Is(err, syscall.EEXIST) {
+			return err
+		}
+		list, lerr := netlink.AddrList(l, netlink.FAMILY_ALL)
+		if lerr != nil {
+			return errors.Join(err, lerr)
+		}
+		want := prefixNet(i.Prefix).String()
+		for _, a := range list {
+			if a.IPNet.String() == want {
+				return nil
+			}
+		}
+		return fmt.Errorf("%s is on %s with another prefix length: %w", i.Prefix.Addr(), i.Device, err)
+	})
 }
 
 func (i *Item) delAddress() error {
