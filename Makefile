@@ -34,7 +34,7 @@ test: deps build ## everything: vet, unit tests with the race detector, labs, in
 # The packages below integration start real daemons and measure time: one at a
 # time, and without the race detector, whose memory the IPVS kernel cannot give.
 unit: ## unit tests and simulation with the race detector
-	HOLDFAST_REQUIRE=1 go test -race -timeout 10m $$(go list ./... | grep -v /integration)
+	HOLDFAST_REQUIRE=1 go test -race -timeout 20m $$(go list ./... | grep -v /integration)
 
 sim: ## 10,000 seeds through the protocol core, 2,000 through whole engines; a seed that fails prints its story
 	go test -count=1 -run Simulation ./vrrp -lives 10000

@@ -221,25 +221,16 @@ func (s *virtual) serverEvent(r *real, up bool) Event {
 }
 
 // gone returns the events of a service that ends: its servers go down one after
-// another, and the service with the one that it cannot do without.
+// another, and then the service.
 func (s *virtual) gone() []Event {
 	var events []Event
-	quorum, hysteresis := s.quorum()
-	sum, serviceUp := s.sum(), s.up
 	for _, c := range s.Servers {
-		r := s.servers[c.DestKey]
-		at := r.standing()
-		if at == down {
-			continue
+		if r := s.servers[c.DestKey]; r.standing() != down {
+			events = append(events, s.serverEvent(r, false))
 		}
-		events = append(events, s.serverEvent(r, false))
-		if at == up {
-			sum -= uint64(r.weight())
-		}
-		if serviceUp && (sum == 0 || sum < quorum-hysteresis) {
-			serviceUp = false
-			events = append(events, Event{Service: s.ServiceKey, Sum: sum, Quorum: quorum - hysteresis})
-		}
+	}
+	if s.up {
+		events = append(events, Event{Service: s.ServiceKey})
 	}
 	return events
 }

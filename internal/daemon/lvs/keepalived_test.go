@@ -30,7 +30,7 @@ import (
 // namespace of its own, this package outside of it, both with the same
 // configuration and the same check script, at the same time.
 
-var modules = uml.Options{Modules: []string{
+var modules = uml.Options{Timeout: 8 * time.Minute, Modules: []string{
 	"ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_lc", "ip_vs_wlc", "ip_vs_sh", "ip_vs_mh", "ip_vs_dh", "ip_vs_fo",
 	"ip_vs_ovf", "ip_vs_sed", "ip_vs_nq", "ip_vs_lblc", "ip_vs_lblcr", "ip_vs_pe_sip", "veth", "af_packet",
 }}

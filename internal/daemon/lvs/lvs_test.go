@@ -236,7 +236,7 @@ func TestReload(t *testing.T) {
 		r.wantTable("1:1=9,4=4 3:1=1 4:1=1")
 		r.wantOps("~d +d -d ~s +s +d -s")
 		r.wantLines(
-			"VS [192.0.2.2]:tcp:80 DOWN", "RS [198.51.100.1]:tcp:80 [192.0.2.2]:tcp:80 DOWN",
+			"RS [198.51.100.1]:tcp:80 [192.0.2.2]:tcp:80 DOWN", "VS [192.0.2.2]:tcp:80 DOWN",
 			"RS [198.51.100.3]:tcp:80 [192.0.2.1]:tcp:80 DOWN", "VS [192.0.2.4]:tcp:80 UP",
 		)
 		if st := r.status(); st.Services[0].Servers[1].Up || st.Services[0].Servers[1].Checks[0].State != "down" {
