@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -15,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"holdfast/internal/daemon/control"
 	"holdfast/internal/ipvstable"
 	"holdfast/ipvs"
 	"holdfast/ipvs/rules"
@@ -88,25 +86,6 @@ var systemNames = rules.Names{
 	},
 }
 
-// ownedServices are the services that the daemon at a control socket has in
-// its configuration; none when no daemon answers. A firewall mark counts for
-// both families.
-func ownedServices(socket string) func(ipvs.ServiceKey) bool {
-	owned := map[string]bool{}
-	var st control.Status
-	var lvs control.LVS
-	if _, err := os.Stat(socket); err == nil && control.Ask(socket, control.Request{Command: "status"}, &st) == nil && len(st.LVS) > 0 && json.Unmarshal(st.LVS, &lvs) == nil {
-		for i := range lvs.Services {
-			s := &lvs.Services[i]
-			owned[s.Name] = true
-			for _, m := range s.Members {
-				owned[m.Name] = true
-			}
-		}
-	}
-	return func(k ipvs.ServiceKey) bool { return owned[k.String()] }
-}
-
 func newIPVSList() *cobra.Command {
 	var only serviceFlags
 	var socket string
@@ -133,7 +112,11 @@ saw it begin (LOCAL) or was told of it by connection sync (SYNC).`,
 					return listConnections(out, keys, asJSON)
 				}
 				return withKernel(func(k ipvs.Kernel) error {
-					l, err := ipvstable.List(k, ownedServices(controlOrDefault(socket)), keys)
+					kept, err := keptBy(controlOrDefault(socket))
+					if err != nil {
+						fmt.Fprintf(cmd.ErrOrStderr(), "list: what the running holdfast keeps is not marked: %v\n", err)
+					}
+					l, err := ipvstable.List(k, kept.Service, keys)
 					if err != nil {
 						return err
 					}

@@ -62,8 +62,10 @@ before deletions. Services that are not in the file are deleted; with --add the
 file's commands are done on top of what there is. Timeouts and connection-sync
 daemons stay as they are unless the file says something of them.
 
-Services that a running holdfast keeps are left as they are, with a warning: it
-would change them back. --force includes them.
+What a running holdfast keeps is left as it is, with a warning, as it would change
+that back: its services, with lvs_sync_daemon the connection-sync daemons and with
+lvs_timeouts the timeouts. When there is one that does not say what it keeps,
+nothing is changed. --force includes all of it, and asks nobody.
 
 Exit code: 0 done, 1 when something failed, 2 for a file with errors; with
 --dry-run 1 when there is something to do.`,
@@ -86,6 +88,12 @@ Exit code: 0 done, 1 when something failed, 2 for a file with errors; with
 			if len(text) > maxFormat {
 				return fmt.Errorf("%s: larger than %d MiB", name, maxFormat>>20)
 			}
+			var kept ipvstable.Kept
+			if !force {
+				if kept, err = keptBy(controlOrDefault(socket)); err != nil {
+					return fmt.Errorf("restore: nothing was changed, as what the running holdfast keeps is not known (--force changes it too): %w", err)
+				}
+			}
 			return withKernel(func(k ipvs.Kernel) error {
 				have, err := ipvstable.Read(k)
 				if err != nil {
@@ -103,13 +111,9 @@ Exit code: 0 done, 1 when something failed, 2 for a file with errors; with
 					fmt.Fprintln(cmd.ErrOrStderr(), "restore: nothing was changed")
 					return exitError{2}
 				}
-				keep := ownedServices(controlOrDefault(socket))
-				if force {
-					keep = func(ipvs.ServiceKey) bool { return false }
-				}
-				c := ipvstable.Diff(have, want, keep)
-				for _, key := range c.Left {
-					fmt.Fprintf(cmd.ErrOrStderr(), "restore: %s is kept by the running holdfast and left as it is: change its configuration, or use --force\n", key)
+				c := ipvstable.Diff(have, want, kept)
+				for _, what := range c.Left {
+					fmt.Fprintf(cmd.ErrOrStderr(), "restore: %s kept by the running holdfast and left alone: change its configuration, or use --force\n", what)
 				}
 				if dry {
 					if _, err := io.WriteString(cmd.OutOrStdout(), c.String()); err != nil || c.Empty() {
@@ -125,7 +129,7 @@ Exit code: 0 done, 1 when something failed, 2 for a file with errors; with
 	controlFlag(f, &socket)
 	f.BoolVar(&dry, "dry-run", false, "say what would be done, and do nothing")
 	f.BoolVar(&add, "add", false, "do the commands on top of the table that is there")
-	f.BoolVar(&force, "force", false, "change services of a running holdfast too")
+	f.BoolVar(&force, "force", false, "change what a running holdfast keeps too")
 	return cmd
 }
 

@@ -30,21 +30,33 @@ type Change struct {
 	Timeouts ipvs.Timeouts // zero: as they are
 	Stop     []ipvs.SyncRole
 	Start    []ipvs.Daemon
-	// Left are the services that would change, and are kept for a daemon.
-	Left []ipvs.ServiceKey
+	// Left says what would change and is kept for a daemon, one "X is" or "X are"
+	// each.
+	Left []string
 }
 
-// Diff compares. Services that are not wanted go; keep names those that stay
-// as they are, wanted or not. Daemons count only where want says something of
-// them.
-func Diff(have, want rules.Rules, keep func(ipvs.ServiceKey) bool) Change {
+// Kept is what stays as it is, wanted or not, as a running daemon would change
+// it back. Zero: nothing.
+type Kept struct {
+	Services          func(ipvs.ServiceKey) bool // nil: none
+	Daemons, Timeouts bool
+}
+
+// Service reports whether a service is kept.
+func (k *Kept) Service(key ipvs.ServiceKey) bool { return k.Services != nil && k.Services(key) }
+
+// Diff compares. Services that are not wanted go. Daemons count only where want
+// says something of them.
+func Diff(have, want rules.Rules, kept Kept) Change {
 	var c Change
+	left := map[ipvs.ServiceKey]bool{}
 	for _, op := range ipvs.Plan(have.Table, want.Table, func(ipvs.ServiceKey) bool { return true }) {
 		k := op.Service.ServiceKey
-		if !keep(k) {
+		if !kept.Service(k) {
 			c.Ops = append(c.Ops, op)
-		} else if !slices.Contains(c.Left, k) {
-			c.Left = append(c.Left, k)
+		} else if !left[k] {
+			left[k] = true
+			c.Left = append(c.Left, k.String()+" is")
 		}
 	}
 	t := have.Timeouts
@@ -53,7 +65,11 @@ func Diff(have, want rules.Rules, keep func(ipvs.ServiceKey) bool) Change {
 			*v.to = *v.from
 		}
 	}
-	if t != have.Timeouts {
+	switch {
+	case t == have.Timeouts:
+	case kept.Timeouts:
+		c.Left = append(c.Left, "the timeouts are")
+	default:
 		c.Timeouts = t
 	}
 	if !want.SaysDaemons {
@@ -68,6 +84,10 @@ func Diff(have, want rules.Rules, keep func(ipvs.ServiceKey) bool) Change {
 		if !slices.ContainsFunc(have.Daemons, func(h ipvs.Daemon) bool { return h.Serves(w) }) {
 			c.Start = append(c.Start, w)
 		}
+	}
+	if kept.Daemons && len(c.Stop)+len(c.Start) > 0 {
+		c.Stop, c.Start = nil, nil
+		c.Left = append(c.Left, "the connection-sync daemons are")
 	}
 	return c
 }

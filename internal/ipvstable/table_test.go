@@ -37,17 +37,17 @@ func none(ipvs.ServiceKey) bool { return false }
 func restored(t *testing.T, text string) *ipvs.Fake {
 	t.Helper()
 	k := &ipvs.Fake{}
-	restore(t, k, text, none)
+	restore(t, k, text, Kept{})
 	return k
 }
 
-func restore(t *testing.T, k ipvs.Kernel, text string, keep func(ipvs.ServiceKey) bool) Change {
+func restore(t *testing.T, k ipvs.Kernel, text string, kept Kept) Change {
 	t.Helper()
 	have, err := Read(k)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Diff(have, read(t, text), keep)
+	c := Diff(have, read(t, text), kept)
 	if err := c.Apply(k); err != nil {
 		t.Fatal(err)
 	}
@@ -90,12 +90,12 @@ Timeout (tcp tcpfin udp): 100 20 30
 func TestRestoreTouchesWhatDiffersOnly(t *testing.T) {
 	k := restored(t, file)
 	k.Ops()
-	if c := restore(t, k, file, none); !c.Empty() || len(k.Ops()) != 0 {
+	if c := restore(t, k, file, Kept{}); !c.Empty() || len(k.Ops()) != 0 {
 		t.Errorf("the same again: %v", c.String())
 	}
 	next := strings.Replace(strings.Replace(file, "-w 3", "-w 4", 1), "--set 100 20 30", "--set 0 0 60", 1)
 	next = strings.Replace(next, "-a -f 9 -6 -r [2001:db8::2]:0", "-a -f 9 -6 -r [2001:db8::3]:0", 1)
-	c := restore(t, k, next, none)
+	c := restore(t, k, next, Kept{})
 	want := `set timeouts tcp 1m40s tcpfin 20s udp 1m0s
 edit server [198.51.100.1]:80 DR weight 4 thresholds 10 5 of [192.0.2.1]:tcp:80
 add server [2001:db8::3]:0 NAT weight 1 to FWM 9
@@ -118,8 +118,8 @@ delete server [2001:db8::2]:0 of FWM 9
 func TestWhatAFileSaysNothingOf(t *testing.T) {
 	k := restored(t, file)
 	own := ipvs.MarkKey(ipvs.INET6, 9)
-	c := restore(t, k, "-A -t 192.0.2.5:80 -s rr\n", func(k ipvs.ServiceKey) bool { return k == own })
-	if len(c.Left) != 1 || c.Left[0] != own {
+	c := restore(t, k, "-A -t 192.0.2.5:80 -s rr\n", Kept{Services: func(k ipvs.ServiceKey) bool { return k == own }})
+	if len(c.Left) != 1 || c.Left[0] != "FWM 9 is" {
 		t.Errorf("left alone: %v", c.Left)
 	}
 	r, err := Read(k)
@@ -129,10 +129,44 @@ func TestWhatAFileSaysNothingOf(t *testing.T) {
 	if len(r.Table) != 2 || len(r.Daemons) != 1 || r.Timeouts.UDP != 30*time.Second {
 		t.Errorf("now\n%s", rules.Write(r))
 	}
-	c = restore(t, k, "--start-daemon backup --mcast-interface eth1\n", none)
+	c = restore(t, k, "--start-daemon backup --mcast-interface eth1\n", Kept{})
 	want := "stop sync daemon master\ndelete service [192.0.2.5]:tcp:80\ndelete service FWM 9\nstart sync daemon backup on eth1, id 0\n"
 	if c.String() != want {
 		t.Errorf("did\n%swant\n%s", c.String(), want)
+	}
+}
+
+// TestKept: what a daemon has configured besides services stays too, and is
+// named where the file wants something else of it.
+func TestKept(t *testing.T) {
+	k := restored(t, file)
+	next := "--set 0 0 60\n--start-daemon backup --mcast-interface eth1\n-A -t 192.0.2.5:80 -s rr\n"
+	for _, c := range []struct {
+		kept Kept
+		want string
+	}{
+		{Kept{Daemons: true}, "the connection-sync daemons are"},
+		{Kept{Timeouts: true}, "the timeouts are"},
+		{Kept{Daemons: true, Timeouts: true}, "the timeouts are, the connection-sync daemons are"},
+		{Kept{}, ""},
+	} {
+		have, err := Read(k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := Diff(have, read(t, next), c.kept)
+		if got := strings.Join(d.Left, ", "); got != c.want {
+			t.Errorf("%+v: left %q, want %q", c.kept, got, c.want)
+		}
+		if did := d.Timeouts != (ipvs.Timeouts{}); did == c.kept.Timeouts {
+			t.Errorf("%+v: timeouts %v", c.kept, d.Timeouts)
+		}
+		if did := len(d.Stop) == 1 && len(d.Start) == 1; did == c.kept.Daemons || !did && len(d.Stop)+len(d.Start) > 0 {
+			t.Errorf("%+v: stops %v, starts %v", c.kept, d.Stop, d.Start)
+		}
+		if d := Diff(have, read(t, file), c.kept); len(d.Left) > 0 {
+			t.Errorf("%+v: left %v of what is as it is", c.kept, d.Left)
+		}
 	}
 }
 
@@ -146,7 +180,7 @@ func TestAFailureStopsNothing(t *testing.T) {
 			return nil
 		}
 	})
-	c := Diff(rules.Rules{}, read(t, "-A -t 192.0.2.1:80\n-A -t 192.0.2.1:81\n"), none)
+	c := Diff(rules.Rules{}, read(t, "-A -t 192.0.2.1:80\n-A -t 192.0.2.1:81\n"), Kept{})
 	if err := c.Apply(k); !errors.Is(err, syscall.ENOMEM) {
 		t.Errorf("error %v", err)
 	}

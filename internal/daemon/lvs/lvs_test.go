@@ -312,6 +312,9 @@ func TestTimeouts(t *testing.T) {
 		}
 		r.start(cfg(time.Minute, 10*time.Second))
 		check(time.Minute, 2*time.Minute, 10*time.Second)
+		if s := r.status().Timeouts; s == nil || *s != (TimeoutStatus{TCP: 60, UDP: 10}) {
+			t.Errorf("status says %v", s)
+		}
 		// Another program's change is repaired.
 		if err := r.kernel.SetTimeouts(ipvs.Timeouts{TCP: time.Hour}); err != nil {
 			t.Fatal(err)
@@ -322,6 +325,9 @@ func TestTimeouts(t *testing.T) {
 		check(15*time.Minute, 2*time.Minute, 20*time.Second)
 		r.reload(cfg(0, 0))
 		check(15*time.Minute, 2*time.Minute, 5*time.Minute)
+		if s := r.status().Timeouts; s != nil {
+			t.Errorf("status says %v", s)
+		}
 		if r.saved.Timeouts != nil {
 			t.Errorf("still to restore: %v", r.saved.Timeouts)
 		}

@@ -19,7 +19,9 @@ type Status struct {
 	Foreign []string       `json:"foreign,omitempty"`
 	Daemons []DaemonStatus `json:"sync_daemons,omitempty"`
 	Sync    *SyncStatus    `json:"connection_sync,omitempty"` // if it is configured
-	Kernel  KernelStatus   `json:"kernel"`
+	// Timeouts are those of lvs_timeouts; nil: none are configured.
+	Timeouts *TimeoutStatus `json:"timeouts,omitempty"`
+	Kernel   KernelStatus   `json:"kernel"`
 }
 
 // KernelStatus says how things stand with the kernel's table.
@@ -222,7 +224,7 @@ func (l *LVS) Status(ctx context.Context) (Status, error) {
 func (l *LVS) status() (Status, [][]ipvs.ServiceKey) {
 	t := &l.table
 	st := Status{Services: []ServiceStatus{}, Kernel: KernelStatus{Read: t.read, Repairs: t.repairs, Profile: slices.Clone(l.profile)}}
-	st.Sync = l.syncStatus()
+	st.Sync, st.Timeouts = l.syncStatus(), l.timeoutStatus()
 	if t.err != nil {
 		st.Kernel.Error, st.Kernel.Since, st.Kernel.Retry = t.err.Error(), t.errSince, t.retryAt
 	}

@@ -48,3 +48,19 @@ func (l *LVS) bringTimeouts() error {
 	}
 	return nil
 }
+
+// TimeoutStatus is what lvs_timeouts asks for, in seconds; 0: the kernel's.
+type TimeoutStatus struct {
+	TCP    int `json:"tcp,omitempty"`
+	TCPFin int `json:"tcpfin,omitempty"`
+	UDP    int `json:"udp,omitempty"`
+}
+
+func (l *LVS) timeoutStatus() *TimeoutStatus {
+	c := l.cfg.Global.LVSTimeouts
+	s := TimeoutStatus{int(c.TCP / time.Second), int(c.TCPFin / time.Second), int(c.UDP / time.Second)}
+	if s == (TimeoutStatus{}) {
+		return nil
+	}
+	return &s
+}
