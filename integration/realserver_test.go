@@ -216,7 +216,7 @@ func TestRealServerUnit(t *testing.T) {
 	if out := sh(t, h, "ip -o addr show lo"); !strings.Contains(out, "192.0.2.10/32") || !strings.Contains(out, "192.0.2.11/32") {
 		t.Errorf("after start:\n%s", out)
 	}
-	sh(t, h, command("ExecStop"))
+	sh(t, h, command("ExecStopPost"))
 	if after := hostState(t, h); after != before {
 		t.Errorf("before:\n%s\nafter:\n%s", before, after)
 	}

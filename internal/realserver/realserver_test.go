@@ -326,6 +326,7 @@ func TestFailures(t *testing.T) {
 	if len(f.On(vip)) > 0 {
 		t.Error("the address is there although ARP is not silent")
 	}
+	f.fail = func(Item) error { return broken }
 	if _, err := Down(st, f, vip); !errors.Is(err, broken) {
 		t.Errorf("down: %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"holdfast/internal/host"
 )
@@ -34,29 +35,43 @@ func Up(st *Store, on Host, a netip.Addr, spec Spec) (did []Item, err error) {
 	if _, ok := st.Spec(a); !ok {
 		st.VIPs = append(st.VIPs, VIP{a, spec})
 	}
+	before := st.clone()
 	// Known before anything changes, so that whatever ends us leaves a trace.
-	for _, i := range items {
-		if i.done(h) && !st.made(&i) {
-			continue // it was so before us and stays so
-		}
-		if i.Kind == Setting {
-			i.Former = i.now(h)
-		}
-		st.remember(i, a)
-	}
+	st.take(h, items, a)
 	if err := st.Save(); err != nil {
 		return nil, err
 	}
-	for _, i := range items {
+	for k, i := range items {
 		if i.done(h) {
 			continue
 		}
 		if err := on.Do(i); err != nil {
-			return did, fmt.Errorf("%s: %w", i.Command(), err)
+			// What did not come about is not ours to undo.
+			st.Done = before
+			st.take(h, items[:k], a)
+			return did, errors.Join(fmt.Errorf("%s: %w", i.Command(), err), st.Save())
 		}
 		did = append(did, i)
 	}
 	return did, nil
+}
+
+// take remembers what an address needs and is ours: what is about to be done,
+// what was done by us, and those settings of ours that make it needless to do
+// one more.
+func (s *State) take(h *host.Snapshot, items []Item, a netip.Addr) {
+	for _, i := range items {
+		switch {
+		case !i.done(h) || s.made(&i):
+			if i.Kind == Setting {
+				i.Former = i.now(h)
+			}
+			s.remember(i, a)
+		case i.Kind == Setting:
+			s.lean(h, i, a)
+		}
+		// Anything else was so before us and stays so.
+	}
 }
 
 // Down undoes what was done for an address alone, the last change first, and
@@ -69,6 +84,9 @@ func Down(st *Store, on Host, a netip.Addr) (undid []Item, err error) {
 	gone := st.release(a)
 	var errs []error
 	for _, i := range gone {
+		if i.Kind == LinkUp && slices.ContainsFunc(gone, func(o Item) bool { return o.Kind == Dummy && o.Device == i.Device }) {
+			continue // it goes with its interface, and another one of that name is not ours
+		}
 		if err := on.Undo(i); err != nil {
 			errs = append(errs, fmt.Errorf("undo %q: %w", i.Command(), err))
 			continue

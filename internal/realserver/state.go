@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"holdfast/internal/host"
 )
 
 // State is what was made of a host.
@@ -45,6 +48,37 @@ func (s *State) remember(i Item, a netip.Addr) {
 	}
 	if !slices.Contains(s.Done[k].For, a) {
 		s.Done[k].For = append(s.Done[k].For, a)
+	}
+}
+
+// clone is a copy of the changes that what is remembered later leaves alone.
+func (s *State) clone() []Item {
+	done := slices.Clone(s.Done)
+	for k := range done {
+		done[k].For = slices.Clone(done[k].For)
+	}
+	return done
+}
+
+// lean remembers that an address needs the settings of ours on other
+// interfaces without which a setting would not be in force: "all" counts for
+// each interface, and each interface for "all".
+func (s *State) lean(h *host.Snapshot, i Item, a netip.Addr) {
+	_, name := settingOf(i.Path)
+	without := *h
+	without.Sysctls = maps.Clone(h.Sysctls)
+	var ours []Item
+	for _, o := range s.Done {
+		if _, n := settingOf(o.Path); o.Kind == Setting && n == name {
+			without.Sysctls[o.Path] = o.Former
+			ours = append(ours, o)
+		}
+	}
+	if i.done(&without) {
+		return
+	}
+	for _, o := range ours {
+		s.remember(o, a)
 	}
 }
 

@@ -29,7 +29,7 @@ type System struct {
 // Gather takes a snapshot.
 func (System) Gather() (*host.Snapshot, error) { return host.Gather() }
 
-// Do does an item; one that is done already is no failure.
+// Do does an item; one that is done already is no failure, but for a Dummy.
 func (s System) Do(i Item) error {
 	switch i.Kind {
 	case Setting:
@@ -46,7 +46,8 @@ func (s System) Do(i Item) error {
 		}
 		return fine(netlink.FouAdd(i.fou()), syscall.EEXIST)
 	case Dummy:
-		return fine(netlink.LinkAdd(&netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Name: i.Device}}), syscall.EEXIST)
+		// One that is there by now is somebody else's.
+		return netlink.LinkAdd(&netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Name: i.Device}})
 	case LinkUp:
 		return onLink(i.Device, netlink.LinkSetUp)
 	case Address:
@@ -79,7 +80,13 @@ func (s System) Undo(i Item) error {
 	case Port:
 		return fine(netlink.FouDel(i.fou()), syscall.EINVAL, syscall.ENOENT)
 	case Dummy:
-		err := onLink(i.Device, netlink.LinkDel)
+		err := onLink(i.Device, func(l netlink.Link) error {
+			if l.Type() != "dummy" {
+				s.Note("%s is a %s, not the dummy that was made: left as it is", i.Device, l.Type())
+				return nil
+			}
+			return netlink.LinkDel(l)
+		})
 		if errors.As(err, &gone) {
 			return nil
 		}
