@@ -69,11 +69,16 @@ func (d *decoder) regexComplete(r *Regex, n *Node) {
 
 // silent reports what keepalived takes without a word.
 func (d *decoder) silent(pos Pos, id, text string) {
-	class := ClassNone
+	d.report(pos, Warning, d.quietClass(), id, text)
+}
+
+// quietClass is the class of what keepalived does not say: of no effect on its
+// exit code, but a mistake in TOML.
+func (d *decoder) quietClass() Class {
 	if d.toml() {
-		class = ClassGeneral
+		return ClassGeneral
 	}
-	d.report(pos, Warning, class, id, text)
+	return ClassNone
 }
 
 // quiet is v whose complaints keepalived does not share: it takes the value, or

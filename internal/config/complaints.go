@@ -3,6 +3,7 @@ package config
 import (
 	"strconv"
 	"strings"
+	"time"
 )
 
 // This file holds what keepalived complains about although it has no
@@ -78,6 +79,43 @@ func atLeastOne(v value) value {
 	return v
 }
 
+// scriptTimer is a time of a script, up to 4294 s. keepalived 2.2.7 takes whole
+// seconds only, which leaves a smaller unit as it is here.
+func scriptTimer(set func(s *VRRPScript, v time.Duration)) value {
+	v := atLeastOne(timer("seconds", 0, 4294*time.Second, set))
+	inner := v.set
+	v.set = func(d *decoder, target any, n *Node) {
+		if !d.toml() && strings.Contains(n.Arg(0), ".") {
+			d.report(n.ArgPos(0), Info, ClassInvalidNumber, "newer-value", d.kw.Name+": keepalived 2.2.7 takes whole seconds only, not "+clip(n.Arg(0)))
+		}
+		inner(d, target, n)
+	}
+	return v
+}
+
+// atMost is v of which more is taken as high. keepalived has no such bound, but
+// limit, and says nothing below that.
+func atMost(v value, high string, limit float64) value {
+	set := v.set
+	highest, err := strconv.ParseFloat(high, 64)
+	if err != nil {
+		panic(err)
+	}
+	v.set = func(d *decoder, target any, n *Node) {
+		s := n.Arg(0)
+		f, err := strconv.ParseFloat(s, 64)
+		if d.toml() || err != nil || f <= highest || f > limit || strings.Trim(s, "0123456789.") != "" {
+			set(d, target, n)
+			return
+		}
+		d.bad(n, 0, ClassNone, "%s is more than is possible: %s is used", clip(s), high)
+		most := *n
+		most.Words = []Word{n.Words[0], {Text: high, Pos: n.ArgPos(0)}}
+		set(d, target, &most)
+	}
+	return v
+}
+
 // unicastFlag is a flag of an instance that makes sense with peers only.
 func unicastFlag(set func(i *instance)) value {
 	v := flag(set)
@@ -130,7 +168,7 @@ func (d *decoder) scriptUser(c *Command, words []string, n *Node) {
 // on, by block; at all others it stops.
 var mayMiss = map[string]string{
 	"": " instance net_namespace vrrp_instance vrrp_sync_group track_group ",
-	"global_defs": " vrrp_priority vrrp_rt_priority vrrp_cpu_affinity vrrp_rlimit_rttime checker_priority checker_cpu_affinity" +
+	"global_defs": " vrrp_priority vrrp_rt_priority vrrp_cpu_affinity checker_rt_priority bfd_priority bfd_rt_priority bfd_cpu_affinity lvs_netlink_cmd_rcv_bufs lvs_netlink_monitor_rcv_bufs checker_priority checker_cpu_affinity" +
 		" vrrp_rx_bufs_policy vrrp_rx_bufs_multiplier vrrp_netlink_cmd_rcv_bufs vrrp_netlink_monitor_rcv_bufs min_auto_priority_delay tmp_config_directory reload_time_file snmp_socket dbus_service_name startup_script startup_script_timeout shutdown_script shutdown_script_timeout notification_email_from router_id default_interface lvs_sync_daemon lvs_timeouts" +
 		" vrrp_garp_extra_if script_user notify_fifo notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script" +
 		" lvs_notify_fifo lvs_notify_fifo_script process_monitor_rcv_bufs ",

@@ -125,7 +125,7 @@ func (d *decoder) persistence(s *service) {
 		s.PersistenceGranularity = full
 	}
 	if s.PersistenceEngine != "" && s.PersistenceTimeout == 0 {
-		d.aboutService(s, Warning, ClassGeneral, "persistence", "persistence_engine needs persistence_timeout: %v is used", defaultPersistence)
+		d.aboutService(s, Warning, d.quietClass(), "persistence", "persistence_engine needs persistence_timeout: %v is used", defaultPersistence)
 		s.PersistenceTimeout = defaultPersistence
 	}
 }
@@ -272,11 +272,11 @@ func (d *decoder) finishSync() {
 	if s == nil {
 		return
 	}
-	d.interfaceExists(s.Interface, d.state.global.syncPos, "interface of lvs_sync_daemon")
+	d.interfaceOf(s.Interface, d.state.global.syncPos, "interface of lvs_sync_daemon", ClassNone) // keepalived says so when it runs
 	if s.Instance != "" {
 		i, ok := d.state.byName[s.Instance]
 		if !ok {
-			d.reportHint(d.state.global.syncPos, Warning, ClassGeneral, "unknown-instance",
+			d.reportHint(d.state.global.syncPos, Warning, d.quietClass(), "unknown-instance",
 				"lvs_sync_daemon: there is no vrrp_instance "+clip(s.Instance)+": it is ignored", d.didYouMean(s.Instance, d.instanceNames))
 			g.LVSSyncDaemon = nil
 			return

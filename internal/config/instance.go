@@ -130,6 +130,10 @@ func instanceInterface(d *decoder, i *instance, n *Node) {
 		return
 	}
 	i.Interface, i.interfacePos = s, n.ArgPos(0)
+	if k := slices.Index(i.notYet, "vrf"); k >= 0 {
+		d.bad(n, 0, ClassGeneral, "vrf is for an instance without an interface: it is ignored")
+		i.notYet = slices.Delete(i.notYet, k, k+1)
+	}
 	if len(s) > maxIfName {
 		d.bad(n, 0, ClassGeneral, "'%s' is longer than %d characters", clip(s), maxIfName)
 	}
@@ -198,7 +202,7 @@ func (d *decoder) source(i *instance, a netip.Addr, n *Node, to *netip.Addr) {
 
 func (d *decoder) peer(i *instance, n *Node) {
 	w := n.Words[0]
-	a, err := parseAddr(w.Text)
+	a, err := d.addressIn(w.Text, n, -1)
 	if err != nil {
 		d.report(w.Pos, Warning, ClassGeneral, "bad-value", "unicast_peer: '"+clip(w.Text)+"' is not an IP address, ignored")
 		return

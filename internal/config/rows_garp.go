@@ -35,21 +35,20 @@ func extraIf[T any](low int, get func(t *T) *GARP) value {
 		if n.Keyword() != d.kw.Name {
 			d.report(n.Pos, Warning, ClassDeprecated, "deprecated", n.Keyword()+" is an old spelling of "+d.kw.Name)
 		}
-		all, arg := false, -1
+		all, v := false, -1
 		for k, w := range n.Args() {
 			if w.Text == "all" {
 				all = true
-			} else {
-				arg = k
+				continue
+			}
+			var err error
+			if v, err = parseInt(w.Text, low, maxExtraIf); err != nil {
+				d.bad(n, k, ClassInvalidNumber, "%v, ignored", err)
+				return
 			}
 		}
-		if arg < 0 {
+		if v < 0 {
 			d.missing(n, len(n.Args()))
-			return
-		}
-		v, err := parseInt(n.Arg(arg), low, maxExtraIf)
-		if err != nil {
-			d.bad(n, arg, ClassInvalidNumber, "%v, ignored", err)
 			return
 		}
 		g := get(t)

@@ -66,18 +66,27 @@ func noProcess() []Keyword {
 		check = "health checks are never real-time: they must not keep the rest of the machine waiting"
 	)
 	var rows []Keyword
-	add := func(why string, names ...string) {
-		v := value{syntax: "…", args: []Arg{{Name: "value", Optional: true, Rest: true}}, set: func(d *decoder, _ any, n *Node) {
+	add := func(why string, v value, names ...string) {
+		inner := v.set
+		v.set = func(d *decoder, target any, n *Node) {
 			d.report(n.Pos, Info, ClassNone, "no-effect", n.Keyword()+" has no effect: "+why)
-		}}
+			inner(d, target, n)
+		}
 		rows = append(rows, row(names[0], rare, v, "", "no effect: "+why).alias(names[1:]...))
 	}
-	for _, name := range []string{"process_name", "priority", "no_swap", "rt_priority", "cpu_affinity"} {
-		add(bfd, "bfd_"+name)
-	}
-	add(bfd, "bfd_rlimit_rttime", "bfd_rlimit_rtime")
-	add(check, "checker_rt_priority")
-	add(check, "checker_rlimit_rttime", "checker_rlimit_rtime")
+	var (
+		nowhere = func(*globals) *ProcessSettings { return new(ProcessSettings) }
+		limit   = integer("microseconds", 1, math.MaxUint32, func(*globals, int) {})
+		rt      = custom("<1..99>", []Arg{{Name: "priority", Kind: KindInt}}, rtPriority(nowhere))
+	)
+	add(bfd, processName(func(*globals, string) {}), "bfd_process_name")
+	add(bfd, integer("nice", -20, 19, func(*globals, int) {}), "bfd_priority")
+	add(bfd, flag(func(*globals) {}), "bfd_no_swap")
+	add(bfd, rt, "bfd_rt_priority")
+	add(bfd, custom("<cpu> …", []Arg{{Name: "cpu", Kind: KindInt, Rest: true}}, cpuAffinity(nowhere)), "bfd_cpu_affinity")
+	add(bfd, limit, "bfd_rlimit_rttime", "bfd_rlimit_rtime")
+	add(check, rt, "checker_rt_priority")
+	add(check, limit, "checker_rlimit_rttime", "checker_rlimit_rtime")
 	return rows
 }
 
@@ -93,7 +102,23 @@ func netlinkRows() []Keyword {
 		row("vrrp_netlink_cmd_rcv_bufs_force", rare, force(func(b *NetlinkBufs, v bool) { b.CmdForce = v }), "off", "beyond net.core.rmem_max"),
 		row("vrrp_netlink_monitor_rcv_bufs", rare, bytes(func(b *NetlinkBufs, v int) { b.Monitor = v }), "4 MiB", "receive buffer of the socket that hears of interfaces and addresses"),
 		row("vrrp_netlink_monitor_rcv_bufs_force", rare, force(func(b *NetlinkBufs, v bool) { b.MonitorForce = v }), "off", "beyond net.core.rmem_max"),
+		noSocket(row("lvs_netlink_cmd_rcv_bufs", rare, integer("bytes", 0, math.MaxUint32, func(*globals, int) {}), "the kernel's", "")),
+		noSocket(row("lvs_netlink_cmd_rcv_bufs_force", rare, optBool(func(*globals, bool) {}), "off", "")),
+		noSocket(row("lvs_netlink_monitor_rcv_bufs", rare, integer("bytes", 0, math.MaxUint32, func(*globals, int) {}), "the kernel's", "")),
+		noSocket(row("lvs_netlink_monitor_rcv_bufs_force", rare, optBool(func(*globals, bool) {}), "off", "")),
 	}
+}
+
+// noSocket is a row about a socket that the process of the checks has not.
+func noSocket(k Keyword) Keyword {
+	const why = "receive buffers of the process of the checks are the kernel's"
+	k.Doc = "no effect: " + why
+	set := k.set
+	k.set = func(d *decoder, target any, n *Node) {
+		d.report(n.Pos, Info, ClassNone, "no-effect", n.Keyword()+" has no effect: "+why)
+		set(d, target, n)
+	}
+	return k
 }
 
 // processName is a name that is cut to what the kernel keeps.
@@ -174,6 +199,10 @@ func rxPolicy(d *decoder, g *globals, n *Node) {
 		g.RxBufs.Policy, g.RxBufs.Bytes = RxAdvert, 0
 	default:
 		v, err := parseInt(s, 1, math.MaxInt32)
+		if wide, werr := parseInt(s, 0, math.MaxUint32); err != nil && werr == nil {
+			d.bad(n, 0, d.quietClass(), "%d bytes are not possible, ignored", wide) // keepalived takes them
+			return
+		}
 		if err != nil {
 			d.bad(n, 0, ClassInvalidNumber, "%s is neither MTU nor ADVERT nor a number of bytes, ignored", strconv.Quote(clip(s)))
 			return

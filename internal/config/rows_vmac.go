@@ -41,7 +41,7 @@ func vmacGlobalRows() []Keyword {
 				return
 			}
 			if why := badIfName(s + ".255"); why != "" {
-				d.bad(n, 0, ClassGeneral, "'%s' %s with a VRID behind it, ignored", clip(s), why)
+				d.bad(n, 0, d.quietClass(), "'%s' %s with a VRID behind it, ignored", clip(s), why)
 				return
 			}
 			set(&g.GlobalDefs, s)

@@ -75,8 +75,8 @@ func vrrpTables() [][]Keyword {
 func scriptRows() []Keyword {
 	return []Keyword{
 		row("script", core, value{args: []Arg{{Name: "command", Kind: KindCommand}}, syntax: "<command>", set: scriptCommand}, "required", "command line in quotes; status 0 is success"),
-		row("interval", core, atLeastOne(timer("seconds", 0, maxTimer, func(s *VRRPScript, v time.Duration) { s.Interval = v })), "1", "time between two starts"),
-		row("timeout", core, atLeastOne(timer("seconds", 0, maxTimer, func(s *VRRPScript, v time.Duration) { s.Timeout = v })), "interval", "running longer is failure, and ends it"),
+		row("interval", core, scriptTimer(func(s *VRRPScript, v time.Duration) { s.Interval = v }), "1", "time between two starts"),
+		row("timeout", core, scriptTimer(func(s *VRRPScript, v time.Duration) { s.Timeout = v }), "interval", "running longer is failure, and ends it"),
 		row("weight", core, custom("-253..253 [reverse]", []Arg{{Name: "weight", Kind: KindInt}, {Name: "reverse", Key: "reverse", Kind: KindFlag, Optional: true}}, scriptWeight), "0", "added to the priority while up (positive) or down (negative); 0: down means FAULT"),
 		row("rise", core, integer("count", 1, math.MaxInt32, func(s *VRRPScript, v int) { s.Rise = v }), "1", "successes in a row to be up"),
 		row("fall", core, integer("count", 1, math.MaxInt32, func(s *VRRPScript, v int) { s.Fall = v }), "1", "failures in a row to be down"),
@@ -168,7 +168,7 @@ func instanceRows() []Keyword {
 		row("preempt_delay", core, timer("seconds", 0, 1000*time.Second, func(i *instance, v time.Duration) { i.PreemptDelay = v }), "0", "wait before that"),
 		linesRow("virtual_ipaddress", core, lineBlock(vipSyntax, func(d *decoder, i *instance, n *Node) { d.vip(i, n, false) }), vipArgs, "addresses that the master holds and advertises"),
 		linesRow("virtual_ipaddress_excluded", core, lineBlock(vipSyntax, func(d *decoder, i *instance, n *Node) { d.vip(i, n, true) }), vipArgs, "addresses that the master holds without advertising them"),
-		row("no_virtual_ipaddress", rare, flag(func(i *instance) { i.noVIPs = true }), "off", "the instance has no addresses on purpose"),
+		row("no_virtual_ipaddress", rare, flag(func(i *instance) { i.noVIPs = true }), "off", "the instance has no addresses on purpose").since("2.2.8"),
 		blockRow("authentication", core, block(nil, "", func(*decoder, any, *Node) {}), "authentication of RFC 2338, version 2 only"),
 		row("mcast_src_ip", common, address("address", func(d *decoder, i *instance, a netip.Addr, n *Node) { d.source(i, a, n, &i.McastSrcIP) }), "first address of the interface", "source of multicast adverts"),
 		row("mcast_dst_ip", rare, address("address", mcastDst), "vrrp_mcast_group4", "where this instance's adverts are sent to"),
@@ -208,7 +208,7 @@ func instanceRows() []Keyword {
 		row("notify_priority_changes", common, optBool(func(i *instance, v bool) { i.priorityNote = &v }), g, "write changes of priority to the FIFOs"),
 		mailRow(row("smtp_alert", core, optBool(func(i *instance, v bool) { i.smtpAlert = &v }), g+", else off", "mail on changes of state")),
 		row("lvs_sync_daemon_interface", "obsolete", custom("<interface>", []Arg{{Name: "interface"}}, instanceSyncDaemon), "", "old form of lvs_sync_daemon"),
-		row("debug", "obsolete", value{args: []Arg{{Name: "level", Optional: true}}, syntax: "[0..4]", set: func(*decoder, any, *Node) {}}, "", "no effect"),
+		row("debug", "obsolete", integer("level", 0, 4, func(*instance, int) {}), "", "no effect"),
 		row("notify_deleted", common, once(value{
 			args: []Arg{{Name: "command", Kind: KindCommand, Optional: true}, {Name: "user", Optional: true}, {Name: "group", Optional: true}}, syntax: "[<command> [<user> [[:]<group>]]]",
 			set: func(d *decoder, target any, n *Node) {
@@ -251,9 +251,15 @@ func instanceRows() []Keyword {
 // missing: it would disturb its peers.
 func notYetInstance(d *decoder, target any, n *Node) {
 	i := target.(*instance)
-	if _, ok := arg1(d, n); !ok {
+	name, ok := arg1(d, n)
+	if !ok {
 		return
 	}
+	if i.Interface != "" {
+		d.bad(n, 0, ClassGeneral, "it is for an instance without an interface: ignored")
+		return
+	}
+	d.interfaceExists(name, n.ArgPos(0), d.kw.Name)
 	i.notYet = append(i.notYet, d.kw.Name)
 	d.report(n.Pos, Warning, ClassNone, "not-active",
 		d.kw.Name+" is not active yet: vrrp_instance "+i.Name+" is not run")

@@ -76,7 +76,7 @@ func (d *decoder) serviceAddress(s *service, n *Node) bool {
 		s.Group = n.Arg(1)
 		return true
 	}
-	a, err := parseAddr(first)
+	a, err := d.addressIn(first, n, 0)
 	port, perr := uint64(0), error(nil)
 	if len(n.Words) > 2 {
 		port, perr = strconv.ParseUint(n.Arg(1), 10, 16)
@@ -292,7 +292,7 @@ func sorryServer(d *decoder, s *service, n *Node) {
 	if !ok {
 		return
 	}
-	addr, err := parseAddr(a)
+	addr, err := d.addressIn(a, n, 0)
 	port := 0
 	if err == nil && len(n.Words) > 2 {
 		port, err = parseInt(n.Arg(1), 0, 65535)
@@ -302,7 +302,7 @@ func sorryServer(d *decoder, s *service, n *Node) {
 		return
 	}
 	if s.SorryServer != nil {
-		d.bad(n, 0, ClassGeneral, "already given, the last one counts")
+		d.bad(n, 0, d.quietClass(), "already given, the last one counts")
 	}
 	s.SorryServer = &SorryServer{Addr: addr, Port: uint16(port)}
 	s.sorryPortSet = len(n.Words) > 2
@@ -318,7 +318,7 @@ func openReal(d *decoder, target any, n *Node) {
 	if !ok {
 		return
 	}
-	addr, err := parseAddr(a)
+	addr, err := d.addressIn(a, n, 0)
 	port := 0
 	if err == nil && len(n.Words) > 2 {
 		port, err = parseInt(n.Arg(1), 0, 65535)

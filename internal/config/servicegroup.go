@@ -260,7 +260,7 @@ func span(a, b netip.Addr) int {
 func (d *decoder) inServiceGroup(s *service) bool {
 	g := d.state.serviceGroup(s.Group)
 	if g == nil {
-		d.reportHint(s.pos, Warning, ClassGeneral, "unknown-group", "virtual_server "+s.describe()+": there is no virtual_server_group "+clip(s.Group)+": it is ignored",
+		d.reportHint(s.pos, Warning, d.quietClass(), "unknown-group", "virtual_server "+s.describe()+": there is no virtual_server_group "+clip(s.Group)+": it is ignored",
 			d.didYouMean(s.Group, func() []string {
 				var names []string
 				for _, g := range d.state.serviceGroups {

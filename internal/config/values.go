@@ -249,13 +249,28 @@ func address[T any](name string, set func(d *decoder, t *T, v netip.Addr, n *Nod
 		if !ok {
 			return
 		}
-		a, err := parseAddr(s)
+		a, err := d.addressIn(s, n, 0)
 		if err != nil {
 			d.bad(n, 0, ClassGeneral, "'%s' is not an IP address, ignored", clip(s))
 			return
 		}
 		set(d, target.(*T), a, n)
 	}}
+}
+
+// addressIn reads an address as parseAddr does. What follows it from a slash or
+// a minus on is left out with a warning: keepalived takes the address and does
+// not say so. TOML has no such address.
+func (d *decoder) addressIn(s string, n *Node, arg int) (netip.Addr, error) {
+	a, err := parseAddr(s)
+	cut := strings.IndexAny(s, "/-")
+	if err == nil || cut < 0 || d.toml() {
+		return a, err
+	}
+	if a, err = parseAddr(s[:cut]); err == nil {
+		d.bad(n, arg, ClassNone, "'%s' is one address: %s is not looked at", clip(s), clip(s[cut:]))
+	}
+	return a, err
 }
 
 // parseAddr reads an address without zone and port.

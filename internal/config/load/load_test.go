@@ -250,7 +250,8 @@ func TestHints(t *testing.T) {
 func TestNotRun(t *testing.T) {
 	tests := []struct{ text, want string }{
 		{instance(""), ""},
-		{instance(" vrf eth0"), "vrf"},
+		{"global_defs {\n default_interface eth0\n}\n" + strings.Replace(instance(" vrf eth0"), " interface eth0\n", "", 1), "vrf"},
+		{instance(" vrf eth0"), ""},
 		{instance(" authentication {\n auth_type AH\n auth_pass x\n }"), ""},
 		{strings.Replace(instance(""), "10.0.0.1", "2001:db8::1", 1), ""},
 		{instance(" auth_hmac {\n key 1 0123456789abcdef0123456789abcdef\n }"), ""},
