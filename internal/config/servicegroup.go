@@ -36,6 +36,11 @@ func (e GroupEntry) Addrs(yield func(netip.Addr) bool) {
 	}
 }
 
+// Contains reports whether Addrs has a, which is not an IPv4 address in IPv6.
+func (e GroupEntry) Contains(a netip.Addr) bool {
+	return e.First.IsValid() && e.First.Compare(a) <= 0 && a.Compare(e.Last) <= 0
+}
+
 // String is the line of the group.
 func (e GroupEntry) String() string { return strings.Join(e.Words(), " ") }
 

@@ -87,7 +87,7 @@ func withoutServers(cfg *config.Config) *config.Config {
 	c.VirtualServers = make([]config.VirtualServer, len(cfg.VirtualServers))
 	for i := range c.VirtualServers {
 		vs := &cfg.VirtualServers[i]
-		c.VirtualServers[i] = config.VirtualServer{Addr: vs.Addr, FWMark: vs.FWMark, Family: vs.Family}
+		c.VirtualServers[i] = config.VirtualServer{Addr: vs.Addr, FWMark: vs.FWMark, Family: vs.Family, Group: vs.Group}
 	}
 	return &c
 }

@@ -52,7 +52,7 @@ type Router struct {
 	// virtual ones (garp_extra_if all).
 	ExtraAll bool
 
-	// TableGate makes a takeover wait for TableReady, 2 s at most, between
+	// TableGate makes a takeover wait for TableReady, 0.9 s at most, between
 	// the advert and the addresses (lvs_follow_vrrp).
 	TableGate bool
 }

@@ -154,7 +154,7 @@ func (e *Engine) want(now time.Time, r *router, want bool, gen uint64) {
 		c.TakingOver, c.From, c.Reason, c.Priority = true, s.Told, s.Reason, s.EffectivePriority
 		r.taking = true
 		e.tell(c)
-		if r.cfg.TableGate {
+		if r.cfg.TableGate && !e.tableless {
 			r.gate = now.Add(gateTime)
 			e.gated++
 			return

@@ -20,8 +20,8 @@
 //
 // The news of a takeover come twice: an event (Change.TakingOver) with the
 // first advert, and the change to MASTER when the addresses are there. With
-// Router.TableGate the addresses wait between the two for TableReady, 2 s at
-// most; and the change away from MASTER (Change.Releasing) is followed by an
+// Router.TableGate the addresses wait between the two for TableReady, 0.9 s
+// at most; and the change away from MASTER (Change.Releasing) is followed by an
 // event (Change.Released) when the addresses are gone, before which the table
 // is not to go.
 //
@@ -35,7 +35,7 @@
 //
 // Run, and all calls to Wire (but Wake), Announcer and Observer, and
 // Applier.Set and Sweep, are on the engine's thread. Applied, Track,
-// TableReady, Reload and Status are for any goroutine: they put an event into
+// TableReady, Tables, Reload and Status are for any goroutine: they put an event into
 // an inbox and wake the engine. The Observer must not block.
 //
 // The caller makes and closes what is in Deps; Run closes nothing.

@@ -14,8 +14,10 @@ import (
 )
 
 const (
-	// gateTime is how long a takeover waits for the IPVS table at most.
-	gateTime = 2 * time.Second
+	// gateTime is how long a takeover waits for the IPVS table at most. The core
+	// tells MASTER a second after the first advert even without addresses, and
+	// nobody is to be told before they were at least asked for: less than that.
+	gateTime = 900 * time.Millisecond
 	// stopTime is how long a stop waits for addresses to be gone at most.
 	stopTime = 2 * time.Second
 	// retryTime is between two attempts to open what could not be opened.
@@ -103,6 +105,7 @@ type Engine struct {
 	overslept bool          // this turn began later than some peers' dead time
 	minSleep  time.Duration // lateness from which a turn may have overslept
 	gated     int           // routers that wait for their table
+	tableless bool          // nobody makes tables ready: no router waits
 	retryAt   time.Time     // ports to open again; zero: none
 	watchAt   time.Time     // watcher to start again; zero: none
 	deviceAt  time.Time     // devices to ask for again; zero: none

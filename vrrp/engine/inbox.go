@@ -22,6 +22,7 @@ type note struct {
 	applied *link.Applied
 	track   *trackNote
 	ready   string // TableReady
+	tables  *bool  // Tables
 	update  *link.Update
 	devices []link.DeviceState
 	reload  *reloadNote
@@ -106,6 +107,11 @@ func (e *Engine) ObjectInDoubt(owner int) { e.put(note{doubted: &owner}) }
 // addresses need not wait any longer. Any goroutine.
 func (e *Engine) TableReady(router string) { e.put(note{ready: router}) }
 
+// Tables tells whether there is anybody who will call TableReady. While there is
+// nobody no takeover waits, and those that wait go on at once. Until the first
+// call somebody is expected. Any goroutine.
+func (e *Engine) Tables(there bool) { e.put(note{tables: &there}) }
+
 // Reload takes over a configuration: what is in both is changed in place, by
 // family, interface, VRID and group or unicast source, whatever its name. No
 // extra advert is sent and no timer restarted. It returns when that is done,
@@ -182,6 +188,8 @@ func (e *Engine) take(now time.Time, n *note) {
 		if r := e.byName[n.ready]; r != nil && !r.gate.IsZero() {
 			e.openGate(r)
 		}
+	case n.tables != nil:
+		e.tables(*n.tables)
 	case n.lost != nil:
 		e.objectLost(now, *n.lost)
 	case n.doubted != nil:
@@ -195,6 +203,19 @@ func (e *Engine) take(now time.Time, n *note) {
 	case n.watch != nil:
 		e.log.Error("watching interfaces failed", "error", n.watch)
 		e.watchAt = now.Add(retryTime)
+	}
+}
+
+// tables takes what Tables tells.
+func (e *Engine) tables(there bool) {
+	e.tableless = !there
+	if there {
+		return
+	}
+	for _, r := range e.routers {
+		if r != nil && !r.gate.IsZero() {
+			e.openGate(r)
+		}
 	}
 }
 

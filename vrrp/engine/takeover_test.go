@@ -38,6 +38,9 @@ func TestTableGate(t *testing.T) {
 			if a.host.Has(addr("192.0.2.101")) {
 				t.Fatal("address before the limit")
 			}
+			if all := a.obs.all(); len(all) != 1 || !all[0].TakingOver {
+				t.Fatalf("told before the addresses were asked for: %+v", all)
+			}
 			time.Sleep(time.Nanosecond)
 			a.is(vrrp.Master)
 			if !a.host.Has(addr("192.0.2.101")) || a.router(0).TableWait {
@@ -45,6 +48,40 @@ func TestTableGate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Without anybody who makes tables ready no takeover waits, and one that waits
+// goes on.
+func TestNoTables(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		one, two := vr(1, 255), vr(2, 255)
+		one.TableGate, two.TableGate = true, true
+		a := l.node("a", "192.0.2.1/24").start(config(one))
+		time.Sleep(40 * time.Millisecond)
+		if a.host.Has(addr("192.0.2.101")) {
+			t.Fatal("it does not wait")
+		}
+		a.eng.Tables(false)
+		synctest.Wait()
+		if !a.host.Has(addr("192.0.2.101")) {
+			t.Fatal("it waits for nobody")
+		}
+		if err := a.eng.Reload(t.Context(), config(one, two)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(40 * time.Millisecond)
+		if !a.host.Has(addr("192.0.2.102")) || a.router(1).TableWait {
+			t.Fatal("a takeover waits for nobody")
+		}
+		a.eng.Tables(true)
+		a.host.SetUp("eth0", false)
+		time.Sleep(time.Second)
+		a.host.SetUp("eth0", true)
+		time.Sleep(1500 * time.Millisecond)
+		if a.router(0).State != vrrp.Master || !a.router(0).TableWait {
+			t.Fatal("it does not wait for the table of a new one")
+		}
+	})
 }
 
 // A router that leaves MASTER while it waits for its table sets nothing.

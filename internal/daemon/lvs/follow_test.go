@@ -169,10 +169,29 @@ func TestFollowAfterAKill(t *testing.T) {
 	})
 }
 
-// TableReady waits for a table that the kernel refuses at first.
+// TableReady waits for a kernel that does not answer at first.
 func TestTableReadyWaits(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.start(following(config.FollowAuto))
+		r.kernel.Set(func(k *ipvs.Fake) { k.Broken = func() error { return syscall.EINTR } })
+		r.master("A", true)
+		r.wantReady()
+		r.kernel.Set(func(k *ipvs.Fake) { k.Broken = nil })
+		r.pass(time.Minute)
+		r.wantTable("1:1=1 3:1=1 m7:1=1")
+		r.wantReady("A")
+		r.end()
+	})
+}
+
+// One service that the kernel refuses keeps no takeover waiting: the others
+// are there.
+func TestTableReadyWithoutTheRefused(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		cfg := following(config.FollowAuto)
+		cfg.VirtualServers = append(cfg.VirtualServers, virtual(5, 1))
+		cfg.Instances[0].VirtualIPAddress = append(cfg.Instances[0].VirtualIPAddress, config.VIP{Prefix: netip.MustParsePrefix("192.0.2.5/24")})
+		r.start(cfg)
 		r.refuse(func(op ipvs.Op) error {
 			if op.Service.Addr == key(1).Addr {
 				return syscall.ENOMEM
@@ -180,12 +199,11 @@ func TestTableReadyWaits(t *testing.T) {
 			return nil
 		})
 		r.master("A", true)
-		r.wantReady()
-		r.master("B", false)
-		r.wantReady()
+		r.wantReady("A")
+		r.wantTable("3:1=1 5:1=1 m7:1=1")
 		r.refuse(nil)
 		r.pass(time.Minute)
-		r.wantReady("A")
+		r.wantTable("1:1=1 3:1=1 5:1=1 m7:1=1")
 		r.end()
 	})
 }

@@ -366,10 +366,15 @@ func (l *LVS) ready() {
 	}
 }
 
+// tableReady reports whether the services of a router are in the kernel. What
+// the kernel refused is not waited for: the others are worth as much without it.
 func (l *LVS) tableReady(router string) bool {
 	for _, k := range l.follow.of(router) {
-		if !l.table.known || l.table.all || l.table.dirty[k] || l.table.stuck[k] {
+		if !l.table.known || l.table.all || l.table.dirty[k] {
 			return false
+		}
+		if l.table.stuck[k] {
+			continue
 		}
 		if _, ok := l.table.have[k]; !ok {
 			return false

@@ -43,6 +43,7 @@ func (p *process) fromParent() {
 // sends another one when there is another lvs process.
 func (p *process) fromPeer(c *ipc.Conn) {
 	defer c.Close()
+	defer p.lvs.end(c)
 	for {
 		m, err := c.Receive()
 		if err != nil {
@@ -65,6 +66,7 @@ func (p *process) newPeer(f *os.File) {
 		return
 	}
 	p.peer.Redirect(c)
+	p.lvs.begin(c)
 	p.tell.post(p.tell.retell)
 	go p.fromPeer(c)
 }
@@ -88,7 +90,7 @@ func (p *process) takeOver(f *os.File) error {
 	}
 	p.reloads.Lock()
 	defer p.reloads.Unlock()
-	next := p.wanted(boot.Config)
+	next := p.wanted(boot)
 	if err := next.Check(); err != nil {
 		return err
 	}

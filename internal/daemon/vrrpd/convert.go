@@ -122,14 +122,33 @@ func follows(c *config.Config) bool {
 	return false
 }
 
+// holdsService reports whether an address is one of a service's, by itself or in
+// a virtual_server_group. What holds thousands of addresses is not expanded.
 func holdsService(c *config.Config, vips []engine.VIP) bool {
 	held := make(map[netip.Addr]bool, len(vips))
 	for _, v := range vips {
-		held[v.Prefix.Addr()] = true
+		held[v.Prefix.Addr().Unmap()] = true
 	}
+	groups := map[string]bool{}
 	for i := range c.VirtualServers {
-		if held[c.VirtualServers[i].Addr] {
+		vs := &c.VirtualServers[i]
+		if vs.Group != "" {
+			groups[vs.Group] = true
+		} else if held[vs.Addr.Unmap()] {
 			return true
+		}
+	}
+	for i := range c.ServiceGroups {
+		g := &c.ServiceGroups[i]
+		if !groups[g.Name] {
+			continue
+		}
+		for _, e := range g.Entries {
+			for a := range held {
+				if e.FWMark == 0 && e.Contains(a) {
+					return true
+				}
+			}
 		}
 	}
 	return false

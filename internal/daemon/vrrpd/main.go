@@ -40,6 +40,7 @@ type process struct {
 	child   *role.Child
 	parent  *ipc.Mailbox
 	peer    *ipc.Mailbox
+	lvs     lvsThere
 	out     *notifier.Notifier
 	tell    *teller
 	engine  *engine.Engine
@@ -116,9 +117,11 @@ func (p *process) run(ctx context.Context) error {
 	p.out = notifier.New(p.log)
 	p.tell = newTeller(boot, p.parent, p.peer, &transitions{out: p.out})
 	deps.Observer = p.tell
-	if p.engine, err = engine.New(p.wanted(boot.Config), deps); err == nil {
+	if p.engine, err = engine.New(p.wanted(boot), deps); err == nil {
 		p.track = newTracking(p.engine, p.log, boot.Restarted)
 		p.track.set(boot.Config)
+		p.lvs.tell = p.engine.Tables
+		p.lvs.begin(p.child.Peer)
 		go p.fromParent()
 		go p.fromPeer(p.child.Peer)
 		p.sayReady()

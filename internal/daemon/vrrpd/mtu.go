@@ -4,6 +4,7 @@ import (
 	"net"
 
 	"holdfast/internal/config"
+	"holdfast/internal/daemon/role"
 	"holdfast/vrrp/engine"
 )
 
@@ -17,8 +18,11 @@ const (
 
 // wanted is the configuration for the engine, with what depends on this
 // machine's interfaces.
-func (p *process) wanted(c *config.Config) engine.Config {
-	e := engineConfig(c)
+func (p *process) wanted(boot role.Boot) engine.Config {
+	e := engineConfig(boot.Config)
+	if !boot.Other {
+		ungate(&e)
+	}
 	for i := range e.Routers {
 		r := &e.Routers[i]
 		if n := fit(r); n > 0 {
