@@ -280,7 +280,7 @@ func gone(pid int) bool {
 func TestStatesThatAreNotTheProtocols(t *testing.T) {
 	d := newDirector(t)
 	d.conf("vrrp_instance W {\n interface nosuch0\n virtual_router_id 6\n virtual_ipaddress {\n 10.0.0.11\n }\n}\n" +
-		"vrrp_instance X {\n interface eth0\n vrf eth0\n virtual_router_id 7\n virtual_ipaddress {\n 10.0.0.12\n }\n}\n" + fast)
+		"global_defs {\n default_interface eth0\n}\nvrrp_instance X {\n vrf eth0\n virtual_router_id 7\n virtual_ipaddress {\n 10.0.0.12\n }\n}\n" + fast)
 	p := d.start("-n", "-l", "-P")
 	d.until("the VIP", d.has)
 	s, v := d.status()

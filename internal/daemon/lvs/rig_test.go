@@ -62,6 +62,8 @@ func (c fakeCheck) Run(context.Context) healthcheck.Result {
 func (r *rig) deps() Deps {
 	return Deps{
 		Open: func() (ipvs.Kernel, error) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
 			r.opens++
 			if r.noIPVS != nil {
 				return nil, r.noIPVS

@@ -320,7 +320,9 @@ func TestSetSaysThatThereIsNoTable(t *testing.T) {
 		if _, err := r.set("192.0.2.1", "198.51.100.2", "weight 7"); !errors.Is(err, syscall.ENOENT) {
 			t.Errorf("%v", err)
 		}
+		r.mu.Lock()
 		r.noIPVS = nil
+		r.mu.Unlock()
 		r.pass(time.Minute)
 		r.wantTable("1:1=1,2=7")
 		r.end()
