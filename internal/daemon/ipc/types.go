@@ -31,8 +31,8 @@ const (
 	TypeDevices = "devices"
 	// TypeRouters [vrrp to lvs, Routers]: states of virtual routers.
 	TypeRouters = "routers"
-	// TypeTable [lvs to vrrp, name of a virtual router]: its services are
-	// in the kernel.
+	// TypeTable [lvs to vrrp, name of a virtual router]: it was told to be
+	// master, and its services are in the kernel.
 	TypeTable = "table"
 	// TypeOwned [lvs to parent, JSON of the lvs role]: the services that we
 	// installed, for the state file.
@@ -66,6 +66,4 @@ type RouterState struct {
 	Name   string       `json:"name"`
 	Master bool         `json:"master"`
 	VIPs   []netip.Addr `json:"vips,omitempty"`
-	// Gate asks for a TypeTable answer once its services are in the kernel.
-	Gate bool `json:"gate,omitempty"`
 }

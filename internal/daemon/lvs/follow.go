@@ -20,13 +20,6 @@ const (
 	asItIs
 )
 
-// router is what is known of a virtual router.
-type router struct {
-	told   bool
-	master bool
-	vips   []netip.Addr // as told; nil: those of the configuration
-}
-
 // follow answers which services follow which virtual routers
 // (lvs_follow_vrrp, standby_checks, ha_suspend).
 type follow struct {
@@ -35,9 +28,11 @@ type follow struct {
 	standby bool                    // standby_checks
 	addrs   map[string][]netip.Addr // of each router in the configuration
 	byAddr  map[netip.Addr][]string // which routers hold an address
-	routers map[string]*router      // told ones, by name
-	suspend map[ipvs.ServiceKey]bool
-	local   map[netip.Addr]bool // addresses of this machine, see ha_suspend
+	// byRouter are the services of the kernel with the address of a router.
+	byRouter map[string][]ipvs.ServiceKey
+	routers  map[string]*router // told ones, by name
+	suspend  map[ipvs.ServiceKey]bool
+	local    map[netip.Addr]bool // addresses of this machine, see ha_suspend
 
 	services *services
 }
@@ -74,6 +69,12 @@ func (f *follow) index() {
 		}
 		for _, a := range addrs {
 			f.byAddr[a] = append(f.byAddr[a], name)
+		}
+	}
+	f.byRouter = map[string][]ipvs.ServiceKey{}
+	for k := range f.services.kernel {
+		for _, name := range f.holders(k) {
+			f.byRouter[name] = append(f.byRouter[name], k)
 		}
 	}
 }
@@ -152,11 +153,8 @@ func (f *follow) of(name string) []ipvs.ServiceKey {
 	if !f.follows() {
 		return nil
 	}
-	var keys []ipvs.ServiceKey
-	for k := range f.services.kernel {
-		if slices.Contains(f.holders(k), name) {
-			keys = append(keys, k)
-		}
-	}
-	return keys
+	return f.byRouter[name]
 }
+
+// rests reports whether the checks of any service can rest at all.
+func (f *follow) rests() bool { return !f.standby || f.suspends() }

@@ -3,6 +3,7 @@ package lvs
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -81,10 +82,10 @@ func TestFollowAutoWithSyncDaemonIsAlwaysInstalled(t *testing.T) {
 func TestFollowToldAddresses(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.start(following(config.FollowAuto))
-		r.lvs.RouterState("A", true, []netip.Addr{netip.MustParseAddr("192.0.2.3")})
+		r.lvs.RouterStates(RouterState{Name: "A", Master: true, VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.3")}})
 		r.pass(0)
 		r.wantTable("3:1=1 m7:1=1")
-		r.lvs.RouterState("A", false, []netip.Addr{netip.MustParseAddr("192.0.2.3")})
+		r.lvs.RouterStates(RouterState{Name: "A", Master: false, VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.3")}})
 		r.pass(0)
 		r.wantTable("m7:1=1")
 		r.end()
@@ -258,4 +259,52 @@ func TestHASuspend(t *testing.T) {
 		}
 		r.end()
 	})
+}
+
+// What one message tells is one change of the table, also for services that
+// follow a router no more.
+func TestRouterStatesTogether(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		applied := 0
+		r.start(following(config.FollowAuto), func(d *Deps) {
+			open := d.Open
+			d.Open = func() (ipvs.Kernel, error) {
+				k, err := open()
+				return countedKernel{k, &applied}, err
+			}
+		})
+		applied = 0
+		r.lvs.RouterStates(
+			RouterState{Name: "A", Master: true, VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.1")}},
+			RouterState{Name: "B", Master: true, VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.2")}},
+		)
+		r.pass(0)
+		r.wantTable("1:1=1 2:1=1 3:1=1 m7:1=1")
+		r.mu.Lock()
+		slices.Sort(r.ready)
+		r.mu.Unlock()
+		r.wantReady("A", "B")
+		if applied != 1 {
+			t.Errorf("the kernel was asked %d times, want once", applied)
+		}
+		// Service 2 has no router any more, 1 has one that is not master.
+		r.lvs.RouterStates(
+			RouterState{Name: "A", VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.1")}},
+			RouterState{Name: "B", VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.9")}},
+		)
+		r.pass(0)
+		r.wantTable("2:1=1 3:1=1 m7:1=1")
+		r.end()
+	})
+}
+
+// countedKernel counts calls of Apply.
+type countedKernel struct {
+	ipvs.Kernel
+	n *int
+}
+
+func (k countedKernel) Apply(ops []ipvs.Op) error {
+	*k.n++
+	return k.Kernel.Apply(ops)
 }

@@ -41,7 +41,7 @@ func TestSyncDaemonsAreKeepaliveds(t *testing.T) {
 		s.start(strings.Replace(syncConf, "OPTIONS", options, 1))
 		time.Sleep(time.Second)
 		s.compare("backup "+options, inAnyOrder)
-		s.lvs.RouterState("VI_1", true, nil) // keepalived becomes master after 3.2 s
+		s.lvs.RouterStates(RouterState{Name: "VI_1", Master: true}) // keepalived becomes master after 3.2 s
 		time.Sleep(4 * time.Second)
 		s.compare("master "+options, inAnyOrder)
 		s.end()

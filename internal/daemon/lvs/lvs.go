@@ -15,14 +15,9 @@ import (
 	"holdfast/vrrp/link"
 )
 
-const (
-	// readEvery is how often the kernel's table is read to find what others
-	// changed.
-	readEvery = time.Minute
-	// After an error the kernel is asked again after retryFirst, then after
-	// twice as long each time, up to readEvery.
-	retryFirst = 100 * time.Millisecond
-)
+// readEvery is how often the kernel's table is read to find what others
+// changed.
+const readEvery = time.Minute
 
 // Deps is what an LVS needs from outside. Every function may be called from
 // the goroutine of Run and must not block it, except Open.
@@ -271,55 +266,6 @@ func (l *LVS) reload(cfg *config.Config) {
 	l.daemons.dirty = true
 	l.work(time.Now())
 	l.tell(events(list, l.services, old))
-}
-
-// RouterState tells the state of a virtual router and, if vips is not nil, its
-// addresses. After a change to master TableReady is called when the services
-// that follow it are in the kernel; at once if they are, or if none does.
-func (l *LVS) RouterState(name string, master bool, vips []netip.Addr) {
-	l.inbox.post(func() { l.routerState(name, master, vips) })
-}
-
-func (l *LVS) routerState(name string, master bool, vips []netip.Addr) {
-	r := l.routers[name]
-	if r == nil {
-		r = &router{}
-		l.routers[name] = r
-	}
-	r.told, r.master = true, master
-	if vips != nil {
-		r.vips = make([]netip.Addr, len(vips))
-		for i, a := range vips {
-			r.vips[i] = a.Unmap()
-		}
-	}
-	l.follow.index()
-	delete(l.gates, name)
-	if master {
-		l.gates[name] = true
-	}
-	l.table.dirtyOne(l.follow.of(name)...)
-	if syncFollows(l.cfg, name) {
-		l.daemons.dirty = true
-		if err := l.openPackets(); err != nil { // before TableReady
-			l.log.Error("connection sync", "err", err)
-		}
-	}
-	l.pause()
-}
-
-// pause lets the checks of services rest or run as mastership says.
-func (l *LVS) pause() {
-	var rest, run []string
-	for _, it := range l.services.items {
-		if l.follow.paused(l.services.refs[it.Key].service) {
-			rest = append(rest, it.Key)
-		} else {
-			run = append(run, it.Key)
-		}
-	}
-	l.runner.Pause(rest...)
-	l.runner.Resume(run...)
 }
 
 // items are the checks of the configuration with their state of rest.

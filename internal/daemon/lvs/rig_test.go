@@ -137,7 +137,7 @@ func (r *rig) pass(d time.Duration) {
 }
 
 func (r *rig) master(name string, master bool) {
-	r.lvs.RouterState(name, master, nil)
+	r.lvs.RouterStates(RouterState{Name: name, Master: master})
 	synctest.Wait()
 }
 

@@ -127,7 +127,7 @@ func (l *LVS) set(ask Ask) (Answer, error) {
 		out.Set = append(out.Set, l.outcome(t))
 	}
 	if l.needsKernel() && !l.table.known {
-		why := l.table.err
+		why := l.table.tries.err
 		if why == nil {
 			why = errors.New("it was not read yet")
 		}
@@ -135,7 +135,7 @@ func (l *LVS) set(ask Ask) (Answer, error) {
 	}
 	for _, t := range targets {
 		if slices.ContainsFunc(l.services.members[t.service], func(k ipvs.ServiceKey) bool { return l.table.stuck[k] }) {
-			return out, fmt.Errorf("virtual_server %s: the kernel refuses, it is tried again: %w", ServiceName(t.service), l.table.err)
+			return out, fmt.Errorf("virtual_server %s: the kernel refuses, it is tried again: %w", ServiceName(t.service), l.table.tries.err)
 		}
 	}
 	return out, nil

@@ -36,6 +36,24 @@ type KernelStatus struct {
 	Profile []ProfileStatus `json:"profile,omitempty"`
 }
 
+// troubled adds what went wrong, with the earlier of both times.
+func (s *KernelStatus) troubled(t *tries) {
+	switch {
+	case t.err == nil:
+		return
+	case s.Error == "":
+		s.Error, s.Since, s.Retry = t.err.Error(), t.since, t.at
+		return
+	}
+	s.Error += "\n" + t.err.Error()
+	if t.since.Before(s.Since) {
+		s.Since = t.since
+	}
+	if t.at.Before(s.Retry) {
+		s.Retry = t.at
+	}
+}
+
 // ProfileStatus is a setting of IPVS that lvs_profile asks for.
 type ProfileStatus struct {
 	Name   string `json:"name"`
@@ -225,9 +243,8 @@ func (l *LVS) status() (Status, [][]ipvs.ServiceKey) {
 	t := &l.table
 	st := Status{Services: []ServiceStatus{}, Kernel: KernelStatus{Read: t.read, Repairs: t.repairs, Profile: slices.Clone(l.profile)}}
 	st.Sync, st.Timeouts = l.syncStatus(), l.timeoutStatus()
-	if t.err != nil {
-		st.Kernel.Error, st.Kernel.Since, st.Kernel.Retry = t.err.Error(), t.errSince, t.retryAt
-	}
+	st.Kernel.troubled(&t.tries)
+	st.Kernel.troubled(&l.daemons.tries)
 	for _, k := range t.foreign {
 		st.Foreign = append(st.Foreign, k.String())
 	}

@@ -14,9 +14,10 @@ import (
 	"holdfast/vrrp/link"
 )
 
-// daemons is what is known of connection sync and timeouts.
+// daemons is what is known of connection sync, timeouts and settings.
 type daemons struct {
-	dirty   bool      // to be looked at
+	dirty   bool // to be looked at
+	tries   tries
 	begun   syncBegun // ours
 	link    *Link     // of the interface, as it was seen last
 	problem string    // why what is wanted does not work

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -333,6 +334,51 @@ func TestSyncMixedFamilies(t *testing.T) {
 		r.wantSync("")
 		r.reload(withMixed)
 		if st := r.status(); !strings.Contains(st.Kernel.Error, "no server of another family than its service's while connection sync runs") {
+			t.Errorf("%+v", st.Kernel)
+		}
+		r.end()
+	})
+}
+
+// Addresses wait for the table and for packets that come to it, not for
+// connection sync to turn; and where that fails only it is tried again.
+func TestSyncHoldsUpNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		var atReady []ipvs.Daemon
+		r.start(syncing(config.LVSSyncDaemon{Interface: "eth0", Instance: "A", ID: 4}), func(d *Deps) {
+			d.TableReady = func(string) { atReady, _ = r.kernel.Daemons() }
+		})
+		r.master("A", true)
+		if len(atReady) != 1 || atReady[0].Role != ipvs.SyncBackup {
+			t.Errorf("at TableReady the daemons are %v", atReady)
+		}
+		r.wantDaemons("master/eth0/4")
+		r.master("A", false)
+
+		var asked atomic.Int32
+		r.refuse(func(op ipvs.Op) error {
+			if op.Kind == 0 {
+				asked.Add(1)
+				return syscall.ENOMEM
+			}
+			return nil
+		})
+		reads := r.kernel.Reads()
+		r.master("A", true)
+		r.pass(20 * time.Second)
+		if n := r.kernel.Reads() - reads; n != 0 {
+			t.Errorf("the table was read %d times because of connection sync", n)
+		}
+		if n := asked.Load(); n < 5 || n > 20 {
+			t.Errorf("asked %d times in 20 s, want less and less often", n)
+		}
+		if st := r.status(); !strings.Contains(st.Kernel.Error, "cannot allocate memory") || st.Kernel.Retry.IsZero() {
+			t.Errorf("%+v", st.Kernel)
+		}
+		r.refuse(nil)
+		r.pass(time.Minute)
+		r.wantDaemons("master/eth0/4")
+		if st := r.status(); st.Kernel.Error != "" {
 			t.Errorf("%+v", st.Kernel)
 		}
 		r.end()

@@ -22,11 +22,8 @@ type table struct {
 	dirty map[ipvs.ServiceKey]bool // so are these
 	stuck map[ipvs.ServiceKey]bool // and these, but not before retryAt: the kernel refused
 
-	retry    time.Duration // 0: the last attempt went well
-	retryAt  time.Time
-	err      error
-	errSince time.Time
-	repairs  uint64 // changes by others that were undone
+	tries   tries
+	repairs uint64 // changes by others that were undone
 }
 
 func (t *table) dirtyAll() { t.all = true }
@@ -74,26 +71,45 @@ func (l *LVS) work(now time.Time) time.Duration {
 		return readEvery
 	}
 	t := &l.table
-	waiting := t.retry > 0 && now.Before(t.retryAt)
-	full := !waiting && (!t.known || t.retry > 0 || now.Sub(t.read) >= readEvery)
-	news := t.known && (t.all || len(t.dirty) > 0 || l.daemons.dirty)
+	full := !t.tries.waiting(now) && (!t.known || t.tries.failing() || now.Sub(t.read) >= readEvery)
+	news := t.known && (t.all || len(t.dirty) > 0)
 	if full || news {
 		err := l.bring(now, full)
 		switch {
 		case err != nil:
-			l.failed(now, err)
-		case full:
-			l.succeeded()
+			t.tries.failed(now, err, l.log)
+		case full && t.tries.succeeded():
+			l.log.Info("the kernel's table is as wanted again")
 		}
 	}
-	l.ready()
-	if t.retry > 0 {
-		return max(t.retryAt.Sub(now), 0)
+	l.ready() // addresses wait for this, and for nothing below
+	l.workBeside(now)
+	next := t.read.Add(readEvery)
+	if t.tries.failing() {
+		next = t.tries.at
 	}
-	return max(t.read.Add(readEvery).Sub(now), 0)
+	if b := &l.daemons.tries; b.failing() && b.at.Before(next) {
+		next = b.at
+	}
+	return max(next.Sub(now), 0)
 }
 
-// bring makes the kernel as wanted. With full it is read first.
+// workBeside does what is due in the kernel beside the table: connection sync,
+// timeouts and settings.
+func (l *LVS) workBeside(now time.Time) {
+	d := &l.daemons
+	if l.table.kernel == nil || !d.dirty && (!d.tries.failing() || d.tries.waiting(now)) {
+		return
+	}
+	d.dirty = false
+	if err := errors.Join(l.bringTimeouts(), l.bringSettings(), l.bringDaemons(now)); err != nil {
+		d.tries.failed(now, err, l.log)
+	} else if d.tries.succeeded() {
+		l.log.Info("timeouts, settings and connection sync are as wanted again")
+	}
+}
+
+// bring makes the table as wanted. With full it is read first.
 func (l *LVS) bring(now time.Time, full bool) error {
 	if err := l.open(); err != nil {
 		return err
@@ -113,12 +129,7 @@ func (l *LVS) bring(now time.Time, full bool) error {
 		}
 		l.daemons.dirty = true
 	}
-	err := l.explainMixed(l.bringTable(now))
-	if l.daemons.dirty {
-		l.daemons.dirty = false
-		err = errors.Join(err, l.bringTimeouts(), l.bringSettings(), l.bringDaemons(now))
-	}
-	return err
+	return l.explainMixed(l.bringTable(now))
 }
 
 // readTable asks the kernel and looks for what others changed.
@@ -308,23 +319,6 @@ func (l *LVS) keep(o Owned) {
 	}
 }
 
-func (l *LVS) failed(now time.Time, err error) {
-	t := &l.table
-	if t.err == nil {
-		t.errSince = now
-	}
-	err = brief(err)
-	if t.err == nil || t.err.Error() != err.Error() {
-		l.log.Error("the kernel refuses, trying again", "err", err)
-	}
-	t.err = err
-	if t.retry > 0 && now.Before(t.retryAt) {
-		return // this was not the attempt that was waited for
-	}
-	t.retry = min(max(2*t.retry, retryFirst), readEvery)
-	t.retryAt = now.Add(t.retry)
-}
-
 // briefly is how many of many errors are shown.
 const briefly = 3
 
@@ -346,14 +340,6 @@ func brief(err error) error {
 		return errors.Join(all...)
 	}
 	return fmt.Errorf("%w\n(and %d more)", errors.Join(all[:briefly]...), len(all)-briefly)
-}
-
-func (l *LVS) succeeded() {
-	t := &l.table
-	if t.err != nil {
-		l.log.Info("the kernel's table is as wanted again")
-	}
-	t.err, t.retry, t.retryAt = nil, 0, time.Time{}
 }
 
 // ready tells routers that wait for their table.

@@ -68,9 +68,11 @@ func (p *process) fromPeer(c *ipc.Conn) {
 			p.log.Error("message not understood", "err", err)
 			continue
 		}
-		for _, s := range r.States {
-			p.lvs.RouterState(s.Name, s.Master, s.VIPs)
+		list := make([]lvs.RouterState, len(r.States))
+		for i, s := range r.States {
+			list[i] = lvs.RouterState(s)
 		}
+		p.lvs.RouterStates(list...)
 	}
 }
 

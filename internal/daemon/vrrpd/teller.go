@@ -169,7 +169,7 @@ func (t *teller) tellState(c engine.Change) {
 }
 
 func (t *teller) stateOf(in *config.VRRPInstance, master bool) ipc.RouterState {
-	st := ipc.RouterState{Name: in.Name, Master: master, Gate: follows(t.cfg)}
+	st := ipc.RouterState{Name: in.Name, Master: master}
 	for _, v := range in.VirtualIPAddress {
 		st.VIPs = append(st.VIPs, v.Prefix.Addr())
 	}

@@ -1,0 +1,88 @@
+package lvs
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// router is what is known of a virtual router.
+type router struct {
+	told   bool
+	master bool
+	vips   []netip.Addr // as told; nil: those of the configuration
+}
+
+// RouterState is what is told of a virtual router.
+type RouterState struct {
+	Name   string
+	Master bool
+	VIPs   []netip.Addr // nil: they are as before
+}
+
+// RouterStates tells the states of virtual routers; those of one call are
+// worked on together. After one that is master TableReady is called for its
+// router when the services that follow it are in the kernel; at once if they
+// are, or if none does.
+func (l *LVS) RouterStates(list ...RouterState) {
+	l.inbox.post(func() { l.routerStates(list) })
+}
+
+func (l *LVS) routerStates(list []RouterState) {
+	touch := func() {
+		for i := range list {
+			l.table.dirtyOne(l.follow.of(list[i].Name)...)
+		}
+	}
+	touch() // also what follows it no more
+	moved, synced := false, false
+	for i := range list {
+		s := &list[i]
+		r := l.routers[s.Name]
+		if r == nil {
+			r = &router{}
+			l.routers[s.Name] = r
+		}
+		r.told, r.master = true, s.Master
+		if s.VIPs != nil {
+			vips := make([]netip.Addr, len(s.VIPs))
+			for j, a := range s.VIPs {
+				vips[j] = a.Unmap()
+			}
+			moved = moved || r.vips == nil || !slices.Equal(r.vips, vips)
+			r.vips = vips
+		}
+		delete(l.gates, s.Name)
+		if s.Master {
+			l.gates[s.Name] = true
+		}
+		synced = synced || syncFollows(l.cfg, s.Name)
+	}
+	if moved {
+		l.follow.index()
+		touch()
+	}
+	if synced {
+		l.daemons.dirty = true
+		if err := l.openPackets(); err != nil { // before TableReady
+			l.log.Error("connection sync", "err", err)
+		}
+	}
+	l.pause()
+}
+
+// pause lets the checks of services rest or run as mastership says.
+func (l *LVS) pause() {
+	if !l.follow.rests() {
+		return // they all run
+	}
+	var rest, run []string
+	for _, it := range l.services.items {
+		if l.follow.paused(l.services.refs[it.Key].service) {
+			rest = append(rest, it.Key)
+		} else {
+			run = append(run, it.Key)
+		}
+	}
+	l.runner.Pause(rest...)
+	l.runner.Resume(run...)
+}
