@@ -45,17 +45,21 @@ func (s *story) step(what string, do func() error) {
 		s.t.Fatalf("%s: %v", what, err)
 	}
 	quiet := time.Now()
-	for start := quiet; time.Since(quiet) < 500*time.Millisecond && time.Since(start) < 5*time.Second; time.Sleep(20 * time.Millisecond) {
+	for start := quiet; time.Since(quiet) < 800*time.Millisecond && time.Since(start) < 5*time.Second; time.Sleep(20 * time.Millisecond) {
 		before := len(s.fifo.lines)
 		s.fifo.poll()
 		if len(s.fifo.lines) > before {
 			quiet = time.Now()
 		}
 	}
-	wire := "silent"
-	if a := s.n.capture.Adverts(time.Now().Add(-250 * time.Millisecond)); len(a) > 0 {
-		wire = fmt.Sprintf("sends %d", a[len(a)-1].Priority)
-	}
+	wire, since := "silent", time.Now()
+	lab.WaitFor(time.Second, func() bool {
+		a := s.n.capture.Adverts(since)
+		if len(a) > 0 {
+			wire = fmt.Sprintf("sends %d", a[len(a)-1].Priority)
+		}
+		return len(a) > 0
+	})
 	s.table = append(s.table, fmt.Sprintf("%s: %s, told %q", what, wire, s.fifo.lines[s.seen:]))
 	s.seen = len(s.fifo.lines)
 }
@@ -65,19 +69,38 @@ func compare(t *testing.T, name string, tell func(t *testing.T, n *network, d la
 	t.Run(name, func(t *testing.T) {
 		t.Parallel()
 		var want, got []string
-		t.Run("stories", func(t *testing.T) {
-			for d, to := range map[*lab.Daemon]*[]string{pointer(theirs(t)): &want, pointer(ours(t)): &got} {
-				t.Run(d.Name, func(t *testing.T) {
-					t.Parallel()
-					*to = tell(t, directors(t, "tracked"), *d)
-				})
-			}
-		})
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("(-keepalived +holdfast):\n%s", diff)
+		told := func() string {
+			t.Run("stories", func(t *testing.T) {
+				for d, to := range map[*lab.Daemon]*[]string{pointer(theirs(t)): &want, pointer(ours(t)): &got} {
+					t.Run(d.Name, func(t *testing.T) {
+						t.Parallel()
+						*to = tell(t, directors(t, "tracked"), *d)
+					})
+				}
+			})
+			return cmp.Diff(want, got)
 		}
+		retell(t, told)
 		t.Logf("%s", strings.Join(got, "\n"))
 	})
+}
+
+// retell tells a story until it is as it should be, three times at most: which
+// of two things that happen at once comes first, and whether a busy machine lets
+// a reader see each of two values, differs from time to time.
+func retell(t *testing.T, told func() (diff string)) {
+	t.Helper()
+	for i := range 3 {
+		diff := told()
+		if diff == "" || t.Failed() {
+			return
+		}
+		if i == 2 {
+			t.Errorf("(-want +got):\n%s", diff)
+		} else {
+			t.Logf("told again, as this differs (-want +got):\n%s", diff)
+		}
+	}
 }
 
 // replace gives a file another content as careful programs do.
@@ -168,6 +191,29 @@ func TestTrackedProcesses(t *testing.T) {
 	lab.Require(t)
 	r := router{Version: 3, VRID: 92, Interval: 100 * time.Millisecond, Priority: 100}
 	t.Parallel()
+	tell := func(lines ...string) string {
+		for i := range lines {
+			lines[i] = `INSTANCE "VI_1" ` + lines[i]
+		}
+		return fmt.Sprintf("%q", lines)
+	}
+	want := []string{
+		"start: silent, told " + tell("FAULT 100"),
+		"one: sends 100, told " + tell("BACKUP 100", "MASTER 100"),
+		"two: sends 130, told " + tell("MASTER_PRIORITY 130"),
+		"three: sends 100, told " + tell("MASTER_PRIORITY 100"),
+		"status: up, 3 running",
+		"status: down, 3 running",
+		"two left: sends 130, told " + tell("MASTER_PRIORITY 130"),
+		"one left: sends 100, told " + tell("MASTER_PRIORITY 100"),
+		"none left: silent, told " + tell("FAULT 100"),
+	}
+	retell(t, func() string { return cmp.Diff(want, processStory(t, r)) })
+}
+
+// processStory starts and ends the processes.
+func processStory(t *testing.T, r router) []string {
+	t.Helper()
 	n := directors(t, "procs")
 	p := sleepers{path: copyOf(t, "/bin/sleep")}
 	defer p.endAll()
@@ -180,8 +226,8 @@ func TestTrackedProcesses(t *testing.T) {
 	s.step("two", p.run)
 	s.step("three", p.run)
 	_, v := status(t, n.a)
-	if list := v.Tracked.Processes; len(list) != 2 || list[1].Running != 3 || list[1].State != "down" || list[0].State != "up" {
-		t.Errorf("status: %+v", v.Tracked)
+	for _, p := range v.Tracked.Processes {
+		s.table = append(s.table, fmt.Sprintf("status: %s, %d running", p.State, p.Running))
 	}
 	if v.Tracked.Blind != "" {
 		t.Logf("no events: %s", v.Tracked.Blind)
@@ -189,21 +235,5 @@ func TestTrackedProcesses(t *testing.T) {
 	s.step("two left", p.end)
 	s.step("one left", p.end)
 	s.step("none left", p.end)
-	tell := func(lines ...string) string {
-		for i := range lines {
-			lines[i] = `INSTANCE "VI_1" ` + lines[i]
-		}
-		return fmt.Sprintf("%q", lines)
-	}
-	if diff := cmp.Diff([]string{
-		"start: silent, told " + tell("FAULT 100"),
-		"one: sends 100, told " + tell("BACKUP 100", "MASTER 100"),
-		"two: sends 130, told " + tell("MASTER_PRIORITY 130"),
-		"three: sends 100, told " + tell("MASTER_PRIORITY 100"),
-		"two left: sends 130, told " + tell("MASTER_PRIORITY 130"),
-		"one left: sends 100, told " + tell("MASTER_PRIORITY 100"),
-		"none left: silent, told " + tell("FAULT 100"),
-	}, s.table); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	return s.table
 }

@@ -414,7 +414,7 @@ func TestNoAccept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !lab.WaitFor(8*time.Second, func() bool {
+		if !lab.WaitFor(generous, func() bool {
 			return strings.Contains(cmd(t, hosts[0], "ip", "addr", "show", "dev", "eth0"), "fe80::77")
 		}) {
 			t.Fatal("never master")
@@ -423,7 +423,7 @@ func TestNoAccept(t *testing.T) {
 		if answers("192.0.2.10") || answers("2001:db8::10") || answers("fe80::77%eth0") {
 			t.Errorf("%s: an address with no_accept answers", d.Name)
 		}
-		if !answers("192.0.2.1") || !answers("2001:db8::1") {
+		if !lab.WaitFor(generous, func() bool { return answers("192.0.2.1") && answers("2001:db8::1") }) {
 			t.Errorf("%s: the machine's own address does not answer", d.Name)
 		}
 		if d.Name != "holdfast" {
@@ -432,19 +432,19 @@ func TestNoAccept(t *testing.T) {
 		if err := writeAndReload(hosts[0], p, strings.Replace(conf, "  no_accept\n", "", 1)); err != nil {
 			t.Fatal(err)
 		}
-		if !lab.WaitFor(3*time.Second, func() bool { return answers("192.0.2.10") && answers("2001:db8::10") }) {
+		if !lab.WaitFor(generous, func() bool { return answers("192.0.2.10") && answers("2001:db8::10") }) {
 			t.Error("the addresses do not answer without no_accept")
 		}
 		if err := writeAndReload(hosts[0], p, conf); err != nil {
 			t.Fatal(err)
 		}
-		if !lab.WaitFor(3*time.Second, func() bool { return !answers("192.0.2.10") }) {
+		if !lab.WaitFor(generous, func() bool { return !answers("192.0.2.10") }) {
 			t.Error("the address answers with no_accept again")
 		}
 		cmd(t, hosts[0], "nft", "flush", "ruleset")
-		if !lab.WaitFor(15*time.Second, func() bool {
+		if !lab.WaitFor(generous, func() bool {
 			_, v := status(t, hosts[0])
-			return v.NoAcceptRepairs == 1 && handles.ReplaceAllString(cmd(t, hosts[0], "nft", "list", "ruleset"), "") == rules[0]
+			return v.NoAcceptRepairs > 0 && handles.ReplaceAllString(cmd(t, hosts[0], "nft", "list", "ruleset"), "") == rules[0]
 		}) {
 			t.Errorf("after nft flush ruleset: %s", cmd(t, hosts[0], "nft", "list", "ruleset"))
 		}
@@ -459,7 +459,7 @@ func TestNoAccept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !lab.WaitFor(5*time.Second, func() bool {
+		if !lab.WaitFor(generous, func() bool {
 			return cmd(t, hosts[0], "nft", "list", "ruleset") == "" && answers("192.0.2.11")
 		}) {
 			t.Errorf("left over: %s", cmd(t, hosts[0], "nft", "list", "ruleset"))

@@ -22,9 +22,14 @@ func status(t testing.TB, h *lab.Host) (st control.Status, v control.VRRP) {
 	if socket := h.Path("parent.sock"); exists(socket) { // started with pidFiles
 		args = append(args, "--control", socket)
 	}
+	var out string
 	asked := time.Now()
-	out, err := h.Output(t.Context(), args...)
-	if err != nil {
+	// One that was started a moment ago has no socket yet.
+	if !lab.WaitFor(generous, func() bool {
+		asked = time.Now()
+		out, err = h.Output(t.Context(), args...)
+		return err == nil
+	}) {
 		t.Fatal(err)
 	}
 	if d := time.Since(asked); d > 10*time.Second { // what a process may take to answer

@@ -19,6 +19,10 @@ import (
 // noise is what a busy machine may add to any time.
 const noise = time.Second
 
+// generous is for what comes within milliseconds on an idle machine and of which
+// only the coming counts.
+const generous = 30 * time.Second
+
 // program is the path of the program under test, built once if need be.
 var program = sync.OnceValues(func() (string, error) {
 	if p := os.Getenv("HOLDFAST_BIN"); p != "" {

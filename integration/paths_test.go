@@ -19,12 +19,12 @@ func TestAdvertPaths(t *testing.T) {
 		r     router
 		equal bool
 	}{
-		{"v3 signed", router{Version: 3, VRID: 78, Interval: 200 * time.Millisecond, Extra: hmacLines(hmacOne)}, false},
+		{"v3 signed", router{Version: 3, VRID: 78, Interval: 500 * time.Millisecond, Extra: hmacLines(hmacOne)}, false},
 		{"AH", router{Version: 2, VRID: 78, Interval: time.Second, Extra: ahLines("labkey1")}, false},
-		{"equal priorities", router{Version: 3, VRID: 78, Interval: 200 * time.Millisecond}, true},
-		{"IPv6", router{Version: 3, VRID: 78, Interval: 200 * time.Millisecond, VIPs: vips6}, false},
-		{"VMAC", router{Version: 3, VRID: 78, Interval: 200 * time.Millisecond, Extra: "  use_vmac\n"}, false},
-		{"IPv6 with a VMAC", router{Version: 3, VRID: 78, Interval: 200 * time.Millisecond, VIPs: vips6, Extra: "  use_vmac\n"}, false},
+		{"equal priorities", router{Version: 3, VRID: 78, Interval: 500 * time.Millisecond}, true},
+		{"IPv6", router{Version: 3, VRID: 78, Interval: 500 * time.Millisecond, VIPs: vips6}, false},
+		{"VMAC", router{Version: 3, VRID: 78, Interval: 500 * time.Millisecond, Extra: "  use_vmac\n"}, false},
+		{"IPv6 with a VMAC", router{Version: 3, VRID: 78, Interval: 500 * time.Millisecond, VIPs: vips6, Extra: "  use_vmac\n"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -48,22 +48,26 @@ func TestAdvertPaths(t *testing.T) {
 			low.Priority, low.Extra = 100, c.r.Extra+"  advert_paths {\n    eth1\n  }\n"
 			high := low
 			high.Priority = 200
-			master, backup := "a", n.b
+			master, backup := n.a, n.b
 			if c.equal { // 192.0.2.2 is the higher address of the first way
-				high.Priority, master, backup = 100, "b", n.a
+				high.Priority, master, backup = 100, n.b, n.a
 			}
-			standby, first := n.start(n.b, us, low.conf()), n.start(n.a, us, high.conf())
-			other := n.a
-			if c.equal {
-				first, standby, other = standby, first, n.b
+			// Of two with equal priorities the one that is there first stays master.
+			first := n.start(master, us, high.conf())
+			n.holder(vip, master.Name, high.down()+generous)
+			standby := n.start(backup, us, low.conf())
+			if !lab.WaitFor(generous, func() bool {
+				_, v := status(t, backup)
+				return virtualRouter(t, v, "VI_1").AdvertsReceived > 0
+			}) {
+				t.Fatal("the backup hears nothing")
 			}
-			n.holder(vip, master, high.down()+low.down()+5*noise)
 			time.Sleep(2 * low.Interval)
 
 			cut := time.Now()
 			n.filter(backup, "eth0", true)
-			n.filter(other, "eth0", true)
-			if !lab.WaitFor(low.down()+5*noise, func() bool {
+			n.filter(master, "eth0", true)
+			if !lab.WaitFor(generous, func() bool {
 				_, v := status(t, backup)
 				in := virtualRouter(t, v, "VI_1")
 				return len(in.Paths) == 2 && in.Paths[0].Silent && !in.Paths[1].Silent
@@ -73,7 +77,7 @@ func TestAdvertPaths(t *testing.T) {
 			}
 			time.Sleep(2 * low.Interval)
 			for _, h := range n.watch.History(vip, cut) {
-				if len(h.Hosts) != 1 || h.Hosts[0] != master {
+				if len(h.Hosts) != 1 || h.Hosts[0] != master.Name {
 					t.Errorf("%v held the address for %v", h.Hosts, h.To.Sub(h.From))
 				}
 			}
@@ -85,8 +89,8 @@ func TestAdvertPaths(t *testing.T) {
 			}
 
 			n.filter(backup, "eth0", false)
-			n.filter(other, "eth0", false)
-			if !lab.WaitFor(5*low.Interval+noise, func() bool {
+			n.filter(master, "eth0", false)
+			if !lab.WaitFor(generous, func() bool {
 				_, v := status(t, backup)
 				return !virtualRouter(t, v, "VI_1").Paths[0].Silent
 			}) {
@@ -101,7 +105,7 @@ func TestAdvertPaths(t *testing.T) {
 			if _, err := first.Crash(); err != nil {
 				t.Fatal(err)
 			}
-			if !lab.WaitFor(low.down()+5*noise, func() bool {
+			if !lab.WaitFor(generous, func() bool {
 				_, v := status(t, backup)
 				return virtualRouter(t, v, "VI_1").State == "MASTER"
 			}) {

@@ -88,6 +88,15 @@ func (h *Host) Plug(s *Segment, iface, mac string, addrs ...string) error {
 	if err := h.space.nl.LinkSetUp(inner); err != nil {
 		return wrap(err)
 	}
+	// The kernel gives a new veth its carrier later, by up to a second; a daemon
+	// that starts before begins with a fault.
+	up := func() bool {
+		inner, err = h.space.nl.LinkByName(iface)
+		return err == nil && inner.Attrs().OperState == netlink.OperUp
+	}
+	if !WaitFor(30*time.Second, up) {
+		return wrap(fmt.Errorf("no carrier, last error: %v", err))
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.ports = append(h.ports, &Port{Iface: iface, Segment: s, link: end})

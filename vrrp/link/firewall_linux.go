@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -177,6 +178,10 @@ func (f *firewall) remake(list []blocked) error {
 	}); err != nil || len(list) == 0 {
 		return err
 	}
+	// In one order, so that the tables look the same whenever they are made.
+	slices.SortFunc(list, func(a, b blocked) int {
+		return cmp.Or(cmp.Compare(a.table, b.table), a.addr.Compare(b.addr), cmp.Compare(a.ifindex, b.ifindex))
+	})
 	return f.insert(list)
 }
 
