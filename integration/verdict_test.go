@@ -5,6 +5,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -62,6 +66,9 @@ func TestVerdictsOfKeepalived(t *testing.T) {
 					if code != c.Exit {
 						t.Errorf("%s: exit code %d: %s: %s", filepath.Base(prog), code, c.Name, out)
 					}
+					if got := complainedLines(out); c.Lines != nil && prog == "keepalived" && !slices.Equal(got, c.Lines) {
+						t.Errorf("keepalived complains about lines %v: %s: %s", got, c.Name, out)
+					}
 				}
 			}
 		})
@@ -72,3 +79,22 @@ func TestVerdictsOfKeepalived(t *testing.T) {
 	close(queue)
 	work.Wait()
 }
+
+// complainedLines returns the lines that a log of keepalived names, and 0 for
+// messages without one.
+func complainedLines(log string) []int {
+	out := []int{}
+	for line := range strings.Lines(log) {
+		n := 0
+		if m := lineOfLog.FindStringSubmatch(line); m != nil {
+			n, _ = strconv.Atoi(m[1])
+		}
+		if strings.TrimSpace(line) != "" {
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+var lineOfLog = regexp.MustCompile(`^\((?:.*: )?Line (\d+)\)`)

@@ -42,7 +42,7 @@ func openURL(d *decoder, target any, n *Node) {
 	d.within(u, func() {
 		if u.Path == "" {
 			if !d.toml() {
-				d.report(n.End, Warning, ClassGeneral, "no-path", "url has no path: it is ignored")
+				d.report(d.closing(n), Warning, ClassGeneral, "no-path", "url has no path: it is ignored")
 				return
 			}
 			u.Path = "/"

@@ -13,6 +13,9 @@ import (
 // closing is where keepalived reports what is wrong with a block as a whole:
 // at its closing brace. A table of TOML has none.
 func (d *decoder) closing(n *Node) Pos {
+	if d.ended.Line != 0 {
+		return d.ended
+	}
 	if d.toml() || !n.Block || n.End.Line == 0 {
 		return n.Pos
 	}
@@ -208,7 +211,11 @@ func (d *decoder) extraWords(k *Keyword, n *Node) {
 		return
 	}
 	if args := n.Args(); len(args) > allowed {
-		d.report(args[allowed].Pos, Warning, ClassGeneral, "extra-words", n.Keyword()+": '"+clip(args[allowed].Text)+"' before the brace is ignored")
+		severity, class := Warning, ClassGeneral
+		if k.Path() == "virtual_server_group" {
+			severity, class = Error, ClassMissingParameter // keepalived takes the words for one that begins with nothing, and ends
+		}
+		d.report(args[allowed].Pos, severity, class, "extra-words", n.Keyword()+": '"+clip(args[allowed].Text)+"' before the brace is ignored")
 	}
 }
 

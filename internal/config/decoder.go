@@ -65,17 +65,22 @@ type frame struct {
 	target any
 	lines  func(n *Node) // for ShapeLines: takes one line
 	skip   bool          // nothing in it is looked at
+	open   bool          // its opening brace is missing, and nobody said so yet
 	close  func()
 }
 
 // decoder is the state of decoding one tree.
 type decoder struct {
-	opts  Options
-	cfg   *Config
-	found Findings
-	stack []frame
-	kw    *Keyword // keyword being decoded
-	state *building
+	opts   Options
+	cfg    *Config
+	found  Findings
+	passes [processes]pass
+	pass   process
+	stack  []frame            // of the pass that reads
+	seen   map[findingAt]bool // what passes found that read the same; nil: one reads
+	ended  Pos                // closing brace of the block that is being closed
+	kw     *Keyword           // keyword being decoded
+	state  *building
 }
 
 // Decode turns a tree into a configuration. Every finding is reported, not
@@ -102,17 +107,26 @@ type Decoder struct{ d *decoder }
 func NewDecoder(opts Options) *Decoder {
 	d := &decoder{opts: opts, cfg: &Config{Daemon: Daemon{ChildWait: 5 * time.Second}}}
 	d.state = newBuilding(d)
-	d.stack = []frame{{target: &d.cfg.Daemon}}
+	for p := range d.passes {
+		d.passes[p].stack = []frame{{target: &d.cfg.Daemon}}
+	}
+	d.stack = d.passes[0].stack
 	return &Decoder{d}
 }
 
 // Statement decodes the next statement of the top level.
-func (d *Decoder) Statement(n *Node) { d.d.statements([]*Node{n}) }
+func (d *Decoder) Statement(n *Node) {
+	if d.d.toml() {
+		d.d.statements([]*Node{n})
+		return
+	}
+	d.d.everyone(n)
+}
 
 // End returns what Decode returns.
 func (d *Decoder) End() (*Config, []Diagnostic) {
-	for len(d.d.stack) > 1 {
-		d.d.pop()
+	for p := range d.d.passes {
+		d.d.as(process(p), d.d.endOfText)
 	}
 	d.d.finish()
 	return d.d.cfg, d.d.found.All()
@@ -147,7 +161,14 @@ func (d *decoder) top() *frame { return &d.stack[len(d.stack)-1] }
 // belong to the outer block, and its closing brace closes that.
 func (d *decoder) statements(nodes []*Node) {
 	for _, n := range nodes {
-		switch f := d.top(); {
+		f := d.top()
+		if f.open {
+			f.open = false
+			d.report(n.Pos, Warning, ClassBraces, "missing-brace", "missing '{' before this: "+clip(f.node.Text())+" opens a block")
+		}
+		switch {
+		case n.closes():
+			d.closeBrace(n.Pos)
 		case f.skip:
 		case f.lines != nil:
 			d.line(n)
@@ -162,9 +183,24 @@ func (d *decoder) inner(n *Node) {
 	if d.toml() {
 		return // reported by the caller; nothing in it can be meant for the outer block
 	}
-	d.report(n.Pos, Warning, ClassBraces, "unexpected-brace", "unexpected '{', ignored: what follows belongs to the outer block")
+	d.unexpectedBrace(n)
 	d.statements(n.Children)
-	d.closeBrace(n.End)
+	d.endOf(n)
+}
+
+func (d *decoder) unexpectedBrace(n *Node) {
+	pos := n.Brace
+	if pos.Line == 0 {
+		pos = n.Pos
+	}
+	d.report(pos, Warning, ClassBraces, "unexpected-brace", "unexpected '{', ignored: what follows belongs to the outer block")
+}
+
+// endOf is the closing brace of a block, which may be missing.
+func (d *decoder) endOf(n *Node) {
+	if n.End.Line != 0 || d.toml() {
+		d.closeBrace(n.End)
+	}
 }
 
 func (d *decoder) statement(n *Node) {
@@ -182,6 +218,9 @@ func (d *decoder) statement(n *Node) {
 			d.inner(n)
 		}
 		return
+	}
+	if path == "" && !d.toml() && owner(k) != d.pass {
+		return // another process decodes it, and this one counts the braces
 	}
 	d.kw = k
 	d.newer(n)
@@ -211,14 +250,39 @@ func (d *decoder) block(k *Keyword, n *Node) {
 	k.set(d, d.top().target, n) // replaces target, sets lines and close
 	d.extraWords(k, n)
 	if !n.Block {
-		d.report(n.Pos, Warning, ClassBraces, "missing-brace", "missing '{' after "+n.Text())
-		if d.toml() {
-			d.pop()
-		}
+		d.missingBrace(k, n)
 		return
 	}
 	d.statements(n.Children)
-	d.closeBrace(n.End)
+	d.endOf(n)
+}
+
+// missingBrace reports that a block has no opening brace. keepalived does so in
+// the line after it, where the block begins; not for one of lines, where that
+// has no consequence inside the block.
+func (d *decoder) missingBrace(k *Keyword, n *Node) {
+	switch {
+	case d.toml():
+		d.report(n.Pos, Warning, ClassBraces, "missing-brace", "missing '{' after "+n.Text())
+		d.pop()
+	case k.Path() == "virtual_server_group":
+		d.report(n.Pos, Error, ClassMissingParameter, "missing-brace", "missing '{' after "+n.Text())
+	case k.Shape == ShapeLines:
+		d.report(n.Pos, Warning, ClassNone, "missing-brace", "missing '{' after "+n.Text())
+	default:
+		d.top().open = true
+	}
+}
+
+// endOfText closes the blocks that are open at the end.
+func (d *decoder) endOfText() {
+	for len(d.stack) > 1 {
+		d.ended = Pos{}
+		if f := d.top(); f.open {
+			d.report(f.node.Pos, Warning, ClassNone, "missing-brace", "missing '{' after "+f.node.Text())
+		}
+		d.pop()
+	}
 }
 
 // line hands a line of data to the block on top of the stack.
@@ -235,7 +299,9 @@ func (d *decoder) line(n *Node) {
 
 func (d *decoder) closeBrace(pos Pos) {
 	if len(d.stack) > 1 {
+		d.ended = pos
 		d.pop()
+		d.ended = Pos{}
 		return
 	}
 	d.report(pos, Warning, ClassUnknownKeyword, "unknown-keyword", "unknown keyword '}'")
@@ -273,6 +339,13 @@ func (d *decoder) report(pos Pos, s Severity, c Class, id, text string) {
 func (d *decoder) reportHint(pos Pos, s Severity, c Class, id, text, hint string) {
 	if d.toml() && s == Warning && tomlFatal[c] && !tomlTolerated[id] {
 		s = Error
+	}
+	if d.seen != nil {
+		at := findingAt{pos, id}
+		if d.seen[at] {
+			return
+		}
+		d.seen[at] = true
 	}
 	d.found.Add(Diagnostic{Pos: pos, Severity: s, Class: c, ID: id, Text: text, Hint: hint})
 }

@@ -34,6 +34,7 @@ var Lints = []Lint{
 	{"hash-no-fallback", "sh and mh refuse what hashes to a server of weight 0 or one that is full", "`sh-fallback`, `mh-fallback`"},
 	{"host-bits", "the prefix of a rule or route has bits behind its length", "clear them"},
 	{"link-local", "the first IPv6 address is not link-local: other routers than keepalived and holdfast may drop the adverts (RFC 9568)", "put a link-local address first"},
+	{"missing-brace", "a block has no opening brace: keepalived's processes disagree about what is in it", "write the `{`"},
 	{"missing-parameter", "the keyword has no value and keepalived goes on without it", "give one, or leave the line out"},
 	{"more-findings", "there are more findings than anybody reads", "mend the ones above first"},
 	{"no-accept", "packets to the virtual addresses are dropped (strict mode, or no_accept): they do not answer, IPVS included", "`accept`, or do without strict mode"},

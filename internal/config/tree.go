@@ -17,14 +17,18 @@ type Word struct {
 //   - a block such as "vrrp_instance VI_1 { … }" has Block set and one child
 //     a statement;
 //   - a block of lines such as "virtual_ipaddress { … }" looks the same, and
-//     the words of each child are data: the first one is no keyword.
+//     the words of each child are data: the first one is no keyword;
+//   - a '}' where the text has no block open is a node of the root with neither
+//     words nor a block.
 //
 // A root node has no words and the statements of the file as children.
 type Node struct {
-	Words    []Word // keyword and arguments; empty for the root and for a stray '{'
+	Words    []Word // keyword and arguments; empty for the root and for a stray brace
 	Block    bool
 	Children []*Node
-	Pos, End Pos // the first word, and the closing brace or the last word
+	Pos, End Pos // the first word, and the closing brace (zero: there is none) or the last word
+
+	Brace Pos // the opening brace of a block; zero in TOML
 
 	// Raw is the statement as written (without comment), for the keywords that
 	// take a command line: there quotes and escapes have their own rules. It
@@ -35,6 +39,9 @@ type Node struct {
 	// leave them out.
 	Comments []string
 }
+
+// closes reports whether n is a '}' without a block.
+func (n *Node) closes() bool { return len(n.Words) == 0 && !n.Block }
 
 // Keyword returns the first word, or "" when there is none.
 func (n *Node) Keyword() string {

@@ -284,7 +284,7 @@ func (r *reader) openBrace(pos config.Pos) {
 		r.add(n)
 	}
 	n.Block, r.last = true, nil
-	n.End = pos
+	n.Brace, n.End = pos, pos
 	r.open = append(r.open, n)
 }
 
@@ -298,14 +298,18 @@ func (r *reader) closeBrace(pos config.Pos) {
 		r.open = r.open[:len(r.open)-1]
 	default:
 		r.report(pos, config.Warning, config.ClassBraces, "extra-brace", "extra '}': no block is open here")
+		n := r.node()
+		*n = config.Node{Pos: pos, End: pos}
+		r.add(n)
 	}
 }
 
 // finish reports blocks that are still open, the outermost ones first.
 func (r *reader) finish() {
 	for k, n := range r.open[1:] {
-		if k == 3 {
-			break
+		n.End = config.Pos{}
+		if k >= 3 {
+			continue
 		}
 		name := n.Text()
 		if name == "" {

@@ -22,10 +22,14 @@ type Case struct {
 	Name string // its line of the list
 	Text string
 	Exit int // exit code of keepalived -t
+	// Lines are those that it complained about, in order, and 0 first when it
+	// said something without naming a line; nil: not looked at.
+	Lines []int
 }
 
-// list has a case a line: exit code, what the text stands in, and the text,
-// quoted as in Go.
+// list has a case a line: exit code, with "@" and the lines complained about
+// where they were looked at, what the text stands in, and the text, quoted as in
+// Go.
 //
 //go:embed verdicts.tsv
 var list string
@@ -42,9 +46,21 @@ func All() ([]Case, error) {
 		if len(f) != 3 {
 			return nil, fmt.Errorf("%q has %d fields", line, len(f))
 		}
-		exit, err := strconv.Atoi(f[0])
+		code, places, judged := strings.Cut(f[0], "@")
+		exit, err := strconv.Atoi(code)
 		if err != nil {
 			return nil, fmt.Errorf("%q: %w", line, err)
+		}
+		var complained []int
+		if judged {
+			complained = []int{}
+		}
+		for place := range strings.FieldsFuncSeq(places, func(r rune) bool { return r == ',' }) {
+			n, err := strconv.Atoi(place)
+			if err != nil {
+				return nil, fmt.Errorf("%q: %w", line, err)
+			}
+			complained = append(complained, n)
 		}
 		text, err := strconv.Unquote(f[2])
 		if err != nil {
@@ -61,7 +77,7 @@ func All() ([]Case, error) {
 		default:
 			return nil, fmt.Errorf("%q: nothing is called %s", line, f[1])
 		}
-		out = append(out, Case{line, text, exit})
+		out = append(out, Case{line, text, exit, complained})
 	}
 	return out, nil
 }
