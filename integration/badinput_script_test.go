@@ -54,7 +54,7 @@ func TestHangingWeightedScript(t *testing.T) {
 				t.Errorf("stop: exit %d, %v", exit, err)
 			}
 			t.Logf("stopped within %v", time.Since(stopped))
-			if !lab.WaitFor(5*time.Second, func() bool { return len(n.a.Pids()) == 0 }) {
+			if !lab.WaitFor(generous, func() bool { return len(n.a.Pids()) == 0 }) {
 				t.Errorf("processes left: %v", n.a.Pids())
 			}
 		})

@@ -64,7 +64,7 @@ func (n *network) steady(since time.Time) {
 // says waits until the program's log has a line with all the words.
 func says(t *testing.T, p *lab.Process, words ...string) {
 	t.Helper()
-	if !lab.WaitFor(10*time.Second, func() bool {
+	if !lab.WaitFor(generous, func() bool {
 		for line := range strings.SplitSeq(p.Log(), "\n") {
 			all := true
 			for _, w := range words {
@@ -101,7 +101,7 @@ func TestTruncatedReload(t *testing.T) {
 		if err := p.Signal(syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
-		if !lab.WaitFor(10*time.Second, func() bool { return strings.Count(p.Log(), "reload failed") == i+1 }) {
+		if !lab.WaitFor(generous, func() bool { return strings.Count(p.Log(), "reload failed") == i+1 }) {
 			t.Fatalf("torn file %d is not refused: %q", i, text)
 		}
 		time.Sleep(300 * time.Millisecond)
@@ -118,7 +118,7 @@ func TestTruncatedReload(t *testing.T) {
 	if err := p.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	if !lab.WaitFor(10*time.Second, func() bool {
+	if !lab.WaitFor(generous, func() bool {
 		a, _ := n.capture.Last("a", uint8(quick.VRID))
 		return a.Priority == 210
 	}) {
@@ -174,7 +174,7 @@ func TestMissingInterface(t *testing.T) {
 	if err := n.a.Plug(second, "eth9", "02:00:00:00:00:09", "198.51.100.1/24"); err != nil {
 		t.Fatal(err)
 	}
-	if !lab.WaitFor(10*time.Second, func() bool {
+	if !lab.WaitFor(generous, func() bool {
 		_, heard := n.capture.Last("a", 61)
 		return heard
 	}) {
@@ -270,7 +270,7 @@ func TestHangingScript(t *testing.T) {
 	if d := time.Since(stopped); d > 5*time.Second {
 		t.Errorf("the stop took %v", d)
 	}
-	if !lab.WaitFor(5*time.Second, func() bool { return len(n.a.Pids()) == 0 }) {
+	if !lab.WaitFor(generous, func() bool { return len(n.a.Pids()) == 0 }) {
 		t.Errorf("processes left: %v", n.a.Pids())
 	}
 }
@@ -317,7 +317,7 @@ func TestFullFIFO(t *testing.T) {
 	n.holder(vip, "a", quick.down()+5*noise)
 	want := fmt.Sprintf("INSTANCE \"VI_1\" MASTER %d\n", quick.Priority)
 	var got string
-	if !lab.WaitFor(5*time.Second, func() bool {
+	if !lab.WaitFor(generous, func() bool {
 		if k, _ := unix.Read(fd, buf); k > 0 {
 			got += string(buf[:k])
 		}

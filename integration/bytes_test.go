@@ -85,7 +85,7 @@ func sent(t *testing.T, d lab.Daemon, conf string) transcript {
 	t.Helper()
 	n := directors(t, "bytes")
 	p := n.start(n.a, d, conf)
-	if !lab.WaitFor(10*time.Second, func() bool { return len(n.capture.Adverts(time.Time{})) > 0 }) {
+	if !lab.WaitFor(generous, func() bool { return len(n.capture.Adverts(time.Time{})) > 0 }) {
 		t.Fatalf("%s sends no advert", d.Name)
 	}
 	first := n.capture.Adverts(time.Time{})[0].At

@@ -52,7 +52,7 @@ func TestChecksumForms(t *testing.T) {
 			t.Parallel()
 			n := directors(t, "sum")
 			c.lead(n)
-			if !lab.WaitFor(10*time.Second, func() bool {
+			if !lab.WaitFor(generous, func() bool {
 				last, ok := n.capture.Last("a", uint8(r.VRID))
 				return ok && last.Priority == 150
 			}) {

@@ -44,7 +44,7 @@ func TestParentDeath(t *testing.T) {
 			if o := n.watch.Overlap(vip, killed); o > r.Interval {
 				t.Errorf("two holders for %v", o)
 			}
-			if !lab.WaitFor(5*time.Second, func() bool { return len(a.Tree()) == 0 }) {
+			if !lab.WaitFor(generous, func() bool { return len(a.Tree()) == 0 }) {
 				t.Fatalf("processes outlive their parent: %v", a.Tree())
 			}
 			n.start(n.a, us, r.conf(), pidFiles(n.a)...)

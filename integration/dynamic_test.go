@@ -112,7 +112,7 @@ func TestDynamicInterface(t *testing.T) {
 		t.Error("no adverts or no gratuitous ARP on the new interface")
 	}
 	time.Sleep(5 * r.Interval)
-	if o := n.watch.Overlap(vip, again.Add(limit)); o > 0 {
+	if o := n.watch.Overlap(vip, again.Add(r.down()+5*noise)); o > 0 {
 		t.Errorf("two holders for %v", o)
 	}
 	t.Log("made anew under another index: master")
@@ -135,7 +135,7 @@ func TestStolenAddress(t *testing.T) {
 		at := time.Now()
 		n.must(n.a, "ip", "addr", "del", vip.String()+"/24", "dev", "eth0")
 		var back time.Time
-		if !lab.WaitFor(3*noise, func() bool {
+		if !lab.WaitFor(generous, func() bool {
 			var ok bool
 			back, ok = n.watch.FirstAdded("a", vip, at)
 			return ok
@@ -143,7 +143,7 @@ func TestStolenAddress(t *testing.T) {
 			t.Fatal("it did not come back")
 		}
 		t.Logf("loss %d: back after %.1f ms", i+1, ms(back.Sub(at)))
-		if !lab.WaitFor(noise, func() bool { return n.gratuitous("a", at) > 0 }) {
+		if !lab.WaitFor(generous, func() bool { return n.gratuitous("a", at) > 0 }) {
 			t.Error("it was not announced")
 		}
 	}
@@ -157,7 +157,7 @@ func TestStolenAddress(t *testing.T) {
 	}
 	at := time.Now()
 	n.must(n.a, "ip", "addr", "del", vip.String()+"/24", "dev", "eth0")
-	if !lab.WaitFor(3*noise, func() bool {
+	if !lab.WaitFor(generous, func() bool {
 		a, ok := n.capture.Last("a", uint8(r.VRID))
 		for _, x := range n.capture.Adverts(at) {
 			if x.From == "a" && x.Priority == 0 {

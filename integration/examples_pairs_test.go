@@ -124,7 +124,7 @@ func nginxDies(m *exampleMachines) {
 		m.t.Helper()
 		var body string
 		var err error
-		if !lab.WaitFor(5*time.Second, func() bool {
+		if !lab.WaitFor(generous, func() bool {
 			body, err = fetch(client, "", "192.0.2.10:80")
 			return err == nil && body == want
 		}) {
@@ -143,7 +143,7 @@ func nginxDies(m *exampleMachines) {
 	// It dies and is started again, before the address moves.
 	old := pid()
 	killTree(m.t, m.a, old)
-	if !lab.WaitFor(15*time.Second, func() bool { now := pid(); return now != 0 && now != old && syscall.Kill(now, 0) == nil }) {
+	if !lab.WaitFor(generous, func() bool { now := pid(); return now != 0 && now != old && syscall.Kill(now, 0) == nil }) {
 		m.t.Fatal("nginx is not started again")
 	}
 	answers("a")

@@ -176,7 +176,7 @@ func (s *serving) master(addr, name string) {
 	s.holder(netip.MustParseAddr(addr), name, 40*time.Second)
 	for _, h := range []*lab.Host{s.a, s.b} {
 		want := h.Name == name || !s.follows()
-		if !lab.WaitFor(5*time.Second, func() bool { return strings.Contains(s.lines(h), addr+":") == want }) {
+		if !lab.WaitFor(generous, func() bool { return strings.Contains(s.lines(h), addr+":") == want }) {
 			s.t.Errorf("%s is master; the table of %s:\n%s", name, h.Name, s.lines(h))
 		}
 	}

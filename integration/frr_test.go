@@ -157,7 +157,7 @@ func (n *frrPair) leads(h *lab.Host, since time.Time, limit time.Duration) time.
 		n.t.Fatalf("%s sent no advert for %v", h.Name, limit)
 	}
 	var sum lab.Summary
-	if !lab.WaitFor(3*time.Second, func() bool {
+	if !lab.WaitFor(generous, func() bool {
 		now := time.Now()
 		sum = n.client.Summarise(now.Add(-400*time.Millisecond), now.Add(-210*time.Millisecond))
 		return sum.Failed == 0 && sum.By[h.Name] > 0 && len(sum.By) == 1

@@ -53,7 +53,7 @@ func TestSilentYield(t *testing.T) {
 
 			n.drops(n.a, macOf("b"), "")
 			n.drops(n.b, macOf("a"), "")
-			if !lab.WaitFor(15*time.Second, func() bool { return len(n.watch.Holders(addr)) == 2 }) {
+			if !lab.WaitFor(generous, func() bool { return len(n.watch.Holders(addr)) == 2 }) {
 				t.Fatal("the split makes no second master")
 			}
 			if !knows(macOf("b")) {
@@ -93,14 +93,14 @@ mac, vip = bytes.fromhex("020000000066"), socket.inet_aton("192.0.2.100")
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 s.bind(("eth0", 0))
 s.send(b"\xff" * 6 + mac + bytes.fromhex("08060001080006040001") + mac + vip + b"\xff" * 6 + vip)`)
-	if !lab.WaitFor(15*time.Second, func() bool {
+	if !lab.WaitFor(generous, func() bool {
 		_, v := status(t, n.a)
 		c := virtualRouter(t, v, "VI_1").Claim
 		return c != nil && c.MAC == "02:00:00:00:00:66" && c.Address == vip && c.Count > 0
 	}) {
 		t.Error("status does not name who announces the address")
 	}
-	if !lab.WaitFor(15*time.Second, func() bool { return n.neighbour(client, vip) == macOf("a") }) {
+	if !lab.WaitFor(generous, func() bool { return n.neighbour(client, vip) == macOf("a") }) {
 		t.Errorf("the client believes %s", n.neighbour(client, vip))
 	}
 }

@@ -72,13 +72,13 @@ func TestLinkbeat(t *testing.T) {
 			return (virtualRouter(t, v, "VI_1").State == "FAULT") == want
 		}
 	}
-	if !lab.WaitFor(5*time.Second, fault(true)) {
+	if !lab.WaitFor(generous, fault(true)) {
 		t.Error("no FAULT without a carrier")
 	}
 	if err := n.a.Restore(); err != nil {
 		t.Fatal(err)
 	}
-	if !lab.WaitFor(5*time.Second, fault(false)) {
+	if !lab.WaitFor(generous, fault(false)) {
 		t.Error("FAULT with a carrier")
 	}
 }

@@ -132,7 +132,7 @@ func (n *network) announced6(host string, since time.Time) {
 		}
 		return true
 	}
-	if !lab.WaitFor(2*time.Second, all) {
+	if !lab.WaitFor(generous, all) {
 		n.t.Errorf("%s has not announced all addresses", host)
 	}
 }
@@ -160,7 +160,7 @@ func TestIPv6EqualPriorities(t *testing.T) {
 			for _, pid := range pids {
 				_ = syscall.Kill(pid, syscall.SIGSTOP)
 			}
-			if !lab.WaitFor(r.down()+5*noise, func() bool { _, ok := n.capture.Last("b", 62); return ok }) {
+			if !lab.WaitFor(generous, func() bool { _, ok := n.capture.Last("b", 62); return ok }) {
 				t.Fatal("b did not take over")
 			}
 			for _, pid := range pids {
@@ -252,7 +252,7 @@ func TestIPv6Addresses(t *testing.T) {
 	if _, err := n.a.Output(ctx, "ip", "addr", "del", "2001:db8::100/64", "dev", "eth0"); err != nil {
 		t.Fatal(err)
 	}
-	if !lab.WaitFor(2*time.Second, func() bool { at, ok := n.watch.FirstAdded("a", vip6, removed); return ok && at.After(removed) }) {
+	if !lab.WaitFor(generous, func() bool { at, ok := n.watch.FirstAdded("a", vip6, removed); return ok && at.After(removed) }) {
 		t.Error("the address was not put back")
 	}
 	n.announced6("a", removed)
@@ -262,7 +262,7 @@ func TestIPv6Addresses(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if !lab.WaitFor(5*time.Second, func() bool { next := pidIn(n.a.Path("vrrp.pid")); return next != pid && next != 0 }) {
+	if !lab.WaitFor(generous, func() bool { next := pidIn(n.a.Path("vrrp.pid")); return next != pid && next != 0 }) {
 		t.Fatal("the vrrp process was not replaced")
 	}
 	time.Sleep(r.down())

@@ -37,7 +37,7 @@ func TestLeftOvers(t *testing.T) {
 			// Now somebody else serves the address.
 			low := router{Version: 3, VRID: 80, Interval: 200 * time.Millisecond, Priority: 200}
 			n.start(n.b, them, low.conf())
-			if !lab.WaitFor(low.down()+5*noise, func() bool { _, ok := n.watch.FirstAdded("b", vip, time.Time{}); return ok }) {
+			if !lab.WaitFor(generous, func() bool { _, ok := n.watch.FirstAdded("b", vip, time.Time{}); return ok }) {
 				t.Fatal("b does not take over")
 			}
 			again := high
@@ -45,7 +45,7 @@ func TestLeftOvers(t *testing.T) {
 			started := time.Now()
 			n.start(n.a, us, again.conf())
 			for _, addr := range c.swept {
-				if !lab.WaitFor(10*time.Second, func() bool {
+				if !lab.WaitFor(generous, func() bool {
 					addrs, err := n.a.Addrs("eth0")
 					return err == nil && !contains(addrs, addr)
 				}) {

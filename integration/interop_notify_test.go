@@ -73,7 +73,7 @@ type listener struct {
 func listen(t *testing.T, path string) *listener {
 	t.Helper()
 	l := &listener{}
-	if !lab.WaitFor(5*time.Second, func() bool {
+	if !lab.WaitFor(generous, func() bool {
 		var err error
 		l.fd, err = unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 		return err == nil
@@ -87,7 +87,7 @@ func listen(t *testing.T, path string) *listener {
 // until reads until there are so many lines.
 func (l *listener) until(t *testing.T, n int) {
 	t.Helper()
-	if !lab.WaitFor(10*time.Second, func() bool {
+	if !lab.WaitFor(generous, func() bool {
 		l.poll()
 		return len(l.lines) >= n
 	}) {
@@ -133,7 +133,7 @@ func notifications(t *testing.T, d lab.Daemon) told {
 	var scripts []string
 	calls := func(want int) {
 		t.Helper()
-		if !lab.WaitFor(10*time.Second, func() bool {
+		if !lab.WaitFor(generous, func() bool {
 			b, _ := os.ReadFile(record)
 			scripts = strings.Split(strings.TrimSpace(string(b)), "\n")
 			return len(scripts) >= want && scripts[0] != ""

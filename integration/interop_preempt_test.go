@@ -66,7 +66,7 @@ func TestPreemptDelay(t *testing.T) {
 			n.holder(vip, "b", low.down()+5*noise)
 			// Start between two adverts, so that the first one heard is known.
 			last, _ := n.capture.Last("b", 71)
-			if !lab.WaitFor(3*time.Second, func() bool {
+			if !lab.WaitFor(generous, func() bool {
 				a, _ := n.capture.Last("b", 71)
 				return a.At.After(last.At)
 			}) {

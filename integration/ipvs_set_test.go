@@ -179,7 +179,7 @@ func readLines(f *os.File) []string {
 func connectedTo(t *testing.T, h *lab.Host) string {
 	t.Helper()
 	server := ""
-	if !lab.WaitFor(10*time.Second, func() bool {
+	if !lab.WaitFor(generous, func() bool {
 		out, err := h.Output(t.Context(), "ipvsadm", "-Lcn")
 		if err != nil {
 			t.Fatal(err)

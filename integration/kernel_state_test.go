@@ -32,7 +32,7 @@ func kernelHost(t *testing.T, l *lab.Lab, name string) *lab.Host {
 			t.Fatal(err)
 		}
 	}
-	if !lab.WaitFor(5*time.Second, func() bool { return !strings.Contains(cmd(t, h, "ip", "addr"), "tentative") }) {
+	if !lab.WaitFor(generous, func() bool { return !strings.Contains(cmd(t, h, "ip", "addr"), "tentative") }) {
 		t.Fatal("addresses stay tentative")
 	}
 	return h
@@ -161,7 +161,7 @@ func TestKernelStateIsKeepaliveds(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if !lab.WaitFor(10*time.Second, func() bool { return strings.Contains(kernelState(t, h), "192.0.2.10/24") }) {
+				if !lab.WaitFor(generous, func() bool { return strings.Contains(kernelState(t, h), "192.0.2.10/24") }) {
 					t.Fatalf("%s: never master", d.Name)
 				}
 				// What comes after the first address comes within one batch.
@@ -263,7 +263,7 @@ func TestRoutesAndRulesLive(t *testing.T) {
 	has := func(what string, args ...string) bool { return strings.Contains(cmd(t, h, args...), what) }
 	until := func(what string, f func() bool) {
 		t.Helper()
-		if !lab.WaitFor(8*time.Second, f) {
+		if !lab.WaitFor(generous, f) {
 			t.Fatalf("%s: not within 8 s\n%s", what, kernelState(t, h))
 		}
 	}

@@ -89,7 +89,7 @@ func killOne(t *testing.T, victim string, peer lab.Daemon) {
 		t.Errorf("requests still fail in the end: %+v", after)
 	}
 	if victim == "parent" {
-		if !lab.WaitFor(5*time.Second, func() bool { return len(a.Tree()) == 0 }) {
+		if !lab.WaitFor(generous, func() bool { return len(a.Tree()) == 0 }) {
 			t.Errorf("processes outlive their parent: %v", a.Tree())
 		}
 		return

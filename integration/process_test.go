@@ -83,7 +83,7 @@ func TestProcessSettings(t *testing.T) {
 	stranger := r
 	stranger.VRID, stranger.VIPs, stranger.Extra = 91, []string{"192.0.2.200/24"}, ""
 	n.start(n.b, ours(t), stranger.conf())
-	if !lab.WaitFor(15*time.Second, func() bool {
+	if !lab.WaitFor(generous, func() bool {
 		return strings.Contains(a.Log(), "not configured") && strings.Contains(a.Log(), "vrid=91 peer=192.0.2.2")
 	}) {
 		t.Error("the log does not name the VRID that is not configured")
@@ -115,7 +115,7 @@ func TestTrackSourceAddress(t *testing.T) {
 	n.start(n.a, ours(t), r.conf())
 	n.holder(vip, "a", 15*time.Second)
 	n.must(n.a, "ip", "addr", "del", "192.0.2.77/24", "dev", "eth0")
-	if !lab.WaitFor(15*time.Second, func() bool { return len(n.watch.Holders(vip)) == 0 }) {
+	if !lab.WaitFor(generous, func() bool { return len(n.watch.Holders(vip)) == 0 }) {
 		t.Fatal("a router without its source address stays master")
 	}
 	_, v := status(t, n.a)

@@ -118,7 +118,7 @@ func TestRollOutOfAnAddress(t *testing.T) {
 			} else {
 				more(n.b, pb, low)
 			}
-			if !lab.WaitFor(5*time.Second, func() bool { return !agrees() }) {
+			if !lab.WaitFor(generous, func() bool { return !agrees() }) {
 				t.Error("the backup does not say that the lists differ")
 			}
 			if x, _ := explained(t, n.b); len(x.Lints) == 0 || x.Lints[0].ID != "address-list" {
@@ -130,7 +130,7 @@ func TestRollOutOfAnAddress(t *testing.T) {
 			} else {
 				more(n.a, pa, high)
 			}
-			if !lab.WaitFor(5*time.Second, agrees) {
+			if !lab.WaitFor(generous, agrees) {
 				t.Error("the lists are the same and the backup says that they differ")
 			}
 			for _, h := range []*lab.Host{n.a, n.b} {

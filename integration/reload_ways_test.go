@@ -82,7 +82,7 @@ func TestReloadOfPaths(t *testing.T) {
 		t.Errorf("the backup's paths after the reload: %+v", p)
 	}
 	reload(n.a, with(high))
-	if !lab.WaitFor(15*time.Second, func() bool { p := paths(n.b); return len(p) == 2 && !p[1].LastHeard.IsZero() }) {
+	if !lab.WaitFor(generous, func() bool { p := paths(n.b); return len(p) == 2 && !p[1].LastHeard.IsZero() }) {
 		t.Errorf("no adverts on the path that the reload added: %+v", paths(n.b))
 	}
 	reload(n.a, high)
@@ -90,7 +90,7 @@ func TestReloadOfPaths(t *testing.T) {
 	if p := paths(n.a); len(p) != 0 {
 		t.Errorf("the master's paths after the second reload: %+v", p)
 	}
-	if !lab.WaitFor(15*time.Second, func() bool { p := paths(n.b); return len(p) == 2 && p[1].Silent }) {
+	if !lab.WaitFor(generous, func() bool { p := paths(n.b); return len(p) == 2 && p[1].Silent }) {
 		t.Errorf("the backup does not tell that the second way is silent: %+v", paths(n.b))
 	}
 	reload(n.b, low)
@@ -131,12 +131,12 @@ func TestReloadOfPeers(t *testing.T) {
 	three := high
 	three.Extra = unicast("192.0.2.1", "192.0.2.2\n    192.0.2.3")
 	n.reloadWith(a, n.a.Path("keepalived.conf"), []byte(three.conf()))
-	if !lab.WaitFor(15*time.Second, func() bool { return to(third, time.Time{}) >= 2 }) {
+	if !lab.WaitFor(generous, func() bool { return to(third, time.Time{}) >= 2 }) {
 		t.Error("no adverts to the peer that the reload added")
 	}
 	n.reloadWith(a, n.a.Path("keepalived.conf"), []byte(high.conf()))
 	gone := time.Now()
-	if !lab.WaitFor(15*time.Second, func() bool { return to(netip.MustParseAddr("192.0.2.2"), gone) >= 3 }) {
+	if !lab.WaitFor(generous, func() bool { return to(netip.MustParseAddr("192.0.2.2"), gone) >= 3 }) {
 		t.Error("no adverts to the peer that stayed")
 	}
 	if k := to(third, gone); k > 0 {

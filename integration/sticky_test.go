@@ -54,7 +54,7 @@ func TestStickyMaster(t *testing.T) {
 	n := directors(t, "sticky")
 	low := router{Version: 3, VRID: 64, Interval: 100 * time.Millisecond, Priority: 100, Extra: "  sticky_master\n  sticky_hold_off 0.5\n"}
 	high := router{Version: 3, VRID: 64, Interval: 100 * time.Millisecond, Priority: 200}
-	limit := low.down() + 500*time.Millisecond + 5*noise
+	limit := low.down() + generous
 
 	// The keepalived has twice the priority and finds 250 on the wire.
 	n.start(n.a, us, low.conf())
@@ -108,7 +108,7 @@ func TestStickyPair(t *testing.T) {
 		}
 		return p
 	}
-	limit := time.Second + 5*noise
+	limit := generous
 	start(n.a, "100")
 	n.holder(vip, "a", limit)
 	start(n.b, "200")
@@ -153,7 +153,7 @@ func TestStoppedMaster(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !lab.WaitFor(low.down()+5*noise, func() bool { a, _ := n.b.Addrs("eth0"); return contains(a, vip) }) {
+	if !lab.WaitFor(generous, func() bool { a, _ := n.b.Addrs("eth0"); return contains(a, vip) }) {
 		t.Fatal("the peer did not take over")
 	}
 	time.Sleep(time.Second)
@@ -195,7 +195,7 @@ func TestSecondMaster(t *testing.T) {
 	// b does not hear a: its kernel drops what comes from there.
 	n.must(n.b, "nft", "add table ip lab; add chain ip lab in { type filter hook input priority 0; }; add rule ip lab in ip saddr 192.0.2.1 ip protocol 112 drop")
 	n.start(n.b, theirs(t), low.conf())
-	if !lab.WaitFor(low.down()+5*noise, func() bool { _, v := status(t, n.a); return virtualRouter(t, v, "VI_1").SecondMaster != nil }) {
+	if !lab.WaitFor(generous, func() bool { _, v := status(t, n.a); return virtualRouter(t, v, "VI_1").SecondMaster != nil }) {
 		t.Fatal("the second master is not in the status")
 	}
 	_, v := status(t, n.a)
@@ -216,7 +216,7 @@ func TestSecondMaster(t *testing.T) {
 	}
 	n.must(n.b, "nft", "delete table ip lab")
 	n.holder(vip, "a", 5*noise)
-	if !lab.WaitFor(low.down()+5*noise, func() bool { _, v := status(t, n.a); return !virtualRouter(t, v, "VI_1").SecondMaster.Now }) {
+	if !lab.WaitFor(generous, func() bool { _, v := status(t, n.a); return !virtualRouter(t, v, "VI_1").SecondMaster.Now }) {
 		t.Error("it is still shown as heard now")
 	}
 }

@@ -68,7 +68,7 @@ track_interface = ["eth0", "lo weight 1"]
 	sends := func(what string, one, two uint8) {
 		t.Helper()
 		since := time.Now()
-		if !lab.WaitFor(5*time.Second, func() bool {
+		if !lab.WaitFor(generous, func() bool {
 			a, ok1 := n.capture.Last("a", 97)
 			b, ok2 := n.capture.Last("a", 98)
 			return ok1 && ok2 && a.Priority == one && b.Priority == two && a.At.After(since) && b.At.After(since)
@@ -116,7 +116,7 @@ track_interface = ["eth0", "lo weight 1"]
 	if err := replace(number, "100"); err != nil {
 		t.Fatal(err)
 	}
-	if !lab.WaitFor(5*time.Second, func() bool {
+	if !lab.WaitFor(generous, func() bool {
 		_, v := status(t, n.a)
 		return len(v.Groups) == 1 && v.Groups[0].State == "FAULT" && virtualRouter(t, v, "VI_2").State == "FAULT"
 	}) {

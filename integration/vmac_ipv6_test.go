@@ -81,7 +81,7 @@ func TestVMACIPv6(t *testing.T) {
 				t.Errorf("announced by %v", announced)
 			}
 			// What only the machine itself has to say.
-			if !lab.WaitFor(2*time.Second, func() bool { return strings.Contains(sniff.Log(), "gaddr ff02::12") }) {
+			if !lab.WaitFor(generous, func() bool { return strings.Contains(sniff.Log(), "gaddr ff02::12") }) {
 				t.Error("no report of the group was seen")
 			}
 			// A switch has to send neighbour solicitations for the address here.

@@ -161,7 +161,7 @@ func TestVMACTaken(t *testing.T) {
 		if err := a.Signal(syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
-		if !lab.WaitFor(high.down()+5*noise, func() bool {
+		if !lab.WaitFor(generous, func() bool {
 			return strings.Contains(n.sh(n.a, "ip -o addr show"), dev+"    inet "+vip.String())
 		}) {
 			t.Errorf("the address is not on %s: %s\n%s", dev, n.sh(n.a, "ip -o addr show"), status())

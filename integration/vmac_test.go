@@ -153,7 +153,7 @@ func vmacFailover(t *testing.T, better, worse lab.Daemon) {
 			break
 		}
 	}
-	if !lab.WaitFor(2*time.Second, func() bool { return strings.Contains(sniff.Log(), "224.0.0.18") }) {
+	if !lab.WaitFor(generous, func() bool { return strings.Contains(sniff.Log(), "224.0.0.18") }) {
 		t.Error("no report of the group was seen")
 	}
 	if log := sniff.Log(); strings.Contains(log, mac+" >") {
