@@ -8,25 +8,31 @@ import (
 	"holdfast/integration/lab"
 )
 
-// TestIPVlan runs use_ipvlan, which this machine's own kernel may lack, in the
-// kernel that has it: the same interfaces as keepalived's, and a pair with
-// keepalived.
-func TestIPVlan(t *testing.T) {
+// TestIPVlanAndVRF runs what this machine's own kernel may lack in the kernel that
+// has it.
+func TestIPVlanAndVRF(t *testing.T) {
 	lab.Require(t, "keepalived")
-	if inIPVS(t, 90*time.Second) {
+	if inIPVS(t, 4*time.Minute) {
 		return
 	}
+	t.Run("ipvlan", ipvlan)
+	t.Run("VRF", vrf)
+}
+
+// ipvlan runs use_ipvlan: the same interfaces as keepalived's, and a pair with
+// keepalived.
+func ipvlan(t *testing.T) {
 	us, them := ours(t), theirs(t)
 	high := router{Version: 3, VRID: 60, Interval: 300 * time.Millisecond, Priority: 150, Extra: "  use_ipvlan 192.0.2.11/24\n"}
 	low := router{Version: 3, VRID: 60, Interval: 300 * time.Millisecond, Priority: 100, Extra: "  use_ipvlan ipvl.60 192.0.2.12/24 private\n"}
 	n := directors(t, "ipvlan")
 	b := n.start(n.b, them, low.conf())
-	n.holder(vip, "b", low.down()+5*noise)
+	n.holder(vip, "b", inGuest)
 	results := map[string]string{}
 	for _, d := range []lab.Daemon{them, us} {
 		since := time.Now()
 		a := n.start(n.a, d, high.conf())
-		n.holder(vip, "a", high.down()+5*noise)
+		n.holder(vip, "a", inGuest)
 		// Without the indexes.
 		results[d.Name] = n.sh(n.a, `ip -d -o link show type ipvlan | sed 's/^[0-9]*: //; s/ promiscuity.* ipvlan/ ipvlan/; s/ numtxqueues.*//'; ip -o -4 addr show | sed 's/^[0-9]*: //; s/ scope.*//'; `+settingsScript, "vrrp.60")
 		time.Sleep(2 * high.Interval)
@@ -36,10 +42,10 @@ func TestIPVlan(t *testing.T) {
 				break
 			}
 		}
-		if code, err := a.Stop(10 * time.Second); err != nil || code != 0 {
+		if code, err := a.Stop(inGuest); err != nil || code != 0 {
 			t.Errorf("%s: stop: %d, %v", d.Name, code, err)
 		}
-		n.holder(vip, "b", low.skew()+5*noise)
+		n.holder(vip, "b", inGuest)
 		if left := n.sh(n.a, "ip -o link show type ipvlan"); left != "" {
 			t.Errorf("%s left %s", d.Name, left)
 		}
@@ -50,21 +56,21 @@ func TestIPVlan(t *testing.T) {
 	if results["holdfast"] != results["keepalived"] || !strings.Contains(results["holdfast"], "mode l2 bridge") {
 		t.Errorf("holdfast:\n%s\nkeepalived:\n%s", results["holdfast"], results["keepalived"])
 	}
-	if _, err := b.Stop(10 * time.Second); err != nil {
+	if _, err := b.Stop(inGuest); err != nil {
 		t.Error(err)
 	}
 	// And the other way round: ours is the worse one.
 	b = n.start(n.b, us, low.conf())
 	a := n.start(n.a, them, high.conf())
-	n.holder(vip, "a", high.down()+5*noise)
+	n.holder(vip, "a", inGuest)
 	if _, err := a.Crash(); err != nil {
 		t.Fatal(err)
 	}
-	n.holder(vip, "b", low.down()+5*noise)
+	n.holder(vip, "b", inGuest)
 	if got := n.sh(n.b, "ip -d -o link show ipvl.60"); !strings.Contains(got, "ipvlan  mode l2 private") {
 		t.Errorf("not private: %s", got)
 	}
-	if _, err := b.Stop(10 * time.Second); err != nil {
+	if _, err := b.Stop(inGuest); err != nil {
 		t.Error(err)
 	}
 }

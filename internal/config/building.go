@@ -141,7 +141,6 @@ type instance struct {
 	faultNoPeer  bool
 	noVIPs       bool
 	priorityPos  Pos
-	notYet       []string
 	authInstance
 	vmacPos   Pos
 	vmacBytes []byte // of the MAC given: five or six

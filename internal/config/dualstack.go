@@ -126,7 +126,6 @@ func (d *decoder) tieFamilies(i, four, six *instance) {
 func (i *instance) half(f Family, version uint8) *instance {
 	h := *i
 	h.Family, h.foreign = f, nil
-	h.notYet = slices.Clone(i.notYet)
 	h.Name += map[Family]string{4: suffix4, 6: suffix6}[f]
 	other := func(a netip.Addr) bool { return familyOf(a) != f }
 	vips := func(list []VIP) []VIP {

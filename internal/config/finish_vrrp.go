@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"sort"
-	"strings"
 	"time"
 )
 
@@ -28,9 +27,7 @@ func (d *decoder) finish() {
 	d.finishGroups()
 	d.finishTrackGroups()
 	for _, i := range b.instances {
-		if i.NotYet == "" || i.VirtualRouterID != 0 {
-			d.cfg.Instances = append(d.cfg.Instances, i.VRRPInstance)
-		}
+		d.cfg.Instances = append(d.cfg.Instances, i.VRRPInstance)
 	}
 	d.duplicateRouters()
 	for _, s := range b.services {
@@ -56,6 +53,7 @@ func (d *decoder) about(i *instance, s Severity, c Class, id, format string, arg
 // finishInstance resolves what depends on several keywords.
 func (d *decoder) finishInstance(i *instance) {
 	g := &d.state.global
+	d.finishVRF(i)
 	d.instanceIdentity(i)
 	i.StrictMode = g.VRRPStrict
 	if i.strict != nil {
@@ -77,7 +75,6 @@ func (d *decoder) finishInstance(i *instance) {
 	d.finishAccept(i)
 	d.finishVMAC(i)
 	d.linkLocalFirst(i)
-	i.NotYet = strings.Join(slices.Compact(i.notYet), ", ")
 }
 
 // instanceIdentity checks interface and VRID.

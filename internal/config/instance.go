@@ -130,9 +130,9 @@ func instanceInterface(d *decoder, i *instance, n *Node) {
 		return
 	}
 	i.Interface, i.interfacePos = s, n.ArgPos(0)
-	if k := slices.Index(i.notYet, "vrf"); k >= 0 {
+	if i.VRF != "" {
 		d.bad(n, 0, ClassGeneral, "vrf is for an instance without an interface: it is ignored")
-		i.notYet = slices.Delete(i.notYet, k, k+1)
+		i.VRF = ""
 	}
 	if len(s) > maxIfName {
 		d.bad(n, 0, ClassGeneral, "'%s' is longer than %d characters", clip(s), maxIfName)

@@ -285,6 +285,7 @@ type VRRPInstance struct {
 	Name            string
 	StateMaster     bool // state MASTER
 	Interface       string
+	VRF             string // vrf; Interface is the same device then
 	VirtualRouterID uint8
 	Priority        uint8 // base, 1..255
 	Version         uint8 // 2 or 3
@@ -343,11 +344,6 @@ type VRRPInstance struct {
 
 	// Ignored says which keywords have no effect because of others.
 	Ignored []string
-
-	// NotYet names what the instance needs and holdfast cannot do yet ("AH
-	// authentication, use_vmac"). Such an instance must not be run: it would
-	// disturb its peers. Empty for all others.
-	NotYet string
 }
 
 // UnicastPeer is one line of unicast_peer.

@@ -159,6 +159,7 @@ func instanceRows() []Keyword {
 	rows := []Keyword{
 		row("state", core, custom("MASTER|BACKUP", []Arg{{Name: "state"}}, instanceState), "MASTER if priority is 255, else BACKUP", "wanted state at start; only the owner (255) skips the wait"),
 		row("interface", core, custom("<interface>", []Arg{{Name: "name"}}, instanceInterface), "default_interface", "interface that adverts are sent and heard on"),
+		vrfRow(),
 		row("virtual_router_id", core, number("id", KindInt, 1, 255, func(_ *decoder, i *instance, v int, _ *Node) { i.VirtualRouterID, i.vridSet = uint8(v), true }), "required", "number of the virtual router on its link"),
 		row("priority", core, custom("<1..255>", []Arg{{Name: "priority", Kind: KindInt}}, instancePriority), "100; 255 with state MASTER", "base priority; 255 owns the addresses"),
 		row("advert_int", core, timer("seconds", 10*time.Millisecond, 255*time.Second, func(i *instance, v time.Duration) { i.AdvertInt = v }), "1", "time between adverts; whole seconds in version 2, hundredths up to 40.95 in version 3"),
@@ -237,32 +238,7 @@ func instanceRows() []Keyword {
 	rows = append(rows, vmacInstanceRows()...)
 	rows = append(rows, ipv6InstanceRows()...)
 	rows = append(rows, garpInstanceRows()...)
-	for _, u := range []struct{ name, syntax, doc string }{
-		{"vrf", "<interface>", "VRF for instances without an interface"},
-	} {
-		k := row(u.name, rare, value{syntax: u.syntax, args: []Arg{{Name: "value", Rest: true}}, set: notYetInstance}, "", u.doc)
-		k.Status = ParsedNotActive
-		rows = append(rows, k)
-	}
 	return append(rows, authInstanceRows()...)
-}
-
-// notYetInstance marks an instance that cannot be run without a part that is
-// missing: it would disturb its peers.
-func notYetInstance(d *decoder, target any, n *Node) {
-	i := target.(*instance)
-	name, ok := arg1(d, n)
-	if !ok {
-		return
-	}
-	if i.Interface != "" {
-		d.bad(n, 0, ClassGeneral, "it is for an instance without an interface: ignored")
-		return
-	}
-	d.interfaceExists(name, n.ArgPos(0), d.kw.Name)
-	i.notYet = append(i.notYet, d.kw.Name)
-	d.report(n.Pos, Warning, ClassNone, "not-active",
-		d.kw.Name+" is not active yet: vrrp_instance "+i.Name+" is not run")
 }
 
 // texts are the words as text; nil for none, as it arrives when it has

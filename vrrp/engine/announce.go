@@ -65,7 +65,7 @@ func (e *Engine) spaceOut() {
 // hasEther says whether an interface has a hardware address to announce: lo and
 // tunnels have none.
 func hasEther(i *link.Interface) bool {
-	return i != nil && len(i.HWAddr) == 6 && slices.ContainsFunc(i.HWAddr, func(b byte) bool { return b != 0 })
+	return i != nil && i.VRFTable == 0 && len(i.HWAddr) == 6 && slices.ContainsFunc(i.HWAddr, func(b byte) bool { return b != 0 })
 }
 
 // announce tells the neighbours about the addresses that are there.

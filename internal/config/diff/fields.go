@@ -30,7 +30,7 @@ var keywords = map[string]string{
 var secret = []string{"AuthPass", "Key", "Keys", "Password", "Secret"}
 
 // hidden fields are no keywords: they follow from others.
-var hidden = []string{"NotYet", "Ignored", "Files"}
+var hidden = []string{"Ignored", "Files"}
 
 // fields compares two structs of one type, field by field; inner structs as
 // well, their keywords with the outer one in front.

@@ -17,7 +17,11 @@ func (e *encoder) instance(i *config.VRRPInstance) {
 		if i.StateMaster && i.Priority != 255 {
 			e.put("state", "MASTER")
 		}
-		e.put("interface", i.Interface)
+		if i.VRF != "" {
+			e.put("vrf", i.VRF)
+		} else {
+			e.put("interface", i.Interface)
+		}
 		e.put("virtual_router_id", strconv.Itoa(int(i.VirtualRouterID)))
 		e.put("priority", strconv.Itoa(int(i.Priority)))
 		e.version(i)

@@ -24,7 +24,7 @@ import (
 // sameModel ignores what a configuration only remembers of its text.
 var sameModel = cmp.Options{
 	cmpopts.IgnoreFields(config.Config{}, "Files"),
-	cmpopts.IgnoreFields(config.VRRPInstance{}, "Ignored", "NotYet"),
+	cmpopts.IgnoreFields(config.VRRPInstance{}, "Ignored"),
 	cmpopts.IgnoreFields(route.Rule{}, "Text"), // where the preference is made explicit
 	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
 	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),

@@ -246,27 +246,6 @@ func TestHints(t *testing.T) {
 	}
 }
 
-// TestNotRun looks at instances that are kept but must not be run.
-func TestNotRun(t *testing.T) {
-	tests := []struct{ text, want string }{
-		{instance(""), ""},
-		{"global_defs {\n default_interface eth0\n}\n" + strings.Replace(instance(" vrf eth0"), " interface eth0\n", "", 1), "vrf"},
-		{instance(" vrf eth0"), ""},
-		{instance(" authentication {\n auth_type AH\n auth_pass x\n }"), ""},
-		{strings.Replace(instance(""), "10.0.0.1", "2001:db8::1", 1), ""},
-		{instance(" auth_hmac {\n key 1 0123456789abcdef0123456789abcdef\n }"), ""},
-	}
-	for _, tc := range tests {
-		cfg, diags := conf(tc.text)
-		if cfg == nil || len(cfg.Instances) != 1 {
-			t.Fatal(diags)
-		}
-		if got := cfg.Instances[0].NotYet; got != tc.want {
-			t.Errorf("not yet %q, want %q in %s", got, tc.want, tc.text)
-		}
-	}
-}
-
 // TestWholeChecks looks at what is refused in both languages.
 func TestWholeChecks(t *testing.T) {
 	cfg, diags := conf("global_defs {\n lvs_follow_vrrp true\n lvs_sync_daemon eth0\n}\n" + instance(""))

@@ -63,6 +63,9 @@ func TestReference(t *testing.T) {
 		if strings.HasPrefix(line, "#fwmark = ") && strings.Contains(lines[i-1], "in place of") {
 			text = withoutAddress(text)
 		}
+		if strings.HasPrefix(line, "#vrf = ") {
+			text = withoutInterface(text)
+		}
 		for _, e := range decodeText(text) {
 			t.Errorf("with %s: %s", line[1:], e)
 		}
@@ -82,6 +85,11 @@ var companions = map[string]struct{ old, new string }{
 	"ops":                     {`protocol = "TCP"`, `protocol = "UDP"`},
 	"mh-fallback":             {`lb_algo = "sh"`, `lb_algo = "mh"`},
 	"mh-port":                 {`lb_algo = "sh"`, `lb_algo = "mh"`},
+}
+
+// withoutInterface makes the instance one of a VRF.
+func withoutInterface(text string) string {
+	return strings.NewReplacer("\ninterface = \"eth0\"", "", "\n#unicast_peer", "\nunicast_peer", "\"192.0.2.10/24\"", "\"192.0.2.10/24 dev eth0\"").Replace(text)
 }
 
 // withoutAddress drops what a virtual_server with fwmark does not have.

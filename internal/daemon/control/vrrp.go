@@ -35,11 +35,9 @@ type Lateness struct {
 	Suspended uint64 `json:"suspended"`
 }
 
-// The states of an instance that are not the protocol's.
-const (
-	Waiting = "WAITING" // for its interface, which does not exist
-	NotRun  = "NOT RUN" // it needs what holdfast cannot do yet
-)
+// Waiting is the state of an instance that is not the protocol's: its interface
+// does not exist.
+const Waiting = "WAITING"
 
 // Instance is one virtual router. Durations are in seconds.
 type Instance struct {
@@ -47,7 +45,7 @@ type Instance struct {
 	Interface string     `json:"interface"`
 	VRID      uint8      `json:"virtual_router_id"`
 	Version   uint8      `json:"version"`
-	State     string     `json:"state"` // INIT, BACKUP, MASTER, FAULT, WAITING or NOT RUN
+	State     string     `json:"state"` // INIT, BACKUP, MASTER, FAULT or WAITING
 	Since     time.Time  `json:"since,omitzero"`
 	Reason    string     `json:"reason"`
 	Faults    []string   `json:"faults,omitempty"`

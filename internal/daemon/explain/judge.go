@@ -32,7 +32,7 @@ func (x *Explanation) until(at time.Time) time.Duration {
 	return short(at.Sub(x.Time))
 }
 
-// unable: FAULT, INIT, WAITING or NOT RUN.
+// unable: FAULT, INIT or WAITING.
 func (x *Explanation) unable(in *control.Instance) {
 	x.Winner = nobody
 	if p := x.strongest(); p != nil {

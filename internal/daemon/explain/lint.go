@@ -12,9 +12,6 @@ func (x *Explanation) say(id, format string, args ...any) {
 
 // lint finds what will not do what it seems to.
 func (x *Explanation) lint(v *control.VRRP, in *control.Instance) {
-	if in.State == control.NotRun {
-		return
-	}
 	for _, k := range in.Policy.Ignored {
 		x.say("ignored-keyword", "the configuration says %s, which has no effect", k)
 	}
@@ -189,7 +186,7 @@ func (x *Explanation) lintDrops(in *control.Instance) {
 func (x *Explanation) lintNeighbours(v *control.VRRP, in *control.Instance) {
 	for i := range v.Instances {
 		o := &v.Instances[i]
-		if o.Name != in.Name && o.Interface == in.Interface && o.VRID == in.VRID && o.Source.Is4() == in.Source.Is4() && o.State != control.NotRun {
+		if o.Name != in.Name && o.Interface == in.Interface && o.VRID == in.VRID && o.Source.Is4() == in.Source.Is4() {
 			x.say("duplicate-vrid", "vrrp_instance %s has the same VRID on %s: peers tell the two apart only by where adverts go", o.Name, in.Interface)
 		}
 	}

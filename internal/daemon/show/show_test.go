@@ -89,9 +89,6 @@ func TestEveryStateOfAnInstance(t *testing.T) {
 			in.Source, in.Since = netip.Addr{}, time.Time{}
 			in.Faults = []string{"interface eth0 does not exist"}
 		}, control.Waiting, []string{"VI_1: WAITING\n", "source none yet", "faults       interface eth0 does not exist\n"}, nil},
-		"not run": {func(in *control.Instance) { in.Since, in.Reason = time.Time{}, "not active yet: use_vmac" }, control.NotRun, []string{
-			"VI_1: NOT RUN (not active yet: use_vmac)\n", "address      192.0.2.10/24\n",
-		}, []string{"adverts", "priority", "source"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := instance(c.state)

@@ -72,13 +72,6 @@ func renderInstance(w io.Writer, in *control.Instance, now time.Time) {
 	}
 	fmt.Fprintln(w)
 	field := fieldTo(w)
-	if in.State == control.NotRun {
-		field("interface", "%s, VRID %d, version %d", in.Interface, in.VRID, in.Version)
-		for _, v := range in.VIPs {
-			field("address", "%s", v.Address)
-		}
-		return
-	}
 	field("interface", "%s, VRID %d, version %d, advert_int %s, source %s", in.Interface, in.VRID, in.Version, seconds(in.AdvertInt), orNone(in.Source))
 	if in.Device != "" {
 		field("vmac", "%s", in.Device)

@@ -256,7 +256,7 @@ func TestReload(t *testing.T) {
 func TestTrackedOnly(t *testing.T) {
 	cfg := &config.Config{
 		Scripts:    []config.VRRPScript{{Name: "a"}, {Name: "b"}, {Name: "c"}},
-		Instances:  []config.VRRPInstance{{TrackScripts: []config.Track{{Name: "c"}}}, {NotYet: "why", TrackScripts: []config.Track{{Name: "b"}}}},
+		Instances:  []config.VRRPInstance{{TrackScripts: []config.Track{{Name: "c"}}}, {}},
 		SyncGroups: []config.SyncGroup{{TrackScripts: []config.Track{{Name: "a"}, {Name: "c"}}}},
 	}
 	got := Tracked(cfg)

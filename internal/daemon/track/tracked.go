@@ -3,17 +3,14 @@ package track
 import "holdfast/internal/config"
 
 // tracked returns those of list that an instance or a sync group tracks, in
-// the lists that instance and group give. Instances that are not run ask
-// nobody.
+// the lists that instance and group give.
 func tracked[T any](cfg *config.Config, list []T, name func(*T) string,
 	instance func(*config.VRRPInstance) []config.Track, group func(*config.SyncGroup) []config.Track,
 ) []T {
 	used := map[string]bool{}
 	for k := range cfg.Instances {
-		if i := &cfg.Instances[k]; i.NotYet == "" {
-			for _, t := range instance(i) {
-				used[t.Name] = true
-			}
+		for _, t := range instance(&cfg.Instances[k]) {
+			used[t.Name] = true
 		}
 	}
 	for k := range cfg.SyncGroups {

@@ -8,9 +8,7 @@ import (
 	"holdfast/vrrp/engine"
 )
 
-// engineConfig turns the configuration into the engine's. Instances that
-// cannot run yet are left out: running them without the part that is missing
-// would not be what their file says.
+// engineConfig turns the configuration into the engine's.
 func engineConfig(c *config.Config) engine.Config {
 	e := engine.Config{
 		Static: statics(c), Pacing: pacing(c), LogUnknown: c.Global.LogUnknownVRIDs,
@@ -19,9 +17,6 @@ func engineConfig(c *config.Config) engine.Config {
 	present := map[string]bool{}
 	for i := range c.Instances {
 		in := &c.Instances[i]
-		if in.NotYet != "" {
-			continue
-		}
 		present[in.Name] = true
 		e.Routers = append(e.Routers, router(c, in, e.Static))
 	}

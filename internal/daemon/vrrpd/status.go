@@ -12,8 +12,7 @@ import (
 	"holdfast/vrrp/engine"
 )
 
-// statusOf turns the engine's state into what operators are shown, with the
-// instances of the configuration that are not run.
+// statusOf turns the engine's state into what operators are shown.
 func statusOf(st engine.Status, cfg *config.Config) control.VRRP {
 	out := control.VRRP{
 		Time:      st.Time.Round(0),
@@ -32,9 +31,6 @@ func statusOf(st engine.Status, cfg *config.Config) control.VRRP {
 	ignored := make(map[string][]string)
 	for i := range cfg.Instances {
 		in := &cfg.Instances[i]
-		if in.NotYet != "" {
-			out.Instances = append(out.Instances, notRun(in))
-		}
 		ignored[in.Name] = in.Ignored
 	}
 	for i := range out.Instances {
@@ -134,23 +130,6 @@ func instanceOf(r *engine.RouterStatus, now time.Time) control.Instance {
 		}
 	}
 	return in
-}
-
-// notRun is an instance that needs what holdfast cannot do yet.
-func notRun(in *config.VRRPInstance) control.Instance {
-	out := control.Instance{
-		Name: in.Name, Interface: in.Interface, VRID: in.VirtualRouterID, Version: in.Version,
-		State: control.NotRun, Reason: "not active yet: " + in.NotYet, Agreement: true,
-		Priority:  control.Priority{Base: in.Priority},
-		AdvertInt: in.AdvertInt.Seconds(), VIPs: []control.VIP{},
-	}
-	for _, v := range in.VirtualIPAddress {
-		out.VIPs = append(out.VIPs, control.VIP{Address: v.Prefix})
-	}
-	for _, v := range in.VirtualIPAddressExcluded {
-		out.VIPs = append(out.VIPs, control.VIP{Address: v.Prefix, Excluded: true})
-	}
-	return out
 }
 
 func upDown(up, pending bool) string {
