@@ -89,7 +89,7 @@ func againstIpvsadm(t *testing.T, k ipvs.Kernel) {
 	}
 }
 
-// figures prints what a big table costs; LAB.md has them for keepalived.
+// figures prints what a big table costs.
 func figures(t *testing.T, k ipvs.Kernel) {
 	t.Cleanup(func() { _ = k.Flush() })
 	timed := func(name string, f func()) {
