@@ -22,6 +22,12 @@ type building struct {
 	groupName map[string]bool
 	services  []*service
 
+	// What is decoded into and then copied, for the next block.
+	real       spare[realServer]
+	checker    spare[checker]
+	spareReals []realServer
+	seen       map[netip.AddrPort]bool // of finishService
+
 	serviceGroups []*serviceGroup
 	kept          []*service // those in the configuration, in its order
 	hints         int        // proposals made
@@ -75,6 +81,7 @@ func newBuilding(d *decoder) *building {
 		nobody:    map[*Command]bool{},
 		given:     map[onceKey]bool{},
 		names:     map[onceKey]bool{},
+		seen:      map[netip.AddrPort]bool{},
 	}
 	b.global = globals{
 		GlobalDefs: GlobalDefs{
@@ -178,7 +185,7 @@ type service struct {
 	inhibit      bool
 	quiescent    *bool
 	slowStart    time.Duration
-	open         []*realServer // while the block is open
+	open         []realServer  // while the block is open
 	reals        []pendingReal // of RealServers
 	smtpAlert    *bool
 }
@@ -190,6 +197,7 @@ type realServer struct {
 	check     checkDefaults
 	checkers  []inheriting // of Checkers
 	slowStart *time.Duration
+	known     bool // see remember
 }
 
 // pendingReal is what is kept of a real_server block, beside its RealServer,
@@ -202,3 +210,38 @@ type pendingReal struct {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+// spare keeps a T for the next use: there are tens of thousands of some blocks,
+// and each is copied to its place when it is whole.
+type spare[T any] struct{ free *T }
+
+// take returns a zero T.
+func (s *spare[T]) take() *T {
+	t := s.free
+	s.free = nil
+	if t == nil {
+		t = new(T)
+	}
+	return t
+}
+
+// give takes back what take returned, unless something knows it by its address.
+func (s *spare[T]) give(t *T, known bool) {
+	if known {
+		return
+	}
+	var zero T
+	*t = zero
+	s.free = t
+}
+
+// remember says that the address of target, which is being decoded into, is
+// kept: it may not be used for another block.
+func remember(target any) {
+	switch t := target.(type) {
+	case *realServer:
+		t.known = true
+	case *checker:
+		t.known = true
+	}
+}

@@ -46,6 +46,7 @@ type checker struct {
 	hosts   []*checker // blocks host of SMTP_CHECK
 	refused bool       // it is left out, and why was said
 	weight  bool       // FILE_CHECK: weight was given
+	known   bool       // see remember
 }
 
 // inheriting is what is kept of a checker block, beside its Checker, until all
@@ -61,8 +62,8 @@ type inheriting struct {
 func openChecker(kind CheckKind) setter {
 	return func(d *decoder, target any, n *Node) {
 		r := target.(*realServer)
-		c := &checker{pos: n.Pos, inheriting: inheriting{check: noDefaults()}, of: r}
-		c.Kind = kind
+		c := d.state.checker.take()
+		c.Kind, c.pos, c.check, c.of = kind, n.Pos, noDefaults(), r
 		switch kind {
 		case HTTPGet, SSLGet:
 			c.HTTPProtocol = DefaultHTTPProtocol
@@ -75,12 +76,13 @@ func openChecker(kind CheckKind) setter {
 			c.MaxReplyLength = DefaultMaxReply
 		}
 		d.within(c, func() {
-			for _, c := range c.each() {
-				if d.checkerComplete(c, n) {
-					r.Checkers = append(r.Checkers, c.Checker)
-					r.checkers = append(r.checkers, c.inheriting)
+			for _, one := range c.each() {
+				if d.checkerComplete(one, n) {
+					r.Checkers = append(r.Checkers, one.Checker)
+					r.checkers = append(r.checkers, one.inheriting)
 				}
 			}
+			d.state.checker.give(c, c.known)
 		})
 	}
 }

@@ -151,6 +151,7 @@ func (d *decoder) groupKnown(name string, n *Node, arg int) bool {
 // scriptUser reads the user keyword of a script: both names have to exist. One
 // without them is not run: as another user it could do what it must not.
 func (d *decoder) scriptUser(c *Command, words []string, n *Node) {
+	remember(d.top().target) // of which c is a part
 	if d.opts.UserExists != nil && !d.opts.UserExists(words[0]) {
 		d.bad(n, 0, ClassGeneral, "user '%s' does not exist: the script is not run", clip(words[0]))
 		d.state.nobody[c] = true
@@ -238,6 +239,7 @@ func once(v value) value {
 		findings := d.found.Count()
 		if set(d, target, n); d.found.Count() == findings {
 			d.state.given[key] = true
+			remember(target)
 		}
 	}
 	return v
@@ -251,6 +253,7 @@ func (d *decoder) taken(thing any, name string) bool {
 		return true
 	}
 	d.state.names[key] = true
+	remember(thing)
 	return false
 }
 

@@ -60,7 +60,8 @@ type setter func(d *decoder, target any, n *Node)
 // frame is a block that is being decoded.
 type frame struct {
 	path   string
-	key    *Keyword // nil for the top level
+	rows   map[string]*Keyword // of the block
+	key    *Keyword            // nil for the top level
 	node   *Node
 	target any
 	lines  func(n *Node) // for ShapeLines: takes one line
@@ -108,19 +109,21 @@ func NewDecoder(opts Options) *Decoder {
 	d := &decoder{opts: opts, cfg: &Config{Daemon: Daemon{ChildWait: 5 * time.Second}}}
 	d.state = newBuilding(d)
 	for p := range d.passes {
-		d.passes[p].stack = []frame{{target: &d.cfg.Daemon}}
+		d.passes[p].stack = []frame{{rows: index().blocks[""], target: &d.cfg.Daemon}}
 	}
 	d.stack = d.passes[0].stack
 	return &Decoder{d}
 }
 
-// Statement decodes the next statement of the top level.
-func (d *Decoder) Statement(n *Node) {
+// Statement decodes the next statement of the top level. It reports whether that
+// is over: a block that is still open needs its node.
+func (d *Decoder) Statement(n *Node) (done bool) {
 	if d.d.toml() {
 		d.d.statements([]*Node{n})
-		return
+		return len(d.d.stack) == 1
 	}
 	d.d.everyone(n)
+	return d.d.level()
 }
 
 // End returns what Decode returns.
@@ -210,16 +213,15 @@ func (d *decoder) statement(n *Node) {
 		}
 		return
 	}
-	path := d.top().path
-	k, ok := Lookup(path, n.Keyword())
+	k, ok := d.top().rows[n.Keyword()]
 	if !ok {
-		d.unknown(path, n)
+		d.unknown(d.top().path, n)
 		if n.Block {
 			d.inner(n)
 		}
 		return
 	}
-	if path == "" && !d.toml() && owner(k) != d.pass {
+	if d.top().path == "" && !d.toml() && owner(k) != d.pass {
 		return // another process decodes it, and this one counts the braces
 	}
 	d.kw = k
@@ -246,7 +248,7 @@ func (d *decoder) statement(n *Node) {
 
 // block opens a block and decodes it.
 func (d *decoder) block(k *Keyword, n *Node) {
-	d.stack = append(d.stack, frame{path: k.Path(), key: k, node: n, target: d.top().target})
+	d.stack = append(d.stack, frame{path: k.path, rows: k.rows, key: k, node: n, target: d.top().target})
 	k.set(d, d.top().target, n) // replaces target, sets lines and close
 	d.extraWords(k, n)
 	if !n.Block {

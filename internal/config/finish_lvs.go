@@ -28,7 +28,8 @@ func (d *decoder) finishService(s *service) {
 	if s.SorryServer != nil {
 		d.sorry(s)
 	}
-	seen := make(map[netip.AddrPort]bool, len(s.reals))
+	seen := d.state.seen
+	clear(seen)
 	servers := s.RealServers
 	s.RealServers = servers[:0]
 	for i := range servers {

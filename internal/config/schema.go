@@ -97,16 +97,13 @@ type Keyword struct {
 	Status  Status
 	Doc     string
 
-	set setter
+	set  setter
+	path string              // of the block it opens
+	rows map[string]*Keyword // of that block
 }
 
 // Path returns the path of the block that a ShapeBlock keyword opens.
-func (k *Keyword) Path() string {
-	if k.Block == "" {
-		return k.Name
-	}
-	return k.Block + "/" + k.Name
-}
+func (k *Keyword) Path() string { return k.path }
 
 // schemaIndex finds rows by block and name.
 type schemaIndex struct {
@@ -123,6 +120,9 @@ var index = sync.OnceValue(func() *schemaIndex {
 			x.add(&rows[i])
 		}
 	}
+	for _, k := range x.rows {
+		k.rows = x.blocks[k.path]
+	}
 	return x
 })
 
@@ -138,6 +138,9 @@ func (x *schemaIndex) add(k *Keyword) {
 	}
 	x.rows = append(x.rows, k)
 	m[k.Name] = k
+	if k.path = k.Name; k.Block != "" {
+		k.path = k.Block + "/" + k.Name
+	}
 	place := k.Block
 	if place == "" {
 		place = "the top level"

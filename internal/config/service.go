@@ -18,35 +18,38 @@ const (
 )
 
 func openService(d *decoder, _ any, n *Node) {
-	s := &service{pos: n.Pos, weight: 1, check: noDefaults()}
+	s := &service{pos: n.Pos, weight: 1, check: noDefaults(), open: d.state.spareReals}
+	d.state.spareReals = nil
 	s.Quorum = 1
 	ok := d.serviceAddress(s, n)
 	d.within(s, func() {
 		if ok {
-			s.handDown(d.state.global.logAllFailures)
+			s.handDown(s.open, d.state.global.logAllFailures)
 			d.state.services = append(d.state.services, s)
 		}
+		clear(s.open)
+		d.state.spareReals, s.open = s.open[:0], nil
 	})
 }
 
 // handDown gives the servers and their checks what they inherit of the service,
 // which is known when its block ends; logAll is checker_log_all_failures.
-func (s *service) handDown(logAll bool) {
-	s.RealServers, s.reals = make([]RealServer, len(s.open)), make([]pendingReal, len(s.open))
-	for i, r := range s.open {
+func (s *service) handDown(open []realServer, logAll bool) {
+	s.RealServers, s.reals = make([]RealServer, len(open)), make([]pendingReal, len(open))
+	for i := range open {
+		r := &open[i]
+		s.RealServers[i], s.reals[i] = r.RealServer, r.pendingReal
 		if r.VirtualHost == "" {
-			r.VirtualHost = s.VirtualHost
+			s.RealServers[i].VirtualHost = s.VirtualHost
 		}
-		if r.SlowStart = s.slowStart; r.slowStart != nil {
-			r.SlowStart = *r.slowStart
+		if s.RealServers[i].SlowStart = s.slowStart; r.slowStart != nil {
+			s.RealServers[i].SlowStart = *r.slowStart
 		}
 		outer := r.check.under(s.check)
-		for k := range r.Checkers {
-			r.checkers[k].complete(&r.Checkers[k], &r.RealServer, outer, logAll)
+		for k := range r.checkers {
+			r.checkers[k].complete(&r.Checkers[k], &s.RealServers[i], outer, logAll)
 		}
-		s.RealServers[i], s.reals[i] = r.RealServer, r.pendingReal
 	}
-	s.open = nil
 }
 
 // serviceAddress reads what follows virtual_server.
@@ -310,7 +313,8 @@ func sorryServer(d *decoder, s *service, n *Node) {
 
 func openReal(d *decoder, target any, n *Node) {
 	s := target.(*service)
-	r := &realServer{pendingReal: pendingReal{pos: n.Pos}, check: noDefaults()}
+	r := d.state.real.take()
+	r.pos, r.check = n.Pos, noDefaults()
 	r.Weight = s.weight
 	r.InhibitOnFailure = s.inhibit
 	d.within(r, nil)
@@ -329,7 +333,10 @@ func openReal(d *decoder, target any, n *Node) {
 		return
 	}
 	r.Addr, r.Port = addr, uint16(port)
-	d.within(r, func() { s.open = append(s.open, r) })
+	d.within(r, func() {
+		s.open = append(s.open, *r)
+		d.state.real.give(r, r.known)
+	})
 }
 
 // describe names a service as keepalived does: [192.0.2.1]:tcp:80 or FWM 7.

@@ -183,6 +183,13 @@ func checkerItems(a, b *config.RealServer) []Item {
 // list compares two lists of blocks of one kind, in the order of the new one;
 // what is removed comes last. skip names fields that inner compares.
 func list[T any](block string, old, cur []T, key, name func(*T) string, inner func(a, b *T) []Item, skip ...string) (items []Item, kept int) {
+	// Mostly it is a few out of very many that are not the same.
+	for len(old) > 0 && len(cur) > 0 && alike(&old[0], &cur[0]) {
+		old, cur, kept = old[1:], cur[1:], kept+1
+	}
+	for len(old) > 0 && len(cur) > 0 && alike(&old[len(old)-1], &cur[len(cur)-1]) {
+		old, cur, kept = old[:len(old)-1], cur[:len(cur)-1], kept+1
+	}
 	before := make(map[string][]*T, len(old))
 	for i := range old {
 		k := key(&old[i])
@@ -198,7 +205,7 @@ func list[T any](block string, old, cur []T, key, name func(*T) string, inner fu
 		}
 		a := same[0]
 		before[k] = same[1:]
-		if reflect.DeepEqual(a, b) {
+		if alike(a, b) {
 			kept++
 			continue
 		}

@@ -39,7 +39,7 @@ func (r *reader) condition(text string, pos config.Pos) (string, bool) {
 		if is != want {
 			return "", false
 		}
-		text = strings.TrimLeft(text[end:], blanks)
+		text = trimLeft(text[end:])
 	}
 	return text, text != ""
 }

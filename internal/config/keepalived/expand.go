@@ -20,12 +20,12 @@ func (r *reader) logical(text string, pos config.Pos, depth, level int) {
 		return
 	}
 	for range maxRounds {
-		trimmed, ok := r.condition(strings.TrimLeft(text, blanks), pos)
+		trimmed, ok := r.condition(trimLeft(text), pos)
 		if !ok || r.sequence(trimmed, pos, depth, level) || r.definition(trimmed) {
 			return
 		}
 		// Columns stay as they are in the file: what was cut is made up by blanks.
-		if cut := len(text) - len(trimmed); strings.TrimLeft(text[:cut], blanks) != "" {
+		if cut := len(text) - len(trimmed); trimLeft(text[:cut]) != "" {
 			text = strings.Repeat(" ", cut) + trimmed
 		}
 		if !strings.Contains(trimmed, "$") {
@@ -88,7 +88,7 @@ func (r *reader) body(before, body string, pos config.Pos, depth, level int) {
 		}
 		// A definition within a body ends with its line.
 		r.more = false
-		if strings.TrimLeft(line, blanks) != "" {
+		if trimLeft(line) != "" {
 			r.logical(line, pos, depth, level+1)
 		}
 	}
@@ -96,7 +96,7 @@ func (r *reader) body(before, body string, pos config.Pos, depth, level int) {
 
 // plain reads a line in which nothing is left to replace.
 func (r *reader) plain(text string, pos config.Pos, depth int) {
-	if !r.includeLine(strings.TrimLeft(text, blanks), pos, depth) {
+	if !r.includeLine(trimLeft(text), pos, depth) {
 		r.pieces(text, pos)
 	}
 }

@@ -28,7 +28,7 @@ func (r *reader) includeLine(text string, pos config.Pos, depth int) bool {
 	if i := strings.IndexByte(keyword, '\t'); i >= 0 {
 		keyword, rest = text[:i], text[i+1:]
 	}
-	check, ok := includeWords[strings.TrimRight(keyword, blanks)]
+	check, ok := includeWords[trimRight(keyword)]
 	if !ok {
 		return false
 	}

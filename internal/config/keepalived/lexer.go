@@ -37,9 +37,9 @@ func split(out []piece, line string) []piece {
 	start := 0
 	flush := func(end int) {
 		text := line[start:end]
-		trimmed := strings.TrimLeft(text, blanks)
+		trimmed := trimLeft(text)
 		column := start + len(text) - len(trimmed) + 1
-		if trimmed = strings.TrimRight(trimmed, blanks); trimmed != "" {
+		if trimmed = trimRight(trimmed); trimmed != "" {
 			out = append(out, piece{text: trimmed, column: column})
 		}
 	}
@@ -61,6 +61,24 @@ func split(out []piece, line string) []piece {
 
 const blanks = " \t\r\v\f"
 
+func blank(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' && c != '\n' }
+
+// trimLeft and trimRight cut blanks off: several times a line, which package
+// strings would first make a set of them for.
+func trimLeft(s string) string {
+	for len(s) > 0 && blank(s[0]) {
+		s = s[1:]
+	}
+	return s
+}
+
+func trimRight(s string) string {
+	for len(s) > 0 && blank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
 // words splits a statement into words. Double quotes group, and a quote ends
 // the word before it; single quotes and backslashes are plain characters. ok is
 // false when a quote is not closed: the words before it are returned. The words
@@ -70,7 +88,7 @@ func words(out []config.Word, text string, pos config.Pos) ([]config.Word, bool)
 	at := func(i int) config.Pos { return config.Pos{File: pos.File, Line: pos.Line, Column: column + i} }
 	for i := 0; i < len(text); {
 		switch c := text[i]; {
-		case strings.IndexByte(blanks, c) >= 0:
+		case blank(c):
 			i++
 		case c == '"':
 			end := strings.IndexByte(text[i+1:], '"')
@@ -80,12 +98,12 @@ func words(out []config.Word, text string, pos config.Pos) ([]config.Word, bool)
 			out = append(out, config.Word{Text: text[i+1 : i+1+end], Pos: at(i), Quoted: true})
 			i += end + 2
 		default:
-			end := strings.IndexAny(text[i:], blanks+`"`)
-			if end < 0 {
-				end = len(text) - i
+			end := i + 1
+			for end < len(text) && text[end] != '"' && !blank(text[end]) {
+				end++
 			}
-			out = append(out, config.Word{Text: text[i : i+end], Pos: at(i)})
-			i += end
+			out = append(out, config.Word{Text: text[i:end], Pos: at(i)})
+			i = end
 		}
 	}
 	return out, true

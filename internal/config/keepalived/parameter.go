@@ -29,7 +29,7 @@ func (r *reader) definition(text string) bool {
 // value are replaced where it is used, not here.
 func (r *reader) define(name, value string) {
 	value = strings.Trim(value, blanks)
-	value = strings.TrimRight(strings.TrimSuffix(value, `\`), blanks)
+	value = trimRight(strings.TrimSuffix(value, `\`))
 	if before := r.params[name]; r.defining != "" && before != "" {
 		value = before + "\n" + value
 	}

@@ -20,6 +20,7 @@ const (
 	maxBytes = 64 << 20 // bytes of all of them
 	maxNest  = 64       // blocks within blocks
 	maxLines = 1 << 18  // lines that come from parameters and sequences
+	maxFree  = 32       // arenas that are kept for later
 )
 
 // ErrSkip is returned by Source.Read for a file that is left out as keepalived
@@ -48,8 +49,10 @@ type Options struct {
 	Checks config.IncludeCheck
 	// Statement takes each statement of the top level once it is whole, and the
 	// tree stays empty: of a large file only a part is in memory then. The
-	// reader does not change it any more. nil: all are in the tree.
-	Statement func(n *config.Node)
+	// reader leaves it alone until done is called, on any goroutine: from then
+	// on neither n nor a node or a list of words in it may be looked at; texts
+	// stay. nil: all are in the tree.
+	Statement func(n *config.Node, done func())
 }
 
 // reader builds the tree of one configuration.
@@ -67,8 +70,9 @@ type reader struct {
 	found    config.Findings
 	params   map[string]string
 	scratch  []piece
-	wordSlab []config.Word
-	nodeSlab []config.Node
+	splits   []config.Word // of the statement that is being read
+	arena    *arena        // of the statement of the top level that is being read
+	free     chan *arena
 	defining string                 // parameter whose definition goes on in this line
 	more     bool                   // this line ends in a backslash
 	ids      map[string]*conditions // by file
@@ -82,6 +86,8 @@ type reader struct {
 func Read(path string, opts Options) (root *config.Node, files []string, diags []config.Diagnostic) {
 	r := &reader{opts: opts, root: &config.Node{Block: true}, params: map[string]string{}, ids: map[string]*conditions{}, checks: opts.Checks}
 	r.open = []*config.Node{r.root}
+	r.free = make(chan *arena, maxFree)
+	r.arena = r.newArena()
 	r.include(path, "", config.Pos{File: path}, 0, config.CheckAll)
 	r.finish()
 	r.idle()
@@ -172,23 +178,23 @@ func (r *reader) line(raw string, pos config.Pos, depth int) {
 	text := stripComment(raw)
 	// A definition goes on even when the backslash stands in its comment; no other
 	// line does: a backslash at its end belongs to the last word, blanks or not.
-	before, ends := strings.CutSuffix(strings.TrimRight(text, blanks), `\`)
+	before, ends := strings.CutSuffix(trimRight(text), `\`)
 	if ends {
-		text = strings.TrimRight(before, blanks) + `\`
+		text = trimRight(before) + `\`
 	}
-	r.more = ends || strings.HasSuffix(strings.TrimRight(raw, blanks), `\`)
+	r.more = ends || strings.HasSuffix(trimRight(raw), `\`)
 	if r.defining != "" {
 		r.define(r.defining, text)
 		return
 	}
-	if strings.TrimLeft(text, blanks) != "" {
+	if trimLeft(text) != "" {
 		r.logical(text, pos, depth, 0)
 	}
 }
 
 // isComment says that nothing but a comment, or nothing, is in a line.
 func isComment(line string) bool {
-	start := strings.TrimLeft(line, blanks)
+	start := trimLeft(line)
 	return start == "" || start[0] == '#' || start[0] == '!'
 }
 
@@ -210,7 +216,8 @@ func (r *reader) pieces(text string, pos config.Pos) {
 }
 
 func (r *reader) statement(text string, pos config.Pos) {
-	w, ok := r.words(text, pos)
+	w, ok := words(r.splits[:0], text, pos)
+	r.splits = w
 	if !ok {
 		r.report(pos, config.Warning, config.ClassUnmatchedQuote, "unmatched-quote", "a quote is not closed: %s", text)
 	}
@@ -218,18 +225,24 @@ func (r *reader) statement(text string, pos config.Pos) {
 		return
 	}
 	r.settings(w)
-	n := r.node()
-	*n = config.Node{Words: w, Pos: pos, End: w[len(w)-1].Pos, Raw: text}
+	r.begin()
+	n := r.arena.node(w)
+	n.Pos, n.End, n.Raw = pos, w[len(w)-1].Pos, text
 	r.add(n)
 	r.last = n
+}
+
+// begin comes before every statement: when it is one of the top level, the one
+// before it is whole.
+func (r *reader) begin() {
+	if len(r.open) == 1 {
+		r.handOver()
+	}
 }
 
 // add puts a statement into the block that is open.
 func (r *reader) add(n *config.Node) {
 	t := r.top()
-	if t == r.root {
-		r.handOver()
-	}
 	t.Children = append(t.Children, n)
 }
 
@@ -240,35 +253,11 @@ func (r *reader) handOver() {
 		return
 	}
 	for _, n := range r.root.Children {
-		r.opts.Statement(n)
+		a := r.arena
+		r.arena = r.newArena()
+		r.opts.Statement(n, func() { r.release(a) })
 	}
 	r.root.Children = r.root.Children[:0]
-}
-
-// chunk is how many words and nodes are allocated at a time: a configuration
-// has hundreds of thousands of them, which all live equally long.
-const chunk = 512
-
-// words splits a statement into words that share one allocation with others.
-func (r *reader) words(text string, pos config.Pos) ([]config.Word, bool) {
-	if cap(r.wordSlab)-len(r.wordSlab) < 16 {
-		r.wordSlab = make([]config.Word, 0, chunk)
-	}
-	from := len(r.wordSlab)
-	w, ok := words(r.wordSlab[from:], text, pos)
-	if len(w) <= cap(r.wordSlab)-from {
-		r.wordSlab = r.wordSlab[:from+len(w)]
-	}
-	return w[:len(w):len(w)], ok
-}
-
-func (r *reader) node() *config.Node {
-	if len(r.nodeSlab) == 0 {
-		r.nodeSlab = make([]config.Node, chunk)
-	}
-	n := &r.nodeSlab[0]
-	r.nodeSlab = r.nodeSlab[1:]
-	return n
 }
 
 func (r *reader) openBrace(pos config.Pos) {
@@ -280,6 +269,7 @@ func (r *reader) openBrace(pos config.Pos) {
 	}
 	n := r.last
 	if n == nil {
+		r.begin()
 		n = &config.Node{Pos: pos}
 		r.add(n)
 	}
@@ -298,9 +288,8 @@ func (r *reader) closeBrace(pos config.Pos) {
 		r.open = r.open[:len(r.open)-1]
 	default:
 		r.report(pos, config.Warning, config.ClassBraces, "extra-brace", "extra '}': no block is open here")
-		n := r.node()
-		*n = config.Node{Pos: pos, End: pos}
-		r.add(n)
+		r.begin()
+		r.add(&config.Node{Pos: pos, End: pos})
 	}
 }
 

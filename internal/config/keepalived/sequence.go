@@ -22,7 +22,7 @@ func (r *reader) sequence(text string, pos config.Pos, depth, level int) bool {
 	if hex {
 		keyword, rest = "~SEQx", rest[1:]
 	}
-	spec, line, ok := strings.Cut(strings.TrimLeft(rest, blanks), ")")
+	spec, line, ok := strings.Cut(trimLeft(rest), ")")
 	spec, open := strings.CutPrefix(spec, "(")
 	if !ok || !open {
 		r.badSequence(pos, keyword, "the form is %s(…) and the line to repeat", keyword)
@@ -161,7 +161,7 @@ func parseTuples(spec string) (out [][]string, problem string) {
 		if len(out) > maxTuples {
 			return nil, "there are more than 4096 values"
 		}
-		spec = strings.TrimLeft(spec, blanks)
+		spec = trimLeft(spec)
 		var t []string
 		if inner, ok := strings.CutPrefix(spec, "{"); ok {
 			body, rest, closed := strings.Cut(inner, "}")
@@ -171,7 +171,7 @@ func parseTuples(spec string) (out [][]string, problem string) {
 			for v := range strings.SplitSeq(body, ",") {
 				t = append(t, strings.Trim(v, blanks))
 			}
-			spec = strings.TrimLeft(rest, blanks)
+			spec = trimLeft(rest)
 			if spec != "" && spec[0] != ',' {
 				return nil, "a comma is wanted behind }"
 			}

@@ -61,20 +61,26 @@ func Load(path string, opts Options) (*config.Config, []config.Diagnostic) {
 	opts, decode := opts.decoding(path)
 	// Statements are decoded while the next ones are read: the whole tree of
 	// a large file takes more memory than the configuration.
-	statements := make(chan *config.Node, 16)
+	type statement struct {
+		node *config.Node
+		done func()
+	}
+	statements := make(chan statement, 16)
 	var cfg *config.Config
 	var found []config.Diagnostic
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		d := config.NewDecoder(decode)
-		for n := range statements {
-			d.Statement(n)
+		for s := range statements {
+			if d.Statement(s.node) {
+				s.done()
+			}
 		}
 		cfg, found = d.End()
 	}()
 	reading := opts.reading()
-	reading.Statement = func(n *config.Node) { statements <- n }
+	reading.Statement = func(n *config.Node, done func()) { statements <- statement{n, done} }
 	_, files, diags := keepalived.Read(path, reading)
 	close(statements)
 	<-done

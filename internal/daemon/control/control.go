@@ -3,6 +3,7 @@
 package control
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -67,6 +68,9 @@ type failure struct {
 	Error string `json:"error"`
 }
 
+// failed is how a failure begins.
+var failed = []byte(`{"error":`)
+
 func serve(c net.Conn, answer func(Request) (any, error)) {
 	defer c.Close()
 	c.SetReadDeadline(time.Now().Add(readLimit))
@@ -103,8 +107,9 @@ func Ask(path string, r Request, v any) error {
 	if err != nil {
 		return fmt.Errorf("control socket %s: %w", path, err)
 	}
+	// An answer may be large: only what begins like a failure is read as one.
 	var f failure
-	if json.Unmarshal(b, &f) == nil && f.Error != "" {
+	if bytes.HasPrefix(b, failed) && json.Unmarshal(b, &f) == nil && f.Error != "" {
 		return errors.New(f.Error)
 	}
 	if err := json.Unmarshal(b, v); err != nil {
