@@ -77,31 +77,56 @@ func TestSilentYield(t *testing.T) {
 }
 
 // TestClaimedAddress has a stranger announce the address of a master by
-// gratuitous ARP: the master announces it again, and tells.
+// gratuitous ARP, or by a neighbour advertisement: the master announces it again,
+// and tells.
 func TestClaimedAddress(t *testing.T) {
 	lab.Require(t, "python3")
 	t.Parallel()
-	n := directors(t, "claim")
-	stranger := n.host("stranger", "02:00:00:00:00:66", "192.0.2.66/24")
-	client := n.host("client", "02:00:00:00:00:99", "192.0.2.99/24")
-	r := router{Version: 3, VRID: 89, Interval: 200 * time.Millisecond, Priority: 150, Extra: "  garp_master_delay 0\n"}
-	n.start(n.a, ours(t), r.conf())
-	n.holder(vip, "a", r.down()+5*noise)
-	n.sh(client, "ping -c 1 -W 5 %v", vip)
-	n.must(stranger, "python3", "-c", `import socket
-mac, vip = bytes.fromhex("020000000066"), socket.inet_aton("192.0.2.100")
+	us := ours(t)
+	const head = `import socket, struct
+mac = bytes.fromhex("020000000066")
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 s.bind(("eth0", 0))
-s.send(b"\xff" * 6 + mac + bytes.fromhex("08060001080006040001") + mac + vip + b"\xff" * 6 + vip)`)
-	if !lab.WaitFor(generous, func() bool {
-		_, v := status(t, n.a)
-		c := virtualRouter(t, v, "VI_1").Claim
-		return c != nil && c.MAC == "02:00:00:00:00:66" && c.Address == vip && c.Count > 0
-	}) {
-		t.Error("status does not name who announces the address")
-	}
-	if !lab.WaitFor(generous, func() bool { return n.neighbour(client, vip) == macOf("a") }) {
-		t.Errorf("the client believes %s", n.neighbour(client, vip))
+`
+	for _, c := range []struct {
+		name, stranger, client string
+		vips                   []string
+		send                   string
+	}{
+		{"IPv4", "192.0.2.66/24", "192.0.2.99/24", nil, `vip = socket.inet_aton("192.0.2.100")
+s.send(b"\xff" * 6 + mac + bytes.fromhex("08060001080006040001") + mac + vip + b"\xff" * 6 + vip)`},
+		{"IPv6", "2001:db8::66/64", "2001:db8::99/64", vips6, `vip, nodes = [socket.inet_pton(socket.AF_INET6, a) for a in ("2001:db8::100", "ff02::1")]
+na = lambda sum: bytes.fromhex("8800") + struct.pack("!H", sum) + bytes.fromhex("20000000") + vip + bytes.fromhex("0201") + mac
+sum = sum(struct.unpack("!34H", vip + nodes + na(0) + struct.pack("!HH", 32, 58)))
+while sum > 0xffff: sum = (sum >> 16) + (sum & 0xffff)
+s.send(bytes.fromhex("333300000001") + mac + bytes.fromhex("86dd6000000000203aff") + vip + nodes + na(0xffff - sum))`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			n := directors(t, "claim")
+			addr := vip
+			if c.vips != nil {
+				n.plug6()
+				addr = vip6
+			}
+			stranger := n.host("stranger", "02:00:00:00:00:66", c.stranger)
+			client := n.host("client", "02:00:00:00:00:99", c.client)
+			r := router{Version: 3, VRID: 89, Interval: 200 * time.Millisecond, Priority: 150, VIPs: c.vips, Extra: "  garp_master_delay 0\n"}
+			n.start(n.a, us, r.conf())
+			n.holder(addr, "a", 15*time.Second)
+			n.sh(client, "ping -c 1 -W 5 %v", addr)
+			n.must(stranger, "python3", "-c", head+c.send)
+			if !lab.WaitFor(15*time.Second, func() bool {
+				_, v := status(t, n.a)
+				c := virtualRouter(t, v, "VI_1").Claim
+				return c != nil && c.MAC == "02:00:00:00:00:66" && c.Address == addr && c.Count > 0
+			}) {
+				t.Error("status does not name who announces the address")
+			}
+			if !lab.WaitFor(15*time.Second, func() bool { return n.neighbour(client, addr) == macOf("a") }) {
+				t.Errorf("the client believes %s", n.neighbour(client, addr))
+			}
+		})
 	}
 }
 

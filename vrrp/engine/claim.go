@@ -29,7 +29,7 @@ func (e *Engine) claimed(now time.Time, c *link.Claim) {
 		return
 	}
 	for _, i := range e.ifaces {
-		if slices.Equal(i.HWAddr, net.HardwareAddr(c.HW[:])) {
+		if c.HW != [6]byte{} && slices.Equal(i.HWAddr, net.HardwareAddr(c.HW[:])) {
 			return // ourselves, or whoever has the same virtual MAC: nobody is led astray
 		}
 	}

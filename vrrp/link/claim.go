@@ -10,13 +10,14 @@ import (
 	"github.com/mdlayher/arp"
 )
 
-// Claim is what another machine said about an IPv4 address on an interface: that
-// it has it (gratuitous ARP) or, Asked, that it wants to know whether anybody
-// has (an ARP probe, RFC 5227 section 2.1.1).
+// Claim is what another machine said about an address on an interface: that it
+// has it (gratuitous ARP; an unsolicited neighbour advertisement) or, Asked, that
+// it wants to know whether anybody has (an ARP probe, RFC 5227 section 2.1.1; the
+// neighbour solicitation of duplicate address detection, RFC 4862 section 5.4.2).
 type Claim struct {
 	Ifindex int
 	Addr    netip.Addr
-	HW      [6]byte // of the machine
+	HW      [6]byte // of the machine; zero: it asked for an IPv6 address
 	Asked   bool
 }
 
@@ -38,6 +39,30 @@ func claimOf(ifindex int, b []byte) (c Claim, ok bool) {
 		return c, op == uint16(arp.OperationRequest)
 	}
 	return c, sender == target
+}
+
+// claimOf6 reads a message of ICMPv6, whose checksum the kernel has seen to. An
+// advertisement without a link-layer address leads nobody astray.
+func claimOf6(ifindex, hops int, b []byte) (c Claim, ok bool) {
+	const solicited = 0x40 // flag
+	if len(b) < ndBody || hops != ttlVRRP || b[1] != 0 {
+		return c, false // from beyond the segment (RFC 4861 section 7.1)
+	}
+	c = Claim{Ifindex: ifindex, Addr: netip.AddrFrom16([16]byte(b[8:24]))}
+	switch {
+	case c.Addr.IsMulticast() || c.Addr.IsUnspecified() || c.Addr.Is4In6():
+	case b[0] == nsType:
+		c.Asked = true // from nobody, as the filter sees to
+		return c, true
+	case b[0] == naType && b[4]&solicited == 0:
+		for o := b[ndBody:]; len(o) >= 8 && o[1] > 0 && len(o) >= 8*int(o[1]); o = o[8*int(o[1]):] {
+			if o[0] == naTarget && o[1] == 1 {
+				c.HW = [6]byte(o[2:8])
+				return c, true
+			}
+		}
+	}
+	return c, false
 }
 
 // question is the whole Ethernet frame that asks whether anybody has addr,
@@ -66,7 +91,7 @@ func question(hw net.HardwareAddr, addr netip.Addr) ([]byte, error) {
 
 // solicitation is the frame that asks for an IPv6 address, from nobody.
 func solicitation(hw net.HardwareAddr, addr netip.Addr) []byte {
-	const nsType, body = 135, 24
+	const body = ndBody
 	a := addr.As16()
 	group := [16]byte{0: 0xff, 1: 0x02, 11: 1, 12: 0xff, 13: a[13], 14: a[14], 15: a[15]}
 	frame := slices.Concat([]byte{0x33, 0x33}, group[12:], hw)

@@ -1,15 +1,18 @@
 package link
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/bpf"
+	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
 )
 
@@ -21,23 +24,45 @@ const (
 	claimLimit  = 256
 )
 
-// Claims tells what other machines say by ARP about addresses on all
-// interfaces. Only messages that say so wake it.
+// Claims tells what other machines say by ARP and neighbour discovery about
+// addresses on all interfaces. Only messages that say so wake it.
 type Claims struct {
-	file   *os.File
+	log    *slog.Logger
+	tell   func(Claim)
+	arp    *os.File
+	nd     *net.IPConn // nil: the kernel has no IPv6
 	closed atomic.Bool
-	done   chan struct{}
+	done   sync.WaitGroup
 }
 
-// WatchClaims calls tell, from a goroutine of its own, for every Claim, but for
+// WatchClaims calls tell, from goroutines of its own, for every Claim, but for
 // repetitions within a second. It needs CAP_NET_RAW. log may be nil.
 func WatchClaims(log *slog.Logger, tell func(Claim)) (*Claims, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	c := &Claims{log: log, tell: tell}
+	var err error
+	if c.arp, err = listenARP(); err != nil {
+		return nil, fmt.Errorf("link: watch ARP: %w", err)
+	}
+	nd, err := listenND()
+	if err != nil && !errors.Is(err, unix.EAFNOSUPPORT) {
+		c.arp.Close()
+		return nil, fmt.Errorf("link: watch neighbour discovery: %w", err)
+	}
+	c.done.Go(c.readARP)
+	if err == nil {
+		c.nd = nd.IPConn
+		c.done.Go(func() { c.readND(nd.PacketConn) })
+	}
+	return c, nil
+}
+
+func listenARP() (*os.File, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
-		return nil, fmt.Errorf("link: watch ARP: %w", os.NewSyscallError("socket", err))
+		return nil, os.NewSyscallError("socket", err)
 	}
 	// The filter first: until it is bound the socket hears nothing.
 	err = attach(fd, claimProgram)
@@ -49,11 +74,35 @@ func WatchClaims(log *slog.Logger, tell func(Claim)) (*Claims, error) {
 	}
 	if err != nil {
 		unix.Close(fd)
-		return nil, fmt.Errorf("link: watch ARP: %w", err)
+		return nil, err
 	}
-	c := &Claims{file: os.NewFile(uintptr(fd), "arp"), done: make(chan struct{})}
-	go c.run(log, tell)
-	return c, nil
+	return os.NewFile(uintptr(fd), "arp"), nil
+}
+
+// ndConn is a socket that hears neighbour discovery. It is not of packets, which
+// would cost something for every packet of IPv6 that comes in: what the kernel
+// takes for itself is enough, as it is in the groups of the addresses it has.
+type ndConn struct {
+	*net.IPConn
+	*ipv6.PacketConn
+}
+
+func listenND() (_ ndConn, err error) {
+	conn, err := net.ListenPacket("ip6:ipv6-icmp", "::")
+	if err != nil {
+		return ndConn{}, err
+	}
+	c := ndConn{conn.(*net.IPConn), ipv6.NewPacketConn(conn)}
+	raw, err := c.SyscallConn()
+	if err == nil {
+		var aerr error
+		err = raw.Control(func(fd uintptr) { aerr = attach(int(fd), claimProgram6) })
+		err = errors.Join(err, aerr, c.SetControlMessage(ipv6.FlagInterface|ipv6.FlagHopLimit, true))
+	}
+	if err != nil {
+		conn.Close()
+	}
+	return c, err
 }
 
 // claimProgram lets through ARP messages whose sender's address is nobody's or
@@ -68,16 +117,37 @@ var claimProgram = []bpf.Instruction{
 	bpf.RetConstant{Val: arpBody},
 }
 
-func (c *Claims) run(log *slog.Logger, tell func(Claim)) {
-	defer close(c.done)
-	conn, err := c.file.SyscallConn()
+// claimProgram6 lets through advertisements that nobody asked for, and
+// solicitations from nobody. It sees what follows the IP header.
+var claimProgram6 = []bpf.Instruction{
+	bpf.LoadAbsolute{Off: 0, Size: 1}, // type
+	bpf.JumpIf{Cond: bpf.JumpEqual, Val: naType, SkipTrue: 9},
+	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: nsType, SkipTrue: 10},
+	bpf.LoadAbsolute{Off: netOff + 8, Size: 4}, // source
+	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0, SkipTrue: 8},
+	bpf.LoadAbsolute{Off: netOff + 12, Size: 4},
+	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0, SkipTrue: 6},
+	bpf.LoadAbsolute{Off: netOff + 16, Size: 4},
+	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0, SkipTrue: 4},
+	bpf.LoadAbsolute{Off: netOff + 20, Size: 4},
+	bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0, SkipTrue: 3, SkipFalse: 2},
+	bpf.LoadAbsolute{Off: 4, Size: 1}, // flags of an advertisement
+	bpf.JumpIf{Cond: bpf.JumpBitsNotSet, Val: 0x40, SkipTrue: 1},
+	bpf.RetConstant{Val: 0},
+	bpf.RetConstant{Val: 0xffff},
+}
+
+// netOff is where a filter finds the IP header (SKF_NET_OFF of linux/filter.h).
+const netOff = 0xfff00000
+
+func (c *Claims) readARP() {
+	conn, err := c.arp.SyscallConn()
 	if err != nil {
-		log.Error("cannot watch ARP", "error", err)
+		c.log.Error("cannot watch ARP", "error", err)
 		return
 	}
 	buf := make([]byte, arpBody)
-	seen := make(map[Claim]bool)
-	var since time.Time
+	var fresh novelty
 	for {
 		var n int
 		var from unix.Sockaddr
@@ -87,7 +157,7 @@ func (c *Claims) run(log *slog.Logger, tell func(Claim)) {
 			return got != unix.EAGAIN
 		}); err != nil {
 			if !c.closed.Load() {
-				log.Error("cannot watch ARP", "error", err)
+				c.log.Error("cannot watch ARP", "error", err)
 			}
 			return
 		}
@@ -95,23 +165,57 @@ func (c *Claims) run(log *slog.Logger, tell func(Claim)) {
 		if got != nil || !ok {
 			continue // an interface went away
 		}
-		claim, ok := claimOf(at.Ifindex, buf[:n])
-		if now := time.Now(); now.Sub(since) >= claimWindow {
-			since = now
-			clear(seen)
-		}
-		if ok && !seen[claim] && len(seen) < claimLimit {
-			seen[claim] = true
-			tell(claim)
+		if claim, ok := claimOf(at.Ifindex, buf[:n]); ok && fresh.is(claim) {
+			c.tell(claim)
 		}
 	}
+}
+
+func (c *Claims) readND(conn *ipv6.PacketConn) {
+	buf := make([]byte, 1500)
+	var fresh novelty
+	for {
+		n, at, _, err := conn.ReadFrom(buf)
+		if err != nil {
+			if !c.closed.Load() {
+				c.log.Error("cannot watch neighbour discovery", "error", err)
+			}
+			return
+		}
+		if at == nil {
+			continue
+		}
+		if claim, ok := claimOf6(at.IfIndex, at.HopLimit, buf[:n]); ok && fresh.is(claim) {
+			c.tell(claim)
+		}
+	}
+}
+
+// novelty keeps repetitions, and what is too much, from being told.
+type novelty struct {
+	seen  map[Claim]bool
+	since time.Time
+}
+
+func (n *novelty) is(c Claim) bool {
+	if now := time.Now(); n.seen == nil || now.Sub(n.since) >= claimWindow {
+		n.seen, n.since = make(map[Claim]bool), now
+	}
+	if n.seen[c] || len(n.seen) >= claimLimit {
+		return false
+	}
+	n.seen[c] = true
+	return true
 }
 
 // Close ends watching.
 func (c *Claims) Close() error {
 	c.closed.Store(true)
-	err := c.file.Close()
-	<-c.done
+	err := c.arp.Close()
+	if c.nd != nil {
+		err = errors.Join(err, c.nd.Close())
+	}
+	c.done.Wait()
 	return err
 }
 

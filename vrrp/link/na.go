@@ -14,7 +14,9 @@ const (
 	naBody        = 24 + 8 // with the target link-layer address
 	naLen         = 14 + ipv6Header + naBody
 
-	naType     = 136  // RFC 4861 section 4.4
+	ndBody     = 24   // of a solicitation or an advertisement, without options
+	nsType     = 135  // RFC 4861 section 4.3
+	naType     = 136  // section 4.4
 	naRouter   = 0x80 // flags
 	naOverride = 0x20
 	naTarget   = 2 // the option with the target's link-layer address, RFC 4861 section 4.6.1
