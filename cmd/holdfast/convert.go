@@ -75,6 +75,7 @@ written.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&to, "to", "", "language to write: toml or keepalived (default: the one that FILE is not in)")
+	complete(cmd, "to", "toml", "keepalived")
 	configIDFlag(f, &id)
 	f.StringVarP(&output, "output", "o", "", "file to write (default: standard output)")
 	f.BoolVar(&force, "force", false, "replace the file if it exists")

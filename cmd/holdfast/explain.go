@@ -31,7 +31,8 @@ is not known. A router whose adverts are dropped is named with the reason.
 Without INSTANCE: list the names of the instances.
 
 Exit code: 0 when the daemon answered, 1 otherwise.`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeInstance,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			v, err := vrrpStatus(controlOrDefault(socket))
 			if err != nil {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -16,13 +15,6 @@ func configIDFlag(f *pflag.FlagSet, id *string) {
 // controlFlag adds the flag that says which daemon is asked.
 func controlFlag(f *pflag.FlagSet, socket *string) {
 	f.StringVar(socket, "control", "", "control socket (default $"+controlEnv+" or "+defaultControl+")")
-}
-
-// complete gives a flag the words that shells complete it with.
-func complete(cmd *cobra.Command, flag string, words ...string) {
-	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // no such flag, or twice
-	}
 }
 
 // printJSON prints one value for a program that is also read by people.

@@ -46,6 +46,7 @@ the language of its name, and leaves one that exists alone. Addresses are IPv4.`
 	}
 	g := cmd.Flags()
 	g.StringVarP(&f.iface, "interface", "i", "", "interface of the adverts and the address (default: that of the default route)")
+	completeBy(cmd, "interface", interfaceNames)
 	g.StringVar(&f.vip, "vip", "", "virtual address; its prefix length is the interface's unless given")
 	g.StringVar(&f.peer, "peer", "", "the other director's address: adverts by unicast (default: multicast)")
 	g.StringVar(&f.routerID, "router-id", "", "name of this director (default: the host name)")

@@ -92,6 +92,16 @@ func TestCommandsOfHoldfast(t *testing.T) {
 		"missing":         {[]string{"check", "/nonexistent.conf"}, 2, "/nonexistent.conf", ""},
 		"completion":      {[]string{"completion", "bash"}, 0, "__start_holdfast", ""},
 		"complete":        {[]string{"__complete", "st"}, 0, "status", ""},
+		"keyword":         {[]string{"__complete", "keywords", "advert_"}, 0, "advert_int\nadvert_paths\n:4", ""},
+		"language":        {[]string{"__complete", "convert", "--to", ""}, 0, "toml\nkeepalived\n:4", ""},
+		"interface":       {[]string{"__complete", "init", "--interface", ""}, 0, "lo\n", ""},
+		"no file":         {[]string{"__complete", "status", ""}, 0, ":4\n", ""},
+		"no file as id":   {[]string{"__complete", "check", "-i", ""}, 0, ":4\n", ""},
+		"a file":          {[]string{"__complete", "plan", ""}, 0, ":0\n", ""},
+		"output":          {[]string{"__complete", "init", "-o", ""}, 0, ":0\n", ""},
+		"no instances":    {[]string{"__complete", "explain", "--control", "/nonexistent", ""}, 0, ":4\n", ""},
+		"keywords":        {[]string{"keywords", "quorum"}, 0, "quorum <1 or more>, in virtual_server\n    least sum", ""},
+		"no keyword":      {[]string{"keywords", "quorom"}, 1, "", "no keyword"},
 		"run bad":         {[]string{"run", "-f", write(t, bad)}, 2, "", "not started"},
 	} {
 		t.Run(name, func(t *testing.T) {

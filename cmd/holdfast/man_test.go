@@ -13,7 +13,7 @@ import (
 // TestManPages: every option of these commands is in the manual page too.
 func TestManPages(t *testing.T) {
 	for page, commands := range map[string][]*cobra.Command{
-		"holdfast.8":      {newRun(), newSyncDump()},
+		"holdfast.8":      {newRun(), newSyncDump(), newCheck(), newPlan(), newReload(), newConvert(), newFmt(), newExplain(), newKeywords()},
 		"holdfast-ipvs.8": newIPVS().Commands(),
 	} {
 		text, err := os.ReadFile("../../packaging/man/" + page)

@@ -31,6 +31,7 @@ line.`,
 		newSync(),
 		newDemo(), newVersion(),
 	)
+	noFiles(root)
 	return root
 }
 

@@ -76,6 +76,7 @@ Exit code: 0, or 1 after an error.`,
 	}
 	f := cmd.Flags()
 	f.StringVarP(&d.iface, "interface", "i", "", "listen on this `interface`")
+	completeBy(cmd, "interface", interfaceNames)
 	f.StringVarP(&d.file, "read", "r", "", "read this capture `file`")
 	f.StringVar(&d.group, "group", "", "multicast group (default: that of the running daemons, or 224.0.0.81; from a file: any)")
 	f.Uint16Var(&d.port, "port", 0, "first UDP port (default: that of the running daemons, or 8848)")
@@ -88,6 +89,8 @@ Exit code: 0, or 1 after an error.`,
 	f.StringVar(&d.filter.Kind, "kind", "", "only `connection` or template")
 	f.IntVar(&d.filter.SyncID, "id", -1, "only messages with this sync ID")
 	f.StringVar(&d.sender, "sender", "", "only messages from this director's `address`")
+	complete(cmd, "protocol", "tcp", "udp", "sctp")
+	complete(cmd, "kind", "connection", "template")
 	f.BoolVar(&d.asJSON, "json", false, "print a JSON object a line; the counts come last, as {\"summary\": …}")
 	f.BoolVar(&d.count, "count", false, "print only the counts")
 	f.IntVar(&d.limit, "limit", 0, "end after so many entries")

@@ -112,6 +112,34 @@ var samples = map[string]string{
 	"vrrp_garp_extra_if":             `{ seconds = 600, all = true }`,
 	"garp_extra_if":                  "600",
 	"garp_group/garp_interval":       `"2ms"`,
+	"FILE_CHECK/track_file":          `"load"`,
+	"FILE_CHECK/weight":              "-2",
+	"BFD_CHECK/name":                 `"web1"`,
+	"DNS_CHECK/type":                 `"A"`,
+	"DNS_CHECK/name":                 `"www.example.org"`,
+	"SMTP_CHECK/helo_name":           `"lvs1.example.org"`,
+	"payload":                        `"0a1b2c"`,
+	"require_reply":                  `"0aXX"`,
+	"min_reply_length":               "2",
+	"max_reply_length":               "512",
+	"notification_email":             `["root@example.org", "ops@example.org"]`,
+	"notification_email_from":        `"lvs1@example.org"`,
+	"smtp_server":                    `{ host = "192.0.2.25", port = 25 }`,
+	"smtp_helo_name":                 `"lvs1.example.org"`,
+	"bind_if":                        `"eth0"`,
+	"state_dump_file":                `"/run/holdfast/state"`,
+	"stats_dump_file":                `"/run/holdfast/stats"`,
+	"json_dump_file":                 `"/run/holdfast/state.json"`,
+	"nftables_ipvs":                  `"keepalived_ipvs"`,
+	"nftables_ipvs_start_fwmark":     "1000",
+	"ca":                             `"/etc/ssl/certs/ca-certificates.crt"`,
+	"certificate":                    `"/etc/holdfast/check.crt"`,
+	"SSL/key":                        `"/etc/holdfast/check.key"`,
+	"password":                       `"secret"`,
+	"sni_name":                       `"www.example.org"`,
+	"regex":                          `"it works"`,
+	"regex_options":                  `["caseless", "multiline"]`,
+	"regex_stack":                    "[1024, 65536]",
 	"garp_group/gna_interval":        `"2ms"`,
 	"garp_group/interface":           `"eth2"`,
 	"garp_group/interfaces":          `["eth0", "eth1"]`,
@@ -159,16 +187,18 @@ var needed = []string{
 	"vrrp_instance/interface", "vrrp_instance/virtual_router_id", "vrrp_instance/virtual_ipaddress",
 	"virtual_server/ip", "virtual_server/port", "virtual_server/lb_algo", "virtual_server/lb_kind", "virtual_server/protocol",
 	"virtual_server/real_server/ip", "virtual_server/real_server/port",
+	"virtual_server/real_server/FILE_CHECK/track_file", "virtual_server/real_server/BFD_CHECK/name", "virtual_server/real_server/SSL_GET/url/path",
 	"virtual_server/real_server/MISC_CHECK/misc_path", "virtual_server/real_server/HTTP_GET/url/path",
 	"vrrp_instance/auth_hmac/key", "vrrp_instance/authentication/auth_type", "vrrp_instance/authentication/auth_pass",
 }
 
-// WriteReference writes a TOML file that shows every active keyword with its
-// meaning, its default and a value. The file is valid as it is; keys that are
-// not needed are comments.
+// WriteReference writes a TOML file that shows every keyword that is read, but
+// for the obsolete ones, with its meaning, its default and a value. The file is
+// valid as it is; keys that are not needed are comments.
 func WriteReference(w io.Writer) error {
 	var b strings.Builder
-	b.WriteString(`# Reference of holdfast.toml, generated from the schema: every active keyword.
+	b.WriteString(`# Reference of holdfast.toml, generated from the schema: every keyword. Those
+# with "not active yet" are read and checked, and have no effect.
 #
 # The words and their meaning are keepalived.conf's; see holdfast.toml(5) for
 # how the two languages relate. A key in comment marks shows a value that can
@@ -177,17 +207,17 @@ func WriteReference(w io.Writer) error {
 # that there are the examples.
 `)
 	for _, k := range config.Keywords("") { // keys of the top level come before any table
-		if k.Status == config.Active && k.Shape != config.ShapeBlock && !k.Named {
-			writeKey(&b, k.Block, k.Name, k.Doc, k.Default, sample(k.Block, k.Name, firstArg(k)))
+		if k.Status != config.NotYet && k.Shape != config.ShapeBlock && !k.Named {
+			writeKey(&b, k.Block, k.Name, meaning(k), k.Default, sample(k.Block, k.Name, firstArg(k)))
 		}
 	}
 	for _, k := range config.Keywords("") {
 		switch {
-		case k.Status != config.Active:
+		case k.Status == config.NotYet:
 		case k.Shape == config.ShapeBlock:
 			writeBlock(&b, k, nil)
 		case k.Named:
-			fmt.Fprintf(&b, "\n# %s\n[%s]\n%s\n", sentence(k.Doc), k.Name, sample("", k.Name, config.Arg{}))
+			fmt.Fprintf(&b, "\n# %s\n[%s]\n%s\n", sentence(meaning(k)), k.Name, sample("", k.Name, config.Arg{}))
 		}
 	}
 	b.WriteString(`
@@ -204,6 +234,9 @@ virtual_ipaddress = ["198.51.100.12/24"]
 
 [vrrp_script.chk_smtp]
 script = "/usr/bin/pgrep -x master"
+
+[bfd_instance.web1]
+neighbor_ip = "192.0.2.21"
 
 [track_file.load2]
 file = "/run/load-of-the-other"
@@ -229,7 +262,7 @@ func writeBlock(b *strings.Builder, k *config.Keyword, outer []string) {
 	if k.Repeat && !k.Named {
 		header = "[" + header + "]"
 	}
-	fmt.Fprintf(b, "\n# %s\n%s\n", sentence(k.Doc), header)
+	fmt.Fprintf(b, "\n# %s\n%s\n", sentence(meaning(k)), header)
 	if !k.Named {
 		for _, a := range k.Args {
 			doc := "argument of " + k.Name
@@ -242,16 +275,24 @@ func writeBlock(b *strings.Builder, k *config.Keyword, outer []string) {
 	var blocks []*config.Keyword
 	for _, row := range config.Keywords(k.Path()) {
 		switch {
-		case row.Status != config.Active || row.Tier == "obsolete":
+		case row.Status == config.NotYet || row.Tier == "obsolete":
 		case row.Shape == config.ShapeBlock:
 			blocks = append(blocks, row)
 		default:
-			writeKey(b, k.Path(), row.Name, row.Doc, row.Default, sample(k.Path(), row.Name, firstArg(row)))
+			writeKey(b, k.Path(), row.Name, meaning(row), row.Default, sample(k.Path(), row.Name, firstArg(row)))
 		}
 	}
 	for _, row := range blocks {
 		writeBlock(b, row, path)
 	}
+}
+
+// meaning is the text of a row, and whether it has an effect.
+func meaning(k *config.Keyword) string {
+	if k.Status == config.ParsedNotActive {
+		return k.Doc + "; not active yet"
+	}
+	return k.Doc
 }
 
 // firstArg is what a keyword takes first; one without arguments is a flag.

@@ -58,7 +58,7 @@ func TestReference(t *testing.T) {
 		lines[i] = line[1:]
 		text := strings.Join(lines, "\n")
 		if c, ok := companions[strings.SplitN(line[1:], " ", 2)[0]]; ok {
-			text = strings.Replace(text, "\n"+c.old, "\n"+c.new, 1)
+			text = strings.ReplaceAll(text, "\n"+c.old, "\n"+c.new)
 		}
 		if strings.HasPrefix(line, "#fwmark = ") && strings.Contains(lines[i-1], "in place of") {
 			text = withoutAddress(text)
@@ -83,6 +83,11 @@ var companions = map[string]struct{ old, new string }{
 	"sorry_server_inhibit":    {"#sorry_server =", "sorry_server ="},
 	"sorry_server_lvs_method": {"#sorry_server =", "sorry_server ="},
 	"ops":                     {`protocol = "TCP"`, `protocol = "UDP"`},
+	"regex_no_match":          {"#regex =", "regex ="},
+	"regex_options":           {"#regex =", "regex ="},
+	"regex_stack":             {"#regex =", "regex ="},
+	"regex_min_offset":        {"#regex =", "regex ="},
+	"regex_max_offset":        {"#regex =", "regex ="},
 	"mh-fallback":             {`lb_algo = "sh"`, `lb_algo = "mh"`},
 	"mh-port":                 {`lb_algo = "sh"`, `lb_algo = "mh"`},
 }
