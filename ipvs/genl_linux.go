@@ -118,15 +118,33 @@ func (g *genl) close() error {
 	return err
 }
 
+// errUnloaded says that the module went away after we had connected to it.
+var errUnloaded = errors.New("the module ip_vs was unloaded")
+
 // checked gives up the connection if err is a failure of it and not an answer
 // of the kernel: answers that are still to come would be taken for those to
-// the next request.
+// the next request. "No such file" is what the kernel answers of a destination,
+// and of everything once IPVS is no longer there.
 func (g *genl) checked(err error) error {
 	var oe *netlink.OpError
-	if err != nil && !(errors.As(err, &oe) && oe.Sequence != 0) && !errors.Is(err, os.ErrNotExist) {
+	switch {
+	case err == nil:
+	case errors.Is(err, os.ErrNotExist):
+		if g.unloaded() {
+			_ = g.close()
+			return errUnloaded
+		}
+	case !errors.As(err, &oe) || oe.Sequence == 0:
 		_ = g.close()
 	}
 	return err
+}
+
+// unloaded reports whether the family that we talk to is gone. Another one that
+// was loaded since has another number.
+func (g *genl) unloaded() bool {
+	f, err := genetlink.NewConn(g.nl).GetFamily(genlName)
+	return err != nil || f.ID != g.family
 }
 
 func (g *genl) Apply(ops []Op) error {
@@ -164,7 +182,19 @@ func (g *genl) batch(ops []Op, errs []error) error {
 		}
 		place = append(place, i)
 	}
-	return g.send(b, func(i int, err error) { errs[place[i]] = err })
+	var missing error
+	if err := g.send(b, func(i int, err error) {
+		errs[place[i]] = err
+		if errors.Is(err, os.ErrNotExist) {
+			missing = err
+		}
+	}); err != nil || missing == nil {
+		return err
+	}
+	if g.unloaded() {
+		return errUnloaded
+	}
+	return nil
 }
 
 func (g *genl) Flush() error {
@@ -255,6 +285,9 @@ func (g *genl) daemon(command uint8, d Daemon) error {
 	})
 	if g.checked(broken) != nil {
 		return broken
+	}
+	if errors.Is(refused, os.ErrNotExist) {
+		return g.checked(refused)
 	}
 	return refused
 }

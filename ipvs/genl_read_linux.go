@@ -86,7 +86,10 @@ func (g *genl) dests(k ServiceKey) (list []DestStats, there bool, err error) {
 		Family: k.Family, Protocol: k.Protocol, Address: k.Addr, Port: k.Port, FWMark: k.FWMark,
 	})
 	switch {
-	case errors.Is(err, os.ErrNotExist): // no destinations, or
+	case errors.Is(err, os.ErrNotExist): // no destinations
+		if err := g.checked(err); errors.Is(err, errUnloaded) {
+			return nil, false, wrap("read servers of "+k.String(), err)
+		}
 	case errors.Is(err, syscall.ESRCH): // no service
 		return nil, false, nil
 	case err != nil:

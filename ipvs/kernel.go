@@ -2,8 +2,10 @@ package ipvs
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -56,7 +58,25 @@ type OpError struct {
 	Err error // a syscall.Errno where the kernel refused
 }
 
-func (e *OpError) Error() string { return e.Op.String() + ": " + e.Err.Error() }
+// Error names the operation and the cause; what the kernel lacks is named with
+// its module.
+func (e *OpError) Error() string {
+	if (e.Op.Kind == AddService || e.Op.Kind == EditService) && errors.Is(e.Err, syscall.ENOENT) {
+		s := &e.Op.Service
+		text := fmt.Sprintf("%s: the kernel has no scheduler %s (module ip_vs_%[2]s)", e.Op, s.Scheduler)
+		if s.PE != "" {
+			text += fmt.Sprintf(", or no persistence engine %s (module ip_vs_pe_%[1]s)", s.PE)
+		}
+		return text
+	}
+	return e.Op.String() + ": " + e.Err.Error()
+}
+
+// FollowsFrom reports whether e is only because of o: a server whose service
+// could not be added.
+func (e *OpError) FollowsFrom(o *OpError) bool {
+	return e.Op.Kind > DelService && o.Op.Kind == AddService && e.Op.Service.ServiceKey == o.Op.Service.ServiceKey && errors.Is(e.Err, syscall.ESRCH)
+}
 
 func (e *OpError) Unwrap() error { return e.Err }
 

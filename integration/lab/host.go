@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // Host is one machine of a lab.
@@ -114,6 +115,9 @@ func (h *Host) AddAddr(iface, prefix string) error {
 		return fmt.Errorf("lab: %s: %s: %w", h.Name, iface, err)
 	}
 	a := &netlink.Addr{IPNet: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}}
+	if p.Addr().Is6() {
+		a.Flags = unix.IFA_F_NODAD // usable at once, not only when the kernel gets to it
+	}
 	if err := h.space.nl.AddrAdd(link, a); err != nil {
 		return fmt.Errorf("lab: %s: add %s: %w", h.Name, prefix, err)
 	}

@@ -322,7 +322,8 @@ func (l *LVS) keep(o Owned) {
 // briefly is how many of many errors are shown.
 const briefly = 3
 
-// brief names the first errors of a joined one and counts the others.
+// brief names the first errors of a joined one and counts the others. Servers
+// of a service that could not be added are not mentioned.
 func brief(err error) error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
@@ -336,6 +337,18 @@ func brief(err error) error {
 			all = append(all, e)
 		}
 	}
+	var last *ipvs.OpError // an addition comes before those of its servers
+	all = slices.DeleteFunc(all, func(e error) bool {
+		var oe *ipvs.OpError
+		if !errors.As(e, &oe) {
+			return false
+		}
+		if last != nil && oe.FollowsFrom(last) {
+			return true
+		}
+		last = oe
+		return false
+	})
 	if len(all) <= briefly {
 		return errors.Join(all...)
 	}
