@@ -104,6 +104,7 @@ func TestVMACKill(t *testing.T) {
 // TestVMACTaken has a stranger take the VMAC, the interface below and settings
 // away, and reloads with and without use_vmac.
 func TestVMACTaken(t *testing.T) {
+	lab.Require(t, "nft")
 	t.Parallel()
 	n := directors(t, "vmactaken")
 	high := router{Version: 3, VRID: 54, Interval: 500 * time.Millisecond, Priority: 150, Extra: "  use_vmac foo.bar.54\n"}
@@ -121,6 +122,16 @@ func TestVMACTaken(t *testing.T) {
 	status := func() string { return n.sh(n.a, "%s status --control %s", prog, control) }
 	if s := status(); !strings.Contains(s, "foo.bar.54") || strings.Contains(s, "warning") {
 		t.Errorf("status:\n%s", s)
+	}
+	table := func() string {
+		return n.sh(n.a, "nft list table ip holdfast_vmac 2>&1 | sed 's/packets.*bytes [0-9]*//'")
+	}
+	elements := table()
+	n.must(n.a, "nft", "flush", "ruleset")
+	if !lab.WaitFor(15*time.Second, func() bool {
+		return strings.Contains(status(), "use_vmac: somebody removed the nftables table") && table() == elements
+	}) {
+		t.Errorf("after nft flush ruleset:\n%s\nwas\n%s\nstatus:\n%s", table(), elements, status())
 	}
 	// The name has dots, and the settings are its own all the same.
 	if got := n.sh(n.a, "cat /proc/sys/net/ipv4/conf/foo.bar.54/arp_ignore"); got != "1" {

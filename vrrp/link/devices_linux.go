@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/vishvananda/netlink"
 )
@@ -48,8 +49,10 @@ type NetlinkDevices struct {
 	sys   *sysctls
 	joins *memberships
 	mute  *reportFilter
+	rules rulesetWatch
 	told  DeviceRecord
 
+	repairs     atomic.Uint64
 	promoted    map[string]int // as last done
 	noLocalIGMP bool
 }
@@ -78,6 +81,7 @@ func NewDevices(cfg DevicesConfig) *NetlinkDevices {
 		d.log = slog.New(slog.DiscardHandler)
 	}
 	d.mute = &reportFilter{log: d.log}
+	d.rules.look = d.repair
 	d.sys.saved = slices.Clone(cfg.Left.Settings)
 	for _, m := range cfg.Left.Devices {
 		d.left[m.Ifindex] = m
@@ -256,6 +260,7 @@ func (d *NetlinkDevices) silence() {
 		}
 	}
 	d.mute.set(want)
+	d.guard()
 }
 
 // remove removes devices.
@@ -321,6 +326,7 @@ func (d *NetlinkDevices) Close(keep bool) error {
 		d.promoteNow(nil)
 		d.Ensure(nil)
 	}
+	d.rules.close()
 	d.work.Lock()
 	defer d.work.Unlock()
 	d.joins.close()

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/nftables"
 )
 
 func ipCommand(t testing.TB, args ...string) string {
@@ -237,6 +239,73 @@ func TestDevicesNoLocalIGMP(t *testing.T) {
 	}
 	if got := setting(t, path); got != "1" {
 		t.Errorf("%s is %s in the end", path, got)
+	}
+}
+
+// What somebody removes of the tables of VMACs comes back, with the next VMAC as
+// without; what we remove ourselves does not.
+func TestDevicesRepair(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	conn, err := nftables.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.ListTables(); err != nil {
+		unable(t, "nftables is missing: "+err.Error())
+	}
+	parents(t)
+	d := NewDevices(DevicesConfig{Answer: func([]DeviceState) {}})
+	for _, s := range d.Ensure([]Device{vmac51("v0", true), vmac51("v0", false)}) {
+		if s.Err != nil {
+			t.Fatal(s.Err)
+		}
+	}
+	ruleset := func() int {
+		names, elements := nftTables(t, conn)
+		for _, n := range names {
+			if n != reportTable {
+				t.Errorf("table %s", n)
+			}
+		}
+		return 10*len(names) + elements
+	}
+	whole := ruleset()
+	if whole != 22 || d.FirewallRepairs() != 0 {
+		t.Fatalf("the tables are not what this test begins with: %d", whole)
+	}
+	table := &nftables.Table{Name: reportTable, Family: nftables.TableFamilyIPv6}
+	// A flush is two repairs, and one look may find both or one of the two.
+	for _, harm := range []func(){
+		conn.FlushRuleset,
+		func() { conn.FlushChain(&nftables.Chain{Name: chainOut, Table: table}) },
+	} {
+		before := d.FirewallRepairs()
+		harm()
+		if err := conn.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "repair", func() bool {
+			d.work.Lock()
+			defer d.work.Unlock()
+			for _, x := range d.mute.tables {
+				if what, err := x.missing(d.mute); what != "" || err != nil {
+					return false
+				}
+			}
+			return d.FirewallRepairs() > before && ruleset() == whole
+		})
+	}
+	d.Ensure([]Device{vmac51("v0", false)})
+	if got := ruleset(); got != 11 {
+		t.Errorf("%d with one VMAC left", got)
+	}
+	if err := d.Close(false); err != nil {
+		t.Error(err)
+	}
+	if got := ruleset(); got != 0 {
+		t.Errorf("%d left", got)
 	}
 }
 

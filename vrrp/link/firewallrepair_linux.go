@@ -1,11 +1,8 @@
 package link
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-
-	"github.com/google/nftables"
 )
 
 // FirewallRepairs counts how often tables that somebody removed, or emptied,
@@ -50,52 +47,25 @@ func (a *NetlinkApplier) repair() bool {
 // empty: all is there.
 func (f *firewall) missing() (string, error) {
 	for which, t := range f.tables {
-		have, err := f.conn.ListTablesOfFamily(which.family())
-		if err != nil {
-			return "", fmt.Errorf("link: nftables: %w", err)
-		}
-		if !slices.ContainsFunc(have, func(x *nftables.Table) bool { return x.Name == which.name }) {
-			return "table " + which.name, nil
-		}
-		rules := map[string]int{chainIn: 1, chainOut: 1}
+		p := tableParts{table: t.table, rules: map[string]int{chainIn: 1, chainOut: 1}, sets: []setParts{{t.vips, map[string]string{}}}}
 		if which.ipv6 {
-			rules = map[string]int{chainIn: 3, chainOut: 3, chainInLL: 1, chainOutLL: 1}
+			p.rules = map[string]int{chainIn: 3, chainOut: 3, chainInLL: 1, chainOutLL: 1}
+			p.sets = append(p.sets, setParts{t.linkLocal, map[string]string{}})
 		}
-		for chain, want := range rules {
-			list, err := f.conn.GetRules(t.table, &nftables.Chain{Name: chain, Table: t.table})
-			if err != nil || len(list) < want {
-				return "chain " + chain, nil // or it is not there
+		for b := range f.in {
+			if b.in() != which {
+				continue
+			}
+			set, e := t.element(b)
+			for _, s := range p.sets {
+				if s.set == set {
+					s.keys[string(e.Key)] = "address " + b.addr.String()
+				}
 			}
 		}
-		if lost := f.short(which, t); lost != "" {
-			return lost, nil
+		if what, err := p.missing(f.conn); what != "" || err != nil {
+			return what, err
 		}
 	}
 	return "", nil
-}
-
-// short names what the sets of a table lack.
-func (f *firewall) short(which fwTable, t *fwSets) string {
-	have := map[string]bool{}
-	for _, set := range []*nftables.Set{t.vips, t.linkLocal} {
-		if set == nil {
-			continue
-		}
-		list, err := f.conn.GetSetElements(set)
-		if err != nil {
-			return "set " + set.Name // it is not there
-		}
-		for _, e := range list {
-			have[set.Name+string(e.Key)] = true
-		}
-	}
-	for b := range f.in {
-		if b.in() != which {
-			continue
-		}
-		if set, e := t.element(b); !have[set.Name+string(e.Key)] {
-			return "address " + b.addr.String()
-		}
-	}
-	return ""
 }

@@ -150,7 +150,7 @@ func (f *reportFilter) install(ipv6, dup bool) (*muteTable, error) {
 	// One step before the filters of others, as keepalived does.
 	prio := nftables.ChainPriority(*nftables.ChainPriorityFilter - 1)
 	chain := f.conn.AddChain(&nftables.Chain{
-		Name: "out", Table: t.table, Type: nftables.ChainTypeFilter,
+		Name: chainOut, Table: t.table, Type: nftables.ChainTypeFilter,
 		Hooknum: nftables.ChainHookOutput, Priority: &prio,
 	})
 	for _, match := range reports(ipv6) {

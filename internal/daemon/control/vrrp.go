@@ -21,6 +21,9 @@ type VRRP struct {
 	// NoAcceptRepairs counts how often somebody removed what drops packets to
 	// addresses with no_accept.
 	NoAcceptRepairs uint64 `json:"no_accept_repairs,omitempty"`
+	// VMACRepairs is the same of what keeps reports of groups from leaving
+	// VMACs.
+	VMACRepairs uint64 `json:"vmac_repairs,omitempty"`
 }
 
 // Lateness is how much later than asked for the engine woke up, in seconds.

@@ -37,6 +37,9 @@ func renderVRRP(w io.Writer, v *control.VRRP) {
 				p.Interface, p.Destination, p.Packets, p.UnknownVRID, p.Short)
 		}
 	}
+	if v.VMACRepairs > 0 {
+		fmt.Fprintf(w, "use_vmac: somebody removed the nftables table %s; it was put back\n", count(v.VMACRepairs))
+	}
 	if v.NoAcceptRepairs > 0 {
 		fmt.Fprintf(w, "no_accept: somebody removed the nftables table %s; it was put back\n", count(v.NoAcceptRepairs))
 	}

@@ -133,6 +133,7 @@ func (p *process) status(id uint64) {
 		p.deviceFindings(&answer)
 		answer.Notify = p.out.Status()
 		answer.NoAcceptRepairs = p.applier.FirewallRepairs()
+		answer.VMACRepairs = p.devices.FirewallRepairs()
 		m.Body, err = json.Marshal(answer)
 	}
 	if err != nil {
