@@ -12,19 +12,25 @@ import (
 
 // equalGenerated has configurations that a generator made, in both languages:
 // the tables are equal at start, after reloads and after the stop. A seed that
-// fails is printed, and HOLDFAST_IPVS_SEED runs it alone; HOLDFAST_IPVS_SEEDS
-// says how many there are.
+// fails is printed. HOLDFAST_IPVS_SEED says which is the first one and
+// HOLDFAST_IPVS_SEEDS how many there are; with either nothing else is run.
 func equalGenerated(t *testing.T) {
-	first, count := envNumber(t, "HOLDFAST_IPVS_SEED", 0), envNumber(t, "HOLDFAST_IPVS_SEEDS", 1)
-	if first != 0 {
-		count = 1
-	} else {
-		first = 1
-	}
+	first, count := envNumber(t, envSeed, 1), envNumber(t, envSeeds, 1)
 	for seed := first; seed < first+count; seed++ {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { equalSeed(t, uint64(seed)) })
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			equalSeed(t, uint64(seed))
+		})
 	}
 }
+
+const (
+	envSeed  = "HOLDFAST_IPVS_SEED"
+	envSeeds = "HOLDFAST_IPVS_SEEDS"
+)
+
+// seedsAsked reports whether somebody looks for a seed that fails.
+func seedsAsked() bool { return os.Getenv(envSeed)+os.Getenv(envSeeds) != "" }
 
 func envNumber(t *testing.T, env string, otherwise int) int {
 	t.Helper()

@@ -91,7 +91,7 @@ func inIPVS(t *testing.T, limit time.Duration) (elsewhere bool) {
 		t.Fatal(err)
 	}
 	env := []string{"HOLDFAST_BIN=" + p}
-	for _, name := range []string{"HOLDFAST_KEEPALIVED", "HOLDFAST_IPVS_SEED", "HOLDFAST_IPVS_SEEDS", "HOLDFAST_FAILOVERS", envSurvival, envResults} {
+	for _, name := range []string{"HOLDFAST_KEEPALIVED", envSeed, envSeeds, "HOLDFAST_FAILOVERS", envSurvival, envResults} {
 		if v := os.Getenv(name); v != "" {
 			env = append(env, name+"="+v)
 		}

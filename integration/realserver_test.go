@@ -164,7 +164,7 @@ func otherLengths(t testing.TB, h *lab.Host) {
 	sh(t, h, `sysctl -qw net.ipv4.conf.all.promote_secondaries=0 net.ipv4.conf.lo.promote_secondaries=0
 ip addr add `+four+`/24 dev lo; ip addr add `+second+`/24 brd + dev lo; ip addr add `+six+`/64 dev lo`)
 	addrs := func() string {
-		return sh(t, h, `ip -o addr show dev lo | sed 's/ secondary//; s/^[^\\]*inet/inet/; s/\\.*//' | sort; sysctl net.ipv4.conf.lo.promote_secondaries`)
+		return sh(t, h, `ip -o addr show dev lo | sed 's/ secondary//; s/ tentative//; s/^[^\\]*inet/inet/; s/\\.*//' | sort; sysctl net.ipv4.conf.lo.promote_secondaries`)
 	}
 	before := addrs()
 	must(t, h, "realserver", "up", four, six)

@@ -53,7 +53,7 @@ func Run(ctx context.Context, o Options) int {
 		fmt.Fprintln(o.Out, "demo: needs root, to make network namespaces (sudo make demo)")
 		return 2
 	}
-	if err := deps.Ensure(ctx, o.Out, "ip", "ipvsadm", "modprobe", "nginx", "nsenter", "perl", "unshare"); err != nil {
+	if err := deps.Ensure(ctx, o.Out, "ip", "ipvsadm", "modprobe", "nginx", "nsenter", "perl"); err != nil {
 		fmt.Fprintln(o.Out, "demo:", err)
 		return 2
 	}

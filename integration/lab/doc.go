@@ -14,6 +14,5 @@
 // the processes in them, and those end with this process, however it ends.
 // [Lab.Close] ends exactly the processes that run in the lab's namespaces.
 //
-// Needed: root, and the programs unshare, nsenter (util-linux) and ip
-// (iproute2).
+// Needed: root, and the programs nsenter (util-linux) and ip (iproute2).
 package lab

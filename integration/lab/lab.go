@@ -38,7 +38,7 @@ func Available() error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("lab: needs root: %w", ErrMissing)
 	}
-	for program, pkg := range map[string]string{"unshare": "util-linux", "nsenter": "util-linux", "ip": "iproute2"} {
+	for program, pkg := range map[string]string{"cat": "coreutils", "nsenter": "util-linux", "ip": "iproute2"} {
 		if _, err := exec.LookPath(program); err != nil {
 			return fmt.Errorf("lab: %s (Debian package %s): %w", program, pkg, ErrMissing)
 		}

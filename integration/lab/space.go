@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -27,58 +26,89 @@ type space struct {
 	nl     *netlink.Handle
 }
 
-// holderScript prepares the namespaces and then holds them. Every host has its
-// own /run, so that two daemons' pid files and sockets do not collide, and
-// a /sys that shows its own interfaces.
-const holderScript = `set -e
-mount -t tmpfs -o mode=755 run /run
-mkdir /run/lock
-mount -t sysfs sysfs /sys 2>/dev/null || true
-for d in default all; do
-  f=/proc/sys/net/ipv6/conf/$d/accept_dad; if [ -e $f ]; then echo 0 >$f; fi
-done
-ip link set lo up
-echo ready
-exec cat >/dev/null`
-
+// newSpace makes the namespaces. Programs are what costs in the IPVS kernel, so
+// but for the holder none is run.
 func newSpace() (*space, error) {
-	cmd := exec.Command("unshare", "--net", "--mount", "--propagation", "private", "sh", "-c", holderScript)
+	cmd := exec.Command("cat")
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	cmd.Stderr = os.Stderr
 	// A group of its own: an interrupt from the terminal is ours to handle.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// What is mounted in there stays in there: Unshareflags sees to it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Unshareflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS}
 	if err := spawn(cmd); err != nil {
 		return nil, fmt.Errorf("namespace: %w", err)
 	}
-	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || line != "ready\n" {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		return nil, errors.New("namespace: could not be prepared")
-	}
 	s := &space{holder: cmd, stdin: stdin, pid: cmd.Process.Pid}
-	s.net, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", s.pid))
-	if err != nil {
-		s.close()
-		return nil, err
-	}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(s.net.Fd()), &st); err != nil {
+	if err := s.prepare(); err != nil {
 		s.close()
 		return nil, fmt.Errorf("namespace: %w", err)
 	}
+	return s, nil
+}
+
+func (s *space) prepare() error {
+	var err error
+	if s.net, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", s.pid)); err != nil {
+		return err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(s.net.Fd()), &st); err != nil {
+		return err
+	}
 	s.inode = st.Ino
 	if s.nl, err = netlink.NewHandleAt(netns.NsHandle(s.net.Fd())); err != nil {
-		s.close()
-		return nil, fmt.Errorf("namespace: netlink: %w", err)
+		return fmt.Errorf("netlink: %w", err)
 	}
-	return s, nil
+	lo, err := s.nl.LinkByName("lo")
+	if err != nil {
+		return fmt.Errorf("lo: %w", err)
+	}
+	mounts, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", s.pid))
+	if err != nil {
+		return err
+	}
+	defer mounts.Close()
+	ready := make(chan error, 1)
+	ownThread(func() { ready <- s.furnish(mounts) })
+	if err := <-ready; err != nil {
+		return err
+	}
+	if err := s.nl.LinkSetUp(lo); err != nil {
+		return fmt.Errorf("lo: %w", err)
+	}
+	return nil
+}
+
+// furnish moves the calling thread into the namespaces and prepares them. Every
+// host has its own /run, so that two daemons' pid files and sockets do not
+// collide, and a /sys that shows its own interfaces.
+func (s *space) furnish(mounts *os.File) error {
+	// A thread shares its working folder with its process until it says otherwise.
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return fmt.Errorf("unshare: %w", err)
+	}
+	if err := unix.Setns(int(s.net.Fd()), unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("setns: %w", err)
+	}
+	if err := unix.Setns(int(mounts.Fd()), unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("setns: %w", err)
+	}
+	if err := unix.Mount("run", "/run", "tmpfs", 0, "mode=755"); err != nil {
+		return fmt.Errorf("mount /run: %w", err)
+	}
+	if err := os.Mkdir("/run/lock", 0o755); err != nil {
+		return err
+	}
+	_ = unix.Mount("sysfs", "/sys", "sysfs", 0, "") // where it is not allowed it stays the machine's
+	for _, d := range []string{"default", "all"} {
+		err := os.WriteFile("/proc/sys/net/ipv6/conf/"+d+"/accept_dad", []byte("0"), 0)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *space) close() {
@@ -107,23 +137,31 @@ func (s *space) sysctl(path, value string) error {
 // thread ends with f; goroutines that f starts are not in the namespace.
 func (s *space) do(f func() error) error {
 	errc := make(chan error, 1)
+	ownThread(func() {
+		if err := unix.Setns(int(s.net.Fd()), unix.CLONE_NEWNET); err != nil {
+			errc <- fmt.Errorf("setns: %w", err)
+			return
+		}
+		errc <- f()
+	})
+	return <-errc
+}
+
+// ownThread runs f on a thread that ends with it.
+func ownThread(f func()) {
 	go func() {
 		runtime.LockOSThread()
 		if unix.Gettid() == unix.Getpid() {
 			// The main thread never ends and stands for the whole process in
 			// /proc: keep it busy here and take another one.
 			defer runtime.UnlockOSThread()
-			errc <- s.do(f)
+			done := make(chan struct{})
+			ownThread(func() { defer close(done); f() })
+			<-done
 			return
 		}
-		// Never unlocked: the runtime then ends the thread with the goroutine.
-		if err := unix.Setns(int(s.net.Fd()), unix.CLONE_NEWNET); err != nil {
-			errc <- fmt.Errorf("setns: %w", err)
-			return
-		}
-		errc <- f()
+		f() // never unlocked: the runtime then ends the thread with the goroutine
 	}()
-	return <-errc
 }
 
 // pids are all processes in the network namespace but the holder.
