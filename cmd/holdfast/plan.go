@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -34,6 +36,11 @@ Exit code: 0 done, 1 when no daemon answers, 2 when FILE has errors and would be
 refused.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if os.Getenv("GOGC") == "" {
+				// Two configurations are compared, and little is left over of either
+				// but themselves: somebody waits for the answer.
+				debug.SetGCPercent(100)
+			}
 			socket := controlOrDefault(socket)
 			var in control.InForce
 			if err := control.Ask(socket, control.Request{Command: "config"}, &in); err != nil {

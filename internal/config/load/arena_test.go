@@ -91,3 +91,28 @@ func TestMemoryOfStatementsIsUsedAgain(t *testing.T) {
 		})
 	}
 }
+
+// FuzzStatements holds that any text means the same whether its statements give
+// up their memory or not.
+func FuzzStatements(f *testing.F) {
+	for _, text := range []string{
+		"virtual_server 192.0.2.1 80 {\n lb_kind DR\n real_server 192.0.2.2 80 {\n TCP_CHECK {\n }\n }\n}\nvirtual_server fwmark 3 {\n real_server 192.0.2.2 80 {\n notify_up /bin/true\n SMTP_CHECK {\n host {\n }\n }\n }\n}\n",
+		"vrrp_script a\nscript /bin/true\nvrrp_instance A {\n}\n}\n", "vrrp_instance A\n{ {\n}\n}\nglobal_defs {\n", "\"\n{\n\"\" }\nx\n{", "}\nvrrp_sync_group G {\n group {\n A }\n}",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Contains(text, "_RANDOM") {
+			return
+		}
+		opts := Options{ConfigID: "a", Files: func(string) ([]byte, error) { return []byte(text), nil }}
+		cfg, diags := Load("k.conf", opts)
+		_, whole, found := loadTree("k.conf", opts)
+		if len(diags)+len(found) > 0 && !reflect.DeepEqual(diags, found) {
+			t.Errorf("other findings (-tree +stream):\n%s", cmp.Diff(found, diags))
+		}
+		if !reflect.DeepEqual(whole, cfg) {
+			t.Errorf("another configuration (-tree +stream):\n%s", cmp.Diff(whole, cfg, sameAddr))
+		}
+	})
+}
