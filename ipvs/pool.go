@@ -87,26 +87,48 @@ type Pool struct {
 	order    []ServiceKey // as configured
 	services map[ServiceKey]*virtual
 	timed    map[ServiceKey]bool // those on which time has an effect
+	renewed  []ServiceKey        // see Renewed
 }
 
 // virtual is the state of a virtual server.
 type virtual struct {
 	VirtualServer
-	servers map[DestKey]*real
-	up      bool // quorum reached and not lost since
-	sorry   bool // the sorry server is in
-	order   Order
+	reals []real          // of each of Servers
+	index map[DestKey]int // of reals, where there are many
+	up    bool            // quorum reached and not lost since
+	sorry bool            // the sorry server is in
+	order Order
+}
+
+// manyServers is from how many on they are found by a map. One costs as much
+// memory as the servers themselves, and there may be thousands of services.
+const manyServers = 32
+
+// server is the real server with a key; nil: there is none.
+func (s *virtual) server(k DestKey) *real {
+	if s.index != nil {
+		if i, ok := s.index[k]; ok {
+			return &s.reals[i]
+		}
+		return nil
+	}
+	for i := range s.reals {
+		if r := &s.reals[i]; r.DestKey == k {
+			return r
+		}
+	}
+	return nil
 }
 
 // real is the state of a real server.
 type real struct {
-	RealServer
-	checks map[string]*checkState
-	failed int  // checks that are not up
-	told   bool // listeners know that it is down
-	orders [sources]Order
-	step   int       // of rampSteps that its weight has; rampSteps: all of it
-	ramp   time.Time // when the first step was
+	*RealServer                        // of virtual.Servers
+	checks      map[string]*checkState // nil: none
+	failed      int                    // checks that are not up
+	told        bool                   // listeners know that it is down
+	orders      *[sources]Order        // nil: none
+	step        int                    // of rampSteps that its weight has; rampSteps: all of it
+	ramp        time.Time              // when the first step was
 }
 
 type checkState struct {
@@ -116,7 +138,8 @@ type checkState struct {
 
 // NewPool returns a pool with the state before the first check, and the
 // events that this state is to be announced with. A service or server that
-// occurs twice counts once, the first time.
+// occurs twice counts once, the first time. The lists in services are the
+// pool's from then on.
 func NewPool(services []VirtualServer) (*Pool, []Event) {
 	p := &Pool{services: map[ServiceKey]*virtual{}, timed: map[ServiceKey]bool{}}
 	return p, p.Reload(services)
@@ -129,7 +152,7 @@ func (p *Pool) Verdict(v Verdict) []Event {
 	if s == nil {
 		return nil
 	}
-	r := s.servers[v.Server]
+	r := s.server(v.Server)
 	if r == nil {
 		return nil
 	}
@@ -207,8 +230,8 @@ func (s *virtual) judge(start bool) []Event {
 // quorum returns the limits in force.
 func (s *virtual) quorum() (quorum, hysteresis uint64) {
 	var total uint64
-	for _, r := range s.servers {
-		total += uint64(r.Weight)
+	for i := range s.Servers {
+		total += uint64(s.Servers[i].Weight)
 	}
 	// A service whose configured weights are all 0 comes up once a check
 	// gives one of them a weight.
@@ -224,8 +247,8 @@ func (s *virtual) serverEvent(r *real, up bool) Event {
 // another, and then the service.
 func (s *virtual) gone() []Event {
 	var events []Event
-	for _, c := range s.Servers {
-		if r := s.servers[c.DestKey]; r.standing() != down {
+	for i := range s.reals {
+		if r := &s.reals[i]; r.standing() != down {
 			events = append(events, s.serverEvent(r, false))
 		}
 	}
@@ -238,8 +261,8 @@ func (s *virtual) gone() []Event {
 // sum is the weight of the servers that are up.
 func (s *virtual) sum() uint64 {
 	var sum uint64
-	for _, r := range s.servers {
-		if r.standing() == up {
+	for i := range s.reals {
+		if r := &s.reals[i]; r.standing() == up {
 			sum += uint64(r.weight())
 		}
 	}
@@ -248,7 +271,7 @@ func (s *virtual) sum() uint64 {
 
 // entry is what the kernel should have for the service.
 func (s *virtual) entry() Entry {
-	e := Entry{Service: s.Service}
+	e := Entry{Service: s.Service, Dests: make([]Destination, 0, len(s.reals)+1)}
 	if s.Sorry != nil && (s.sorry || s.Sorry.Inhibit) {
 		d := s.Sorry.Destination
 		d.Weight = 0
@@ -257,8 +280,8 @@ func (s *virtual) entry() Entry {
 		}
 		e.Dests = append(e.Dests, d)
 	}
-	for _, c := range s.Servers {
-		r := s.servers[c.DestKey]
+	for i := range s.reals {
+		r := &s.reals[i]
 		d := r.Destination
 		order, _ := r.order()
 		switch at := r.standing(); {

@@ -89,6 +89,9 @@ func (o Order) strength() int {
 // last source.
 func (r *real) order() (Order, Source) {
 	src := ByConfig
+	if r.orders == nil {
+		return Order{}, src
+	}
 	for i := ByService; i < sources; i++ {
 		if n := r.orders[i].strength(); n > 0 && n >= r.orders[src].strength() {
 			src = i
@@ -103,10 +106,29 @@ func (r *real) give(src Source, o Order) {
 	if now, _ := r.order(); o.Action == Drain && now.out() {
 		o.Done = true
 	}
-	r.orders[src] = o
+	r.put(src, o)
 	if o.Action == Weigh {
 		r.step = rampSteps // what is asked for by name holds at once
 	}
+}
+
+// put notes the order of a source.
+func (r *real) put(src Source, o Order) {
+	if r.orders == nil {
+		if o == (Order{}) {
+			return
+		}
+		r.orders = new([sources]Order)
+	}
+	r.orders[src] = o
+}
+
+// by is the order of a source.
+func (r *real) by(src Source) Order {
+	if r.orders == nil {
+		return Order{}
+	}
+	return r.orders[src]
 }
 
 // Order gives an order to a server or, with ByService, to all servers of a
@@ -122,9 +144,8 @@ func (p *Pool) Order(src Source, k ServiceKey, d DestKey, o Order, now time.Time
 	if src == ByService {
 		s.order = o
 	}
-	for _, c := range s.Servers {
-		if src == ByService || c.DestKey == d {
-			r := s.servers[c.DestKey]
+	for i := range s.reals {
+		if r := &s.reals[i]; src == ByService || r.DestKey == d {
 			events = append(events, s.change(r, now, false, func() { r.give(src, o) })...)
 		}
 	}
@@ -161,7 +182,8 @@ func (s *virtual) change(r *real, now time.Time, news bool, f func()) []Event {
 
 // note remembers whether time has an effect on a service.
 func (p *Pool) note(s *virtual) {
-	for _, r := range s.servers {
+	for i := range s.reals {
+		r := &s.reals[i]
 		if o, _ := r.order(); o.draining() || r.step < rampSteps {
 			p.timed[s.ServiceKey] = true
 			return
@@ -192,8 +214,8 @@ func (p *Pool) Advance(now time.Time) (events []Event, changed []ServiceKey, nex
 	for _, k := range p.timedInOrder() {
 		s := p.services[k]
 		touched := false
-		for _, c := range s.Servers {
-			r := s.servers[c.DestKey]
+		for i := range s.reals {
+			r := &s.reals[i]
 			if o, src := r.order(); o.draining() && !o.Deadline.IsZero() {
 				if now.Before(o.Deadline) {
 					due(o.Deadline)
@@ -227,12 +249,12 @@ func (p *Pool) Draining() map[ServiceKey][]DestKey {
 	var out map[ServiceKey][]DestKey
 	for k := range p.timed {
 		s := p.services[k]
-		for _, c := range s.Servers {
-			if s.servers[c.DestKey].standing() == draining {
+		for i := range s.reals {
+			if r := &s.reals[i]; r.standing() == draining {
 				if out == nil {
 					out = map[ServiceKey][]DestKey{}
 				}
-				out[k] = append(out[k], c.DestKey)
+				out[k] = append(out[k], r.DestKey)
 			}
 		}
 	}
@@ -242,10 +264,13 @@ func (p *Pool) Draining() map[ServiceKey][]DestKey {
 // Drained tells that a server that drains has no connection left.
 func (p *Pool) Drained(k ServiceKey, d DestKey, now time.Time) []Event {
 	s := p.services[k]
-	if s == nil || s.servers[d] == nil || s.servers[d].standing() != draining {
+	if s == nil {
 		return nil
 	}
-	r := s.servers[d]
+	r := s.server(d)
+	if r == nil || r.standing() != draining {
+		return nil
+	}
 	_, src := r.order()
 	events := s.drained(r, src, now)
 	p.note(s)
@@ -253,13 +278,19 @@ func (p *Pool) Drained(k ServiceKey, d DestKey, now time.Time) []Event {
 }
 
 func (s *virtual) drained(r *real, src Source, now time.Time) []Event {
-	return s.change(r, now, false, func() { r.orders[src].Done = true })
+	return s.change(r, now, false, func() {
+		o := r.by(src)
+		o.Done = true
+		r.put(src, o)
+	})
 }
 
 // OrderOf is the order that a source has given to a server, as it stands now.
 func (p *Pool) OrderOf(src Source, k ServiceKey, d DestKey) Order {
-	if s := p.services[k]; s != nil && s.servers[d] != nil {
-		return s.servers[d].orders[src]
+	if s := p.services[k]; s != nil {
+		if r := s.server(d); r != nil {
+			return r.by(src)
+		}
 	}
 	return Order{}
 }
@@ -269,19 +300,22 @@ func (p *Pool) OrderOf(src Source, k ServiceKey, d DestKey) Order {
 func (r *real) inherit(old *real, service Order) {
 	r.step = rampSteps
 	if old == nil {
-		r.orders[ByConfig] = r.Order
-		r.give(ByService, service)
-		if r.orders[ByService].draining() {
-			r.orders[ByService].Done = true // it has no connection yet
+		r.put(ByConfig, r.Order)
+		if service.draining() {
+			service.Done = true // it has no connection yet
 		}
+		r.give(ByService, service)
 		return
 	}
 	config := r.Order
-	if was := old.orders[ByConfig]; was.Action == config.Action {
+	if was := old.by(ByConfig); was.Action == config.Action {
 		config = was
 	}
-	r.orders = old.orders
-	r.orders[ByConfig] = config
+	if old.orders != nil {
+		orders := *old.orders
+		r.orders = &orders
+	}
+	r.put(ByConfig, config)
 	if r.SlowStart > 0 {
 		r.step, r.ramp = cmp.Or(old.step, rampSteps), old.ramp
 	}

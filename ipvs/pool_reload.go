@@ -15,16 +15,25 @@ func (p *Pool) Reload(services []VirtualServer) []Event {
 	p.services = make(map[ServiceKey]*virtual, len(services))
 	p.order = make([]ServiceKey, 0, len(services))
 	clear(p.timed)
+	p.renewed = p.renewed[:0]
 	var changed []Event
 	for _, vs := range services {
 		if p.services[vs.ServiceKey] != nil {
 			continue
 		}
-		s, events := newVirtual(vs, old[vs.ServiceKey])
+		s := old[vs.ServiceKey]
+		if s == nil || !s.VirtualServer.equal(&vs) {
+			var events []Event
+			s, events = newVirtual(vs, s)
+			p.renewed = append(p.renewed, vs.ServiceKey)
+			changed = append(changed, events...)
+		}
 		p.services[vs.ServiceKey] = s
 		p.order = append(p.order, vs.ServiceKey)
-		changed = append(changed, events...)
-		changed = append(changed, s.judge(true)...)
+		if events := s.judge(true); len(events) > 0 {
+			changed = append(changed, events...)
+			p.renewed = append(p.renewed, vs.ServiceKey)
+		}
 		p.note(s)
 	}
 	var gone []Event
@@ -36,24 +45,46 @@ func (p *Pool) Reload(services []VirtualServer) []Event {
 	return append(gone, changed...)
 }
 
+// Renewed lists the services whose entry the last Reload may have changed;
+// those that it removed are not among them. A service may stand twice. The
+// list is the pool's until the next Reload.
+func (p *Pool) Renewed() []ServiceKey { return p.renewed }
+
+// equal reports whether two virtual servers are configured alike.
+func (v *VirtualServer) equal(o *VirtualServer) bool {
+	return v.Service == o.Service && v.Quorum == o.Quorum && v.Hysteresis == o.Hysteresis &&
+		v.Omega == o.Omega && v.InitNotifies == o.InitNotifies &&
+		(v.Sorry == nil) == (o.Sorry == nil) && (v.Sorry == nil || *v.Sorry == *o.Sorry) &&
+		slices.EqualFunc(v.Servers, o.Servers, RealServer.equal)
+}
+
+func (r RealServer) equal(o RealServer) bool {
+	return r.Destination == o.Destination && r.Inhibit == o.Inhibit && r.Order == o.Order &&
+		r.SlowStart == o.SlowStart && slices.Equal(r.Checks, o.Checks)
+}
+
 // newVirtual is the state of vs; old is nil for a new service.
 func newVirtual(vs VirtualServer, old *virtual) (*virtual, []Event) {
-	s := &virtual{VirtualServer: vs, servers: make(map[DestKey]*real, len(vs.Servers))}
-	s.Servers = slices.Clone(vs.Servers)
+	s := &virtual{VirtualServer: vs}
+	s.Servers = unique(vs.Servers)
 	if old != nil {
 		s.order = old.order
 	}
-	s.Servers = slices.DeleteFunc(s.Servers, func(c RealServer) bool {
-		if s.servers[c.DestKey] != nil {
-			return true
-		}
+	s.reals = make([]real, len(s.Servers))
+	if len(s.Servers) >= manyServers {
+		s.index = make(map[DestKey]int, len(s.Servers))
+	}
+	for i := range s.Servers {
+		c := &s.Servers[i]
 		var prev *real
 		if old != nil {
-			prev = old.servers[c.DestKey]
+			prev = old.server(c.DestKey)
 		}
-		s.servers[c.DestKey] = newReal(c, prev, s.order)
-		return false
-	})
+		s.reals[i] = newReal(c, prev, s.order)
+		if s.index != nil {
+			s.index[c.DestKey] = i
+		}
+	}
 	var events []Event
 	if old == nil {
 		return s, s.initial(nil)
@@ -61,9 +92,9 @@ func newVirtual(vs VirtualServer, old *virtual) (*virtual, []Event) {
 	s.up = old.up
 	// Another sorry server has to take over anew.
 	s.sorry = old.sorry && vs.Sorry != nil && vs.Sorry.DestKey == old.Sorry.DestKey
-	for _, c := range old.Servers {
-		was := old.servers[c.DestKey]
-		now := s.servers[c.DestKey]
+	for i := range old.reals {
+		was := &old.reals[i]
+		now := s.server(was.DestKey)
 		switch {
 		case now == nil && was.standing() != down:
 			events = append(events, s.serverEvent(was, false))
@@ -80,16 +111,54 @@ func newVirtual(vs VirtualServer, old *virtual) (*virtual, []Event) {
 // initial tells of servers that are new and up (rs_init_notifies).
 func (s *virtual) initial(old *virtual) []Event {
 	var events []Event
-	for _, c := range s.Servers {
-		if known := old != nil && old.servers[c.DestKey] != nil; s.InitNotifies && !known && s.servers[c.DestKey].standing() == up {
-			events = append(events, s.serverEvent(s.servers[c.DestKey], true))
+	if !s.InitNotifies {
+		return nil
+	}
+	for i := range s.reals {
+		r := &s.reals[i]
+		if known := old != nil && old.server(r.DestKey) != nil; !known && r.standing() == up {
+			events = append(events, s.serverEvent(r, true))
 		}
 	}
 	return events
 }
 
-func newReal(c RealServer, old *real, service Order) *real {
-	r := &real{RealServer: c, checks: make(map[string]*checkState, len(c.Checks))}
+// unique is the list without servers that stand in it before.
+func unique(list []RealServer) []RealServer {
+	doubled := func(i int) bool {
+		return slices.ContainsFunc(list[:i], func(o RealServer) bool { return o.DestKey == list[i].DestKey })
+	}
+	if len(list) >= manyServers {
+		seen := make(map[DestKey]int, len(list))
+		for i := range list {
+			if _, ok := seen[list[i].DestKey]; !ok {
+				seen[list[i].DestKey] = i
+			}
+		}
+		doubled = func(i int) bool { return seen[list[i].DestKey] != i }
+	}
+	var out []RealServer
+	for i := range list {
+		switch {
+		case doubled(i):
+			if out == nil {
+				out = slices.Clone(list[:i])
+			}
+		case out != nil:
+			out = append(out, list[i])
+		}
+	}
+	if out == nil {
+		return list
+	}
+	return out
+}
+
+func newReal(c *RealServer, old *real, service Order) real {
+	r := real{RealServer: c}
+	if len(c.Checks) > 0 {
+		r.checks = make(map[string]*checkState, len(c.Checks))
+	}
 	if old != nil {
 		r.told = old.told
 	}

@@ -40,17 +40,17 @@ func (p *Pool) State(k ServiceKey) (ServiceState, bool) {
 	}
 	st := ServiceState{Key: k, Up: s.up, Sorry: s.sorry}
 	st.Quorum, st.Hysteresis = s.quorum()
-	for _, c := range s.Servers {
-		r := s.servers[c.DestKey]
+	for i := range s.reals {
+		r := &s.reals[i]
 		ss := ServerState{
-			Key: c.DestKey, Alive: r.failed == 0, Up: r.standing() == up, Weight: r.weight(),
+			Key: r.DestKey, Alive: r.failed == 0, Up: r.standing() == up, Weight: r.weight(),
 			Ramp: 100 * r.step / rampSteps,
 		}
 		ss.Order, ss.From = r.order()
 		if ss.Up {
 			st.Sum += uint64(ss.Weight)
 		}
-		for _, ch := range c.Checks {
+		for _, ch := range r.Checks {
 			cs := r.checks[ch.ID]
 			ss.Checks = append(ss.Checks, CheckState{ID: ch.ID, Up: cs.up, Known: cs.known})
 		}

@@ -22,6 +22,8 @@ type child struct {
 	started time.Time
 	ready   bool
 	told    bool // to stop
+	// has is the configuration that it is known to have, nil: none is.
+	has role.Encoded
 }
 
 // slot is the place of a child: the process that fills it and what must be
@@ -88,7 +90,7 @@ func (p *Parent) startChild(s *slot, resume []role.Resume) error {
 		otherEnd.Close()
 		return fmt.Errorf("start %s: %w", p.opts.Program, err)
 	}
-	c := &child{role: s.role, cmd: cmd, conn: conn, started: time.Now()}
+	c := &child{role: s.role, cmd: cmd, conn: conn, started: time.Now(), has: p.cfg.encoded[s.role]}
 	c.out = ipc.NewMailbox(conn, nil) // its end is told by Wait
 	s.child = c
 	if o := p.other(s).child; o != nil {

@@ -51,6 +51,7 @@ func play(r role.Role) int {
 		say("open: %v", err)
 		return 1
 	}
+	took := role.Taken{ID: c.Boot.ID, Config: c.Boot.Config}
 	id := c.Boot.Config.Global.RouterID
 	is := func(word string) bool { return slices.Contains(strings.Fields(id), word) }
 	var code int
@@ -89,11 +90,12 @@ func play(r role.Role) int {
 		}
 		switch m.Type {
 		case ipc.TypeConfig:
-			b, err := role.ReadBoot(m.File)
+			b, err := role.ReadChange(m.File, took)
 			if err != nil {
 				say("boot: %v", err)
 				return 1
 			}
+			took = role.Taken{ID: b.ID, Config: b.Config}
 			say("config %s other=%t", b.Config.Global.RouterID, b.Other)
 			if strings.Contains(b.Config.Global.RouterID, "die") {
 				return 7

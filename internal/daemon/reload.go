@@ -153,12 +153,21 @@ func (p *Parent) handOver() {
 			continue
 		}
 		waiting++
-		boot, err := role.WriteBoot(p.boot(s, nil), p.cfg.encoded[s.role])
+		c, whole := s.child, p.cfg.encoded[s.role]
+		enc := whole
+		if s.role == role.LVS { // the other one's is small
+			enc = whole.Since(c.has)
+		}
+		boot, err := role.WriteBoot(p.boot(s, nil), enc)
 		if err != nil {
 			done(s.role, err)
 			continue
 		}
+		c.has = nil
 		p.ask(s, ipc.Message{Type: ipc.TypeConfig}, boot, reloadLimit, func(_ ipc.Message, err error) {
+			if err == nil {
+				c.has = whole
+			}
 			if errors.Is(err, errGone) {
 				err = fmt.Errorf("%w; its successor starts with the new configuration", err)
 			}

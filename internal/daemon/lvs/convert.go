@@ -25,8 +25,14 @@ type services struct {
 	// the other way.
 	kernel  map[ipvs.ServiceKey][]ipvs.ServiceKey
 	members map[ipvs.ServiceKey][]ipvs.ServiceKey
-	keys    []ipvs.ServiceKey // of kernel, in canonical order
+	keys    []ipvs.ServiceKey     // of kernel, in canonical order
+	seen    map[ipvs.DestKey]bool // scratch
+	parts   []part                // of each virtual server of the configuration
 }
+
+// part is what was made of one virtual server: its place in pool, -1 if it has
+// none, and its items.
+type part struct{ at, first, end int }
 
 // checkRef says whose check an item is.
 type checkRef struct {
@@ -36,11 +42,14 @@ type checkRef struct {
 }
 
 // convert makes the plain values of the packages below from a configuration
-// that comes into force now.
-func convert(cfg *config.Config, now time.Time) *services {
+// that comes into force now. kept says which of its virtual servers stand
+// unchanged in that of old, and where; nil: none is known to.
+func convert(cfg *config.Config, now time.Time, old *services, kept []int) *services {
+	n := len(cfg.VirtualServers)
 	s := &services{
-		refs: map[string]checkRef{}, byKey: map[ipvs.ServiceKey]*config.VirtualServer{},
-		kernel: map[ipvs.ServiceKey][]ipvs.ServiceKey{}, members: map[ipvs.ServiceKey][]ipvs.ServiceKey{},
+		refs: map[string]checkRef{}, seen: map[ipvs.DestKey]bool{}, byKey: make(map[ipvs.ServiceKey]*config.VirtualServer, n),
+		kernel: make(map[ipvs.ServiceKey][]ipvs.ServiceKey, n), members: make(map[ipvs.ServiceKey][]ipvs.ServiceKey, n),
+		pool: make([]ipvs.VirtualServer, 0, n), parts: make([]part, n), keys: make([]ipvs.ServiceKey, 0, n),
 	}
 	groups := map[string]*config.VirtualServerGroup{}
 	for i := range cfg.ServiceGroups {
@@ -48,35 +57,58 @@ func convert(cfg *config.Config, now time.Time) *services {
 	}
 	for i := range cfg.VirtualServers {
 		v := &cfg.VirtualServers[i]
+		s.parts[i].at = -1
 		key := serviceKey(v)
 		if s.byKey[key] != nil {
 			continue // the configuration says so
 		}
 		s.byKey[key] = v
 		s.standsFor(key, groupMembers(v, key, groups[v.Group]))
-		vs := ipvs.VirtualServer{
-			Service: service(v), Quorum: clamp(v.Quorum), Hysteresis: clamp(v.Hysteresis), Omega: v.Omega,
-			InitNotifies: cfg.Global.RSInitNotifies,
+		first := len(s.items)
+		var vs ipvs.VirtualServer
+		if kept != nil && kept[i] >= 0 && old.parts[kept[i]].at >= 0 {
+			vs = s.again(old, old.parts[kept[i]])
+		} else {
+			vs = s.virtualServer(v, key, now)
 		}
-		if v.SorryServer != nil {
-			vs.Sorry = &ipvs.SorryServer{
-				Destination: destination(v.SorryServer.Addr, v.SorryServer.Port, v.SorryServer.Forward),
-				Inhibit:     v.SorryServer.Inhibit,
-			}
-		}
-		seen := map[ipvs.DestKey]bool{}
-		for j := range v.RealServers {
-			r := &v.RealServers[j]
-			rs := s.realServer(key, r, now)
-			if !seen[rs.DestKey] {
-				seen[rs.DestKey] = true
-				vs.Servers = append(vs.Servers, rs)
-			}
-		}
+		vs.InitNotifies = cfg.Global.RSInitNotifies
+		s.parts[i] = part{len(s.pool), first, len(s.items)}
 		s.pool = append(s.pool, vs)
 	}
 	slices.SortFunc(s.keys, ipvs.ServiceKey.Compare)
 	return s
+}
+
+// again takes over what was made of a virtual server before.
+func (s *services) again(old *services, p part) ipvs.VirtualServer {
+	for _, it := range old.items[p.first:p.end] {
+		s.refs[it.Key] = old.refs[it.Key]
+		s.items = append(s.items, it)
+	}
+	return old.pool[p.at]
+}
+
+func (s *services) virtualServer(v *config.VirtualServer, key ipvs.ServiceKey, now time.Time) ipvs.VirtualServer {
+	vs := ipvs.VirtualServer{
+		Service: service(v), Quorum: clamp(v.Quorum), Hysteresis: clamp(v.Hysteresis), Omega: v.Omega,
+		Servers: make([]ipvs.RealServer, 0, len(v.RealServers)),
+	}
+	if v.SorryServer != nil {
+		vs.Sorry = &ipvs.SorryServer{
+			Destination: destination(v.SorryServer.Addr, v.SorryServer.Port, v.SorryServer.Forward),
+			Inhibit:     v.SorryServer.Inhibit,
+		}
+	}
+	clear(s.seen)
+	for j := range v.RealServers {
+		r := &v.RealServers[j]
+		rs := s.realServer(key, r, now)
+		if !s.seen[rs.DestKey] {
+			s.seen[rs.DestKey] = true
+			vs.Servers = append(vs.Servers, rs)
+		}
+	}
+	return vs
 }
 
 func serviceKey(v *config.VirtualServer) ipvs.ServiceKey {

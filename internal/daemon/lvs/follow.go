@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -154,6 +155,11 @@ func (f *follow) of(name string) []ipvs.ServiceKey {
 		return nil
 	}
 	return f.byRouter[name]
+}
+
+// sameRules reports whether o answers the same for services that both know.
+func (f *follow) sameRules(o *follow) bool {
+	return f.mode == o.mode && f.sync == o.sync && maps.EqualFunc(f.addrs, o.addrs, slices.Equal)
 }
 
 // rests reports whether the checks of any service can rest at all.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -137,7 +138,7 @@ func New(cfg *config.Config, deps Deps) *LVS {
 	}
 	l := &LVS{
 		deps: deps, log: deps.Log, ended: make(chan struct{}),
-		cfg: cfg, services: convert(cfg, time.Now()), routers: map[string]*router{}, gates: map[string]bool{},
+		cfg: cfg, services: convert(cfg, time.Now(), nil, nil), routers: map[string]*router{}, gates: map[string]bool{},
 		owned: deps.Owned.clone(), own: own{}, flushed: deps.Restarted,
 		local:    local{have: map[netip.Addr]bool{}},
 		settings: map[subject]Setting{}, pins: map[subject]pinned{}, savedSettings: deps.Settings,
@@ -218,9 +219,18 @@ func (l *LVS) Run(ctx context.Context) error {
 // It returns when the kernel was told, whether or not that went well (Status
 // says), or when ctx ends.
 func (l *LVS) Reload(ctx context.Context, cfg *config.Config) error {
+	return l.Change(ctx, cfg, nil, nil)
+}
+
+// Change is Reload for a configuration that came as a change of another one:
+// kept says where each of its virtual servers stands in that, -1: it does not.
+func (l *LVS) Change(ctx context.Context, cfg, of *config.Config, kept []int) error {
 	done := make(chan struct{})
 	l.inbox.post(func() {
-		l.reload(cfg)
+		if l.cfg != of {
+			kept = nil
+		}
+		l.reload(cfg, kept)
 		close(done)
 	})
 	select {
@@ -249,11 +259,12 @@ func (l *LVS) Worked(ctx context.Context) error {
 	}
 }
 
-func (l *LVS) reload(cfg *config.Config) {
-	old := l.services
-	l.cfg, l.services = cfg, convert(cfg, time.Now())
+func (l *LVS) reload(cfg *config.Config, kept []int) {
+	old, oldFollow := l.services, l.follow
+	l.cfg, l.services = cfg, convert(cfg, time.Now(), old, kept)
 	l.follow = newFollow(cfg, l.services, l.routers, l.local.have)
 	list := l.pool.Reload(l.services.pool)
+	l.dirtyChanged(old, oldFollow)
 	list = append(list, l.forget(true)...)
 	list = append(list, l.watchPins()...)
 	l.saveSettings()
@@ -262,17 +273,42 @@ func (l *LVS) reload(cfg *config.Config) {
 	if err := l.runner.Replace(l.items()); err != nil {
 		l.log.Error("health checks that cannot be run", "err", err)
 	}
-	l.table.dirtyAll()
 	l.daemons.dirty = true
 	l.work(time.Now())
 	l.tell(events(list, l.services, old))
+}
+
+// dirtyChanged has everything looked at that the configuration of now may want
+// otherwise than the one before.
+func (l *LVS) dirtyChanged(old *services, oldFollow *follow) {
+	if !l.follow.sameRules(oldFollow) {
+		l.table.dirtyAll()
+		return
+	}
+	for _, k := range l.pool.Renewed() {
+		l.table.dirtyOne(l.services.members[k]...)
+	}
+	for k := range l.table.stuck {
+		l.table.dirtyOne(k)
+	}
+	for k, behind := range l.services.kernel {
+		// What a group makes of its services depends on more than the pool's.
+		if !slices.Equal(old.kernel[k], behind) || behind[0].Group != "" {
+			l.table.dirtyOne(k)
+		}
+	}
+	for k := range old.kernel {
+		if l.services.kernel[k] == nil {
+			l.table.dirtyOne(k)
+		}
+	}
 }
 
 // items are the checks of the configuration with their state of rest.
 func (l *LVS) items() []healthcheck.Item {
 	for i := range l.services.items {
 		it := &l.services.items[i]
-		it.Paused = l.follow.paused(l.services.refs[it.Key].service)
+		it.Paused = l.follow.rests() && l.follow.paused(l.services.refs[it.Key].service)
 	}
 	return l.services.items
 }

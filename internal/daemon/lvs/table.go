@@ -201,22 +201,18 @@ func (l *LVS) want(k ipvs.ServiceKey, have map[ipvs.ServiceKey]ipvs.Entry) (ipvs
 func (l *LVS) bringTable(now time.Time) error {
 	t := &l.table
 	have, want := l.scope()
-	ops := ipvs.Plan(have, want, l.isOurs)
 	for _, e := range want {
 		l.ownOne(e.ServiceKey)
 	}
 	l.save() // before the kernel: a kill in between must not make orphans
-	if len(ops) > 0 {
-		l.log.Debug("table", "changes", len(ops), "first", ops[0].String())
-		if err := t.kernel.Apply(ops); err != nil {
-			if rerr := l.readTable(now); rerr != nil {
-				return errors.Join(err, rerr)
-			}
-			t.all, t.dirty = false, nil
-			l.findStuck()
-			l.disown()
-			return err
+	if err := l.apply(have, want); err != nil {
+		if rerr := l.readTable(now); rerr != nil {
+			return errors.Join(err, rerr)
 		}
+		t.all, t.dirty = false, nil
+		l.findStuck()
+		l.disown()
+		return err
 	}
 	for _, e := range have {
 		if l.isOurs(e.ServiceKey) {
@@ -229,6 +225,48 @@ func (l *LVS) bringTable(now time.Time) error {
 	t.all, t.dirty = false, nil
 	l.disown()
 	return nil
+}
+
+// planned is how many services are planned at a time. The plan of a large table
+// is as large as the table, and getting memory takes longer than planning.
+const planned = 100
+
+// apply makes have what want is; both are in canonical order. It goes on after
+// what the kernel refuses: the error joins that.
+func (l *LVS) apply(have, want ipvs.Table) error {
+	var errs []error
+	do := func(ops []ipvs.Op) error {
+		if len(ops) == 0 {
+			return nil
+		}
+		l.log.Debug("table", "changes", len(ops), "first", ops[0].String())
+		err := l.table.kernel.Apply(ops)
+		var refused *ipvs.OpError
+		if err != nil && !errors.As(err, &refused) {
+			return err // nothing more can be said to the kernel
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+		return nil
+	}
+	for part := range slices.Chunk(want, planned) {
+		first, _ := have.Find(part[0].ServiceKey)
+		end, found := have.Find(part[len(part)-1].ServiceKey)
+		if found {
+			end++
+		}
+		if err := do(ipvs.Plan(have[first:end], part, nil)); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+	}
+	var gone ipvs.Table
+	for _, e := range have {
+		if _, ok := want.Find(e.ServiceKey); !ok {
+			gone = append(gone, e)
+		}
+	}
+	return errors.Join(append(errs, do(ipvs.Plan(gone, nil, l.isOurs)))...)
 }
 
 // scope returns what the kernel has and what it should have of the services

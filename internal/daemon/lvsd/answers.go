@@ -88,16 +88,17 @@ func (p *process) takeOver(f *os.File) error {
 	if f == nil {
 		return errors.New("no configuration came with the message")
 	}
-	boot, err := role.ReadBoot(f)
+	p.reloads.Lock()
+	defer p.reloads.Unlock()
+	boot, err := role.ReadChange(f, p.took)
 	if err != nil {
 		return err
 	}
-	p.reloads.Lock()
-	defer p.reloads.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
 	defer cancel()
 	p.configure(boot.Config)
-	err = p.lvs.Reload(ctx, boot.Config)
+	err = p.lvs.Change(ctx, boot.Config, p.took.Config, boot.Kept)
+	p.took = role.Taken{ID: boot.ID, Config: boot.Config}
 	go debug.FreeOSMemory() // both configurations and the plan are no longer needed
 	return err
 }

@@ -47,6 +47,7 @@ type process struct {
 	ready  atomic.Bool        // the role worked
 
 	reloads sync.Mutex // one at a time
+	took    role.Taken // the configuration in force; under reloads
 }
 
 // Main is the life of the lvs process; it returns the exit code.
@@ -71,6 +72,7 @@ func Main() int {
 func (p *process) run(ctx context.Context) error {
 	boot := p.child.Boot
 	p.child.Boot = role.Boot{} // a reload must not keep the first configuration alive
+	p.took = role.Taken{ID: boot.ID, Config: boot.Config}
 	p.parent = ipc.NewMailbox(p.child.Parent, p.notSent)
 	p.peer = ipc.NewMailbox(p.child.Peer, p.notSent)
 	p.out = notifier.New(p.log)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/gob"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -55,6 +56,11 @@ type Boot struct {
 
 	// Config travels behind the rest, see Encode.
 	Config *config.Config
+	// ID is the identity of Config, and Kept says, where it came as a change,
+	// where each of its virtual servers stands in the former one; -1: nowhere.
+	// Both are set by reading.
+	ID   uint64
+	Kept []int
 }
 
 // Resume is one router that the predecessor was master of.
@@ -63,32 +69,10 @@ type Resume struct {
 	LastAdvert time.Time // wall clock, the earliest that the last advert can have been sent
 }
 
-// Encoded is a configuration as it travels: a tenth of what it takes in
-// memory, so that the parent need not keep it in any other form.
-type Encoded []byte
-
-// Encode encodes a configuration for WriteBoot.
-func Encode(c *config.Config) (Encoded, error) {
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(c); err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
-	}
-	return b.Bytes(), nil
-}
-
-// Decode is the inverse of Encode.
-func Decode(e Encoded) (*config.Config, error) {
-	c := &config.Config{}
-	if err := gob.NewDecoder(bytes.NewReader(e)).Decode(c); err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
-	}
-	return c, nil
-}
-
 // WriteBoot puts the record, with cfg in the place of its Config, into a file
 // without a name, in memory or in its Folder; the caller closes it.
 func WriteBoot(b Boot, cfg Encoded) (*os.File, error) {
-	b.Config = nil
+	b.Config, b.ID, b.Kept = nil, 0, nil
 	var fd int
 	var err error
 	if b.Folder == "" {
@@ -110,9 +94,19 @@ func WriteBoot(b Boot, cfg Encoded) (*os.File, error) {
 	return f, nil
 }
 
+// Taken is a configuration that a process has.
+type Taken struct {
+	ID     uint64
+	Config *config.Config
+}
+
 // ReadBoot reads a record, takes over its file creation mask and closes f. The
 // place in the file does not matter: the descriptor may have been shared.
-func ReadBoot(f *os.File) (Boot, error) {
+func ReadBoot(f *os.File) (Boot, error) { return ReadChange(f, Taken{}) }
+
+// ReadChange is ReadBoot for a record whose configuration may be a change of
+// the one that the process has.
+func ReadChange(f *os.File, have Taken) (Boot, error) {
 	defer f.Close()
 	var b Boot
 	st, err := f.Stat()
@@ -123,10 +117,21 @@ func ReadBoot(f *os.File) (Boot, error) {
 	if err := gob.NewDecoder(r).Decode(&b); err != nil {
 		return b, fmt.Errorf("boot record: %w", err)
 	}
-	b.Config = &config.Config{}
-	if err := gob.NewDecoder(r).Decode(b.Config); err != nil {
-		return b, fmt.Errorf("boot record: configuration: %w", err)
+	var rest bytes.Buffer
+	rest.Grow(int(st.Size()))
+	if _, err := rest.ReadFrom(r); err != nil {
+		return b, fmt.Errorf("boot record: %w", err)
 	}
+	enc := Encoded(rest.Bytes())
+	if base := enc.base(); base != 0 && base != have.ID {
+		return b, errors.New("boot record: it is a change of a configuration that is not here")
+	} else if base == 0 {
+		have.Config = nil
+	}
+	if b.Config, b.Kept, err = enc.decode(have.Config); err != nil {
+		return b, fmt.Errorf("boot record: %w", err)
+	}
+	b.ID = enc.ID()
 	if b.UmaskSet {
 		unix.Umask(b.Umask)
 	}

@@ -92,6 +92,7 @@ func TestBootRecordSurvivesTheMemfd(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			want.ID = enc.ID()
 			f, err := WriteBoot(want, enc)
 			if err != nil {
 				t.Fatal(err)
