@@ -90,7 +90,7 @@ func (p *process) takeOver(f *os.File) error {
 	}
 	p.reloads.Lock()
 	defer p.reloads.Unlock()
-	next := p.wanted(boot)
+	next, measures := wanted(boot.Config, boot.Other)
 	if err := next.Check(); err != nil {
 		return err
 	}
@@ -107,6 +107,7 @@ func (p *process) takeOver(f *os.File) error {
 	if err := p.engine.Reload(ctx, next); err != nil {
 		return err
 	}
+	p.measured(boot.Other, measures)
 	p.engine.Inspect(func(st engine.Status) {
 		p.tell.post(func() {
 			p.tell.reconcile(st)

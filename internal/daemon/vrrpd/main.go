@@ -55,7 +55,10 @@ type process struct {
 	ready   atomic.Bool        // the engine ran
 
 	cfg     atomic.Pointer[config.Config] // in force
-	reloads sync.Mutex                    // one at a time
+	reloads sync.Mutex                    // one at a time; guards the rest
+
+	other    bool               // there is an lvs process to wait for
+	measures map[string]measure // in force
 }
 
 // Main is the life of the vrrp process; it returns the exit code.
@@ -117,7 +120,9 @@ func (p *process) run(ctx context.Context) error {
 	p.out = notifier.New(p.log)
 	p.tell = newTeller(boot, p.parent, p.peer, &transitions{out: p.out})
 	deps.Observer = p.tell
-	if p.engine, err = engine.New(p.wanted(boot), deps); err == nil {
+	first, measures := wanted(boot.Config, boot.Other)
+	p.measured(boot.Other, measures)
+	if p.engine, err = engine.New(first, deps); err == nil {
 		p.track = newTracking(p.engine, p.log, boot.Restarted)
 		p.track.set(boot.Config)
 		p.lvs.tell = p.engine.Tables
@@ -186,7 +191,7 @@ func (p *process) open(deps *engine.Deps, left link.DeviceRecord) (wire *link.Ep
 	}
 	closers = append(closers, prober.Close)
 	p.beat = link.NewBeat(watcher, prober, beatConfig(p.cfg.Load()), p.log)
-	deps.Wire, deps.Watcher, deps.Announcer, deps.Applier = wire, p.beat, announcer, applier
+	deps.Wire, deps.Watcher, deps.Announcer, deps.Applier = wire, mtuWatch{p.beat, p.refit}, announcer, applier
 	deps.Devices = p.openDevices(left)
 	return wire, closeAll, nil
 }

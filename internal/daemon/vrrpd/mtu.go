@@ -1,11 +1,14 @@
 package vrrpd
 
 import (
+	"context"
+	"maps"
 	"net"
+	"slices"
 
 	"holdfast/internal/config"
-	"holdfast/internal/daemon/role"
 	"holdfast/vrrp/engine"
+	"holdfast/vrrp/link"
 )
 
 const (
@@ -16,21 +19,81 @@ const (
 	size6    = 16
 )
 
+// measure is what a router has from the MTU of its interface.
+type measure struct {
+	advertised, surplus int // addresses
+	buffer              int // bytes
+}
+
 // wanted is the configuration for the engine, with what depends on this
-// machine's interfaces.
-func (p *process) wanted(boot role.Boot) engine.Config {
-	e := engineConfig(boot.Config)
-	if !boot.Other {
+// machine's interfaces, also by the name of the instance.
+func wanted(c *config.Config, other bool) (engine.Config, map[string]measure) {
+	e := engineConfig(c)
+	if !other {
 		ungate(&e)
 	}
+	measures := make(map[string]measure, len(e.Routers))
 	for i := range e.Routers {
 		r := &e.Routers[i]
-		if n := fit(r); n > 0 {
+		surplus := fit(r)
+		measures[r.Name] = measure{len(r.Addresses), surplus, r.RxBuffer}
+	}
+	return e, measures
+}
+
+// measured takes over what the engine was given.
+func (p *process) measured(other bool, measures map[string]measure) {
+	for _, name := range slices.Sorted(maps.Keys(measures)) {
+		if m := measures[name]; m.surplus > 0 && m != p.measures[name] {
 			p.log.Warn("the interface's MTU leaves no room for all addresses in an advert: the last ones are not advertised",
-				"instance", r.Name, "iface", r.Interface, "addresses", n)
+				"instance", name, "addresses", m.surplus)
 		}
 	}
-	return e
+	p.other, p.measures = other, measures
+}
+
+// refit gives the engine what follows from another MTU, if anything does: a
+// reload of the same file.
+func (p *process) refit() {
+	p.reloads.Lock()
+	defer p.reloads.Unlock()
+	next, measures := wanted(p.cfg.Load(), p.other)
+	if maps.Equal(measures, p.measures) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
+	defer cancel()
+	if err := p.engine.Reload(ctx, next); err != nil {
+		p.log.Error("what follows from another MTU of an interface is not in force", "err", err)
+		return
+	}
+	p.log.Info("the MTU of an interface has changed")
+	p.measured(p.other, measures)
+}
+
+// mtuWatch is a Watcher that calls changed, from a goroutine of its own, when an
+// interface has another MTU than before, or is new.
+type mtuWatch struct {
+	link.Watcher
+	changed func()
+}
+
+// Watch implements link.Watcher.
+func (w mtuWatch) Watch(stop <-chan struct{}, f func(link.Update)) error {
+	var last map[string]int
+	return w.Watcher.Watch(stop, func(u link.Update) {
+		f(u)
+		now := make(map[string]int, len(u.Interfaces))
+		changed := last == nil
+		for i := range u.Interfaces {
+			at := &u.Interfaces[i]
+			now[at.Name] = at.MTU
+			changed = changed || last[at.Name] != at.MTU
+		}
+		if last = now; changed {
+			go w.changed() // the engine, which it waits for, may be waiting for us to end
+		}
+	})
 }
 
 // pacing is what the file says about gaps between announcements.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"holdfast/vrrp/engine"
+	"holdfast/vrrp/link"
 )
 
 // An advert of IPv6 holds 89 addresses where the MTU is 1500, as keepalived
@@ -38,4 +39,38 @@ func TestFit(t *testing.T) {
 	if n := fit(&r); n != 0 {
 		t.Errorf("the second time %d", n)
 	}
+}
+
+// Another MTU is told once, what is the same is not, and it does not hold up the
+// news themselves.
+func TestMTUWatch(t *testing.T) {
+	at := func(mtu int) link.Update {
+		return link.Update{Interfaces: []link.Interface{{Name: "lo", MTU: 65536}, {Name: "eth0", MTU: mtu}}}
+	}
+	changed := make(chan bool)
+	w := mtuWatch{updates{at(1500), at(1500), at(1280), at(1280), at(1500)}, func() { changed <- true }}
+	told := 0
+	if err := w.Watch(nil, func(link.Update) { told++ }); err != nil || told != 5 {
+		t.Errorf("%d updates, %v", told, err)
+	}
+	for range 3 {
+		<-changed
+	}
+	select {
+	case <-changed:
+		t.Error("told four times")
+	default:
+	}
+}
+
+// updates is a Watcher of what it tells.
+type updates []link.Update
+
+func (u updates) List() ([]link.Interface, error) { return nil, nil }
+
+func (u updates) Watch(_ <-chan struct{}, f func(link.Update)) error {
+	for _, x := range u {
+		f(x)
+	}
+	return nil
 }
