@@ -68,6 +68,11 @@ func TestProcessSettings(t *testing.T) {
 	if got := strings.TrimSpace(proc(pid, "comm")) + " " + strings.TrimSpace(proc(pidIn(n.a.Path("parent.pid")), "comm")); got != "hf_vrrp keepalived" {
 		t.Errorf("the processes are called %s", got)
 	}
+	// The kernel doubles what is asked for.
+	buffers := func() string { return n.sh(n.a, "ss -f netlink -m") }
+	if !lab.WaitFor(generous, func() bool { return strings.Contains(buffers(), "rb196608") }) {
+		t.Errorf("no netlink socket has the receive buffer:\n%s", buffers())
+	}
 	rt, nice := threads()
 	if rt[7] == 0 || nice[-3] == 0 || nice[-3]+nice[0] != rt[0]+rt[7] {
 		t.Errorf("threads by real-time priority %v, by nice value %v", rt, nice)

@@ -7,7 +7,7 @@ import "net/netip"
 // entry for it, and would send their adverts nowhere.
 func (e *Engine) announceSource(r *router) {
 	i := e.byIndex[r.ifindex]
-	if !r.cfg.Unicast || i == nil || !r.src.IsValid() {
+	if !r.cfg.Unicast || !hasEther(i) || !r.src.IsValid() {
 		return
 	}
 	if err := e.deps.Announcer.Announce(i.Index, i.HWAddr, []netip.Addr{r.src}, 1); err != nil {

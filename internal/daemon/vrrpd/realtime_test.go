@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"holdfast/internal/config"
 )
 
 // policy is the scheduling policy of a thread (0: the calling one).
@@ -98,4 +100,34 @@ func TestAThreadThatRunsWildBecomesOrdinary(t *testing.T) {
 			t.Fatal("still real-time")
 		}
 	}
+}
+
+// Every wake-up that is too late raises the priority by one, up to
+// max_auto_priority; a reload without it takes that back.
+func TestMaxAutoPriority(t *testing.T) {
+	needRealTime(t)
+	rt := realTime{log: slog.New(slog.DiscardHandler)}
+	g := config.GlobalDefs{AutoPriority: config.AutoPriority{Max: 3, Delay: time.Millisecond}}
+	rt.configure(&g)
+	rt.late(time.Second) // no thread is real-time yet
+	undo := rt.raise()
+	defer undo()
+	is := func(when string, want uint32) {
+		t.Helper()
+		a, err := unix.SchedGetAttr(0, 0)
+		if err != nil || a.Policy != unix.SCHED_FIFO || a.Priority != want {
+			t.Errorf("%s: %+v, %v, want priority %d", when, a, err, want)
+		}
+	}
+	is("in the beginning", realTimePriority)
+	rt.late(time.Microsecond)
+	is("in time", realTimePriority)
+	for n := range 5 {
+		rt.late(time.Millisecond)
+		is("late", min(realTimePriority+uint32(n)+1, 3))
+	}
+	rt.configure(&config.GlobalDefs{})
+	is("without max_auto_priority", realTimePriority)
+	rt.late(time.Second)
+	is("late without it", realTimePriority)
 }
