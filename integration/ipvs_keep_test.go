@@ -28,6 +28,10 @@ func TestIPVSKept(t *testing.T) {
 		t.Parallel()
 		keptTable(t)
 	})
+	t.Run("cleared", func(t *testing.T) {
+		t.Parallel()
+		cleared(t)
+	})
 	t.Run("set by hand", func(t *testing.T) {
 		t.Parallel()
 		setByHand(t)

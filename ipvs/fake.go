@@ -19,6 +19,9 @@ type Fake struct {
 	// Broken, if set, is asked before every call; an error ends the call, as
 	// when the connection to the kernel fails.
 	Broken func() error
+	// Lost, if set, is asked after each Apply; an error takes the place of
+	// what came of it, as when the kernel's acknowledgement is lost.
+	Lost func() error
 	// Schedulers and Engines that exist; nil: those of Linux 6.1.
 	Schedulers []string
 	Engines    []string
@@ -79,6 +82,9 @@ func (f *Fake) Change(ops ...Op) error {
 		errs := make([]error, len(ops))
 		for i, op := range ops {
 			errs[i] = f.do(op)
+		}
+		if f.Lost != nil {
+			return errs, f.Lost()
 		}
 		return errs, nil
 	})
@@ -149,6 +155,9 @@ func (f *Fake) Apply(ops []Op) error {
 				}
 			}
 			errs[i] = f.do(op)
+		}
+		if f.Lost != nil {
+			return errs, f.Lost()
 		}
 		return errs, nil
 	})

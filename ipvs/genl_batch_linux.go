@@ -57,7 +57,7 @@ func (g *genl) send(b *batch, failed func(i int, err error)) error {
 	binary.NativeEndian.PutUint16(b.buf[b.last+6:], unix.NLM_F_REQUEST|unix.NLM_F_ACK)
 	last := b.first + uint32(b.count) - 1
 	g.seq = last
-	if err := g.nl.SetDeadline(time.Now().Add(answerTime)); err != nil {
+	if err := g.nl.SetDeadline(time.Now().Add(g.wait)); err != nil {
 		return err
 	}
 	if err := g.write(b.buf); err != nil {

@@ -35,7 +35,8 @@ type genl struct {
 	client cf.Client     // reads
 	family uint16
 	out    batch
-	seq    uint32 // of the last message sent by batch
+	seq    uint32        // of the last message sent by batch
+	wait   time.Duration // for one answer
 }
 
 // Open connects to the IPVS of the calling thread's network namespace, which
@@ -43,7 +44,7 @@ type genl struct {
 // namespace. The error wraps ErrNoIPVS if there is none. After a failed
 // connection the next call connects anew, from the thread that makes it.
 func Open() (Kernel, error) {
-	g := &genl{}
+	g := &genl{wait: answerTime}
 	if err := g.dial(); err != nil {
 		return nil, fmt.Errorf("ipvs: open: %w", err)
 	}
@@ -86,11 +87,11 @@ func (g *genl) dial() (err error) {
 	return nil
 }
 
-// start locks, connects if need be and gives the kernel answerTime.
+// start locks, connects if need be and gives the kernel its time to answer.
 func (g *genl) start() (unlock func(), err error) {
 	g.mu.Lock()
 	if err = g.dial(); err == nil {
-		err = g.nl.SetDeadline(time.Now().Add(answerTime))
+		err = g.nl.SetDeadline(time.Now().Add(g.wait))
 	}
 	if err != nil {
 		g.mu.Unlock()

@@ -45,6 +45,7 @@ func TestKernel(t *testing.T) {
 	})
 	t.Run("the same as ipvsadm writes", func(t *testing.T) { againstIpvsadm(t, k) })
 	t.Run("rule files", func(t *testing.T) { ruleFiles(t, k) })
+	t.Run("lost acknowledgements", func(t *testing.T) { lostAnswers(t, k) })
 	t.Run("figures", func(t *testing.T) { figures(t, k) })
 }
 
@@ -86,6 +87,32 @@ func againstIpvsadm(t *testing.T, k ipvs.Kernel) {
 	}, "\n")
 	if diff := cmp.Diff(want, table(t, k).String()); diff != "" {
 		t.Errorf("table (-want +got):\n%s", diff)
+	}
+}
+
+// lostAnswers has the kernel do what it is told without our hearing of it: that
+// is an error and not taken for done, and what is read after it is the truth.
+func lostAnswers(t *testing.T, k ipvs.Kernel) {
+	t.Cleanup(func() { _ = k.Flush() })
+	apply(t, k, ipvs.Plan(nil, big(1, 1), nil)...)
+	want := big(40, 2) // two batches
+	have := table(t, k)
+	if err := ipvs.LoseAnswers(k); err != nil {
+		t.Fatal(err)
+	}
+	defer ipvs.AnswersCome(k)
+	var refused *ipvs.OpError
+	if err := k.Apply(ipvs.Plan(have, want, nil)); err == nil || errors.As(err, &refused) {
+		t.Fatalf("without an answer: %v", err)
+	}
+	ipvs.AnswersCome(k)
+	have = table(t, k) // by a new connection
+	if have.Equal(want) || len(have) < 2 {
+		t.Errorf("%d services, want those of the first batch only", len(have))
+	}
+	apply(t, k, ipvs.Plan(have, want, nil)...)
+	if got := table(t, k); !got.Equal(want) {
+		t.Errorf("table (-want +got):\n%s", cmp.Diff(want.String(), got.String()))
 	}
 }
 

@@ -3,6 +3,7 @@ package lvs
 import (
 	"errors"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -190,6 +191,32 @@ func TestBrokenConnection(t *testing.T) {
 		r.wantTable("1:1=1")
 		if st := r.status(); st.Kernel.Error != "" {
 			t.Errorf("still %q", st.Kernel.Error)
+		}
+		r.end()
+	})
+}
+
+// TestLostAcknowledgement: what the kernel did without our hearing of it is read
+// back and neither done again nor taken for another program's work.
+func TestLostAcknowledgement(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start(configOf(virtual(1, 1, 2)))
+		r.kernel.Ops()
+		lost := 0
+		r.kernel.Set(func(k *ipvs.Fake) {
+			k.Lost = func() error {
+				if lost++; lost > 3 {
+					return nil
+				}
+				return os.ErrDeadlineExceeded
+			}
+		})
+		r.fail("198.51.100.2:80")
+		r.pass(20 * time.Second)
+		r.wantTable("1:1=1")
+		r.wantOps("-d")
+		if st := r.status(); st.Kernel.Error != "" || st.Kernel.Repairs != 0 {
+			t.Errorf("kernel status %+v", st.Kernel)
 		}
 		r.end()
 	})
