@@ -61,7 +61,7 @@ func moduleUnloaded(t *testing.T) {
 	if err == nil {
 		t.Errorf("a weight is set without IPVS: %s", out)
 	}
-	if !lab.WaitFor(30*time.Second, func() bool {
+	if !lab.WaitFor(60*time.Second, func() bool {
 		out, _ = operator(t, s.a, "status")
 		return strings.Contains(out, "the kernel has no IPVS (module ip_vs)")
 	}) {
@@ -78,7 +78,7 @@ func moduleUnloaded(t *testing.T) {
 	if got := strings.Join(after, "\n"); got != want {
 		t.Errorf("the table is\n%s\nwant\n%s", got, want)
 	}
-	if !lab.WaitFor(30*time.Second, func() bool { return tableStatus(t, s.a).Kernel.Error == "" }) {
+	if !lab.WaitFor(60*time.Second, func() bool { return tableStatus(t, s.a).Kernel.Error == "" }) {
 		t.Errorf("the status goes on to say %s", tableStatus(t, s.a).Kernel.Error)
 	}
 }
@@ -95,7 +95,7 @@ func (s *serving) installed(n int) (table []string) {
 		s.t.Fatal("the daemon does not load IPVS")
 	}
 	raw := rawIPVSOf(s.t, s.a)
-	if !lab.WaitFor(30*time.Second, func() bool {
+	if !lab.WaitFor(60*time.Second, func() bool {
 		table = tableOf(s.t, raw)
 		return len(table) == n
 	}) {

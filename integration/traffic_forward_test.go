@@ -92,6 +92,7 @@ virtual_server VIP 84 {
     real_server SERVER21 84 {
         MISC_CHECK {
             misc_path "/usr/bin/test -e DIR/well"
+            misc_timeout 60
             retry 0
         }
     }
@@ -145,7 +146,7 @@ func everyMethod(t *testing.T) {
 	s.well(true)
 	p := s.start(s.a, ours(t), conf, "-I")
 	raw := rawIPVSOf(t, s.a)
-	if !lab.WaitFor(30*time.Second, func() bool { return strings.Count(strings.Join(tableOf(t, raw), "\n"), "service ") >= 18 }) {
+	if !lab.WaitFor(60*time.Second, func() bool { return strings.Count(strings.Join(tableOf(t, raw), "\n"), "service ") >= 18 }) {
 		t.Fatalf("the table is\n%s\n%s", strings.Join(tableOf(t, raw), "\n"), p.LogEnd())
 	}
 	for _, f := range families {
@@ -203,7 +204,7 @@ func (s *serving) reached(what string, servers []string, tcp, udp string) {
 		"UDP": func() (string, error) { return ask(s.client, udp) },
 	} {
 		var first, second []string
-		if !lab.WaitFor(30*time.Second, func() bool { // what is lost at first: neighbours, path MTU
+		if !lab.WaitFor(60*time.Second, func() bool { // what is lost at first: neighbours, path MTU
 			first = nil
 			for range servers {
 				name, err := ask()
@@ -261,14 +262,13 @@ func (s *serving) grouped(f family) {
 		on := ""
 		for k := range 4 {
 			port := []int{80, 443}[(i+k)%2]
-			name, err := fetch(s.client, from, f.at(f.marked, port))
-			switch {
-			case err != nil:
-				s.t.Errorf("%s: %s, port %d: %v", f.name, from, port, err)
-			case on == "":
+			name := s.fetched(from, f.at(f.marked, port))
+			switch on {
+			case "":
 				on = name
 				by[on]++
-			case name != on:
+			case name:
+			default:
 				s.t.Errorf("%s: %s was on %s and is on %s with port %d", f.name, from, on, name, port)
 			}
 		}
@@ -276,6 +276,19 @@ func (s *serving) grouped(f family) {
 	if by["dr1"] != 3 || by["dr2"] != 3 {
 		s.t.Errorf("%s: clients by server: %v; the table:\n%s", f.name, by, s.lines(s.a))
 	}
+}
+
+// fetched is fetch with the patience that a busy machine asks for.
+func (s *serving) fetched(from, to string) (body string) {
+	s.t.Helper()
+	var err error
+	if !lab.WaitFor(60*time.Second, func() bool {
+		body, err = fetch(s.client, from, to)
+		return err == nil
+	}) {
+		s.t.Errorf("%q asks %s: %v", from, to, err)
+	}
+	return body
 }
 
 // well says how the check of the sorry server's service ends.
@@ -299,10 +312,12 @@ func (s *serving) sorry() {
 		s.well(well)
 		by := map[bool]string{true: "dr1", false: "dr2"}[well]
 		for _, f := range families {
-			s.answered(f.at(f.vip, 84), by)
+			if !lab.WaitFor(60*time.Second, func() bool { return s.fetched("", f.at(f.vip, 84)) == by }) {
+				s.t.Errorf("%s: no answer from %s; the table:\n%s", f.name, by, s.lines(s.a))
+			}
 			for range 2 { // the other one is not in the table
-				if name, err := fetch(s.client, "", f.at(f.vip, 84)); name != by {
-					s.t.Errorf("%s: %q, %v; want %s alone", f.name, name, err, by)
+				if name := s.fetched("", f.at(f.vip, 84)); name != by {
+					s.t.Errorf("%s: %q answers, want %s alone", f.name, name, by)
 				}
 			}
 		}
@@ -317,7 +332,7 @@ func (s *serving) restarted(p *lab.Process, conf string, raw *rawIPVS) {
 	var conns []net.Conn
 	for _, f := range families {
 		if err := s.client.Do(func() error {
-			c, err := net.DialTimeout("tcp", f.at(f.vip, 85), 10*time.Second)
+			c, err := net.DialTimeout("tcp", f.at(f.vip, 85), 60*time.Second)
 			if err == nil {
 				conns = append(conns, c)
 				s.t.Cleanup(func() { c.Close() })
@@ -337,20 +352,20 @@ func (s *serving) restarted(p *lab.Process, conf string, raw *rawIPVS) {
 	}
 	transfer("before the restart")
 	before := tableOf(s.t, raw)
-	if exit, err := p.Stop(20 * time.Second); err != nil || exit != 0 {
+	if exit, err := p.Stop(60 * time.Second); err != nil || exit != 0 {
 		s.t.Errorf("stop: exit %d, %v", exit, err)
 	}
 	transfer("while nothing runs")
 	q := s.start(s.a, ours(s.t), conf, "-I")
 	var heard []asked
-	if !lab.WaitFor(30*time.Second, func() bool {
+	if !lab.WaitFor(60*time.Second, func() bool {
 		heard = append(heard, tap.heard()...)
 		return slices.ContainsFunc(heard, func(a asked) bool { return a.ipvs && a.command == ipvsGetService })
 	}) {
 		s.t.Errorf("the new daemon has not read the table: %s", q.LogEnd())
 	}
 	// What comes of the first checks is in the table as well.
-	if !lab.WaitFor(30*time.Second, func() bool {
+	if !lab.WaitFor(60*time.Second, func() bool {
 		time.Sleep(100 * time.Millisecond)
 		checked := 0
 		for _, v := range tableStatus(s.t, s.a).Services {
@@ -397,7 +412,7 @@ func tableStatus(t *testing.T, h *lab.Host) (st control.LVS) {
 
 // exchange sends bytes and waits for them to come back.
 func exchange(c net.Conn, n int) error {
-	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(60 * time.Second)); err != nil {
 		return err
 	}
 	sent := make(chan error, 1)

@@ -68,7 +68,7 @@ func scheduled(t *testing.T) {
 	}
 	raw := rawIPVSOf(t, s.a)
 	full := 2 * 4 * len(schedulers)
-	if !lab.WaitFor(30*time.Second, func() bool { return len(tableOf(t, raw)) >= full+1 }) {
+	if !lab.WaitFor(60*time.Second, func() bool { return len(tableOf(t, raw)) >= full+1 }) {
 		t.Fatalf("the table is\n%s\n%s", strings.Join(tableOf(t, raw), "\n"), p.LogEnd())
 	}
 	var kernel ipvs.Kernel
@@ -242,7 +242,7 @@ func (r *scheduling) leave(server int) {
 		return h.server == server
 	})
 	want := r.active()
-	if !lab.WaitFor(30*time.Second, func() bool {
+	if !lab.WaitFor(60*time.Second, func() bool {
 		list, err := r.kernel.Dests(r.key())
 		if err != nil {
 			r.t.Fatal(err)
@@ -261,14 +261,14 @@ func (r *scheduling) leave(server int) {
 
 // connect opens a connection to a server of names and returns who answered.
 func connect(h *lab.Host, from netip.Addr, to netip.AddrPort) (conn net.Conn, server netip.Addr, err error) {
-	d := net.Dialer{Timeout: 10 * time.Second, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
+	d := net.Dialer{Timeout: 60 * time.Second, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
 	if err := h.Do(func() (err error) {
 		conn, err = d.Dial("tcp", to.String())
 		return err
 	}); err != nil {
 		return nil, server, err
 	}
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(60 * time.Second))
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	if err == nil {
 		server, err = netip.ParseAddr(strings.TrimSpace(line))
