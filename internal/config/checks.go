@@ -13,20 +13,22 @@ func (d *decoder) interfaceExists(name string, pos Pos, what string) {
 	d.interfaceOf(name, pos, what, ClassWarning)
 }
 
-// interfaceOf is interfaceExists with the class of the complaint.
-func (d *decoder) interfaceOf(name string, pos Pos, what string, class Class) {
+// interfaceOf is interfaceExists with the class of the complaint; false: it was
+// reported.
+func (d *decoder) interfaceOf(name string, pos Pos, what string, class Class) (there bool) {
 	if d.opts.Interfaces == nil {
-		return
+		return true
 	}
 	have := d.opts.Interfaces()
 	if have == nil || have[name] || name == "" {
-		return
+		return true
 	}
 	if d.state.global.DynamicInterfaces {
 		class = ClassNone
 	}
 	d.reportHint(pos, Warning, class, "no-such-interface",
 		what+": "+clip(name)+" does not exist", d.didYouMean(name, func() []string { return slices.Sorted(maps.Keys(have)) }))
+	return false
 }
 
 // duplicateRouters reports virtual routers that answer to the same adverts.

@@ -22,10 +22,20 @@ func (d *decoder) closing(n *Node) Pos {
 	return n.End
 }
 
+// digits is the text of a number. An empty one is 0 for keepalived, which does
+// not say so.
+func (d *decoder) digits(s string, pos Pos) string {
+	if s != "" || d.toml() {
+		return s
+	}
+	d.report(pos, Warning, ClassNone, "empty-number", d.kw.Name+": an empty text is taken for 0")
+	return "0"
+}
+
 // isZero says whether s is a number that is 0.
 func isZero(s string) bool {
 	f, err := strconv.ParseFloat(s, 64)
-	return err == nil && f == 0
+	return s == "" || err == nil && f == 0
 }
 
 // zeroOff is v, of which keepalived takes no 0 although that is its default:
@@ -82,10 +92,13 @@ func atLeastOne(v value) value {
 	return v
 }
 
-// scriptTimer is a time of a script, up to 4294 s. keepalived 2.2.7 takes whole
-// seconds only, which leaves a smaller unit as it is here.
+// scriptTimer is a time of a script.
 func scriptTimer(set func(s *VRRPScript, v time.Duration)) value {
-	v := atLeastOne(timer("seconds", 0, 4294*time.Second, set))
+	return wholeSeconds(atLeastOne(timer("seconds", 0, maxWhole*time.Second, set)))
+}
+
+// wholeSeconds is v of which keepalived 2.2.7 takes no smaller unit.
+func wholeSeconds(v value) value {
 	inner := v.set
 	v.set = func(d *decoder, target any, n *Node) {
 		if !d.toml() && strings.Contains(n.Arg(0), ".") {
@@ -196,6 +209,11 @@ var mayMiss = map[string]string{
 // goesOn reports whether keepalived goes on when the argument of kw is missing,
 // or does not know kw at all.
 func (d *decoder) goesOn(kw *Keyword) bool {
+	for _, f := range d.stack {
+		if f.key != nil && f.key.Since != "" && !d.toml() {
+			return true // keepalived 2.2.7 does not know the block
+		}
+	}
 	return !d.toml() && (kw.Since != "" || strings.Contains(mayMiss[kw.Block], " "+kw.Name+" "))
 }
 

@@ -62,15 +62,27 @@ func (l *objectLine) next() Word {
 
 // fail reports a mistake that drops the line.
 func (l *objectLine) fail(pos Pos, format string, args ...any) {
+	l.failAs(ClassGeneral, pos, format, args...)
+}
+
+// failAs is fail with the class of the complaint.
+func (l *objectLine) failAs(c Class, pos Pos, format string, args ...any) {
 	if !l.bad {
 		l.bad = true
-		l.d.report(pos, Warning, ClassGeneral, "bad-value", l.d.kw.Name+": "+fmt.Sprintf(format, args...)+": the "+l.what+" is ignored")
+		l.d.report(pos, Warning, c, "bad-value", l.d.kw.Name+": "+fmt.Sprintf(format, args...)+": the "+l.what+" is ignored")
 	}
 }
 
 // note reports a finding that changes nothing else.
 func (l *objectLine) note(pos Pos, c Class, id, format string, args ...any) {
 	l.d.report(pos, Warning, c, id, l.d.kw.Name+": "+fmt.Sprintf(format, args...))
+}
+
+// refusedBy notes that keepalived 2.2.7 complains about what works here.
+func (l *objectLine) refusedBy(pos Pos, what string) {
+	if !l.bad && !l.d.toml() {
+		l.d.report(pos, Info, ClassGeneral, "newer-value", l.d.kw.Name+": keepalived 2.2.7 "+what)
+	}
 }
 
 // value is the word after key.
@@ -100,7 +112,7 @@ func (l *objectLine) numberOf(parse func(s string, low, high int) (int, error), 
 	if l.bad {
 		return 0
 	}
-	v, err := parse(w.Text, low, high)
+	v, err := parse(l.d.digits(w.Text, w.Pos), low, high)
 	if err != nil {
 		l.fail(w.Pos, "%s: %v", key.Text, err)
 	}
@@ -123,6 +135,9 @@ func (l *objectLine) device(key Word) string {
 	w := l.value(key)
 	if l.bad {
 		return ""
+	}
+	if w.Text == "" {
+		l.fail(key.Pos, "%s: no interface is given", key.Text)
 	}
 	if len(w.Text) > maxIfName {
 		l.fail(w.Pos, "%s: '%s' is longer than %d characters", key.Text, clip(w.Text), maxIfName)
@@ -161,6 +176,9 @@ func (l *objectLine) realms(key Word) uint32 {
 	if !ok || !ok2 {
 		l.fail(w.Pos, "%s: '%s' is not [source/]destination of realms", key.Text, clip(w.Text))
 		return 0
+	}
+	if s > 255 || v > 255 {
+		l.refusedBy(w.Pos, "takes realms up to 255")
 	}
 	return uint32(s)<<16 | uint32(v)
 }

@@ -16,16 +16,24 @@ var routeTypes = map[string]uint8{
 	"blackhole": 6, "unreachable": 7, "prohibit": 8, "throw": 9, "nat": 10, "xresolve": 11,
 }
 
+// isRouteType says whether keepalived takes a word for the type of a route.
+func isRouteType(s string) bool {
+	_, named := routeTypes[s]
+	_, err := parseAny(s, 0, 255)
+	return named || err == nil
+}
+
 // metric is one of the numbers of RTAX_*; times are kept in units a millisecond.
 type metric struct {
 	id   uint8
-	unit int // of a time; 0: a plain number
+	unit int    // of a time; 0: a plain number
+	most uint32 // what keepalived takes at most; 0: all
 }
 
 var routeMetrics = map[string]metric{
-	"mtu": {2, 0}, "window": {3, 0}, "rtt": {4, 8}, "rttvar": {5, 4}, "ssthresh": {6, 0}, "cwnd": {7, 0},
-	"advmss": {8, 0}, "reordering": {9, 0}, "hoplimit": {10, 0}, "initcwnd": {11, 0}, "rto_min": {13, 1},
-	"initrwnd": {14, 0}, "quickack": {15, 0}, "fastopen_no_cookie": {17, 0},
+	"mtu": {2, 0, 0}, "window": {3, 0, 0}, "rtt": {4, 8, 960_000}, "rttvar": {5, 4, 480_000}, "ssthresh": {6, 0, 0}, "cwnd": {7, 0, 0},
+	"advmss": {8, 0, 0}, "reordering": {9, 0, 0}, "hoplimit": {10, 0, 255}, "initcwnd": {11, 0, 0}, "rto_min": {13, 1, 120_000},
+	"initrwnd": {14, 0, 0}, "quickack": {15, 0, 0}, "fastopen_no_cookie": {17, 0, 0},
 }
 
 // metricFeatures is RTAX_FEATURES, and featureECN the one that is known.
@@ -55,10 +63,11 @@ func (d *decoder) route(n *Node, static bool) (route.Route, bool) {
 			continue
 		}
 		switch w.Text {
-		case "inet":
-			l.familyIs(&r.Family, 4, w.Pos)
-		case "inet6":
-			l.familyIs(&r.Family, 6, w.Pos)
+		case "inet", "inet6":
+			if !r.To.IsValid() {
+				l.refusedBy(w.Pos, "takes no "+w.Text+" before the destination")
+			}
+			l.familyIs(&r.Family, map[string]uint8{"inet": 4, "inet6": 6}[w.Text], w.Pos)
 		case "to":
 			p, f := l.prefixValue(w)
 			l.destination(&r, w, p, f)
@@ -80,6 +89,7 @@ func (d *decoder) route(n *Node, static bool) (route.Route, bool) {
 			r.Table = uint32(l.named(w, "rt_tables", math.MaxUint32))
 		case "vrf":
 			r.VRF = l.device(w)
+			l.d.interfaceOf(r.VRF, w.Pos, "vrf of a route", ClassGeneral)
 		case "protocol":
 			r.Protocol = uint8(l.named(w, "rt_protos", 255))
 		case "scope":
@@ -126,6 +136,8 @@ func (d *decoder) route(n *Node, static bool) (route.Route, bool) {
 		default:
 			p, f, ok := l.prefix(w)
 			switch {
+			case !ok && l.at == len(l.words) && isRouteType(w.Text):
+				l.value(w) // a destination has to follow
 			case !ok && r.To.IsValid():
 				l.fail(w.Pos, "unknown option '%s'", clip(w.Text))
 			case !ok:
@@ -152,8 +164,7 @@ func (l *objectLine) destination(r *route.Route, w Word, p netip.Prefix, f uint8
 		return
 	}
 	if r.To.IsValid() {
-		l.fail(w.Pos, "a second destination %s", p)
-		return
+		l.note(w.Pos, l.d.quietClass(), "no-effect", "%s has no effect: %s comes after it", r.To, p.Masked())
 	}
 	r.To = p.Masked()
 	l.familyIs(&r.Family, f, w.Pos)
@@ -196,7 +207,7 @@ func (l *objectLine) finishRoute(r *route.Route, tos bool) {
 	case r.From.IsValid() && r.From.Bits() > 0 && r.Family == 4:
 		l.fail(pos, "from is for IPv6 routes")
 	case len(r.Hops) > 0 && (r.Next.Via.IsValid() || r.Next.Dev != ""):
-		l.fail(pos, "a route has one gateway or nexthops, not both")
+		l.failAs(l.d.quietClass(), pos, "a route has one gateway or nexthops, not both")
 	case r.VRF != "" && r.Table != 0:
 		l.fail(pos, "a route has a table or a vrf, not both")
 	case tos && r.Family == 6 && r.TOS != 0:
@@ -247,6 +258,9 @@ func (l *objectLine) hopOption(r *route.Route, h *route.Hop, w Word) bool {
 			l.next()
 		}
 		h.Via = l.addr(w)
+		if h.Via.IsValid() && r.Family != 0 && uint8(familyOf(h.Via)) != r.Family {
+			l.refusedBy(w.Pos, "takes no gateway of the other family")
+		}
 		if !l.bad && want != 0 && want != uint8(familyOf(h.Via)) {
 			l.fail(w.Pos, "via: %s is not of family inet%s", h.Via, map[uint8]string{4: "", 6: "6"}[want])
 		}
@@ -263,6 +277,7 @@ func (l *objectLine) hopOption(r *route.Route, h *route.Hop, w Word) bool {
 			l.next()
 		}
 		h.NewDst = l.labels(w)
+		l.refusedBy(w.Pos, "takes as for MPLS routes only")
 	default:
 		return false
 	}
@@ -301,7 +316,7 @@ func (l *objectLine) nexthops(r *route.Route) {
 	}
 	flush()
 	if len(r.Hops) == 0 {
-		l.fail(l.node.Pos, "nexthop without a way")
+		l.failAs(l.d.quietClass(), l.node.Pos, "nexthop without a way")
 	}
 }
 
@@ -320,13 +335,20 @@ func (l *objectLine) metric(r *route.Route, key Word, m metric) {
 	if l.bad {
 		return
 	}
-	v, ok := parseMetric(w.Text, m.unit)
+	v, ok := parseMetric(l.d.digits(w.Text, w.Pos), m.unit)
 	if (key.Text == "quickack" || key.Text == "fastopen_no_cookie") && v > 1 {
 		ok = false
 	}
 	if !ok {
 		l.fail(w.Pos, "%s: '%s' is not possible", key.Text, clip(w.Text))
 		return
+	}
+	most := m.most
+	if strings.HasSuffix(w.Text, "s") {
+		most *= uint32(m.unit)
+	}
+	if m.most > 0 && v > most {
+		l.refusedBy(w.Pos, "takes no such "+key.Text)
 	}
 	x.Value = v
 	r.Metrics = append(r.Metrics, x)

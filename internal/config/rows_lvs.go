@@ -76,12 +76,11 @@ func serviceRows() []Keyword {
 			s.SorryServer.Inhibit = true
 		}), "off", "keep the sorry server in the table with weight 0"),
 		row("sorry_server_lvs_method", rare, custom(methodSyntax, methodArgs, func(d *decoder, s *service, n *Node) {
-			f, ok := d.method(n)
 			if s.SorryServer == nil {
 				d.bad(n, 0, ClassGeneral, "no sorry_server above, ignored")
 				return
 			}
-			if ok {
+			if f, ok := d.method(n); ok {
 				s.SorryServer.Forward, s.sorryMethod = f, true
 			}
 		}), "lb_kind", "how packets reach the sorry server"),

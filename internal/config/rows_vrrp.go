@@ -156,6 +156,7 @@ func instanceRows() []Keyword {
 	whole := func(set func(i *instance, v time.Duration)) value {
 		return seconds("seconds", 0, math.MaxUint32, set)
 	}
+	delay := func(set func(i *instance, v time.Duration)) value { return seconds("seconds", 0, maxWhole, set) }
 	rows := []Keyword{
 		row("state", core, custom("MASTER|BACKUP", []Arg{{Name: "state"}}, instanceState), "MASTER if priority is 255, else BACKUP", "wanted state at start; only the owner (255) skips the wait"),
 		row("interface", core, custom("<interface>", []Arg{{Name: "name"}}, instanceInterface), "default_interface", "interface that adverts are sent and heard on"),
@@ -195,17 +196,17 @@ func instanceRows() []Keyword {
 		row("no_accept", rare, flag(func(i *instance) { i.accept = ptr(false) }), "off", "drop packets to the addresses, and from them (nftables)"),
 		row("skip_check_adv_addr", common, optBool(func(i *instance, v bool) { i.SkipCheckAdvAddr = v }), g, "as the global keyword"),
 		row("strict_mode", common, optBool(func(i *instance, v bool) { i.strict = &v }), "vrrp_strict", "keep to the RFC"),
-		row("garp_master_delay", core, whole(func(i *instance, v time.Duration) { i.GARP.Delay = v }), g, "time between the first and the second set of gratuitous ARP; 0: no second set"),
+		row("garp_master_delay", core, delay(func(i *instance, v time.Duration) { i.GARP.Delay = v }), g, "time between the first and the second set of gratuitous ARP; 0: no second set"),
 		row("garp_master_repeat", common, garpCount(func(i *instance, v int) { i.GARP.Repeat = v }), g, "frames an address in a set"),
 		row("garp_master_refresh", common, whole(func(i *instance, v time.Duration) { i.GARP.Refresh = v }), g, "time between further sets while master; 0: none"),
 		row("garp_master_refresh_repeat", common, garpCount(func(i *instance, v int) { i.GARP.RefreshRepeat = v }), g, "frames an address in such a set"),
-		row("garp_lower_prio_delay", common, whole(func(i *instance, v time.Duration) { i.GARP.LowerPrioDelay = v }), g, "second set after an advert of lower priority"),
+		row("garp_lower_prio_delay", common, delay(func(i *instance, v time.Duration) { i.GARP.LowerPrioDelay = v }), g, "second set after an advert of lower priority"),
 		row("garp_lower_prio_repeat", common, integer("count", 0, math.MaxInt32, func(i *instance, v int) { i.GARP.LowerPrioRep, i.garpLower = v, v > 0 }), g, "frames an address after an advert of lower priority; 0: none"),
 		row("down_timer_adverts", common, integer("count", 1, 100, func(i *instance, v int) { i.DownTimerAdverts = v }), g, "adverts missed before a backup takes over"),
 		row("lower_prio_no_advert", common, optBool(func(i *instance, v bool) { i.lowerPrio = &v }), g, "do not answer an advert of lower priority"),
 		row("higher_prio_send_advert", common, optBool(func(i *instance, v bool) { i.higherPrio = &v }), g, "send one more advert before yielding"),
 		row("track_src_ip", common, flag(func(i *instance) { i.TrackSrcIP = true }), "off", "FAULT while no interface has the configured source address"),
-		row("kernel_rx_buf_size", rare, integer("bytes", 1, math.MaxInt32, func(i *instance, v int) { i.KernelRxBufSize = v }), "vrrp_rx_bufs_policy", "what the instance adds to the receive buffer for adverts"),
+		row("kernel_rx_buf_size", rare, integer("bytes", 0, math.MaxInt32, func(i *instance, v int) { i.KernelRxBufSize = v }), "vrrp_rx_bufs_policy", "what the instance adds to the receive buffer for adverts; 0: that of vrrp_rx_bufs_policy"),
 		row("notify_priority_changes", common, optBool(func(i *instance, v bool) { i.priorityNote = &v }), g, "write changes of priority to the FIFOs"),
 		mailRow(row("smtp_alert", core, optBool(func(i *instance, v bool) { i.smtpAlert = &v }), g+", else off", "mail on changes of state")),
 		row("lvs_sync_daemon_interface", "obsolete", custom("<interface>", []Arg{{Name: "interface"}}, instanceSyncDaemon), "", "old form of lvs_sync_daemon"),

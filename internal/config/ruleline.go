@@ -21,7 +21,7 @@ var ruleActions = map[string]uint8{
 func (d *decoder) rule(n *Node, static bool) (route.Rule, bool) {
 	l := newObjectLine(d, n, "rule")
 	r := route.Rule{Text: l.text()}
-	preference := false
+	preference, inet := false, false
 	action := func(w Word, a uint8) {
 		if r.Action != 0 {
 			l.fail(w.Pos, "a rule has one of table, goto, nop, blackhole, prohibit, unreachable and l3mdev")
@@ -36,10 +36,9 @@ func (d *decoder) rule(n *Node, static bool) (route.Rule, bool) {
 			continue
 		}
 		switch w.Text {
-		case "inet":
-			l.familyIs(&r.Family, 4, w.Pos)
-		case "inet6":
-			l.familyIs(&r.Family, 6, w.Pos)
+		case "inet", "inet6":
+			inet = inet || l.more()
+			l.familyIs(&r.Family, map[string]uint8{"inet": 4, "inet6": 6}[w.Text], w.Pos)
 		case "type":
 			v := l.value(w)
 			a, ok := ruleActions[v.Text]
@@ -71,7 +70,7 @@ func (d *decoder) rule(n *Node, static bool) (route.Rule, bool) {
 		case "realms":
 			r.Realms = l.realms(w)
 		case "suppress_prefixlength", "sup_pl":
-			r.SuppressPrefix = 1 + uint32(l.anyNumber(w, 0, 128))
+			r.SuppressPrefix = l.suppressed(w)
 		case "suppress_ifgroup", "sup_group":
 			r.SuppressGroup = 1 + uint32(l.named(w, "group", math.MaxInt32))
 		case "iif", "dev":
@@ -81,12 +80,15 @@ func (d *decoder) rule(n *Node, static bool) (route.Rule, bool) {
 		case "tunnel-id":
 			r.TunnelID = uint64(l.anyNumber(w, 0, math.MaxInt64))
 		case "uidrange":
+			l.single(w, "takes no single "+w.Text)
 			r.UIDs, r.UIDSet = l.span(w, math.MaxUint32), true
 		case "l3mdev":
 			action(w, route.ToTable)
 			r.L3MDev = true
 		case "protocol":
-			r.Protocol = uint8(l.named(w, "rt_protos", 255))
+			if r.Protocol = uint8(l.named(w, "rt_protos", 255)); r.Protocol != 0 && r.Protocol != 18 {
+				l.refusedBy(w.Pos, "gives a rule that it tracks its own protocol")
+			}
 		case "ipproto", "ip_proto":
 			r.IPProto = uint8(l.named(w, "protocols", 255))
 		case "sport":
@@ -108,7 +110,7 @@ func (d *decoder) rule(n *Node, static bool) (route.Rule, bool) {
 			l.fail(w.Pos, "unknown option '%s'", clip(w.Text))
 		}
 	}
-	l.finishRule(&r, preference)
+	l.finishRule(&r, preference, inet)
 	return r, !l.bad
 }
 
@@ -132,10 +134,28 @@ func (l *objectLine) mark(r *route.Rule, key Word) {
 	r.Mask, r.MaskSet = uint32(m), has
 }
 
+// single notes a range that is one number.
+func (l *objectLine) single(key Word, what string) {
+	if s := l.peek(); s != "" && !strings.Contains(s, "-") {
+		l.refusedBy(key.Pos, what)
+	}
+}
+
+// suppressed is the value of suppress_prefixlength, 0 for none; keepalived takes
+// lengths that no prefix has.
+func (l *objectLine) suppressed(key Word) uint32 {
+	v := l.anyNumber(key, 0, math.MaxInt32)
+	if !l.bad && v > 128 {
+		l.failAs(l.d.quietClass(), key.Pos, "%s: %d is outside 0..128", key.Text, v)
+	}
+	return 1 + uint32(v)
+}
+
 func (l *objectLine) ports(key Word) route.Range {
+	l.single(key, "takes no single "+key.Text)
 	p := l.span(key, 65535)
 	if !l.bad && p.Low == 0 {
-		l.fail(key.Pos, "%s: there is no port 0", key.Text)
+		l.failAs(l.d.quietClass(), key.Pos, "%s: there is no port 0", key.Text)
 	}
 	return p
 }
@@ -149,7 +169,7 @@ func (l *objectLine) preference(r *route.Rule, given bool) uint32 {
 }
 
 // finishRule settles family and preference and checks the whole.
-func (l *objectLine) finishRule(r *route.Rule, preference bool) {
+func (l *objectLine) finishRule(r *route.Rule, preference, inet bool) {
 	pos := l.node.Pos
 	if l.bad {
 		return
@@ -172,6 +192,9 @@ func (l *objectLine) finishRule(r *route.Rule, preference bool) {
 	}
 	if l.bad {
 		return
+	}
+	if inet && r.Action == route.ToTable {
+		l.refusedBy(pos, "takes no inet or inet6 in a rule with a table")
 	}
 	if !preference {
 		r.Priority = l.preference(r, false)

@@ -265,7 +265,11 @@ func granularity(d *decoder, s *service, n *Node) {
 	}
 	v, err := parseInt(a, 1, 128)
 	if err != nil {
-		d.bad(n, 0, ClassInvalidNumber, "%v, ignored", err)
+		class := ClassInvalidNumber
+		if _, small := parseInt(a, 0, 128); small == nil {
+			class = d.quietClass() // keepalived takes 0
+		}
+		d.bad(n, 0, class, "%v, ignored", err)
 		return
 	}
 	s.PersistenceGranularity, s.persistent = v, true

@@ -90,7 +90,7 @@ func serviceGroupRow() Keyword {
 
 func openServiceGroup(d *decoder, _ any, n *Node) {
 	g := &serviceGroup{pos: n.Pos}
-	d.within(g, func() { d.closeServiceGroup(g) })
+	d.within(g, func() { d.closeServiceGroup(g, d.closing(n)) })
 	d.lines(func(line *Node) {
 		if e, ok := d.groupEntry(g, line); ok {
 			g.Entries = append(g.Entries, e)
@@ -102,12 +102,12 @@ func openServiceGroup(d *decoder, _ any, n *Node) {
 }
 
 // closeServiceGroup keeps the group unless it cannot be used.
-func (d *decoder) closeServiceGroup(g *serviceGroup) {
+func (d *decoder) closeServiceGroup(g *serviceGroup, end Pos) {
 	if g.Name == "" {
 		return // reported
 	}
 	about := func(id, text string) {
-		d.report(g.pos, Warning, ClassGeneral, id, "virtual_server_group "+g.Name+": "+text)
+		d.report(end, Warning, ClassGeneral, id, "virtual_server_group "+g.Name+": "+text)
 	}
 	v4, v6, any := g.families()
 	switch {
@@ -158,7 +158,8 @@ func (d *decoder) groupEntry(g *serviceGroup, n *Node) (e GroupEntry, ok bool) {
 	words := texts(n.Words)
 	if words[0] == "fwmark" {
 		if len(words) < 2 {
-			return bad(ClassGeneral, "fwmark without a number")
+			d.report(n.Pos, Error, ClassMissingParameter, "missing-parameter", "virtual_server_group "+g.Name+": fwmark without a number")
+			return GroupEntry{}, false
 		}
 		mark, err := parseInt(words[1], 1, math.MaxUint32)
 		if err != nil {

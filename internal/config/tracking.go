@@ -52,6 +52,9 @@ func initFile(d *decoder, f *TrackFile, n *Node) {
 			d.bad(n, k, ClassInvalidNumber, "%v, ignored", err)
 			continue
 		}
+		if v < -254 || v > 254 {
+			d.report(n.ArgPos(k), Info, ClassGeneral, "newer-value", "init_file: keepalived complains about values outside -254..254, and writes them")
+		}
 		f.InitValue = v
 	}
 }
@@ -226,20 +229,29 @@ func (d *decoder) trackThing(to *[]Track, n *Node, weight int, reverse bool, lim
 // linkPoll reads one line of linkbeat_interfaces.
 func (d *decoder) linkPoll(n *Node) {
 	p := LinkPoll{Interface: n.Words[0].Text}
+	there := d.interfaceOf(p.Interface, n.Pos, "linkbeat_interfaces", ClassBadInterface)
 	if s := n.Arg(0); s != "" {
 		switch k := PollKind(strings.ToUpper(s)); k {
 		case PollMII, PollEthtool, PollIOCTL:
 			p.Kind = k
 		default:
-			d.report(n.ArgPos(0), Warning, ClassGeneral, "bad-value", "linkbeat_interfaces: '"+clip(s)+"' is not one of MII ETHTOOL IOCTL, ignored")
+			d.report(n.ArgPos(0), Warning, unlessMissing(there, ClassGeneral), "bad-value", "linkbeat_interfaces: '"+clip(s)+"' is not one of MII ETHTOOL IOCTL, ignored")
 		}
 	}
-	d.interfaceOf(p.Interface, n.Pos, "linkbeat_interfaces", ClassBadInterface)
 	d.cfg.Links.Polls = append(d.cfg.Links.Polls, p)
 }
 
 // maxLinkDelay bounds interface_up_down_delays.
 const maxLinkDelay = 255 * time.Second
+
+// unlessMissing is the class of a complaint about the rest of a line, which
+// keepalived does not look at when its interface is missing.
+func unlessMissing(there bool, c Class) Class {
+	if there {
+		return c
+	}
+	return ClassNone
+}
 
 // linkDelay reads one line of interface_up_down_delays.
 func (d *decoder) linkDelay(n *Node) {
@@ -248,18 +260,18 @@ func (d *decoder) linkDelay(n *Node) {
 		d.report(n.Pos, Warning, ClassNone, "bad-value", "interface_up_down_delays: no delay for "+clip(l.Interface)+", ignored")
 		return
 	}
+	there := d.interfaceOf(l.Interface, n.Pos, "interface_up_down_delays", ClassBadInterface)
 	for k, to := range []*time.Duration{&l.Down, &l.Up} {
 		if k+1 >= len(n.Words) {
 			break
 		}
 		v, _, err := parseTimer(n.Words[k+1].Text, 0, maxLinkDelay)
 		if err != nil {
-			d.report(n.Words[k+1].Pos, Warning, ClassInvalidNumber, "bad-value", "interface_up_down_delays: "+err.Error()+": the line is ignored")
+			d.report(n.Words[k+1].Pos, Warning, unlessMissing(there, ClassInvalidNumber), "bad-value", "interface_up_down_delays: "+err.Error()+": the line is ignored")
 			return
 		}
 		*to = v
 	}
-	d.interfaceOf(l.Interface, n.Pos, "interface_up_down_delays", ClassBadInterface)
 	d.cfg.Links.Delays = append(d.cfg.Links.Delays, l)
 }
 

@@ -79,7 +79,7 @@ func number[T any](name string, kind Kind, low, high int, set func(d *decoder, t
 		if !ok {
 			return
 		}
-		i, err := parseInt(s, low, high)
+		i, err := parseInt(d.digits(s, n.ArgPos(0)), low, high)
 		if err != nil {
 			d.bad(n, 0, ClassInvalidNumber, "%v, ignored", err)
 			return
@@ -137,7 +137,7 @@ func timer[T any](name string, low, high time.Duration, set func(t *T, v time.Du
 		if !ok {
 			return
 		}
-		t, rounded, err := parseTimer(s, low, high)
+		t, rounded, err := parseTimer(d.digits(s, n.ArgPos(0)), low, high)
 		if err != nil {
 			d.bad(n, 0, ClassInvalidNumber, "%v, ignored", err)
 			return
@@ -152,6 +152,12 @@ func timer[T any](name string, low, high time.Duration, set func(t *T, v time.Du
 
 // maxTimer is the longest time a timer may have where keepalived names no bound.
 const maxTimer = 4294967295 * time.Second / 1000
+
+// Bounds of times that keepalived keeps as microseconds in 32 bits.
+const (
+	maxMicros = math.MaxUint32 * time.Microsecond
+	maxWhole  = 4294 // seconds
+)
 
 func timerRange(low, high time.Duration) string {
 	l := strconv.FormatFloat(low.Seconds(), 'f', -1, 64)
@@ -310,7 +316,11 @@ func scriptOf[T any](nobody Class, set func(d *decoder, t *T, c Command, n *Node
 				return
 			}
 			if !c.Set() {
-				d.bad(n, 0, ClassGeneral, "no program given, ignored")
+				class := ClassGeneral
+				if nobody == ClassNone {
+					class = d.quietClass() // keepalived looks at none of these
+				}
+				d.bad(n, 0, class, "no program given, ignored")
 				return
 			}
 			if !d.setUser(nobody, &c, rest, n) {

@@ -87,6 +87,9 @@ func (d *decoder) vipLine(p netip.Prefix, n *Node, static bool) (VIP, bool) {
 		if !d.vipOption(&v, key, val, static) {
 			return v, false
 		}
+		if key.Text == "peer" && !d.toml() && strings.Contains(n.Words[0].Text+val.Text, "/") {
+			d.report(val.Pos, Info, ClassGeneral, "newer-value", d.kw.Name+": "+p.String()+": keepalived 2.2.7 takes no peer with a prefix length on either side")
+		}
 	}
 	return v, true
 }
@@ -114,10 +117,13 @@ func (d *decoder) vipOption(v *VIP, key, val Word, static bool) bool {
 	complain := func(pos Pos, text string) {
 		d.report(pos, Warning, ClassGeneral, "bad-value", d.kw.Name+": "+v.Prefix.String()+": "+text)
 	}
+	note := func(pos Pos, text string) { // keepalived does not say so
+		d.report(pos, Warning, d.quietClass(), "bad-value", d.kw.Name+": "+v.Prefix.String()+": "+text)
+	}
 	is6 := v.Prefix.Addr().Is6()
 	if f, ok := vipFlags[key.Text]; ok {
 		if f.six && !is6 {
-			complain(key.Pos, key.Text+" is for IPv6 addresses: it is ignored")
+			note(key.Pos, key.Text+" is for IPv6 addresses: it is ignored")
 			return true
 		}
 		v.Flags |= f.flag
@@ -125,6 +131,9 @@ func (d *decoder) vipOption(v *VIP, key, val Word, static bool) bool {
 	}
 	switch key.Text {
 	case "dev":
+		if v.Dev != "" {
+			complain(key.Pos, "a second dev: "+clip(val.Text)+" is used")
+		}
 		v.Dev = val.Text
 		d.interfaceExists(val.Text, val.Pos, "interface of address "+v.Prefix.String())
 	case "label":
@@ -163,9 +172,13 @@ func (d *decoder) vipOption(v *VIP, key, val Word, static bool) bool {
 		return d.vipPeer(v, val, complain)
 	case "preferred_lft":
 		d.preferredLft(v, val, complain)
+		if !is6 && v.PreferredSet {
+			note(val.Pos, "preferred_lft has no effect on an IPv4 address")
+			v.Preferred, v.PreferredSet = 0, false
+		}
 	case "-nodad":
 		if !is6 {
-			complain(key.Pos, "-nodad is for IPv6 addresses: it is ignored")
+			note(key.Pos, "-nodad is for IPv6 addresses: it is ignored")
 			return true
 		}
 		v.DAD = true
@@ -210,18 +223,13 @@ func (d *decoder) vipPeer(v *VIP, val Word, complain func(Pos, string)) bool {
 	return true
 }
 
-// preferredLft reads a lifetime in seconds. keepalived has no effect of it on
-// IPv4 addresses, whose lifetimes nobody looks at.
+// preferredLft reads a lifetime in seconds.
 func (d *decoder) preferredLft(v *VIP, val Word, complain func(Pos, string)) {
-	if !v.Prefix.Addr().Is6() {
-		complain(val.Pos, "preferred_lft has no effect on an IPv4 address")
-		return
-	}
 	if val.Text == "forever" {
 		v.Preferred, v.PreferredSet = math.MaxUint32, true
 		return
 	}
-	n, err := parseInt(val.Text, 0, math.MaxUint32)
+	n, err := parseInt(d.digits(val.Text, val.Pos), 0, math.MaxUint32)
 	if err != nil {
 		complain(val.Pos, "preferred_lft "+err.Error()+", ignored")
 		return
@@ -256,7 +264,7 @@ func (d *decoder) prefix(w Word) (netip.Prefix, bool) {
 	}
 	bits := a.BitLen()
 	if has {
-		v, err := parseInt(length, 0, a.BitLen())
+		v, err := parseInt(d.digits(length, w.Pos), 0, a.BitLen())
 		if err != nil {
 			d.report(w.Pos, Warning, ClassInvalidNumber, "bad-value",
 				d.kw.Name+": "+a.String()+": prefix length "+err.Error()+": "+strconv.Itoa(bits)+" is used")

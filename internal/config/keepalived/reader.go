@@ -21,6 +21,7 @@ const (
 	maxNest  = 64       // blocks within blocks
 	maxLines = 1 << 18  // lines that come from parameters and sequences
 	maxFree  = 32       // arenas that are kept for later
+	maxNodes = 1 << 20  // statements: each takes more memory than its text
 )
 
 // ErrSkip is returned by Source.Read for a file that is left out as keepalived
@@ -66,6 +67,8 @@ type reader struct {
 	stack    []string // files that are being read, each included by the one before
 	stop     bool     // a bound is reached: nothing more is read
 	bytes    int      // read and expanded so far
+	nodes    int      // statements so far
+	lost     bool     // keepalived's parent process does not see the next line
 	lines    int      // expanded so far
 	found    config.Findings
 	params   map[string]string
@@ -185,10 +188,27 @@ func (r *reader) line(raw string, pos config.Pos, depth int) {
 	r.more = ends || strings.HasSuffix(trimRight(raw), `\`)
 	if r.defining != "" {
 		r.define(r.defining, text)
+		r.lost = r.defining == "" && isComment(raw) && strings.Trim(raw, blanks) != ""
 		return
+	}
+	if r.lost {
+		r.lost = false
+		r.lostLine(text, pos)
 	}
 	if trimLeft(text) != "" {
 		r.logical(text, pos, depth, 0)
+	}
+}
+
+// lostLine reports a line after a definition that ends in a comment of its own:
+// keepalived's parent process does not see it, its other processes do.
+func (r *reader) lostLine(text string, pos config.Pos) {
+	const why = "the comment above ends a definition: keepalived's parent process does not see this line (put an empty one between)"
+	switch {
+	case strings.ContainsAny(text, "{}"): // it complains about what follows
+		r.report(pos, config.Warning, config.ClassUnknownKeyword, "lost-line", why)
+	case strings.Trim(text, blanks) != "":
+		r.report(pos, config.Warning, config.ClassNone, "lost-line", why)
 	}
 }
 
@@ -242,6 +262,12 @@ func (r *reader) begin() {
 
 // add puts a statement into the block that is open.
 func (r *reader) add(n *config.Node) {
+	if r.nodes++; r.nodes > maxNodes {
+		if !r.stop {
+			r.bound(n.Pos, "too-many-statements", "the configuration has more than %d statements", maxNodes)
+		}
+		return
+	}
 	t := r.top()
 	t.Children = append(t.Children, n)
 }

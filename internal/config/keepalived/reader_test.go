@@ -250,3 +250,14 @@ func FuzzRead(f *testing.F) {
 		walk(root, 0)
 	})
 }
+
+// TestStatementBound: a statement takes more memory than its text, so that the
+// size of the files alone is no bound.
+func TestStatementBound(t *testing.T) {
+	got := 0
+	text := strings.Repeat("a\n", maxNodes) + "b\n}\n"
+	_, _, diags := Read("k", Options{Source: files{"k": text}, Statement: func(_ *config.Node, done func()) { got++; done() }})
+	if got != maxNodes || len(diags) != 1 || diags[0].ID != "too-many-statements" || diags[0].Pos.Line != maxNodes+1 || diags[0].Severity != config.Error {
+		t.Errorf("%d statements, %v", got, diags)
+	}
+}

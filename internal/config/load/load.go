@@ -186,16 +186,14 @@ func SystemInterfaces() map[string]bool {
 	return out
 }
 
-// userExists returns a lookup that remembers.
+// userExists returns a lookup that remembers. Users and groups have names: a
+// number is the name of none, as in keepalived.
 func userExists() func(string) bool {
 	known := map[string]bool{}
 	return func(name string) bool {
 		ok, seen := known[name]
 		if !seen {
 			_, err := user.Lookup(name)
-			if err != nil {
-				_, err = user.LookupId(name)
-			}
 			ok = err == nil
 			known[name] = ok
 		}
@@ -204,10 +202,7 @@ func userExists() func(string) bool {
 }
 
 func groupExists(name string) bool {
-	if _, err := user.LookupGroup(name); err == nil {
-		return true
-	}
-	_, err := user.LookupGroupId(name)
+	_, err := user.LookupGroup(name)
 	return err == nil
 }
 
