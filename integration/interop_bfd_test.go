@@ -36,6 +36,14 @@ func TestBFD(t *testing.T) {
 	}{
 		"keepalived":     {"192.0.2.1", "192.0.2.2", peer(theirs(t), "192.0.2.2", "192.0.2.1")},
 		"holdfast, IPv6": {"2001:db8::1", "2001:db8::2", peer(us, "2001:db8::2", "2001:db8::1")},
+		"FRR, link-local": {linkLocal(1), linkLocal(2) + "%eth0", func(n *network) *lab.Process {
+			lab.RequireFRR(t)
+			p, err := n.b.StartFRRBFD(" peer "+linkLocal(1)+" local-address "+linkLocal(2)+" interface eth0", "  receive-interval 50", "  transmit-interval 50", "  detect-multiplier 5", "  no shutdown", " exit")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}},
 		"FRR": {"192.0.2.1", "192.0.2.2", func(n *network) *lab.Process {
 			lab.RequireFRR(t)
 			p, err := n.b.StartFRRBFD(" peer 192.0.2.1 local-address 192.0.2.2", "  receive-interval 50", "  transmit-interval 50", "  detect-multiplier 5", "  no shutdown", " exit")

@@ -80,7 +80,7 @@ func bfdRows() []Keyword {
 		}}
 	}
 	return []Keyword{
-		row("neighbor_ip", rare, address("address", func(_ *decoder, b *BFDInstance, a netip.Addr, _ *Node) { b.Neighbor = a }), "required", "the other end").alias("neighbour_ip"),
+		row("neighbor_ip", rare, custom("<address>[%<interface>]", []Arg{{Name: "address"}}, bfdNeighbor), "required", "the other end; a link-local address has its interface behind it").alias("neighbour_ip"),
 		row("source_ip", rare, address("address", func(_ *decoder, b *BFDInstance, a netip.Addr, _ *Node) { b.Source = a }), "the kernel's choice", "own address"),
 		row("min_rx", rare, interval(time.Millisecond, func(b *BFDInstance, v time.Duration) { b.MinRX = v }), "10", "shortest interval at which packets are taken, in ms"),
 		row("min_tx", rare, interval(time.Millisecond, func(b *BFDInstance, v time.Duration) { b.MinTX = v }), "10", "shortest interval at which packets are sent, in ms"),

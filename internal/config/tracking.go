@@ -2,6 +2,7 @@ package config
 
 import (
 	"maps"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -123,6 +124,29 @@ func paramMatch(d *decoder, p *TrackProcess, n *Node) {
 
 // maxBFDName is the longest name of a bfd_instance.
 const maxBFDName = 31
+
+// bfdNeighbor reads an address which, if it is link-local, means nothing without
+// an interface: fe80::1%eth0. (keepalived 2.2.7 takes it without, and cannot send.)
+func bfdNeighbor(d *decoder, b *BFDInstance, n *Node) {
+	s, ok := arg1(d, n)
+	if !ok {
+		return
+	}
+	if a, err := netip.ParseAddr(s); err == nil && a.Zone() != "" && a.IsLinkLocalUnicast() && len(a.Zone()) <= maxIfName {
+		b.Neighbor = a
+		d.interfaceExists(a.Zone(), n.ArgPos(0), "neighbor_ip")
+		return
+	}
+	a, err := d.addressIn(s, n, 0)
+	if err != nil {
+		d.bad(n, 0, ClassGeneral, "'%s' is not an IP address, ignored", clip(s))
+		return
+	}
+	if a.Is6() && a.IsLinkLocalUnicast() {
+		d.bad(n, 0, ClassNone, "%v is link-local: packets cannot be sent without an interface behind it, %v%%eth0", a, a)
+	}
+	b.Neighbor = a
+}
 
 func openBFD(d *decoder, _ any, n *Node) {
 	b := &BFDInstance{

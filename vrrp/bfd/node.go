@@ -298,12 +298,21 @@ func (n *Node) receive(from, to netip.Addr, port uint16, ttl int, b []byte) {
 	n.act(now)
 }
 
+// is says whether the neighbour has an address, which is with its interface where
+// it is link-local.
+func (p *peer) is(from netip.Addr) bool {
+	if p.Neighbor.Zone() == "" {
+		from = from.WithZone("")
+	}
+	return p.Neighbor == from
+}
+
 // find finds the session of a packet: by our discriminator or, as long as the
 // neighbour does not know it, by addresses. The sender must be the neighbour in
 // any case.
 func (n *Node) find(in *Packet, from, to netip.Addr, port uint16) *peer {
 	fits := func(p *peer) bool {
-		return p.Neighbor == from && p.port() == port && (!p.Source.IsValid() || !to.IsValid() || p.Source == to)
+		return p.is(from) && p.port() == port && (!p.Source.IsValid() || !to.IsValid() || p.Source == to)
 	}
 	if in.Your != 0 {
 		if p := n.byDiscriminator(in.Your); p != nil && fits(p) {

@@ -94,7 +94,7 @@ func (s *sockets) read(c *net.UDPConn, is6 bool, port uint16) {
 			continue // an ICMP error of something sent; there is none here
 		}
 		to, ttl := ancillary(oob[:m], is6)
-		s.receive(from.Addr().Unmap().WithZone(""), to, port, ttl, buf[:n])
+		s.receive(from.Addr().Unmap(), to, port, ttl, buf[:n])
 	}
 }
 
@@ -148,6 +148,9 @@ func dial(i *Instance) (*net.UDPConn, error) {
 		local := &net.UDPAddr{Port: lowSource + rand.IntN(1<<16-lowSource)}
 		if i.Source.IsValid() {
 			local.IP = i.Source.AsSlice()
+			if i.Source.IsLinkLocalUnicast() {
+				local.Zone = i.Neighbor.Zone()
+			}
 		}
 		var c *net.UDPConn
 		if c, err = net.DialUDP("udp", local, to); errors.Is(err, syscall.EADDRINUSE) {
