@@ -156,7 +156,9 @@ func (r *rawIPVS) lines() ([]string, error) {
 		out = append(out, "daemon "+show(d, daemonFields))
 	}
 	slices.Sort(out)
-	return out, nil
+	// The kernel counts the services of all namespaces to know where a dump has
+	// come to, so what others add meanwhile makes it give some of ours twice.
+	return slices.Compact(out), nil
 }
 
 func (r *rawIPVS) ask(command uint8, flags netlink.HeaderFlags, body []byte) ([]genetlink.Message, error) {

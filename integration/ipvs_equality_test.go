@@ -388,7 +388,8 @@ virtual_server 192.0.2.80 1001 {
     }
   }
 }
-# A page's digest (of "the page"), failed servers inhibited.
+# A page's digest (of "the page"), failed servers inhibited. keepalived was seen
+# to fail the first check of a page on a busy machine, hence the retry.
 virtual_server 192.0.2.80 1002 {
   delay_loop 1
   warmup 0
@@ -406,7 +407,8 @@ virtual_server 192.0.2.80 1002 {
         path /
         digest DIGEST
       }
-      retry 0
+      retry 1
+      delay_before_retry 1
     }
   }
   real_server 198.51.100.2 80 {

@@ -37,8 +37,8 @@ type side struct {
 	fifo   *os.File
 
 	mu       sync.Mutex
-	lines    []string                   // read from the FIFO
-	compared struct{ lines, notes int } // how many of each belong to former steps
+	lines    []string                        // read from the FIFO
+	compared struct{ lines, notes, log int } // how much of each belongs to former steps
 }
 
 // sideBySide is keepalived and the program under test called as keepalived;
@@ -270,7 +270,7 @@ func (x *side) state() (state, error) {
 }
 
 // stepLimit is how long a step may take; on an idle machine it is seconds.
-const stepLimit = 90 * time.Second
+const stepLimit = 2 * time.Minute
 
 // same waits until every side has the same table, with lines that contain each
 // text of want or, after "no ", without any that does, and has told the same
@@ -324,6 +324,13 @@ func (s *sides) same(when string, told int, want ...string) {
 				s.t.Errorf("%s: %s's table: want %q:\n%s", when, s.list[0].name, w, strings.Join(now[0].table, "\n"))
 			}
 		}
+	}
+	for _, x := range s.list {
+		log := x.proc.Log()
+		if !equal {
+			s.t.Logf("%s: what %s printed:\n%s", when, x.name, log[min(x.compared.log, len(log)):])
+		}
+		x.compared.log = len(log)
 	}
 	s.t.Logf("%s: %d lines of table, %d of news", when, len(now[0].table), len(now[0].news))
 	for _, st := range now {
@@ -386,7 +393,7 @@ func (w *realServers) set(at string, how answer) error {
 		if err != nil {
 			return err
 		}
-		server := &http.Server{Handler: s, ReadHeaderTimeout: 5 * time.Second}
+		server := &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
 		server.SetKeepAlivesEnabled(false)
 		go server.Serve(s.listener) //nolint:errcheck // it ends with its listener
 	}
