@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -90,6 +89,7 @@ type Parent struct {
 	nextID    uint64
 
 	tune          tune.Process
+	spare         role.Spare
 	startup       *proc.Process // startup_script while it runs
 	startupResult string        // how it ended; empty: it did not yet, or there is none
 	launched      bool          // the children may be started
@@ -283,7 +283,7 @@ func (p *Parent) isUp() {
 	if p.opts.Up != nil {
 		p.opts.Up()
 	}
-	go debug.FreeOSMemory() // reading a configuration takes many times what is kept of it
+	p.spare.Later() // reading a configuration takes many times what is kept of it
 }
 
 func logDiagnostics(log *slog.Logger, diags []config.Diagnostic) {

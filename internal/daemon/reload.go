@@ -3,7 +3,6 @@ package daemon
 import (
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"holdfast/internal/config"
@@ -137,44 +136,48 @@ func (p *Parent) stepReload() {
 // handOver hands the new configuration to the children that run, and starts
 // those that are new.
 func (p *Parent) handOver() {
-	waiting, failure := 1, ""
-	done := func(r role.Role, err error) {
-		if err != nil {
-			failure = fmt.Sprintf("%s: %v", r, err)
-			p.log.Error("configuration not taken over", "role", string(r), "err", err)
-		}
-		if waiting--; waiting == 0 {
-			p.startWanted()
-			p.reloaded(failure)
-		}
+	p.handTo([]*slot{p.lvs, p.vrrp}, "")
+}
+
+// handTo hands the new configuration to one child after the other: an address
+// comes when its services are in the IPVS table.
+func (p *Parent) handTo(list []*slot, failure string) {
+	for len(list) > 0 && list[0].child == nil {
+		list = list[1:]
 	}
-	for _, s := range []*slot{p.lvs, p.vrrp} {
-		if s.child == nil {
-			continue
-		}
-		waiting++
-		c, whole := s.child, p.cfg.encoded[s.role]
-		enc := whole
-		if s.role == role.LVS { // the other one's is small
-			enc = whole.Since(c.has)
-		}
-		boot, err := role.WriteBoot(p.boot(s, nil), enc)
-		if err != nil {
-			done(s.role, err)
-			continue
-		}
-		c.has = nil
-		p.ask(s, ipc.Message{Type: ipc.TypeConfig}, boot, reloadLimit, func(_ ipc.Message, err error) {
-			if err == nil {
-				c.has = whole
-			}
-			if errors.Is(err, errGone) {
-				err = fmt.Errorf("%w; its successor starts with the new configuration", err)
-			}
-			done(s.role, err)
-		})
+	if len(list) == 0 {
+		p.startWanted()
+		p.reloaded(failure)
+		return
 	}
-	done("", nil)
+	s, c := list[0], list[0].child
+	done := func(err error) {
+		if err != nil {
+			failure = fmt.Sprintf("%s: %v", s.role, err)
+			p.log.Error("configuration not taken over", "role", string(s.role), "err", err)
+		}
+		p.handTo(list[1:], failure)
+	}
+	whole := p.cfg.encoded[s.role]
+	enc := whole
+	if s.role == role.LVS { // the other one's is small
+		enc = whole.Since(c.has)
+	}
+	boot, err := role.WriteBoot(p.boot(s, nil), enc)
+	if err != nil {
+		done(err)
+		return
+	}
+	c.has = nil
+	p.ask(s, ipc.Message{Type: ipc.TypeConfig}, boot, reloadLimit, func(_ ipc.Message, err error) {
+		if err == nil {
+			c.has = whole
+		}
+		if errors.Is(err, errGone) {
+			err = fmt.Errorf("%w; its successor starts with the new configuration", err)
+		}
+		done(err)
+	})
 }
 
 // refusals are the findings that a reload is refused for. A brace that does
@@ -196,9 +199,7 @@ func (p *Parent) reloaded(failure string) {
 		return
 	}
 	p.reload.running, p.reload.last, p.reload.failure = false, time.Now(), failure
-	// A large configuration is needed in its encoded form only. Not before the
-	// processes have it: giving memory back takes time that they want.
-	go debug.FreeOSMemory()
+	p.spare.Later() // a large configuration is needed in its encoded form only
 	if p.reload.done != nil {
 		p.reload.done()
 		p.reload.done = nil

@@ -162,5 +162,8 @@ func (f *follow) sameRules(o *follow) bool {
 	return f.mode == o.mode && f.sync == o.sync && maps.EqualFunc(f.addrs, o.addrs, slices.Equal)
 }
 
+// configured reports whether a router has an address by the configuration.
+func (f *follow) configured(name string, a netip.Addr) bool { return slices.Contains(f.addrs[name], a) }
+
 // rests reports whether the checks of any service can rest at all.
 func (f *follow) rests() bool { return !f.standby || f.suspends() }

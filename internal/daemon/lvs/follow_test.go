@@ -1,7 +1,6 @@
 package lvs
 
 import (
-	"context"
 	"net/netip"
 	"slices"
 	"syscall"
@@ -225,21 +224,10 @@ func TestFollowReload(t *testing.T) {
 // ha_suspend goes by the addresses of this machine, whoever put them there.
 func TestHASuspend(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		here := make(chan []netip.Addr)
+		r.links.set(iface("eth0", 2))
 		cfg := configOf(virtual(1, 1), virtual(2, 1))
 		cfg.VirtualServers[0].HASuspend = true
-		r.start(cfg, func(d *Deps) {
-			d.Addresses = func(ctx context.Context, changed func([]netip.Addr)) {
-				for {
-					select {
-					case list := <-here:
-						changed(list)
-					case <-ctx.Done():
-						return
-					}
-				}
-			}
-		})
+		r.start(cfg)
 		state := func(i int) string { return r.status().Services[i].Servers[0].Checks[0].State }
 		r.fail("198.51.100.1:80")
 		r.pass(3 * time.Second)
@@ -247,12 +235,12 @@ func TestHASuspend(t *testing.T) {
 			t.Errorf("checks are %s and %s", a, b)
 		}
 		r.wantTable("1:1=1 2:") // as it was before the first check
-		here <- []netip.Addr{netip.MustParseAddr("192.0.2.1")}
+		r.links.set(iface("eth0", 2, "192.0.2.1/32"))
 		r.pass(3 * time.Second)
 		if a := state(0); a != "down" {
 			t.Errorf("check is %s where the address is", a)
 		}
-		here <- nil
+		r.links.set(iface("eth0", 2))
 		r.pass(time.Second)
 		if a := state(0); a != "paused" {
 			t.Errorf("check is %s where the address was", a)
@@ -307,4 +295,55 @@ type countedKernel struct {
 func (k countedKernel) Apply(ops []ipvs.Op) error {
 	*k.n++
 	return k.Kernel.Apply(ops)
+}
+
+// What a reload takes away together with its address goes after that: a client
+// that finds the address finds the table.
+func TestReloadLeavesTheTableToTheAddress(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		cfg := configOf(virtual(1, 1), virtual(2, 1), virtual(3, 1))
+		cfg.Global.LVSFollowVRRP = config.FollowAuto
+		cfg.Instances = []config.VRRPInstance{instance("A", 1, "192.0.2.1/24", "192.0.2.2/24")}
+		r.links.set(iface("eth0", 2, "192.0.2.1/24", "192.0.2.2/24", "192.0.2.3/24"))
+		r.start(cfg)
+		r.master("A", true)
+		r.wantTable("1:1=1 2:1=1 3:1=1")
+		// An address that stays, and one that no router has, keep nothing.
+		fewer := configOf(virtual(1, 1))
+		fewer.Instances = []config.VRRPInstance{instance("A", 1, "192.0.2.2/24")}
+		r.reload(fewer)
+		r.wantTable("1:1=1")
+		// The service moves with its address to a router that is not master.
+		r.reload(cfg)
+		moved := configOf(virtual(1, 1))
+		moved.Global.LVSFollowVRRP = config.FollowAuto
+		moved.Instances = []config.VRRPInstance{instance("A", 1, "192.0.2.2/24"), instance("B", 2, "192.0.2.1/24")}
+		r.reload(moved)
+		r.lvs.RouterStates(
+			RouterState{Name: "A", Master: true, VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.2")}},
+			RouterState{Name: "B", VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.1")}})
+		r.pass(time.Millisecond)
+		r.wantTable("1:1=1")
+		r.links.set(iface("eth0", 2, "192.0.2.2/24"))
+		r.pass(time.Millisecond)
+		r.wantTable("")
+
+		// The router goes with its services; one of its addresses stays behind.
+		r.links.set(iface("eth0", 2, "192.0.2.1/24", "192.0.2.2/24"))
+		r.reload(cfg)
+		r.lvs.RouterStates(RouterState{Name: "A", Master: true, VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")}})
+		r.pass(time.Millisecond)
+		r.wantTable("1:1=1 2:1=1 3:1=1")
+		r.reload(configOf(virtual(3, 1)))
+		r.wantTable("1:1=1 2:1=1 3:1=1")
+		r.links.set(iface("eth0", 2, "192.0.2.2/24"))
+		r.pass(time.Millisecond)
+		r.wantTable("2:1=1 3:1=1")
+		r.pass(leaveLimit)
+		r.wantTable("3:1=1")
+		if st := r.status(); len(st.Foreign) != 0 || st.Kernel.Repairs != 0 {
+			t.Errorf("%+v", st)
+		}
+		r.end()
+	})
 }

@@ -1,7 +1,6 @@
 package lvs
 
 import (
-	"context"
 	"net/netip"
 	"strings"
 	"testing"
@@ -113,33 +112,22 @@ func TestGroupFollows(t *testing.T) {
 // TestGroupSuspended: the checks of a group run where any of its addresses is.
 func TestGroupSuspended(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		here := make(chan []netip.Addr)
+		r.links.set(iface("eth0", 2))
 		cfg := grouped()
 		cfg.ServiceGroups[0].Entries = cfg.ServiceGroups[0].Entries[:1]
 		cfg.VirtualServers[0].HASuspend = true
-		r.start(cfg, func(d *Deps) {
-			d.Addresses = func(ctx context.Context, changed func([]netip.Addr)) {
-				for {
-					select {
-					case list := <-here:
-						changed(list)
-					case <-ctx.Done():
-						return
-					}
-				}
-			}
-		})
+		r.start(cfg)
 		state := func() string { return r.status().Services[0].Servers[0].Checks[0].State }
 		r.pass(3 * time.Second)
 		if s := state(); s != "paused" {
 			t.Errorf("check is %s without an address", s)
 		}
-		here <- []netip.Addr{netip.MustParseAddr("192.0.2.2")}
+		r.links.set(iface("eth0", 2, "192.0.2.2/32"))
 		r.pass(3 * time.Second)
 		if s := state(); s != "up" {
 			t.Errorf("check is %s with the second address", s)
 		}
-		here <- nil
+		r.links.set(iface("eth0", 2))
 		r.pass(time.Second)
 		if s := state(); s != "paused" {
 			t.Errorf("check is %s without an address again", s)

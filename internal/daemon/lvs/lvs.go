@@ -54,12 +54,9 @@ type Deps struct {
 	Restarted bool
 	// Keep leaves everything in the kernel at the end (-I).
 	Keep bool
-	// Addresses tells the addresses of this machine, all of them at once and
-	// again after each change, until ctx ends; nil: the system's. It is called,
-	// on a goroutine of its own, for a configuration with ha_suspend.
-	Addresses func(ctx context.Context, changed func([]netip.Addr))
-	// Links tells of interfaces; nil: the system's. A sync daemon is started
-	// anew when its own changes.
+	// Links tells of interfaces and addresses; nil: the system's. It is asked
+	// for a configuration with ha_suspend or connection sync, and while a
+	// service waits for its address to go.
 	Links link.Watcher
 	// Sync is the part of the kernel that connection sync needs beside Open;
 	// nil: the system's.
@@ -85,15 +82,18 @@ type LVS struct {
 	table    table
 	daemons  daemons
 	profile  []ProfileStatus // settings of lvs_profile
-	// followLinks begins to follow the interfaces, once.
+	// followLinks begins to follow the interfaces, once; links are those told
+	// last, nil: none were.
 	followLinks func()
+	links       []link.Interface
+	leaving     map[ipvs.ServiceKey]time.Time // see leave
 	owned       Owned
 	own         own
 	// ownChanged says that own is not what SaveOwned was last given.
 	ownChanged bool
-	flushed    bool            // lvs_flush was done
-	gates      map[string]bool // routers that wait for TableReady
-	local      local
+	flushed    bool                // lvs_flush was done
+	gates      map[string]bool     // routers that wait for TableReady
+	local      map[netip.Addr]bool // addresses of this machine, for ha_suspend
 	settings   map[subject]Setting
 	// savedSettings is what SaveSettings was last given.
 	savedSettings []Setting
@@ -127,9 +127,6 @@ func New(cfg *config.Config, deps Deps) *LVS {
 	if deps.SaveSettings == nil {
 		deps.SaveSettings = func([]Setting) {}
 	}
-	if deps.Addresses == nil {
-		deps.Addresses = addresses(deps.Log)
-	}
 	if deps.Links == nil {
 		deps.Links = link.NewWatcher(deps.Log)
 	}
@@ -140,14 +137,14 @@ func New(cfg *config.Config, deps Deps) *LVS {
 		deps: deps, log: deps.Log, ended: make(chan struct{}),
 		cfg: cfg, services: convert(cfg, time.Now(), nil, nil), routers: map[string]*router{}, gates: map[string]bool{},
 		owned: deps.Owned.clone(), own: own{}, flushed: deps.Restarted,
-		local:    local{have: map[netip.Addr]bool{}},
+		local: map[netip.Addr]bool{}, leaving: map[ipvs.ServiceKey]time.Time{},
 		settings: map[subject]Setting{}, pins: map[subject]pinned{}, savedSettings: deps.Settings,
 	}
 	l.inbox.wake = make(chan struct{}, 1)
 	for _, k := range l.owned.Services {
 		l.own[k] = true
 	}
-	l.follow = newFollow(cfg, l.services, l.routers, l.local.have)
+	l.follow = newFollow(cfg, l.services, l.routers, l.local)
 	l.daemons.begun.index = l.owned.SyncIndex
 	l.since.init()
 	var list []ipvs.Event
@@ -184,8 +181,8 @@ func (l *LVS) Run(ctx context.Context) error {
 	defer func() { <-checks }()
 
 	l.ctx = ctx
-	l.followAddresses()
 	l.followLinks = sync.OnceFunc(func() { go l.watchLinks(ctx) })
+	l.followAddresses()
 	l.first = append(l.first, events(l.watchPins(), l.services, nil)...)
 	l.table.dirtyAll()
 	l.tell(l.first)
@@ -262,7 +259,8 @@ func (l *LVS) Worked(ctx context.Context) error {
 func (l *LVS) reload(cfg *config.Config, kept []int) {
 	old, oldFollow := l.services, l.follow
 	l.cfg, l.services = cfg, convert(cfg, time.Now(), old, kept)
-	l.follow = newFollow(cfg, l.services, l.routers, l.local.have)
+	l.follow = newFollow(cfg, l.services, l.routers, l.local)
+	l.leave(oldFollow, time.Now())
 	list := l.pool.Reload(l.services.pool)
 	l.dirtyChanged(old, oldFollow)
 	list = append(list, l.forget(true)...)

@@ -92,10 +92,8 @@ func (r *rig) deps() Deps {
 			r.saved, r.saves = o, r.saves+1
 		},
 		Owned: r.saved,
-		// Nothing is here, and no socket of the system is in the bubble.
-		Addresses: func(ctx context.Context, _ func([]netip.Addr)) { <-ctx.Done() },
-		Links:     r.links,
-		Sync:      r.sync.kernel(),
+		Links: r.links, // no socket of the system is in the bubble
+		Sync:  r.sync.kernel(),
 	}
 }
 

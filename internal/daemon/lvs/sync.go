@@ -308,7 +308,7 @@ func syncFollows(c *config.Config, router string) bool {
 // linkRetry is how long to wait after news of interfaces could not be had.
 const linkRetry = 5 * time.Second
 
-// watchLinks looks at connection sync whenever its interface changes.
+// watchLinks hands on every change of interfaces and addresses.
 func (l *LVS) watchLinks(ctx context.Context) {
 	for {
 		err := l.deps.Links.Watch(ctx.Done(), func(u link.Update) {
@@ -323,16 +323,6 @@ func (l *LVS) watchLinks(ctx context.Context) {
 			return
 		case <-time.After(linkRetry):
 		}
-	}
-}
-
-func (l *LVS) linkNews(list []link.Interface) {
-	c := l.cfg.Global.LVSSyncDaemon
-	if c == nil {
-		return
-	}
-	if now := linkOf(list, c.Interface); !now.equal(l.daemons.link) {
-		l.daemons.link, l.daemons.dirty = now, true
 	}
 }
 

@@ -71,6 +71,7 @@ func (l *LVS) work(now time.Time) time.Duration {
 		return readEvery
 	}
 	t := &l.table
+	late := l.leftLate(now)
 	full := !t.tries.waiting(now) && (!t.known || t.tries.failing() || now.Sub(t.read) >= readEvery)
 	news := t.known && (t.all || len(t.dirty) > 0)
 	if full || news {
@@ -88,8 +89,11 @@ func (l *LVS) work(now time.Time) time.Duration {
 	if t.tries.failing() {
 		next = t.tries.at
 	}
-	if b := &l.daemons.tries; b.failing() && b.at.Before(next) {
+	if b := &l.daemons.tries; t.kernel != nil && b.failing() && b.at.Before(next) {
 		next = b.at
+	}
+	if !late.IsZero() && late.Before(next) {
+		next = late
 	}
 	return max(next.Sub(now), 0)
 }
@@ -175,6 +179,11 @@ func (l *LVS) wanted(have map[ipvs.ServiceKey]ipvs.Entry) ipvs.Table {
 			t = append(t, e)
 		}
 	}
+	for k := range l.leaving {
+		if e, ok := l.want(k, have); ok && l.services.kernel[k] == nil {
+			t = append(t, e)
+		}
+	}
 	t.Sort()
 	return t
 }
@@ -182,6 +191,12 @@ func (l *LVS) wanted(have map[ipvs.ServiceKey]ipvs.Entry) ipvs.Table {
 // want is the wanted entry of one service; false: it is to be absent.
 func (l *LVS) want(k ipvs.ServiceKey, have map[ipvs.ServiceKey]ipvs.Entry) (ipvs.Entry, bool) {
 	e, ok := l.entry(k)
+	if _, leaves := l.leaving[k]; leaves {
+		if !ok {
+			e, ok = have[k]
+		}
+		return e, ok
+	}
 	if !ok {
 		return e, false
 	}

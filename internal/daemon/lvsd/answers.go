@@ -99,7 +99,7 @@ func (p *process) takeOver(f *os.File) error {
 	p.configure(boot.Config)
 	err = p.lvs.Change(ctx, boot.Config, p.took.Config, boot.Kept)
 	p.took = role.Taken{ID: boot.ID, Config: boot.Config}
-	go debug.FreeOSMemory() // both configurations and the plan are no longer needed
+	go debug.FreeOSMemory() // what was replaced, and the plan, are no longer needed
 	return err
 }
 
