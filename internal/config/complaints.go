@@ -35,7 +35,7 @@ func (d *decoder) digits(s string, pos Pos) string {
 // isZero says whether s is a number that is 0.
 func isZero(s string) bool {
 	f, err := strconv.ParseFloat(s, 64)
-	return s == "" || err == nil && f == 0
+	return err == nil && f == 0
 }
 
 // zeroOff is v, of which keepalived takes no 0 although that is its default:
@@ -44,8 +44,8 @@ func zeroOff(v value) value {
 	set := v.set
 	v.set = func(d *decoder, target any, n *Node) {
 		set(d, target, n)
-		if !d.toml() && isZero(n.Arg(0)) {
-			d.bad(n, 0, ClassInvalidNumber, "%s is less than 0.000001 and taken as none at all", clip(n.Arg(0)))
+		if !d.toml() && len(n.Words) > 1 && (n.Arg(0) == "" || isZero(n.Arg(0))) {
+			d.bad(n, 0, ClassInvalidNumber, "'%s' is less than 0.000001 and taken as none at all", clip(n.Arg(0)))
 		}
 	}
 	return v
