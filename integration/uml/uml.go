@@ -159,12 +159,13 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	cmd.Dir = work
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + work}
 	cmd.Stdout, cmd.Stderr = &serial, &serial
-	// The kernel is many processes; they form one group and end together, also
-	// when we are killed. That signal comes when the thread that started the
-	// kernel ends, so the thread stays here as long as the kernel runs.
+	// The kernel is many processes, and those of its programs run on by themselves
+	// when nobody traces them any more. In a PID namespace they all end with its
+	// first one, and that one when we are killed: the signal comes when the thread
+	// that started the kernel ends, so the thread stays here as long as it runs.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWPID}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
 	if err := cmd.Start(); err != nil {
