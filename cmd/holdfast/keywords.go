@@ -52,7 +52,11 @@ func describe(w io.Writer, name string) (found bool) {
 		if k.Doc != "" {
 			fmt.Fprintf(w, "    %s\n", k.Doc)
 		}
-		if k.Default != "" {
+		switch k.Default {
+		case "":
+		case "required":
+			fmt.Fprintf(w, "    required\n")
+		default:
 			fmt.Fprintf(w, "    default: %s\n", k.Default)
 		}
 		if k.Since != "" {

@@ -65,8 +65,9 @@ With --check nothing is done: what is wrong is printed with the command that men
 it.
 
 Exit code: 0 done, or nothing is wrong; 1 otherwise.`,
-		Example: "  holdfast realserver up 192.0.2.10 192.0.2.11\n  holdfast realserver up --tunnel ipip 192.0.2.10\n  holdfast realserver up --check 192.0.2.10",
-		Args:    cobra.MinimumNArgs(1),
+		Example:           "  holdfast realserver up 192.0.2.10 192.0.2.11\n  holdfast realserver up --tunnel ipip 192.0.2.10\n  holdfast realserver up --check 192.0.2.10",
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			vips, err := addresses(args)
 			if err != nil {
@@ -110,6 +111,7 @@ stays, and so does a setting that somebody else has changed since.
 
 Exit code: 0 done, 1 when something could not be undone; it is tried again next
 time.`,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			vips, err := addresses(args)
 			if err != nil {
@@ -168,7 +170,8 @@ address that was set up by hand is judged by where it is, or by the options.
 With --check only what is wrong is printed.
 
 Exit code: 0 when nothing is wrong, 1 otherwise.`,
-		Example: "  holdfast realserver status\n  holdfast realserver status --check 192.0.2.10",
+		Example:           "  holdfast realserver status\n  holdfast realserver status --check 192.0.2.10",
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			vips, err := addresses(args)
 			if err != nil {

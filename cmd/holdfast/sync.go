@@ -91,6 +91,7 @@ Exit code: 0, or 1 after an error.`,
 	f.StringVar(&d.sender, "sender", "", "only messages from this director's `address`")
 	complete(cmd, "protocol", "tcp", "udp", "sctp")
 	complete(cmd, "kind", "connection", "template")
+	complete(cmd, "state", sync.StateNames()...)
 	f.BoolVar(&d.asJSON, "json", false, "print a JSON object a line; the counts come last, as {\"summary\": …}")
 	f.BoolVar(&d.count, "count", false, "print only the counts")
 	f.IntVar(&d.limit, "limit", 0, "end after so many entries")

@@ -3,6 +3,7 @@ package sync
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -126,6 +127,17 @@ var tcpStates = [...]string{"NONE", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_
 var sctpStates = [...]string{
 	"NONE", "INIT1", "INIT", "COOKIE_SENT", "COOKIE_REPLIED", "COOKIE_WAIT", "COOKIE", "COOKIE_ECHOED",
 	"ESTABLISHED", "SHUTDOWN_SENT", "SHUTDOWN_RECEIVED", "SHUTDOWN_ACK_SENT", "REJECTED", "CLOSED",
+}
+
+// StateNames are the words of StateName, each once.
+func StateNames() []string {
+	var out []string
+	for _, s := range slices.Concat(tcpStates[:], sctpStates[:], []string{"UDP", "ASSURED"}) {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // StateName is the state in the kernel's word, or its number.
