@@ -21,7 +21,8 @@ const (
 	maxNest  = 64       // blocks within blocks
 	maxLines = 1 << 18  // lines that come from parameters and sequences
 	maxFree  = 32       // arenas that are kept for later
-	maxNodes = 1 << 20  // statements: each takes more memory than its text
+	maxHeld  = 1 << 20  // statements in one tree: each takes more memory than its text
+	maxNodes = 1 << 22  // statements of all trees, where those of the top level are passed on one by one
 )
 
 // ErrSkip is returned by Source.Read for a file that is left out as keepalived
@@ -68,6 +69,9 @@ type reader struct {
 	stop     bool     // a bound is reached: nothing more is read
 	bytes    int      // read and expanded so far
 	nodes    int      // statements so far
+	held     int      // those of them that were not passed on
+	maxNodes int      // bound of nodes
+	maxHeld  int      // bound of held
 	lost     bool     // keepalived's parent process does not see the next line
 	lines    int      // expanded so far
 	found    config.Findings
@@ -87,7 +91,12 @@ type reader struct {
 // with everything that they include. It returns the tree and the names of the
 // files in the order of reading. A missing file is a diagnostic, not an error.
 func Read(path string, opts Options) (root *config.Node, files []string, diags []config.Diagnostic) {
-	r := &reader{opts: opts, root: &config.Node{Block: true}, params: map[string]string{}, ids: map[string]*conditions{}, checks: opts.Checks}
+	return read(path, opts, maxHeld, maxNodes)
+}
+
+// read is Read with bounds of its own.
+func read(path string, opts Options, held, nodes int) (root *config.Node, files []string, diags []config.Diagnostic) {
+	r := &reader{maxHeld: held, maxNodes: nodes, opts: opts, root: &config.Node{Block: true}, params: map[string]string{}, ids: map[string]*conditions{}, checks: opts.Checks}
 	r.open = []*config.Node{r.root}
 	r.free = make(chan *arena, maxFree)
 	r.arena = r.newArena()
@@ -262,10 +271,20 @@ func (r *reader) begin() {
 
 // add puts a statement into the block that is open.
 func (r *reader) add(n *config.Node) {
-	if r.nodes++; r.nodes > maxNodes {
-		if !r.stop {
-			r.bound(n.Pos, "too-many-statements", "the configuration has more than %d statements", maxNodes)
+	r.nodes++
+	r.held++
+	switch {
+	case r.stop:
+		return
+	case r.nodes > r.maxNodes:
+		r.bound(n.Pos, "too-many-statements", "the configuration has more than %d statements", r.maxNodes)
+		return
+	case r.held > r.maxHeld:
+		what := "the configuration"
+		if r.opts.Statement != nil {
+			what = "the block"
 		}
+		r.bound(n.Pos, "too-many-statements", "%s has more than %d statements", what, r.maxHeld)
 		return
 	}
 	t := r.top()
@@ -284,6 +303,7 @@ func (r *reader) handOver() {
 		r.opts.Statement(n, func() { r.release(a) })
 	}
 	r.root.Children = r.root.Children[:0]
+	r.held = 0
 }
 
 func (r *reader) openBrace(pos config.Pos) {

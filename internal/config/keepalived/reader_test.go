@@ -252,12 +252,39 @@ func FuzzRead(f *testing.F) {
 }
 
 // TestStatementBound: a statement takes more memory than its text, so that the
-// size of the files alone is no bound.
+// size of the files alone is no bound. Where statements are passed on one by one
+// only a block has to fit.
 func TestStatementBound(t *testing.T) {
+	const held, all = 10, 40
+	for _, c := range []struct {
+		name, text string
+		whole      bool // one tree
+		line       int  // that is refused; 0: none
+	}{
+		{"a tree", strings.Repeat("a\n", held), true, 0},
+		{"a tree that is too large", strings.Repeat("a\n", held+1) + "b\n", true, held + 1},
+		{"one by one", strings.Repeat("a\n", all), false, 0},
+		{"too many", strings.Repeat("a\n", all+1) + "b\n", false, all + 1},
+		{"a block", "a {\n" + strings.Repeat("a\n", held-1) + "}\n", false, 0},
+		{"a block that is too large", "a {\n" + strings.Repeat("a\n", held) + "b\n}\n", false, held + 1},
+	} {
+		opts := Options{Source: files{"k": c.text}}
+		if !c.whole {
+			opts.Statement = func(_ *config.Node, done func()) { done() }
+		}
+		_, _, diags := read("k", opts, held, all)
+		diags = slices.DeleteFunc(diags, func(d config.Diagnostic) bool { return d.ID == "unclosed-block" })
+		switch {
+		case c.line == 0 && len(diags) == 0:
+		case c.line != 0 && len(diags) == 1 && diags[0].ID == "too-many-statements" && diags[0].Pos.Line == c.line && diags[0].Severity == config.Error:
+		default:
+			t.Errorf("%s: %v", c.name, diags)
+		}
+	}
+	// Many servers with a few lines each are more than fit into one tree.
 	got := 0
-	text := strings.Repeat("a\n", maxNodes) + "b\n}\n"
-	_, _, diags := Read("k", Options{Source: files{"k": text}, Statement: func(_ *config.Node, done func()) { got++; done() }})
-	if got != maxNodes || len(diags) != 1 || diags[0].ID != "too-many-statements" || diags[0].Pos.Line != maxNodes+1 || diags[0].Severity != config.Error {
+	_, _, diags := Read("k", Options{Source: files{"k": strings.Repeat("a\n", maxHeld+1)}, Statement: func(_ *config.Node, done func()) { got++; done() }})
+	if got != maxHeld+1 || len(diags) > 0 {
 		t.Errorf("%d statements, %v", got, diags)
 	}
 }
