@@ -58,6 +58,9 @@ written.`,
 			for _, k := range c.Own {
 				fmt.Fprintf(errs, "note: %s is holdfast's own: keepalived does not know it\n", k)
 			}
+			for _, what := range c.Refused {
+				fmt.Fprintf(errs, "note: %s, which keepalived 2.2.7 refuses\n", what)
+			}
 			if output != "" {
 				err = saveFile(output, c.Text, force)
 			} else {

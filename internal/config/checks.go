@@ -23,8 +23,11 @@ func (d *decoder) interfaceOf(name string, pos Pos, what string, class Class) (t
 	if have == nil || have[name] || name == "" {
 		return true
 	}
-	if d.state.global.DynamicInterfaces {
+	switch {
+	case d.state.global.DynamicInterfaces:
 		class = ClassNone
+	case d.toml() && tomlFatal[class]:
+		class = ClassWarning // it is waited for: no mistake of a file
 	}
 	d.reportHint(pos, Warning, class, "no-such-interface",
 		what+": "+clip(name)+" does not exist", d.didYouMean(name, func() []string { return slices.Sorted(maps.Keys(have)) }))

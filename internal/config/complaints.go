@@ -94,7 +94,7 @@ func atLeastOne(v value) value {
 
 // scriptTimer is a time of a script.
 func scriptTimer(set func(s *VRRPScript, v time.Duration)) value {
-	return wholeSeconds(atLeastOne(timer("seconds", 0, maxWhole*time.Second, set)))
+	return wholeSeconds(atLeastOne(microTimer(0, maxWhole*time.Second, set)))
 }
 
 // wholeSeconds is v of which keepalived 2.2.7 takes no smaller unit.

@@ -70,9 +70,11 @@ func (d *decoder) everyone(n *Node) {
 		d.as(owner(k), func() { d.statements([]*Node{n}) })
 		return
 	}
-	line := *n
-	line.Block, line.Children = false, nil
-	d.as(parentProcess, func() { d.statements([]*Node{&line}) })
+	if len(n.Words) > 0 || !n.Block {
+		line := *n
+		line.Block, line.Children = false, nil
+		d.as(parentProcess, func() { d.statements([]*Node{&line}) })
+	}
 	if !n.Block {
 		return
 	}

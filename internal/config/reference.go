@@ -24,7 +24,7 @@ func WriteKeywords(w io.Writer) error {
 <!-- Generated from the schema by "go test ./internal/config -run Reference -update". Do not edit. -->
 
 holdfast knows all %d keywords of keepalived, words within lines included. %d of them are active. The others are accepted and reported by name; they have no effect yet:
-*read* means that the value is checked and kept, *not yet* that the keyword, with its block, is skipped.
+*read* means that the value is checked and kept.
 
 The keywords are the same in keepalived.conf and in TOML. Defaults are keepalived's unless they say "TOML".
 `, all, active)

@@ -163,8 +163,13 @@ func (l *objectLine) destination(r *route.Route, w Word, p netip.Prefix, f uint8
 	if l.bad {
 		return
 	}
-	if r.To.IsValid() {
-		l.note(w.Pos, l.d.quietClass(), "no-effect", "%s has no effect: %s comes after it", r.To, p.Masked())
+	switch {
+	case !r.To.IsValid():
+	case l.d.toml(): // via is likely to be missing before it
+		l.fail(w.Pos, "a route has one destination, not %s and %s", r.To, p.Masked())
+		return
+	default:
+		l.note(w.Pos, ClassNone, "no-effect", "%s has no effect: %s comes after it", r.To, p.Masked())
 	}
 	r.To = p.Masked()
 	l.familyIs(&r.Family, f, w.Pos)

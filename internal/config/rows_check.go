@@ -137,7 +137,7 @@ func urlRows() []Keyword {
 	}
 	return []Keyword{
 		row("path", core, custom("<path>", []Arg{{Name: "path"}}, urlPath), "/ in TOML; required", "path to ask for"),
-		row("digest", core, custom("<MD5>", []Arg{{Name: "md5"}}, digest), "", "MD5 of the body, 32 hexadecimal digits"),
+		row("digest", core, once(custom("<MD5>", []Arg{{Name: "md5"}}, digest)), "", "MD5 of the body, 32 hexadecimal digits"),
 		row("status_code", core, custom("<code>|<code>-<code> …", []Arg{{Name: "code", Rest: true}}, statusCode), "200-299", "accepted status codes"),
 		row("virtualhost", common, text("host", func(u *url, v string) { u.VirtualHost = v }), "the checker's", "Host header"),
 		row("regex", rare, quiet(text("pattern", func(u *url, v string) { u.Regex.Pattern = v })), "", "pattern (PCRE2) that the body must match").parsedOnly(),
@@ -166,7 +166,7 @@ func tlsCompliant[T any](def string, set func(t *T, v bool)) Keyword {
 func miscRows() []Keyword {
 	rows := []Keyword{
 		row("misc_path", core, value{args: []Arg{{Name: "command", Kind: KindCommand}}, syntax: "<command>", set: miscPath}, "required", "command line in quotes; status 0 is success"),
-		row("misc_timeout", core, wholeSeconds(timer("seconds", 0, maxWhole*time.Second, func(c *checker, v time.Duration) { c.MiscTimeout = v })), "delay_loop", "running longer is failure, and ends it"),
+		row("misc_timeout", core, wholeSeconds(microTimer(0, maxWhole*time.Second, func(c *checker, v time.Duration) { c.MiscTimeout = v })), "delay_loop", "running longer is failure, and ends it"),
 		row("misc_dynamic", common, flag(func(c *checker) { c.MiscDynamic = true }), "off", "status 2..255 is success and sets the weight to status - 2"),
 		row("user", common, custom("<user> [[:]<group>]", []Arg{{Name: "user"}, {Name: "group", Optional: true}}, func(d *decoder, c *checker, n *Node) {
 			if _, ok := arg1(d, n); ok {

@@ -24,7 +24,7 @@ type garpGroup struct {
 	pos Pos
 }
 
-// maxGroupGap is the longest gap of a garp_group.
+// maxGroupGap is the longest gap of a garp_group in keepalived.
 const maxGroupGap = math.MaxInt32 * time.Microsecond
 
 // maxExtraIf is the longest period of garp_extra_if.
@@ -61,7 +61,7 @@ func extraIf[T any](low int, get func(t *T) *GARP) value {
 }
 
 func garpGlobalRows() []Keyword {
-	gap := func(set func(g *globals, v time.Duration)) value { return zeroOff(timer("seconds", 0, maxMicros, set)) }
+	gap := func(set func(g *globals, v time.Duration)) value { return zeroOff(microTimer(0, maxMicros, set)) }
 	return []Keyword{
 		row("vrrp_garp_interval", rare, gap(func(g *globals, v time.Duration) { g.GARPInterval = v }), "0",
 			"least time between two gratuitous ARPs on an interface that is in no garp_group"),
@@ -123,9 +123,9 @@ func garpGroupRows() []Keyword {
 		}
 	}
 	return table("garp_group",
-		row("garp_interval", rare, timer("seconds", 0, maxGroupGap, func(g *garpGroup, v time.Duration) { g.Interval = v }), "0",
+		row("garp_interval", rare, microTimer(0, maxGroupGap, func(g *garpGroup, v time.Duration) { g.Interval = v }), "0",
 			"least time between two gratuitous ARPs on the group's interfaces together"),
-		row("gna_interval", rare, timer("seconds", 0, maxGroupGap, func(g *garpGroup, v time.Duration) { g.GNA = v }), "0",
+		row("gna_interval", rare, microTimer(0, maxGroupGap, func(g *garpGroup, v time.Duration) { g.GNA = v }), "0",
 			"least time between two unsolicited neighbour advertisements there"),
 		row("interface", rare, custom("<interface>", []Arg{{Name: "name"}}, func(d *decoder, g *garpGroup, n *Node) {
 			if _, ok := arg1(d, n); ok {

@@ -74,7 +74,7 @@ func globalRows() []Keyword {
 		mailRow(linesRow("notification_email", core, value{syntax: "{ <address> … }", set: mailReceivers}, []Arg{{Name: "address", Rest: true}}, "receivers of mail")),
 		mailRow(row("notification_email_from", core, text("address", func(g *globals, v string) { g.NotificationEmailFrom = v }), "", "sender of mail")),
 		mailRow(row("smtp_server", core, custom("<host> [<port>]", []Arg{{Name: "host"}, {Name: "port", Kind: KindInt, Optional: true}}, smtpServer), "port 25", "mail relay")),
-		mailRow(row("smtp_connect_timeout", core, seconds("seconds", 0, 4294, func(g *globals, v time.Duration) { g.SMTPConnectTimeout = v }), "30", "limit for each step of sending mail")),
+		mailRow(row("smtp_connect_timeout", core, microSeconds(func(g *globals, v time.Duration) { g.SMTPConnectTimeout = v }), "30", "limit for each step of sending mail")),
 		mailRow(row("smtp_helo_name", rare, custom("[<name>]", []Arg{{Name: "name", Optional: true}}, func(_ *decoder, g *globals, n *Node) { g.SMTPHeloName = n.Arg(0) }), "host name", "name that this machine gives the relay")),
 		mailRow(row("no_email_faults", rare, flag(func(g *globals) { g.NoEmailFaults = true }), "off", "no mail about FAULT")),
 		mailRow(row("no_checker_emails", rare, optBool(func(g *globals, v bool) { g.NoCheckerEmails = v }), "off", "mail about servers only when they fail or recover, none about single checks")),
@@ -87,7 +87,7 @@ func globalRows() []Keyword {
 		row("vrrp_mcast_group4", common, address("address", mcastGroup4), "224.0.0.18", "where IPv4 adverts are sent to"),
 		row("vrrp_skip_check_adv_addr", core, ignoresValue(func(g *globals, v bool) { g.VRRPSkipCheckAdvAddr = v }), "off", "compare the address list of an advert only when the sender changes"),
 		row("vrrp_strict", core, ignoresValue(func(g *globals, v bool) { g.VRRPStrict = v }), "off", "keep to the RFC: no authentication, no preempt delay, MASTER only with priority 255"),
-		row("vrrp_startup_delay", common, timer("seconds", time.Millisecond, maxMicros, func(g *globals, v time.Duration) { g.VRRPStartupDelay = v }), "0", "ignore adverts and hold timers this long after start"),
+		row("vrrp_startup_delay", common, microTimer(time.Millisecond, maxMicros, func(g *globals, v time.Duration) { g.VRRPStartupDelay = v }), "0", "ignore adverts and hold timers this long after start"),
 		row("vrrp_delay_after_boot", rare, timer("seconds", time.Millisecond, maxTimer, func(g *globals, v time.Duration) { g.VRRPDelayAfterBoot = v }), "0", "as vrrp_startup_delay, measured from the boot of the machine; the longer one counts").since("2.4.0"),
 		row("vrrp_check_unicast_src", common, flag(func(g *globals) { g.VRRPCheckUnicastSrc = true }), "off", "accept unicast adverts from configured peers only"),
 		row("vrrp_down_timer_adverts", common, integer("count", 1, 100, func(g *globals, v int) { g.downTimerAdverts = v }), "3", "adverts missed before a backup takes over"),
@@ -102,11 +102,11 @@ func globalRows() []Keyword {
 			}
 		}), "off", "interfaces may be missing at start (holdfast always waits for them)"),
 
-		row("vrrp_garp_master_delay", common, seconds("seconds", 0, maxWhole, func(g *globals, v time.Duration) { g.GARP.Delay = v }), "5", "time between the first and the second set of gratuitous ARP; 0: no second set"),
+		row("vrrp_garp_master_delay", common, microSeconds(func(g *globals, v time.Duration) { g.GARP.Delay = v }), "5", "time between the first and the second set of gratuitous ARP; 0: no second set"),
 		row("vrrp_garp_master_repeat", common, garpCount(func(g *globals, v int) { g.GARP.Repeat = v }), "5", "frames an address in a set"),
 		row("vrrp_garp_master_refresh", common, seconds("seconds", 0, math.MaxUint32, func(g *globals, v time.Duration) { g.GARP.Refresh = v }), "0; 60 in TOML", "time between further sets while master; 0: none"),
 		row("vrrp_garp_master_refresh_repeat", common, garpCount(func(g *globals, v int) { g.GARP.RefreshRepeat = v }), "1", "frames an address in such a set"),
-		row("vrrp_garp_lower_prio_delay", common, seconds("seconds", 0, maxWhole, func(g *globals, v time.Duration) { g.GARP.LowerPrioDelay = v }), "vrrp_garp_master_delay", "second set after an advert of lower priority"),
+		row("vrrp_garp_lower_prio_delay", common, microSeconds(func(g *globals, v time.Duration) { g.GARP.LowerPrioDelay = v }), "vrrp_garp_master_delay", "second set after an advert of lower priority"),
 		row("vrrp_garp_lower_prio_repeat", common, integer("count", 0, math.MaxInt32, func(g *globals, v int) { g.GARP.LowerPrioRep = v }), "vrrp_garp_master_repeat", "frames an address after an advert of lower priority; 0: none"),
 
 		row("script_user", core, custom("<user> [[:]<group>]", userArgs, scriptUser), "keepalived_script if there is such a user, else root", "user that scripts run as"),

@@ -156,7 +156,7 @@ func instanceRows() []Keyword {
 	whole := func(set func(i *instance, v time.Duration)) value {
 		return seconds("seconds", 0, math.MaxUint32, set)
 	}
-	delay := func(set func(i *instance, v time.Duration)) value { return seconds("seconds", 0, maxWhole, set) }
+	delay := func(set func(i *instance, v time.Duration)) value { return microSeconds(set) }
 	rows := []Keyword{
 		row("state", core, custom("MASTER|BACKUP", []Arg{{Name: "state"}}, instanceState), "MASTER if priority is 255, else BACKUP", "wanted state at start; only the owner (255) skips the wait"),
 		row("interface", core, custom("<interface>", []Arg{{Name: "name"}}, instanceInterface), "default_interface", "interface that adverts are sent and heard on"),

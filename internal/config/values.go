@@ -159,6 +159,32 @@ const (
 	maxWhole  = 4294 // seconds
 )
 
+// micros is v, a time that keepalived keeps as microseconds in 32 bits. TOML has
+// no such bound, but that of wide.
+func micros(v, wide value) value {
+	set := v.set
+	v.syntax = strings.TrimSuffix(v.syntax, ">") + "; more in TOML>"
+	v.set = func(d *decoder, target any, n *Node) {
+		if d.toml() {
+			wide.set(d, target, n)
+			return
+		}
+		set(d, target, n)
+	}
+	return v
+}
+
+// microSeconds is a whole number of seconds of that kind.
+func microSeconds[T any](set func(t *T, v time.Duration)) value {
+	return micros(seconds("seconds", 0, maxWhole, set), seconds("seconds", 0, math.MaxUint32, set))
+}
+
+// microTimer is a decimal number of seconds of that kind; high is keepalived's
+// bound.
+func microTimer[T any](low, high time.Duration, set func(t *T, v time.Duration)) value {
+	return micros(timer("seconds", low, high, set), timer("seconds", low, maxTimer, set))
+}
+
 func timerRange(low, high time.Duration) string {
 	l := strconv.FormatFloat(low.Seconds(), 'f', -1, 64)
 	if high == maxTimer {
@@ -340,6 +366,9 @@ func (d *decoder) setUser(nobody Class, c *Command, rest []string, n *Node) bool
 	c.User = rest[0]
 	if len(rest) > 1 {
 		c.Group = rest[1]
+	}
+	if d.toml() {
+		nobody = ClassGeneral // else the program would never be run, and nobody knew
 	}
 	if d.opts.UserExists != nil && !d.opts.UserExists(c.User) {
 		d.report(n.Pos, Warning, nobody, "no-such-user",

@@ -154,6 +154,7 @@ var checkerVerdicts = []struct {
 	{`HTTP_GET {;url {;path /;path /b;};}`, 0},
 	{`HTTP_GET {;url {;path /;digest d41d;};}`, 5},
 	{`HTTP_GET {;url {;path /;digest d41d8cd98f00b204e9800998ecf8427z;};}`, 5},
+	{`HTTP_GET {;url {;path /;digest d41d8cd98f00b204e9800998ecf8427e;digest d41d8cd98f00b204e9800998ecf8427e;};}`, 5},
 	{`HTTP_GET {;url {;path /;status_code 99;};}`, 5},
 	{`HTTP_GET {;url {;path /;status_code 600;};}`, 5},
 	{`HTTP_GET {;url {;path /;status_code 300-200;};}`, 5},

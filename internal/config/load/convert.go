@@ -23,6 +23,9 @@ type Converted struct {
 	LeftOut []string
 	// Own are the keywords of the text that keepalived does not know.
 	Own []string
+	// Refused are the things of the text that keepalived 2.2.7 does not take,
+	// although it knows the keywords.
+	Refused []string
 	// LostComments counts the comments whose statement is not in the text.
 	LostComments int
 }
@@ -71,6 +74,11 @@ func Convert(path string, to config.Language, opts Options) (*Converted, []confi
 	out.LostComments = encode.Carry(root, texts, tree)
 	if to == config.Keepalived {
 		out.Own = ownKeywords(tree, "", nil)
+		for i := range c.Instances {
+			if c.Instances[i].VRF != "" {
+				out.Refused = append(out.Refused, "vrrp_instance "+c.Instances[i].Name+": it has a vrf and no interface")
+			}
+		}
 	}
 	var err error
 	if out.Text, err = write(tree, to); err != nil {
@@ -133,6 +141,11 @@ func same(c *config.Config, text string, lang config.Language) (refused []config
 		}
 		return refused, errors.New("the other language refuses what this one complains about: mend that first")
 	}
+	for _, d := range diags {
+		if d.ID == "bad-value" {
+			refused = append(refused, d)
+		}
+	}
 	back.Global.RouterID = c.Global.RouterID
 	for _, l := range []config.Language{config.Keepalived, config.TOML} {
 		a, err := write(encode.Tree(c, l), l)
@@ -140,6 +153,9 @@ func same(c *config.Config, text string, lang config.Language) (refused []config
 			continue // one of the languages may lack words; the other compares
 		}
 		if b, err := write(encode.Tree(back, l), l); err != nil || a != b {
+			if len(refused) > 0 {
+				return refused, errors.New("the other language has no such value")
+			}
 			return nil, ErrNotSame
 		}
 		return nil, nil

@@ -110,7 +110,9 @@ func (o Options) decoding(path string) (Options, config.Options) {
 		decode.KeyFile = keyFile
 	}
 	if o.Users {
-		decode.UserExists, decode.GroupExists, decode.Executable = userExists(), groupExists, executable
+		byNumber := isTOML(path)
+		decode.UserExists, decode.GroupExists = userExists(byNumber), func(name string) bool { return groupExists(name, byNumber) }
+		decode.Executable = executable
 		decode.Insecure, decode.FolderPossible = insecure, folderPossible
 	}
 	if isTOML(path) {
@@ -186,14 +188,18 @@ func SystemInterfaces() map[string]bool {
 	return out
 }
 
-// userExists returns a lookup that remembers. Users and groups have names: a
-// number is the name of none, as in keepalived.
-func userExists() func(string) bool {
+// userExists returns a lookup that remembers. With numbers, a user may be given
+// by number, as proc.Lookup takes it; keepalived takes a number for a name, which
+// nobody has.
+func userExists(numbers bool) func(string) bool {
 	known := map[string]bool{}
 	return func(name string) bool {
 		ok, seen := known[name]
 		if !seen {
 			_, err := user.Lookup(name)
+			if err != nil && numbers {
+				_, err = user.LookupId(name)
+			}
 			ok = err == nil
 			known[name] = ok
 		}
@@ -201,8 +207,12 @@ func userExists() func(string) bool {
 	}
 }
 
-func groupExists(name string) bool {
+// groupExists looks a group up, by number as well where that is possible.
+func groupExists(name string, numbers bool) bool {
 	_, err := user.LookupGroup(name)
+	if err != nil && numbers {
+		_, err = user.LookupGroupId(name)
+	}
 	return err == nil
 }
 
