@@ -3,8 +3,10 @@ package load
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -21,6 +23,9 @@ func NamespacePath(name string) string { return filepath.Join(namespaceDir, name
 // nothing else and reports nothing: that is for Load, in the namespace named
 // here.
 func Daemon(path string, opts Options) config.Daemon {
+	if data, err := opts.source().Read(path); err == nil && !namesProcess(data) {
+		return config.Daemon{}
+	}
 	opts.Interfaces, opts.Users = nil, false
 	opts, decode := opts.decoding(path)
 	root, _, _ := read(path, opts)
@@ -29,13 +34,24 @@ func Daemon(path string, opts Options) config.Daemon {
 	}
 	own := &config.Node{Block: true}
 	for _, n := range root.Children {
-		if slices.Contains([]string{"instance", "net_namespace", "use_pid_dir"}, n.Keyword()) && !n.Block {
+		if slices.Contains(processKeywords, n.Keyword()) && !n.Block {
 			own.Children = append(own.Children, n)
 		}
 	}
 	cfg, _ := config.Decode(own, decode)
 	return cfg.Daemon
 }
+
+// processKeywords are the keywords that Daemon is about.
+var processKeywords = []string{"instance", "net_namespace", "use_pid_dir"}
+
+// processWords finds what such a keyword can come from: itself, another file, or
+// a parameter.
+var processWords = regexp.MustCompile(`\b(?:` + strings.Join(processKeywords, "|") + `|include\w*)\b|\$`)
+
+// namesProcess reports whether a file may hold one of processKeywords. Most have none, and
+// a large one is not read twice for that.
+func namesProcess(data []byte) bool { return processWords.Match(data) }
 
 // within calls f in a network namespace and returns to the present one.
 func within(name string, f func()) error {

@@ -1,0 +1,45 @@
+package load
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"holdfast/internal/config"
+)
+
+// TestDaemon finds the keywords about the processes however they are written.
+func TestDaemon(t *testing.T) {
+	const rest = "vrrp_instance VI_1 {\n interface eth0\n virtual_router_id 1\n}\n"
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "own.conf"), []byte("net_namespace blue\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, text string
+		want       config.Daemon
+		skips      bool // the file is not read for it
+	}{
+		{"k.conf", rest, config.Daemon{}, true},
+		{"k.conf", "net_namespace blue\n" + rest, config.Daemon{NetNamespace: "blue"}, false},
+		{"k.conf", rest + "instance one\nuse_pid_dir", config.Daemon{Instance: "one", UsePIDDir: true}, false},
+		{"k.conf", "include own.conf\n" + rest, config.Daemon{NetNamespace: "blue"}, false},
+		{"k.conf", "$A=net_namespace\n$A blue\n" + rest, config.Daemon{NetNamespace: "blue"}, false},
+		{"k.conf", "@one net_namespace red\n@^one net_namespace blue\n" + rest, config.Daemon{NetNamespace: "blue"}, false},
+		{"k.toml", "net_namespace = \"blue\"\n", config.Daemon{NetNamespace: "blue"}, false},
+		{"k.toml", "[global_defs]\nrouter_id = \"r\"\n", config.Daemon{}, true},
+	} {
+		path := filepath.Join(dir, c.name)
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got := Daemon(path, Options{})
+		got.ChildWait = 0 // its default is given only where the file is read
+		if got != c.want {
+			t.Errorf("%q: %+v, want %+v", c.text, got, c.want)
+		}
+		if namesProcess([]byte(c.text)) == c.skips {
+			t.Errorf("%q: reading for it is %v", c.text, !c.skips)
+		}
+	}
+}
