@@ -216,7 +216,8 @@ func TestAnnounceBudget(t *testing.T) {
 		}
 	}
 	windows := int(time.Since(start)/garpWindow) + 1
-	if s := a.Stats(); int(s.Sent) > windows*garpBatch || a.queue.n != 1 || int(s.Sent) < 5 {
+	// In a window that began a moment ago nothing has to wait yet.
+	if s := a.Stats(); int(s.Sent) > windows*garpBatch || a.queue.n > 1 || windows == 1 && a.queue.n == 0 || int(s.Sent) < 5 {
 		t.Errorf("%d sent in %d windows, %d wait", s.Sent, windows, a.queue.n)
 	}
 }
