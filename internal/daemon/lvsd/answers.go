@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"os"
 	"runtime/debug"
 
 	"holdfast/internal/daemon/control"
@@ -78,19 +77,23 @@ func (p *process) fromPeer(c *ipc.Conn) {
 
 func (p *process) reload(m ipc.Message) {
 	answer := ipc.Message{Type: ipc.TypeConfig, ID: m.ID}
-	if err := p.takeOver(m.File); err != nil {
+	if err := p.takeOver(m); err != nil {
 		answer.Err = err.Error()
 	}
 	p.parent.Post(answer, nil)
 }
 
-func (p *process) takeOver(f *os.File) error {
-	if f == nil {
+func (p *process) takeOver(m ipc.Message) error {
+	if m.File == nil {
 		return errors.New("no configuration came with the message")
 	}
 	p.reloads.Lock()
 	defer p.reloads.Unlock()
-	boot, err := role.ReadChange(f, p.took)
+	if err := p.newest.Begin(m.ID); err != nil {
+		m.File.Close()
+		return err
+	}
+	boot, err := role.ReadChange(m.File, p.took)
 	if err != nil {
 		return err
 	}

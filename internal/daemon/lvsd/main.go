@@ -46,8 +46,9 @@ type process struct {
 	stop   context.CancelFunc // begins the orderly stop; at any time, many times
 	ready  atomic.Bool        // the role worked
 
-	reloads sync.Mutex // one at a time
-	took    role.Taken // the configuration in force; under reloads
+	reloads sync.Mutex // one at a time; guards the rest
+	newest  role.Newest
+	took    role.Taken // the configuration in force
 }
 
 // Main is the life of the lvs process; it returns the exit code.

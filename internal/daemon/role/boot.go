@@ -94,6 +94,32 @@ func WriteBoot(b Boot, cfg Encoded) (*os.File, error) {
 	return f, nil
 }
 
+// errNotHere is the error of a change that cannot be applied.
+var errNotHere = errors.New("boot record: it is a change of a configuration that is not here")
+
+// IsNotHere says whether a process, whose answer err is, wants a configuration
+// whole because it has not the one that the change is of. The answer came as a
+// text.
+func IsNotHere(err error) bool { return err != nil && err.Error() == errNotHere.Error() }
+
+// ErrSuperseded is the error of a configuration that comes after a newer one.
+var ErrSuperseded = errors.New("superseded by a newer configuration")
+
+// Newest is the highest identity of the messages whose configuration a process
+// has begun to take over. Each waits for the one before it in a goroutine of
+// its own, and they may come to their turn in any order.
+type Newest uint64
+
+// Begin is called when it is the turn of the message id; ErrSuperseded: a newer
+// one came first.
+func (n *Newest) Begin(id uint64) error {
+	if id < uint64(*n) {
+		return ErrSuperseded
+	}
+	*n = Newest(id)
+	return nil
+}
+
 // Taken is a configuration that a process has.
 type Taken struct {
 	ID     uint64
@@ -124,7 +150,7 @@ func ReadChange(f *os.File, have Taken) (Boot, error) {
 	}
 	enc := Encoded(rest.Bytes())
 	if base := enc.base(); base != 0 && base != have.ID {
-		return b, errors.New("boot record: it is a change of a configuration that is not here")
+		return b, errNotHere
 	} else if base == 0 {
 		have.Config = nil
 	}

@@ -73,23 +73,27 @@ func (p *process) newPeer(f *os.File) {
 
 func (p *process) reload(m ipc.Message) {
 	answer := ipc.Message{Type: ipc.TypeConfig, ID: m.ID}
-	if err := p.takeOver(m.File); err != nil {
+	if err := p.takeOver(m); err != nil {
 		answer.Err = err.Error()
 	}
 	p.parent.Post(answer, nil)
 }
 
 // takeOver takes over a configuration, or changes nothing.
-func (p *process) takeOver(f *os.File) error {
-	if f == nil {
+func (p *process) takeOver(m ipc.Message) error {
+	if m.File == nil {
 		return errors.New("no configuration came with the message")
-	}
-	boot, err := role.ReadBoot(f)
-	if err != nil {
-		return err
 	}
 	p.reloads.Lock()
 	defer p.reloads.Unlock()
+	if err := p.newest.Begin(m.ID); err != nil {
+		m.File.Close()
+		return err
+	}
+	boot, err := role.ReadBoot(m.File)
+	if err != nil {
+		return err
+	}
 	next, measures := wanted(boot.Config, boot.Other)
 	if err := next.Check(); err != nil {
 		return err

@@ -57,6 +57,7 @@ type process struct {
 	cfg     atomic.Pointer[config.Config] // in force
 	reloads sync.Mutex                    // one at a time; guards the rest
 
+	newest   role.Newest
 	other    bool               // there is an lvs process to wait for
 	measures map[string]measure // in force
 }
