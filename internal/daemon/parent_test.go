@@ -38,6 +38,7 @@ func TestMain(m *testing.M) {
 //	panic     it panics, when it replaces nobody
 //	hang      it does not stop
 //	die       it ends when it is handed a configuration
+//	forget    it has not the configuration that it is handed a change of
 //	mute      it answers no question
 //	slow      it is never ready
 func play(r role.Role) int {
@@ -90,10 +91,14 @@ func play(r role.Role) int {
 		}
 		switch m.Type {
 		case ipc.TypeConfig:
+			if is("forget") {
+				took = role.Taken{}
+			}
 			b, err := role.ReadChange(m.File, took)
 			if err != nil {
 				say("boot: %v", err)
-				return 1
+				c.Parent.Send(ipc.Message{Type: ipc.TypeConfig, ID: m.ID, Err: err.Error()}, nil)
+				continue
 			}
 			took = role.Taken{ID: b.ID, Config: b.Config}
 			say("config %s other=%t", b.Config.Global.RouterID, b.Other)

@@ -7,13 +7,7 @@ import (
 
 	"holdfast/internal/config"
 	"holdfast/internal/daemon/control"
-	"holdfast/internal/daemon/ipc"
-	"holdfast/internal/daemon/role"
 )
-
-// reloadLimit bounds how long a child may take over a new configuration
-// before the reload counts as failed.
-const reloadLimit = 30 * time.Second
 
 // reloadState is what is known of reloads.
 type reloadState struct {
@@ -131,53 +125,6 @@ func (p *Parent) stepReload() {
 		return
 	}
 	p.startWanted() // wanted again since it was told to stop
-}
-
-// handOver hands the new configuration to the children that run, and starts
-// those that are new.
-func (p *Parent) handOver() {
-	p.handTo([]*slot{p.lvs, p.vrrp}, "")
-}
-
-// handTo hands the new configuration to one child after the other: an address
-// comes when its services are in the IPVS table.
-func (p *Parent) handTo(list []*slot, failure string) {
-	for len(list) > 0 && list[0].child == nil {
-		list = list[1:]
-	}
-	if len(list) == 0 {
-		p.startWanted()
-		p.reloaded(failure)
-		return
-	}
-	s, c := list[0], list[0].child
-	done := func(err error) {
-		if err != nil {
-			failure = fmt.Sprintf("%s: %v", s.role, err)
-			p.log.Error("configuration not taken over", "role", string(s.role), "err", err)
-		}
-		p.handTo(list[1:], failure)
-	}
-	whole := p.cfg.encoded[s.role]
-	enc := whole
-	if s.role == role.LVS { // the other one's is small
-		enc = whole.Since(c.has)
-	}
-	boot, err := role.WriteBoot(p.boot(s, nil), enc)
-	if err != nil {
-		done(err)
-		return
-	}
-	c.has = nil
-	p.ask(s, ipc.Message{Type: ipc.TypeConfig}, boot, reloadLimit, func(_ ipc.Message, err error) {
-		if err == nil {
-			c.has = whole
-		}
-		if errors.Is(err, errGone) {
-			err = fmt.Errorf("%w; its successor starts with the new configuration", err)
-		}
-		done(err)
-	})
 }
 
 // refusals are the findings that a reload is refused for. A brace that does

@@ -1,0 +1,106 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"holdfast/internal/daemon/ipc"
+	"holdfast/internal/daemon/role"
+)
+
+const (
+	// headStart is how long the vrrp process waits at most with a new
+	// configuration until the lvs process has taken it over: an address comes
+	// when its services are in the IPVS table, but it must not hang on a
+	// process that does not answer.
+	headStart = 2 * time.Second
+	// lvsLimit and vrrpLimit bound how long a process may take over a new
+	// configuration before the reload counts as failed. The lvs process gives
+	// up after 10 s itself, with a better word for it.
+	lvsLimit  = 12 * time.Second
+	vrrpLimit = 30 * time.Second
+)
+
+// handOver hands the new configuration to the children that run, the lvs
+// process first, and starts those that are new.
+func (p *Parent) handOver() {
+	open := 2
+	var failures []string
+	done := func(s *slot, err error) {
+		if err != nil {
+			failures = append(failures, fmt.Sprintf("%s: %v", s.role, err))
+			p.log.Error("configuration not taken over", "role", string(s.role), "err", err)
+		}
+		if open--; open == 0 {
+			p.startWanted()
+			p.reloaded(strings.Join(failures, "; "))
+		}
+	}
+	begun := false
+	begin := func() {
+		if begun {
+			return
+		}
+		begun = true
+		switch {
+		case p.stopping:
+			done(p.vrrp, errors.New("the daemon stops"))
+		case p.vrrp.child == nil:
+			p.startWanted()
+			done(p.vrrp, nil)
+		default:
+			p.handTo(p.vrrp, vrrpLimit, func(err error) { done(p.vrrp, err) })
+		}
+	}
+	c := p.lvs.child
+	if c == nil {
+		open--
+		begin()
+		return
+	}
+	// One that did not answer the last time gets no head start: each reload
+	// would wait for it in vain.
+	wait := headStart
+	if c.late {
+		wait = 0
+	}
+	p.handTo(p.lvs, lvsLimit, func(err error) {
+		c.late = errors.Is(err, errLate)
+		done(p.lvs, err)
+		begin()
+	})
+	if wait == 0 {
+		begin()
+		return
+	}
+	p.after(wait, begin)
+}
+
+// handTo hands the new configuration to the child of s, which runs.
+func (p *Parent) handTo(s *slot, limit time.Duration, done func(error)) {
+	c, whole := s.child, p.cfg.encoded[s.role]
+	had, enc := c.has, whole
+	if s.role == role.LVS { // the other one's is small
+		enc = whole.Since(had)
+	}
+	c.has = nil
+	boot, err := role.WriteBoot(p.boot(s, nil), enc)
+	if err != nil {
+		done(err)
+		return
+	}
+	p.ask(s, ipc.Message{Type: ipc.TypeConfig}, boot, limit, func(_ ipc.Message, err error) {
+		switch {
+		case err == nil:
+			c.has = whole
+		case errors.Is(err, errGone):
+			err = fmt.Errorf("%w; its successor starts with the new configuration", err)
+		case had != nil && role.IsNotHere(err): // it gets the whole
+			p.handTo(s, limit, done)
+			return
+		}
+		done(err)
+	})
+}

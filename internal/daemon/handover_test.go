@@ -1,0 +1,180 @@
+package daemon
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"holdfast/internal/config"
+	"holdfast/internal/daemon/control"
+	"holdfast/internal/daemon/ipc"
+	"holdfast/internal/daemon/role"
+)
+
+// handingOver is a parent, in virtual time, whose children hear nothing: the
+// test answers for them.
+type handingOver struct {
+	*Parent
+	t *testing.T
+}
+
+// handsOver runs f with a parent that hands over.
+func handsOver(t *testing.T, f func(handingOver)) {
+	synctest.Test(t, func(t *testing.T) {
+		enc, err := role.Encode(&config.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &Parent{
+			log: quiet(), events: make(chan func(), 64), done: make(chan struct{}), asked: map[uint64]question{},
+			cfg:      &running{encoded: map[role.Role]role.Encoded{role.VRRP: enc, role.LVS: enc}},
+			launched: true,
+		}
+		for _, s := range []**slot{&p.vrrp, &p.lvs} {
+			out := ipc.NewMailbox(nil, nil)
+			defer out.Close()
+			*s = &slot{wanted: true, child: &child{out: out}}
+		}
+		p.vrrp.role, p.lvs.role = role.VRRP, role.LVS
+		defer close(p.done)
+		f(handingOver{p, t})
+	})
+}
+
+// pass lets time pass, with the parent's loop running.
+func (h handingOver) pass(d time.Duration) {
+	end := time.After(d)
+	for {
+		select {
+		case f := <-h.events:
+			f()
+		case <-end:
+			for synctest.Wait(); len(h.events) > 0; synctest.Wait() {
+				(<-h.events)()
+			}
+			return
+		}
+	}
+}
+
+// reloads begins a reload.
+func (h handingOver) reloads() {
+	h.Parent.reload.running = true
+	h.handOver()
+}
+
+// asks says which processes owe an answer.
+func (h handingOver) asks(when, want string) {
+	h.t.Helper()
+	var list []string
+	for _, s := range []*slot{h.lvs, h.vrrp} {
+		for _, q := range h.asked {
+			if q.child == s.child {
+				list = append(list, string(s.role))
+			}
+		}
+	}
+	if got := strings.Join(list, " "); got != want {
+		h.t.Errorf("%s: asked are %q, want %q", when, got, want)
+	}
+}
+
+// answer answers what s was asked.
+func (h handingOver) answer(s *slot, failure string) {
+	h.t.Helper()
+	for id, q := range h.asked {
+		if q.child == s.child {
+			h.message(s.child, ipc.Message{Type: ipc.TypeConfig, ID: id, Err: failure})
+			return
+		}
+	}
+	h.t.Errorf("%s was not asked", s.role)
+}
+
+// over checks that the reload has ended.
+func (h handingOver) over(failure string) {
+	h.t.Helper()
+	if h.Parent.reload.running || h.Parent.reload.failure != failure {
+		h.t.Errorf("running %t, failure %q, want %q", h.Parent.reload.running, h.Parent.reload.failure, failure)
+	}
+}
+
+func TestTheLVSProcessIsHandedTheConfigurationFirst(t *testing.T) {
+	handsOver(t, func(h handingOver) {
+		h.reloads()
+		h.asks("at first", "lvs")
+		h.answer(h.lvs, "no room")
+		h.asks("after its answer", "vrrp")
+		h.pass(headStart) // which must not hand it over again
+		h.asks("after the head start", "vrrp")
+		h.answer(h.vrrp, "no such interface")
+		h.over("lvs: no room; vrrp: no such interface")
+	})
+}
+
+// The vrrp process must not hang on an lvs process that hangs.
+func TestAnLVSProcessThatDoesNotAnswerHasAHeadStartOnce(t *testing.T) {
+	handsOver(t, func(h handingOver) {
+		h.reloads()
+		h.pass(headStart - time.Millisecond)
+		h.asks("before the end of the head start", "lvs")
+		h.pass(time.Millisecond)
+		h.asks("at its end", "lvs vrrp")
+		h.answer(h.vrrp, "")
+		h.pass(lvsLimit - headStart - time.Millisecond)
+		h.asks("before the limit", "lvs")
+		h.pass(time.Millisecond)
+		h.over("lvs: " + errLate.Error())
+
+		h.reloads()
+		h.asks("the next time", "lvs vrrp")
+		h.answer(h.vrrp, "")
+		h.answer(h.lvs, "")
+		h.over("")
+
+		h.reloads()
+		h.asks("when it answers again", "lvs")
+	})
+}
+
+func TestAnAnswerAfterTheHeadStartCounts(t *testing.T) {
+	handsOver(t, func(h handingOver) {
+		h.reloads()
+		h.pass(2 * headStart)
+		h.answer(h.lvs, "")
+		if !bytes.Equal(h.lvs.child.has, h.cfg.encoded[role.LVS]) {
+			t.Error("what the lvs process has is not known")
+		}
+		h.asks("after it", "vrrp")
+		h.answer(h.vrrp, "")
+		h.over("")
+		h.reloads()
+		h.asks("at the next reload", "lvs")
+	})
+}
+
+func TestNothingIsHandedOverWhenTheDaemonStops(t *testing.T) {
+	handsOver(t, func(h handingOver) {
+		h.reloads()
+		h.Parent.stopping = true
+		h.pass(headStart)
+		h.asks("after the head start", "lvs")
+		h.answer(h.lvs, "")
+		h.over("vrrp: the daemon stops")
+	})
+}
+
+// A process that has another configuration than the parent believes cannot make
+// use of a change.
+func TestAChangeThatTheLVSProcessCannotUseIsFollowedByTheWhole(t *testing.T) {
+	d := start(t, "a forget")
+	d.story(role.LVS, began("a forget"), "peer")
+	d.set("b", true, true)
+	var r control.Reload
+	if err := control.Ask(d.opts.Control, control.Request{Command: "reload"}, &r); err != nil || r.Failure != "" {
+		t.Error(err, r.Failure)
+	}
+	d.story(role.LVS, began("a forget"), "peer", "boot: boot record: it is a change of a configuration that is not here", "config b other=true")
+}
