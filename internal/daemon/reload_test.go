@@ -86,16 +86,22 @@ func TestReloadStopsAndStartsChildren(t *testing.T) {
 
 func TestAChildThatDiesOfItsNewConfigurationFailsTheReloadAtOnce(t *testing.T) {
 	d := start(t, "a")
-	d.story(role.LVS, began("a"), "peer")
+	d.waitHeld()
 	d.set("die", true, true)
 	d.signal(syscall.SIGHUP)
 	s := d.status(func(s control.Status) bool { return !s.Config.LastReload.IsZero() })
-	if !strings.Contains(s.Config.ReloadFailure, "successor") {
-		t.Errorf("failure %q", s.Config.ReloadFailure)
+	for _, want := range []string{"lvs: ", "; ", "vrrp: ", "successor"} {
+		if !strings.Contains(s.Config.ReloadFailure, want) {
+			t.Errorf("failure %q without %q", s.Config.ReloadFailure, want)
+		}
 	}
 	for _, r := range []role.Role{role.VRRP, role.LVS} {
 		d.told(r, "config die other=true")
 	}
+	// The reload ends with the process: its successor has to know nevertheless
+	// that it is one, and of what.
+	d.told(role.VRRP, "start die resume=1 left=1 restarted=true other=true owned=")
+	d.told(role.LVS, `start die resume=0 left=0 restarted=true other=true owned=["tcp 192.0.2.10:80"]`)
 	d.status(func(s control.Status) bool { return len(s.Processes) == 2 && len(s.Missing) == 0 })
 }
 

@@ -31,7 +31,6 @@ func (p *Parent) exited(c *child, died time.Time, code int) {
 		p.holdings.died()
 		p.unsaved = true
 	}
-	p.unanswered(c)
 	daemon, permanent := role.Permanent(code)
 	switch {
 	case p.stopping:
@@ -56,6 +55,9 @@ func (p *Parent) exited(c *child, died time.Time, code int) {
 	default:
 		p.replace(s, c, died, code)
 	}
+	// Last: the end of a reload starts what does not run, and would start it as
+	// one that replaces nobody.
+	p.unanswered(c)
 }
 
 // vacate leaves nothing behind of a child that is gone and not wanted any more.
