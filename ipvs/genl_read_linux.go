@@ -44,6 +44,10 @@ func (g *genl) Stats() ([]ServiceStats, error) {
 		return nil, err
 	}
 	defer unlock()
+	return g.stats()
+}
+
+func (g *genl) stats() ([]ServiceStats, error) {
 	msgs, err := g.ask(cmdGetService, netlink.Dump, nil)
 	if err != nil {
 		return nil, wrap("read services", err)
@@ -57,14 +61,22 @@ func (g *genl) Stats() ([]ServiceStats, error) {
 		all = append(all, s)
 	}
 	kept := all[:0]
+	var missing error
 	for _, s := range all {
-		var there bool
-		if s.Dests, there, err = g.dests(s.ServiceKey); err != nil {
+		s.Dests, err = g.dests(s.ServiceKey)
+		switch {
+		case errors.Is(err, syscall.ESRCH): // deleted since the dump
+			continue
+		case errors.Is(err, os.ErrNotExist):
+			missing = err
+		case err != nil:
 			return nil, err
 		}
-		if there { // else deleted since the dump
-			kept = append(kept, s)
-		}
+		kept = append(kept, s)
+	}
+	// Once for all: a table may have thousands of services without servers.
+	if err := g.checked(missing); errors.Is(err, errUnloaded) {
+		return nil, wrap("read servers", err)
 	}
 	return sortStats(kept), nil
 }
@@ -75,31 +87,39 @@ func (g *genl) Dests(k ServiceKey) ([]DestStats, error) {
 		return nil, err
 	}
 	defer unlock()
-	list, _, err := g.dests(k)
+	list, err := g.dests(k)
+	switch {
+	case errors.Is(err, syscall.ESRCH):
+		return nil, nil
+	case errors.Is(err, os.ErrNotExist):
+		if err := g.checked(err); errors.Is(err, errUnloaded) {
+			return nil, wrap("read servers of "+k.String(), err)
+		}
+		return list, nil
+	}
 	return list, err
 }
 
-// dests reads the destinations of a service; there is false for one that does
-// not exist.
-func (g *genl) dests(k ServiceKey) (list []DestStats, there bool, err error) {
+// dests reads the destinations of a service. The error wraps ESRCH for a
+// service that does not exist, and ENOENT, with an empty list, for one without
+// destinations or when the module is gone, which is for the caller to ask.
+func (g *genl) dests(k ServiceKey) ([]DestStats, error) {
 	dests, err := g.client.Destinations(cf.Service{
 		Family: k.Family, Protocol: k.Protocol, Address: k.Addr, Port: k.Port, FWMark: k.FWMark,
 	})
 	switch {
-	case errors.Is(err, os.ErrNotExist): // no destinations
-		if err := g.checked(err); errors.Is(err, errUnloaded) {
-			return nil, false, wrap("read servers of "+k.String(), err)
-		}
-	case errors.Is(err, syscall.ESRCH): // no service
-		return nil, false, nil
+	case errors.Is(err, os.ErrNotExist):
+		return []DestStats{}, err
+	case errors.Is(err, syscall.ESRCH):
+		return nil, err
 	case err != nil:
-		return nil, false, wrap("read servers of "+k.String(), g.checked(err))
+		return nil, wrap("read servers of "+k.String(), g.checked(err))
 	}
-	list = make([]DestStats, 0, len(dests))
+	list := make([]DestStats, 0, len(dests))
 	for _, d := range dests {
 		list = append(list, fromClient(d))
 	}
-	return list, true, nil
+	return list, nil
 }
 
 func fromClient(d cf.DestinationExtended) DestStats {
