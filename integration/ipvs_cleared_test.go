@@ -18,17 +18,7 @@ func cleared(t *testing.T) {
 	p := n.start(n.a, ours(t), conf, pidFiles(n.a)...)
 	n.holder(vip, "a", 60*time.Second)
 	raw := rawIPVSOf(t, n.a)
-	// checked waits until the first checks have ended: then nothing is due.
-	checked := func() bool {
-		time.Sleep(100 * time.Millisecond)
-		st := lvsStatus(t, n.a)
-		return len(st.Services) == 1 && !slices.ContainsFunc(st.Services[0].Servers, func(r lvs.ServerStatus) bool {
-			return len(r.Checks) == 0 || r.Checks[0].Last.IsZero()
-		})
-	}
-	if !lab.WaitFor(60*time.Second, checked) {
-		t.Fatal("the servers are not checked")
-	}
+	firstChecks(t, n.a)
 	before := tableOf(t, raw)
 	if len(before) != 4 {
 		t.Fatalf("the table is not a service, two servers and timeouts:\n%s", strings.Join(before, "\n"))
@@ -64,5 +54,20 @@ func cleared(t *testing.T) {
 	back("a change", want)
 	if !lab.WaitFor(30*time.Second, func() bool { return lvsStatus(t, n.a).Kernel.Error == "" }) {
 		t.Errorf("the status goes on to say %s", lvsStatus(t, n.a).Kernel.Error)
+	}
+}
+
+// firstChecks waits until the first checks of a director with one service have
+// ended: then nothing is due.
+func firstChecks(t *testing.T, h *lab.Host) {
+	t.Helper()
+	if !lab.WaitFor(60*time.Second, func() bool {
+		time.Sleep(100 * time.Millisecond)
+		st := lvsStatus(t, h)
+		return len(st.Services) == 1 && !slices.ContainsFunc(st.Services[0].Servers, func(r lvs.ServerStatus) bool {
+			return len(r.Checks) == 0 || r.Checks[0].Last.IsZero()
+		})
+	}) {
+		t.Fatal("the servers are not checked")
 	}
 }

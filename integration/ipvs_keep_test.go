@@ -55,7 +55,7 @@ func keptTable(t *testing.T) {
 	p := n.start(n.a, ours(t), conf, pidFiles(n.a)...)
 	n.holder(vip, "a", 30*time.Second)
 	raw := rawIPVSOf(t, n.a)
-	time.Sleep(5 * time.Second) // the first checks
+	firstChecks(t, n.a)
 	before := tableOf(t, raw)
 	if len(before) != 4 {
 		t.Fatalf("the table is not a service, two servers and timeouts:\n%s", strings.Join(before, "\n"))
@@ -117,7 +117,7 @@ func keptTable(t *testing.T) {
 		heard = append(heard, tap.heard()...)
 		return slices.ContainsFunc(heard, func(a asked) bool { return a.ipvs && a.command == ipvsGetService })
 	})
-	time.Sleep(5 * time.Second) // the first checks
+	firstChecks(t, n.a)
 	heard = append(heard, tap.heard()...)
 	if w := writesOf(heard); len(w) > 0 {
 		t.Errorf("the new lvs process tells the kernel %v", w)
