@@ -27,7 +27,8 @@ type follow struct {
 	mode    config.FollowVRRP
 	sync    bool                    // a sync daemon is configured
 	standby bool                    // standby_checks
-	addrs   map[string][]netip.Addr // of each router in the configuration
+	names   map[string]bool         // the routers of the configuration
+	addrs   map[string][]netip.Addr // of those that have any, by the configuration
 	byAddr  map[netip.Addr][]string // which routers hold an address
 	// byRouter are the services of the kernel with the address of a router.
 	byRouter map[string][]ipvs.ServiceKey
@@ -41,11 +42,12 @@ type follow struct {
 func newFollow(cfg *config.Config, s *services, routers map[string]*router, local map[netip.Addr]bool) *follow {
 	f := &follow{
 		mode: cfg.Global.LVSFollowVRRP, sync: cfg.Global.LVSSyncDaemon != nil, standby: cfg.Global.StandbyChecks,
-		addrs: map[string][]netip.Addr{}, routers: routers, suspend: map[ipvs.ServiceKey]bool{}, local: local,
+		names: map[string]bool{}, addrs: map[string][]netip.Addr{}, routers: routers, suspend: map[ipvs.ServiceKey]bool{}, local: local,
 		services: s,
 	}
 	for i := range cfg.Instances {
 		in := &cfg.Instances[i]
+		f.names[in.Name] = true
 		for _, list := range [][]config.VIP{in.VirtualIPAddress, in.VirtualIPAddressExcluded} {
 			for _, v := range list {
 				f.addrs[in.Name] = append(f.addrs[in.Name], v.Prefix.Addr().Unmap())
@@ -61,15 +63,20 @@ func newFollow(cfg *config.Config, s *services, routers map[string]*router, loca
 	return f
 }
 
-// index is called when addresses of routers may have changed.
+// index is called when addresses of routers may have changed. A router has the
+// addresses of the configuration and those told: in a reload this process has
+// the new configuration before the vrrp process tells its addresses, and a
+// service whose address is not told yet must not count as one without a router.
 func (f *follow) index() {
 	f.byAddr = map[netip.Addr][]string{}
 	for name, addrs := range f.addrs {
-		if r := f.routers[name]; r != nil && r.vips != nil {
-			addrs = r.vips
-		}
 		for _, a := range addrs {
-			f.byAddr[a] = append(f.byAddr[a], name)
+			f.hold(a, name)
+		}
+		if r := f.routers[name]; r != nil {
+			for _, a := range r.vips {
+				f.hold(a, name)
+			}
 		}
 	}
 	f.byRouter = map[string][]ipvs.ServiceKey{}
@@ -77,6 +84,13 @@ func (f *follow) index() {
 		for _, name := range f.holders(k) {
 			f.byRouter[name] = append(f.byRouter[name], k)
 		}
+	}
+}
+
+// hold notes once that a router has an address.
+func (f *follow) hold(a netip.Addr, name string) {
+	if !slices.Contains(f.byAddr[a], name) {
+		f.byAddr[a] = append(f.byAddr[a], name)
 	}
 }
 

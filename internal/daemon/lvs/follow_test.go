@@ -77,13 +77,14 @@ func TestFollowAutoWithSyncDaemonIsAlwaysInstalled(t *testing.T) {
 	})
 }
 
-// The addresses that the vrrp process tells count, not those of the file.
+// The addresses that the vrrp process tells count beside those of the file.
 func TestFollowToldAddresses(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.start(following(config.FollowAuto))
+		r.master("B", false)
 		r.lvs.RouterStates(RouterState{Name: "A", Master: true, VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.3")}})
 		r.pass(0)
-		r.wantTable("3:1=1 m7:1=1")
+		r.wantTable("1:1=1 3:1=1 m7:1=1")
 		r.lvs.RouterStates(RouterState{Name: "A", Master: false, VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.3")}})
 		r.pass(0)
 		r.wantTable("m7:1=1")
@@ -275,13 +276,17 @@ func TestRouterStatesTogether(t *testing.T) {
 		if applied != 1 {
 			t.Errorf("the kernel was asked %d times, want once", applied)
 		}
-		// Service 2 has no router any more, 1 has one that is not master.
+		// Services 1 and 2 have routers that are not master.
 		r.lvs.RouterStates(
 			RouterState{Name: "A", VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.1")}},
-			RouterState{Name: "B", VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.9")}},
+			RouterState{Name: "B", VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.3")}},
 		)
 		r.pass(0)
-		r.wantTable("2:1=1 3:1=1 m7:1=1")
+		r.wantTable("m7:1=1")
+		// Service 3 has no router any more.
+		r.lvs.RouterStates(RouterState{Name: "B", VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.2")}})
+		r.pass(0)
+		r.wantTable("3:1=1 m7:1=1")
 		r.end()
 	})
 }
@@ -295,55 +300,4 @@ type countedKernel struct {
 func (k countedKernel) Apply(ops []ipvs.Op) error {
 	*k.n++
 	return k.Kernel.Apply(ops)
-}
-
-// What a reload takes away together with its address goes after that: a client
-// that finds the address finds the table.
-func TestReloadLeavesTheTableToTheAddress(t *testing.T) {
-	bubble(t, func(t *testing.T, r *rig) {
-		cfg := configOf(virtual(1, 1), virtual(2, 1), virtual(3, 1))
-		cfg.Global.LVSFollowVRRP = config.FollowAuto
-		cfg.Instances = []config.VRRPInstance{instance("A", 1, "192.0.2.1/24", "192.0.2.2/24")}
-		r.links.set(iface("eth0", 2, "192.0.2.1/24", "192.0.2.2/24", "192.0.2.3/24"))
-		r.start(cfg)
-		r.master("A", true)
-		r.wantTable("1:1=1 2:1=1 3:1=1")
-		// An address that stays, and one that no router has, keep nothing.
-		fewer := configOf(virtual(1, 1))
-		fewer.Instances = []config.VRRPInstance{instance("A", 1, "192.0.2.2/24")}
-		r.reload(fewer)
-		r.wantTable("1:1=1")
-		// The service moves with its address to a router that is not master.
-		r.reload(cfg)
-		moved := configOf(virtual(1, 1))
-		moved.Global.LVSFollowVRRP = config.FollowAuto
-		moved.Instances = []config.VRRPInstance{instance("A", 1, "192.0.2.2/24"), instance("B", 2, "192.0.2.1/24")}
-		r.reload(moved)
-		r.lvs.RouterStates(
-			RouterState{Name: "A", Master: true, VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.2")}},
-			RouterState{Name: "B", VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.1")}})
-		r.pass(time.Millisecond)
-		r.wantTable("1:1=1")
-		r.links.set(iface("eth0", 2, "192.0.2.2/24"))
-		r.pass(time.Millisecond)
-		r.wantTable("")
-
-		// The router goes with its services; one of its addresses stays behind.
-		r.links.set(iface("eth0", 2, "192.0.2.1/24", "192.0.2.2/24"))
-		r.reload(cfg)
-		r.lvs.RouterStates(RouterState{Name: "A", Master: true, VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")}})
-		r.pass(time.Millisecond)
-		r.wantTable("1:1=1 2:1=1 3:1=1")
-		r.reload(configOf(virtual(3, 1)))
-		r.wantTable("1:1=1 2:1=1 3:1=1")
-		r.links.set(iface("eth0", 2, "192.0.2.2/24"))
-		r.pass(time.Millisecond)
-		r.wantTable("2:1=1 3:1=1")
-		r.pass(leaveLimit)
-		r.wantTable("3:1=1")
-		if st := r.status(); len(st.Foreign) != 0 || st.Kernel.Repairs != 0 {
-			t.Errorf("%+v", st)
-		}
-		r.end()
-	})
 }

@@ -7,8 +7,10 @@ import (
 	"holdfast/vrrp/link"
 )
 
-// leaveLimit bounds how long a service waits for its address to go.
-const leaveLimit = 2 * time.Second
+// leaveLimit bounds how long a service waits for its address to go, from the
+// end of the reload here: the vrrp process hears of the reload up to 2 s later,
+// and has 2 s from then on.
+const leaveLimit = 4 * time.Second
 
 // leave notes what a reload takes away together with its address: services
 // that the old rules have in the kernel for a router that is master, and that
@@ -39,14 +41,22 @@ func (l *LVS) leave(old *follow, now time.Time) {
 		}
 	}
 	if len(l.leaving) > 0 {
+		// What is known of addresses may be old: news are waited for.
 		l.followLinks()
-		l.left()
+	}
+}
+
+// leaveFrom begins the time anew of what waits for its address to go: the vrrp
+// process may hear of a reload only after all that one does here.
+func (l *LVS) leaveFrom(now time.Time) {
+	for k := range l.leaving {
+		l.leaving[k] = now.Add(leaveLimit)
 	}
 }
 
 // left lets go of services whose address is gone.
 func (l *LVS) left() {
-	if l.links == nil || len(l.leaving) == 0 {
+	if len(l.leaving) == 0 {
 		return
 	}
 	here := addresses(l.links)

@@ -261,6 +261,7 @@ func (l *LVS) reload(cfg *config.Config, kept []int) {
 	l.cfg, l.services = cfg, convert(cfg, time.Now(), old, kept)
 	l.follow = newFollow(cfg, l.services, l.routers, l.local)
 	l.leave(oldFollow, time.Now())
+	l.forgetRouters()
 	list := l.pool.Reload(l.services.pool)
 	l.dirtyChanged(old, oldFollow)
 	list = append(list, l.forget(true)...)
@@ -273,6 +274,7 @@ func (l *LVS) reload(cfg *config.Config, kept []int) {
 	}
 	l.daemons.dirty = true
 	l.work(time.Now())
+	l.leaveFrom(time.Now())
 	l.tell(events(list, l.services, old))
 }
 

@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 )
@@ -9,7 +10,7 @@ import (
 type router struct {
 	told   bool
 	master bool
-	vips   []netip.Addr // as told; nil: those of the configuration
+	vips   []netip.Addr // as told last, beside those of the configuration
 }
 
 // RouterState is what is told of a virtual router.
@@ -22,7 +23,8 @@ type RouterState struct {
 // RouterStates tells the states of virtual routers; those of one call are
 // worked on together. After one that is master TableReady is called for its
 // router when the services that follow it are in the kernel; at once if they
-// are, or if none does.
+// are, or if none does; for one that is not in the configuration, after the
+// reload that brings it.
 func (l *LVS) RouterStates(list ...RouterState) {
 	l.inbox.post(func() { l.routerStates(list) })
 }
@@ -37,6 +39,13 @@ func (l *LVS) routerStates(list []RouterState) {
 	moved, synced := false, false
 	for i := range list {
 		s := &list[i]
+		if !l.follow.names[s.Name] && !s.Master && s.VIPs == nil {
+			// It went with the last reload. What stayed of it would speak
+			// for a later router of that name.
+			delete(l.routers, s.Name)
+			delete(l.gates, s.Name)
+			continue
+		}
 		r := l.routers[s.Name]
 		if r == nil {
 			r = &router{}
@@ -68,6 +77,13 @@ func (l *LVS) routerStates(list []RouterState) {
 		}
 	}
 	l.pause()
+}
+
+// forgetRouters drops what was told of routers that a reload takes away.
+func (l *LVS) forgetRouters() {
+	gone := func(name string) bool { return !l.follow.names[name] }
+	maps.DeleteFunc(l.routers, func(name string, _ *router) bool { return gone(name) })
+	maps.DeleteFunc(l.gates, func(name string, _ bool) bool { return gone(name) })
 }
 
 // pause lets the checks of services rest or run as mastership says.

@@ -2,7 +2,7 @@ package lvs
 
 import (
 	"errors"
-	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -24,6 +24,18 @@ type table struct {
 
 	tries   tries
 	repairs uint64 // changes by others that were undone
+}
+
+// unstick notes that what was looked at is as wanted. When nothing is stuck any
+// more the kernel is to be asked at once whether the error is over.
+func (t *table) unstick(now time.Time) {
+	if len(t.stuck) == 0 {
+		return
+	}
+	maps.DeleteFunc(t.stuck, func(k ipvs.ServiceKey, _ bool) bool { return t.all || t.dirty[k] })
+	if len(t.stuck) == 0 && t.tries.failing() {
+		t.tries.at = now
+	}
 }
 
 func (t *table) dirtyAll() { t.all = true }
@@ -237,6 +249,7 @@ func (l *LVS) bringTable(now time.Time) error {
 	for _, e := range want {
 		t.have[e.ServiceKey] = e
 	}
+	t.unstick(now)
 	t.all, t.dirty = false, nil
 	l.disown()
 	return nil
@@ -370,67 +383,4 @@ func (l *LVS) keep(o Owned) {
 		l.owned = o
 		l.deps.SaveOwned(o.clone())
 	}
-}
-
-// briefly is how many of many errors are shown.
-const briefly = 3
-
-// brief names the first errors of a joined one and counts the others. Servers
-// of a service that could not be added are not mentioned.
-func brief(err error) error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return err
-	}
-	var all []error
-	for _, e := range joined.Unwrap() {
-		if inner, ok := e.(interface{ Unwrap() []error }); ok {
-			all = append(all, inner.Unwrap()...)
-		} else {
-			all = append(all, e)
-		}
-	}
-	var last *ipvs.OpError // an addition comes before those of its servers
-	all = slices.DeleteFunc(all, func(e error) bool {
-		var oe *ipvs.OpError
-		if !errors.As(e, &oe) {
-			return false
-		}
-		if last != nil && oe.FollowsFrom(last) {
-			return true
-		}
-		last = oe
-		return false
-	})
-	if len(all) <= briefly {
-		return errors.Join(all...)
-	}
-	return fmt.Errorf("%w\n(and %d more)", errors.Join(all[:briefly]...), len(all)-briefly)
-}
-
-// ready tells routers that wait for their table.
-func (l *LVS) ready() {
-	for name := range l.gates {
-		if l.tableReady(name) {
-			delete(l.gates, name)
-			l.deps.TableReady(name)
-		}
-	}
-}
-
-// tableReady reports whether the services of a router are in the kernel. What
-// the kernel refused is not waited for: the others are worth as much without it.
-func (l *LVS) tableReady(router string) bool {
-	for _, k := range l.follow.of(router) {
-		if !l.table.known || l.table.all || l.table.dirty[k] {
-			return false
-		}
-		if l.table.stuck[k] {
-			continue
-		}
-		if _, ok := l.table.have[k]; !ok {
-			return false
-		}
-	}
-	return true
 }

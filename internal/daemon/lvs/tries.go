@@ -1,8 +1,13 @@
 package lvs
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"time"
+
+	"holdfast/ipvs"
 )
 
 // After an error the kernel is asked again after retryFirst, then after twice
@@ -46,4 +51,40 @@ func (t *tries) succeeded() (again bool) {
 	again = t.err != nil
 	*t = tries{}
 	return again
+}
+
+// briefly is how many of many errors are shown.
+const briefly = 3
+
+// brief names the first errors of a joined one and counts the others. Servers
+// of a service that could not be added are not mentioned.
+func brief(err error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return err
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		if inner, ok := e.(interface{ Unwrap() []error }); ok {
+			all = append(all, inner.Unwrap()...)
+		} else {
+			all = append(all, e)
+		}
+	}
+	var last *ipvs.OpError // an addition comes before those of its servers
+	all = slices.DeleteFunc(all, func(e error) bool {
+		var oe *ipvs.OpError
+		if !errors.As(e, &oe) {
+			return false
+		}
+		if last != nil && oe.FollowsFrom(last) {
+			return true
+		}
+		last = oe
+		return false
+	})
+	if len(all) <= briefly {
+		return errors.Join(all...)
+	}
+	return fmt.Errorf("%w\n(and %d more)", errors.Join(all[:briefly]...), len(all)-briefly)
 }
