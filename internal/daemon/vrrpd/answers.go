@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"os"
 
 	"holdfast/internal/daemon/control"
@@ -94,7 +95,7 @@ func (p *process) takeOver(m ipc.Message) error {
 	if err != nil {
 		return err
 	}
-	next, measures := wanted(boot.Config, boot.Other)
+	next, measures := wanted(boot.Config, boot.Other, &mtus{read: net.Interfaces})
 	if err := next.Check(); err != nil {
 		return err
 	}

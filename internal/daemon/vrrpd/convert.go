@@ -9,7 +9,7 @@ import (
 )
 
 // engineConfig turns the configuration into the engine's.
-func engineConfig(c *config.Config) engine.Config {
+func engineConfig(c *config.Config, at *mtus) engine.Config {
 	e := engine.Config{
 		Static: statics(c), Pacing: pacing(c), LogUnknown: c.Global.LogUnknownVRIDs,
 		OwnThread: c.Global.VRRPProcess.RTPriority > 0 || c.Global.AutoPriority.Max > 0,
@@ -18,7 +18,7 @@ func engineConfig(c *config.Config) engine.Config {
 	for i := range c.Instances {
 		in := &c.Instances[i]
 		present[in.Name] = true
-		e.Routers = append(e.Routers, router(c, in, e.Static))
+		e.Routers = append(e.Routers, router(c, in, e.Static, at))
 	}
 	for _, g := range c.SyncGroups {
 		eg := engine.Group{Name: g.Name}
@@ -36,7 +36,7 @@ func engineConfig(c *config.Config) engine.Config {
 	return e
 }
 
-func router(c *config.Config, in *config.VRRPInstance, static []engine.Static) engine.Router {
+func router(c *config.Config, in *config.VRRPInstance, static []engine.Static, at *mtus) engine.Router {
 	r := engine.Router{
 		Config: vrrp.Config{
 			Name:                 in.Name,
@@ -90,7 +90,7 @@ func router(c *config.Config, in *config.VRRPInstance, static []engine.Static) e
 	for _, v := range in.VirtualIPAddressExcluded {
 		r.VIPs = append(r.VIPs, vip(c, v, in, true))
 	}
-	r.RxBuffer, r.TrackSource = rxBuffer(&c.Global, in), in.TrackSrcIP && r.Source.IsValid()
+	r.RxBuffer, r.TrackSource = rxBuffer(&c.Global, in, at), in.TrackSrcIP && r.Source.IsValid()
 	devices(c, in, &r)
 	r.Tracks = instanceTracks(in)
 	kernelState(&r, c, in, static)

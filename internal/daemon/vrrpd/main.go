@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"runtime"
 	"sync"
@@ -58,8 +59,10 @@ type process struct {
 	reloads sync.Mutex                    // one at a time; guards the rest
 
 	newest   role.Newest
-	other    bool               // there is an lvs process to wait for
-	measures map[string]measure // in force
+	other    bool     // there is an lvs process to wait for
+	measures measures // in force
+
+	refitting atomic.Bool // a refit waits for reloads
 }
 
 // Main is the life of the vrrp process; it returns the exit code.
@@ -92,7 +95,7 @@ func Main() int {
 
 // Check reports what the engine would not accept of a configuration.
 func Check(c *config.Config) error {
-	e := engineConfig(c)
+	e := engineConfig(c, &mtus{read: net.Interfaces})
 	return e.Check()
 }
 
@@ -121,7 +124,7 @@ func (p *process) run(ctx context.Context) error {
 	p.out = notifier.New(p.log)
 	p.tell = newTeller(boot, p.parent, p.peer, &transitions{out: p.out})
 	deps.Observer = p.tell
-	first, measures := wanted(boot.Config, boot.Other)
+	first, measures := wanted(boot.Config, boot.Other, &mtus{read: net.Interfaces})
 	p.measured(boot.Other, measures)
 	if p.engine, err = engine.New(first, deps); err == nil {
 		p.track = newTracking(p.engine, p.log, boot.Restarted)

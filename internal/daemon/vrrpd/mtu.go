@@ -17,6 +17,9 @@ const (
 	// Ethernet, IPv6 and VRRP header.
 	headers6 = 14 + 40 + 8
 	size6    = 16
+	// So many addresses fit wherever there is IPv6 (RFC 8200, section 5: an MTU
+	// of 1280 at least).
+	alwaysFit = (1280 - headers6) / size6
 )
 
 // measure is what a router has from the MTU of its interface.
@@ -25,39 +28,85 @@ type measure struct {
 	buffer              int // bytes
 }
 
+// measures are those of all routers by the name of the instance; nil: none of
+// them depends on an MTU.
+type measures map[string]measure
+
+// mtus are the MTUs of this machine's interfaces, read when one is first asked
+// for: a question for each costs a dump of all, as many as there are routers.
+type mtus struct {
+	read  func() ([]net.Interface, error)
+	asked bool
+	known map[string]int
+	err   error // of the reading
+}
+
+// of is the MTU of an interface, the one of Ethernet where it is not there.
+func (m *mtus) of(name string) int {
+	if !m.asked {
+		m.asked = true
+		var list []net.Interface
+		list, m.err = m.read()
+		m.known = make(map[string]int, len(list))
+		for i := range list {
+			m.known[list[i].Name] = list[i].MTU
+		}
+	}
+	if mtu, ok := m.known[name]; ok {
+		return mtu
+	}
+	return defaultMTU
+}
+
 // wanted is the configuration for the engine, with what depends on this
 // machine's interfaces, also by the name of the instance.
-func wanted(c *config.Config, other bool) (engine.Config, map[string]measure) {
-	e := engineConfig(c)
+func wanted(c *config.Config, other bool, at *mtus) (engine.Config, measures) {
+	e := engineConfig(c, at)
 	if !other {
 		ungate(&e)
 	}
-	measures := make(map[string]measure, len(e.Routers))
+	all := make(measures, len(e.Routers))
 	for i := range e.Routers {
 		r := &e.Routers[i]
-		surplus := fit(r)
-		measures[r.Name] = measure{len(r.Addresses), surplus, r.RxBuffer}
+		surplus := fit(r, at)
+		all[r.Name] = measure{len(r.Addresses), surplus, r.RxBuffer}
 	}
-	return e, measures
+	if !at.asked {
+		all = nil
+	}
+	return e, all
 }
 
 // measured takes over what the engine was given.
-func (p *process) measured(other bool, measures map[string]measure) {
-	for _, name := range slices.Sorted(maps.Keys(measures)) {
-		if m := measures[name]; m.surplus > 0 && m != p.measures[name] {
+func (p *process) measured(other bool, all measures) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if m := all[name]; m.surplus > 0 && m != p.measures[name] {
 			p.log.Warn("the interface's MTU leaves no room for all addresses in an advert: the last ones are not advertised",
 				"instance", name, "addresses", m.surplus)
 		}
 	}
-	p.other, p.measures = other, measures
+	p.other, p.measures = other, all
 }
 
 // refit gives the engine what follows from another MTU, if anything does: a
-// reload of the same file.
+// reload of the same file. One of them may wait, and sees what the others would:
+// a real reload finds no queue.
 func (p *process) refit() {
+	if !p.refitting.CompareAndSwap(false, true) {
+		return
+	}
 	p.reloads.Lock()
 	defer p.reloads.Unlock()
-	next, measures := wanted(p.cfg.Load(), p.other)
+	p.refitting.Store(false)
+	if p.measures == nil {
+		return
+	}
+	at := &mtus{read: net.Interfaces}
+	next, measures := wanted(p.cfg.Load(), p.other, at)
+	if at.err != nil {
+		p.log.Warn("the MTUs of the interfaces cannot be read: those of before stay in force", "err", at.err)
+		return
+	}
 	if maps.Equal(measures, p.measures) {
 		return
 	}
@@ -108,15 +157,11 @@ func pacing(c *config.Config) engine.Pacing {
 // fit takes addresses of an IPv6 router out of its adverts that would make
 // them longer than its interface's MTU; the router holds them all the same.
 // (An IPv4 advert of 255 addresses always fits.) It returns how many.
-func fit(r *engine.Router) int {
-	if len(r.Addresses) == 0 || !r.Addresses[0].Is6() {
+func fit(r *engine.Router, at *mtus) int {
+	if len(r.Addresses) <= alwaysFit || !r.Addresses[0].Is6() {
 		return 0
 	}
-	mtu := defaultMTU
-	if i, err := net.InterfaceByName(r.Interface); err == nil {
-		mtu = i.MTU
-	}
-	limit := max((mtu-headers6)/size6, 1)
+	limit := max((at.of(r.Interface)-headers6)/size6, alwaysFit)
 	surplus := len(r.Addresses) - limit
 	if surplus <= 0 {
 		return 0

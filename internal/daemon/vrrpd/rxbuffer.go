@@ -1,25 +1,19 @@
 package vrrpd
 
 import (
-	"net"
-
 	"holdfast/internal/config"
 	"holdfast/vrrp"
 )
 
 // rxBuffer is the receive buffer that an instance asks for in bytes; 0: none of
 // its own.
-func rxBuffer(g *config.GlobalDefs, in *config.VRRPInstance) int {
+func rxBuffer(g *config.GlobalDefs, in *config.VRRPInstance, at *mtus) int {
 	if in.KernelRxBufSize > 0 {
 		return in.KernelRxBufSize
 	}
 	switch b := &g.RxBufs; b.Policy {
 	case config.RxMTU:
-		mtu := defaultMTU
-		if i, err := net.InterfaceByName(in.Interface); err == nil {
-			mtu = i.MTU
-		}
-		return mtu * b.Multiplier
+		return at.of(in.Interface) * b.Multiplier
 	case config.RxAdvert:
 		return advertSize(in) * b.Multiplier
 	case config.RxBytes:

@@ -1,7 +1,6 @@
 package vrrpd
 
 import (
-	"net"
 	"net/netip"
 	"testing"
 
@@ -11,19 +10,15 @@ import (
 // What the policies make of one instance: the MTU of its interface, the length of
 // its adverts with the IP header, or a number, and kernel_rx_buf_size before all.
 func TestRxBuffer(t *testing.T) {
-	lo, err := net.InterfaceByName("lo")
-	if err != nil {
-		t.Fatal(err)
-	}
 	four := config.VRRPInstance{Interface: "no such interface", Family: 4, Version: 3}
 	four.VirtualIPAddress = []config.VIP{{Prefix: netip.MustParsePrefix("192.0.2.1/24")}, {Prefix: netip.MustParsePrefix("192.0.2.2/24")}}
 	six := four
 	six.Family = 6
-	two, ah, own, onLo := four, four, four, four
+	two, ah, own, there := four, four, four, four
 	two.Version = 2
 	ah.Version, ah.AuthType = 2, config.AuthAH
 	own.KernelRxBufSize = 4711
-	onLo.Interface = "lo"
+	there.Interface = "eth0"
 	for _, c := range []struct {
 		name string
 		bufs config.RxBufs
@@ -31,7 +26,7 @@ func TestRxBuffer(t *testing.T) {
 		want int
 	}{
 		{"no policy", config.RxBufs{Multiplier: 3}, four, 0},
-		{"MTU", config.RxBufs{Policy: config.RxMTU, Multiplier: 3}, onLo, 3 * lo.MTU},
+		{"MTU", config.RxBufs{Policy: config.RxMTU, Multiplier: 3}, there, 3 * 9000},
 		{"MTU of an interface that is not there", config.RxBufs{Policy: config.RxMTU, Multiplier: 2}, four, 3000},
 		{"ADVERT", config.RxBufs{Policy: config.RxAdvert, Multiplier: 3}, four, 3 * (20 + 8 + 8)},
 		{"ADVERT, version 2", config.RxBufs{Policy: config.RxAdvert, Multiplier: 1}, two, 20 + 8 + 8 + 8},
@@ -40,7 +35,7 @@ func TestRxBuffer(t *testing.T) {
 		{"a number", config.RxBufs{Policy: config.RxBytes, Bytes: 65536, Multiplier: 3}, four, 65536},
 		{"kernel_rx_buf_size", config.RxBufs{Policy: config.RxMTU, Multiplier: 3}, own, 4711},
 	} {
-		if got := rxBuffer(&config.GlobalDefs{RxBufs: c.bufs}, &c.in); got != c.want {
+		if got := rxBuffer(&config.GlobalDefs{RxBufs: c.bufs}, &c.in, interfaces(map[string]int{"eth0": 9000}, nil)); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}
