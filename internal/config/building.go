@@ -145,7 +145,6 @@ type instance struct {
 	unicast      bool
 	unicastPos   Pos
 	end          Pos // of the block
-	faultNoPeer  bool
 	noVIPs       bool
 	priorityPos  Pos
 	authInstance

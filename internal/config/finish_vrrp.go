@@ -107,10 +107,14 @@ func (d *decoder) unicast(i *instance) {
 	if i.UnicastTTL > 0 && len(i.UnicastPeer) == 0 && !d.toml() {
 		d.report(i.end, Warning, ClassGeneral, "no-effect", "vrrp_instance "+i.Name+": unicast_ttl without unicast_peer has no effect")
 	}
+	if i.FaultNoPeer = i.FaultNoPeer && len(i.UnicastPeer) == 0; i.FaultNoPeer {
+		d.about(i, Warning, ClassNone, "no-peers", "unicast_fault_no_peer without unicast_peer: it stays in FAULT")
+		return
+	}
 	if !i.unicast || len(i.UnicastPeer) > 0 {
 		return
 	}
-	if d.toml() || i.faultNoPeer {
+	if d.toml() {
 		d.report(i.unicastPos, Error, ClassGeneral, "no-peers", "vrrp_instance "+i.Name+": unicast without unicast_peer")
 		return
 	}

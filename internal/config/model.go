@@ -313,6 +313,7 @@ type VRRPInstance struct {
 
 	UnicastSrcIP    netip.Addr
 	UnicastPeer     []UnicastPeer // empty: multicast
+	FaultNoPeer     bool          // unicast_fault_no_peer without peers: never leaves FAULT
 	McastSrcIP      netip.Addr
 	McastDstIP      netip.Addr // mcast_dst_ip; default vrrp_mcast_group4
 	CheckUnicastSrc bool

@@ -187,7 +187,7 @@ func instanceRows() []Keyword {
 			{Name: "min_ttl", Key: "min_ttl", Kind: KindInt, Optional: true},
 			{Name: "max_ttl", Key: "max_ttl", Kind: KindInt, Optional: true},
 		}, "routers that adverts go to in place of the multicast group"),
-		row("unicast_fault_no_peer", rare, flag(func(i *instance) { i.faultNoPeer = true }), "off; always on in TOML", "unicast without peers does not fall back to multicast"),
+		row("unicast_fault_no_peer", rare, flag(func(i *instance) { i.FaultNoPeer = true }), "off", "without peers the instance stays in FAULT instead of falling back to multicast; without this keyword TOML refuses unicast without peers"),
 		row("check_unicast_src", common, unicastFlag(func(i *instance) { i.CheckUnicastSrc = true }), g, "accept adverts from the peers only"),
 		linesRow("track_interface", core, lineBlock("<interface> "+weightSyntax, func(d *decoder, i *instance, n *Node) { d.trackInterface(&i.TrackInterfaces, n) }), trackLine("name"), "other interfaces: down means FAULT, or moves the priority"),
 		linesRow("track_script", core, lineBlock("<vrrp_script> "+weightSyntax, func(d *decoder, i *instance, n *Node) { d.trackScript(&i.TrackScripts, i.Name, n) }), trackLine("name"), "scripts: failure means FAULT, or moves the priority"),

@@ -138,6 +138,7 @@ func (e *encoder) adverts(i *config.VRRPInstance) {
 			e.put(words...)
 		}
 	}, "unicast_peer")
+	e.flag("unicast_fault_no_peer", i.FaultNoPeer)
 	e.flag("check_unicast_src", i.CheckUnicastSrc && !g.VRRPCheckUnicastSrc)
 	e.number("unicast_ttl", int(i.UnicastTTL), 0)
 	if i.Checksum != config.ChecksumPseudo {

@@ -74,6 +74,7 @@ func TestExitCodes(t *testing.T) {
 		{"advert 41 v3", instance(" version 3\n advert_int 41"), 5, "advert-int", false},
 		{"nopreempt and 255", instance(" state MASTER\n priority 255\n nopreempt"), 5, "nopreempt", false},
 		{"unicast without peers", instance(" unicast_src_ip 10.9.0.1"), 5, "no-peers", false},
+		{"unicast without peers, in FAULT", instance(" unicast_src_ip 10.9.0.1\n unicast_fault_no_peer"), 0, "no-peers", false},
 		{"mixed families", instance(" unicast_src_ip 2001:db8::1"), 5, "wrong-family", false},
 		{"include missing", "include /nonexistent/x.conf\n" + instance(""), 0, "no-file", false},
 		{"checked include missing", "includea /nonexistent/x.conf\n" + instance(""), 6, "no-file", false},

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"holdfast/internal/config/load"
 )
 
 func TestStickyMaster(t *testing.T) {
@@ -34,6 +36,29 @@ func TestStickyMaster(t *testing.T) {
 		}
 		if text := fmt.Sprint(diags); !strings.Contains(text, c.says) || c.says == "" && len(diags) > 0 {
 			t.Errorf("%s: %s", c.name, text)
+		}
+	}
+}
+
+// unicast_fault_no_peer by itself means unicast, and without peers it holds in
+// both languages.
+func TestFaultNoPeer(t *testing.T) {
+	const toml = "[vrrp_instance.A]\ninterface = \"eth0\"\nvirtual_router_id = 1\nvirtual_ipaddress = [\"192.0.2.1\"]\n"
+	for _, c := range []struct {
+		file, text string
+		want       bool
+	}{
+		{"k.conf", instance("unicast_fault_no_peer"), true},
+		{"k.conf", instance("unicast_src_ip 192.0.2.9\nunicast_fault_no_peer"), true},
+		{"k.conf", instance("unicast_peer {\n192.0.2.9\n}\nunicast_fault_no_peer"), false},
+		{"k.conf", instance("unicast_src_ip 192.0.2.9"), false},
+		{"k.toml", toml + "unicast_fault_no_peer = true\n", true},
+		{"k.toml", toml + "unicast_src_ip = \"192.0.2.9\"\nunicast_fault_no_peer = true\n", true},
+		{"k.toml", toml + "unicast_peer = [\"192.0.2.9\"]\nunicast_fault_no_peer = true\n", false},
+	} {
+		cfg, diags := load.Load(c.file, memory(map[string]string{c.file: c.text}))
+		if cfg == nil || cfg.Instances[0].FaultNoPeer != c.want {
+			t.Errorf("%q: %v %v", c.text, cfg, diags)
 		}
 	}
 }

@@ -8,8 +8,15 @@ import (
 	"holdfast/vrrp/engine"
 )
 
+// noPeers is the key of a track that is down for ever: unicast_fault_no_peer.
+const noPeers = "unicast without peers"
+
 func instanceTracks(in *config.VRRPInstance) []vrrp.Track {
-	return tracks(in.TrackScripts, in.TrackInterfaces, in.TrackFiles, in.TrackProcesses, in.TrackBFDs)
+	out := tracks(in.TrackScripts, in.TrackInterfaces, in.TrackFiles, in.TrackProcesses, in.TrackBFDs)
+	if in.FaultNoPeer {
+		out = append(out, vrrp.Track{Key: noPeers})
+	}
+	return out
 }
 
 func groupTracks(g *config.SyncGroup) []vrrp.Track {
