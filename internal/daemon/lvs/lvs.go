@@ -100,9 +100,15 @@ type LVS struct {
 	ctx           context.Context // of Run
 	pins          map[subject]pinned
 	endPins       context.CancelFunc // of what reads maintenance files; may be nil
-	counting      bool               // the kernel is asked for connections
-	countAt       time.Time          // and not again before
-	first         []Event            // of the start, told when Run begins
+	// pinTurn is full while files are read: a file system that hangs holds one
+	// reader, however many reloads there are. pinsLate: a read has not ended
+	// within pinWait.
+	pinTurn  chan struct{}
+	pinsLate bool
+	readPin  func(pinSource) ([]pin, error)
+	counting bool      // the kernel is asked for connections
+	countAt  time.Time // and not again before
+	first    []Event   // of the start, told when Run begins
 
 	stats stats
 }
@@ -139,6 +145,7 @@ func New(cfg *config.Config, deps Deps) *LVS {
 		owned: deps.Owned.clone(), own: own{}, flushed: deps.Restarted,
 		local: map[netip.Addr]bool{}, leaving: map[ipvs.ServiceKey]time.Time{},
 		settings: map[subject]Setting{}, pins: map[subject]pinned{}, savedSettings: deps.Settings,
+		pinTurn: make(chan struct{}, 1), readPin: pinSource.read,
 	}
 	l.inbox.wake = make(chan struct{}, 1)
 	for _, k := range l.owned.Services {

@@ -80,6 +80,9 @@ func (l *LVS) watchPins() []ipvs.Event {
 	l.endPins = cancel
 	first := make(chan []pin, 1)
 	go l.readPins(ctx, sources, first)
+	if l.pinsLate {
+		return nil // it was waited for once, and hangs
+	}
 	limit := time.NewTimer(pinWait)
 	defer limit.Stop()
 	select {
@@ -87,6 +90,7 @@ func (l *LVS) watchPins() []ipvs.Event {
 		return l.pin(list, time.Now())
 	case <-limit.C:
 		l.log.Warn("maintenance files are not read yet", "waited", pinWait)
+		l.pinsLate = true
 	case <-ctx.Done():
 	}
 	return nil
@@ -95,7 +99,16 @@ func (l *LVS) watchPins() []ipvs.Event {
 // readPins reads the files until ctx ends. What is in them goes to first once,
 // and then each change to the inbox.
 func (l *LVS) readPins(ctx context.Context, sources []pinSource, first chan<- []pin) {
-	r := pinReader{complain: func(file string, err error) {
+	select {
+	case l.pinTurn <- struct{}{}:
+		defer func() {
+			<-l.pinTurn
+			l.inbox.post(func() { l.pinsLate = false })
+		}()
+	case <-ctx.Done():
+		return
+	}
+	r := pinReader{readOne: l.readPin, complain: func(file string, err error) {
 		l.log.Error("maintenance file", "file", file, "err", err)
 	}}
 	list := r.read(sources)
@@ -103,6 +116,7 @@ func (l *LVS) readPins(ctx context.Context, sources []pinSource, first chan<- []
 	// The start may not have waited for it.
 	post := func(list []pin) {
 		l.inbox.post(func() {
+			l.pinsLate = false
 			if ctx.Err() == nil {
 				l.tell(events(l.pin(list, time.Now()), l.services, nil))
 			}
@@ -196,6 +210,7 @@ func (t subject) compare(o subject) int {
 
 // pinReader reads maintenance files. One that cannot be read stays as it was.
 type pinReader struct {
+	readOne  func(pinSource) ([]pin, error)
 	complain func(file string, err error)
 	last     map[string][]pin
 	said     map[string]string
@@ -207,7 +222,7 @@ func (r *pinReader) read(sources []pinSource) []pin {
 	}
 	var out []pin
 	for _, s := range sources {
-		list, err := s.read()
+		list, err := r.readOne(s)
 		key := fmt.Sprint(s)
 		if err != nil && list == nil {
 			list = r.last[key]

@@ -1,10 +1,13 @@
 package lvs
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,12 +105,49 @@ func TestMaintenanceList(t *testing.T) {
 	})
 }
 
+// A file system that hangs holds one reader and one wait, not those of each
+// reload, and what the file says is taken over when it answers.
+func TestMaintenanceFileThatHangs(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		cfg := configOf(virtual(1, 1, 2))
+		cfg.Global.MaintenanceFile = "list"
+		var hanging atomic.Int32
+		answers := make(chan struct{})
+		r.lvs = New(cfg, r.deps())
+		r.lvs.readPin = func(s pinSource) ([]pin, error) {
+			hanging.Add(1)
+			defer hanging.Add(-1)
+			<-answers
+			return []pin{{file: s.path, server: "198.51.100.1", order: Order{Action: ipvs.Disable}}}, nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		r.stop, r.done = cancel, make(chan error, 1)
+		go func() { r.done <- r.lvs.Run(ctx) }()
+		r.pass(2 * pinWait)
+		r.wantTable("1:1=1,2=2")
+		before := time.Now()
+		goroutines := runtime.NumGoroutine()
+		for range 50 {
+			r.reload(cfg)
+		}
+		if waited := time.Since(before); waited > 0 || hanging.Load() != 1 || runtime.NumGoroutine() > goroutines+25 {
+			t.Errorf("waited %v, %d readers, %d goroutines and before %d", waited, hanging.Load(), runtime.NumGoroutine(), goroutines)
+		}
+		close(answers)
+		r.pass(time.Second)
+		r.wantTable("1:2=2")
+		r.reload(cfg)
+		r.wantTable("1:2=2")
+		r.end()
+	})
+}
+
 // What cannot be read changes nothing.
 func TestMaintenanceListThatCannotBeRead(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "list")
 	var said []string
-	r := pinReader{complain: func(_ string, err error) { said = append(said, err.Error()) }}
+	r := pinReader{readOne: pinSource.read, complain: func(_ string, err error) { said = append(said, err.Error()) }}
 	sources := []pinSource{{path: file}}
 	if got := r.read(sources); len(got) != 0 || len(said) != 0 {
 		t.Errorf("without the file: %v, %q", got, said)
