@@ -108,7 +108,7 @@ func TestDynamicInterface(t *testing.T) {
 	if after := index(); after == before {
 		t.Fatalf("the index is %s again", after)
 	}
-	if len(n.capture.Adverts(again)) == 0 || n.gratuitous("a", again) == 0 {
+	if !lab.WaitFor(generous, func() bool { return len(n.capture.Adverts(again)) > 0 && n.gratuitous("a", again) > 0 }) {
 		t.Error("no adverts or no gratuitous ARP on the new interface")
 	}
 	time.Sleep(5 * r.Interval)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,14 +19,14 @@ func status(t testing.TB, h *lab.Host) (st control.Status, v control.VRRP) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := []string{prog, "status", "--json"}
-	if socket := h.Path("parent.sock"); exists(socket) { // started with pidFiles
-		args = append(args, "--control", socket)
-	}
 	var out string
 	asked := time.Now()
 	// One that was started a moment ago has no socket yet.
 	if !lab.WaitFor(generous, func() bool {
+		args := []string{prog, "status", "--json"}
+		if socket := h.Path("parent.sock"); exists(socket) { // started with pidFiles
+			args = append(args, "--control", socket)
+		}
 		asked = time.Now()
 		out, err = h.Output(t.Context(), args...)
 		return err == nil
@@ -119,4 +120,15 @@ func (n *network) gratuitous(host string, since time.Time) int {
 		}
 	}
 	return count
+}
+
+// masters waits until a daemon that runs says that it is master.
+func (n *network) masters(h *lab.Host) {
+	n.t.Helper()
+	if !lab.WaitFor(generous, func() bool {
+		_, v := status(n.t, h)
+		return slices.ContainsFunc(v.Instances, func(i control.Instance) bool { return i.State == "MASTER" })
+	}) {
+		n.t.Fatalf("%s never says that it is master", h.Name)
+	}
 }

@@ -67,6 +67,7 @@ func TestVMACKill(t *testing.T) {
 	}
 	started := time.Now()
 	a = n.start(n.a, ours(t), high.conf(), pidFiles(n.a)...)
+	n.masters(n.a) // the address is there already
 	n.holder(vip, "a", high.down()+5*noise)
 	if got := n.macvlans(n.a); got != device {
 		t.Errorf("the next daemon's VMAC: %q, was %q", got, device)
@@ -86,6 +87,7 @@ func TestVMACKill(t *testing.T) {
 
 	// The vrrp process dies and is not to be replaced.
 	a = n.start(n.a, ours(t), high.conf(), append([]string{"-R"}, pidFiles(n.a)...)...)
+	n.masters(n.a)
 	n.holder(vip, "a", high.down()+5*noise)
 	if err := syscall.Kill(pidIn(n.a.Path("vrrp.pid")), syscall.SIGKILL); err != nil {
 		t.Fatal(err)

@@ -189,8 +189,11 @@ func (p *Process) Crash() (time.Time, error) {
 	tree := p.Tree()
 	err := p.Host.Cut()
 	at := time.Now()
-	for _, pid := range append([]int{p.Pid}, tree...) {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+	// None may see that another one is gone, and try to say farewell.
+	for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL} {
+		for _, pid := range append([]int{p.Pid}, tree...) {
+			_ = syscall.Kill(pid, sig)
+		}
 	}
 	return at, errors.Join(err, p.Kill())
 }
