@@ -113,8 +113,8 @@ func TestExamples(t *testing.T) {
 	allExamples(t, false)
 }
 
-// TestExamplesIPVS does so with those that need IPVS.
-func TestExamplesIPVS(t *testing.T) {
+// examplesIPVS does so with those that need IPVS.
+func examplesIPVS(t *testing.T) {
 	lab.Require(t, "ipvsadm", "nginx", "ping")
 	if inIPVS(t, 5*time.Minute) {
 		return

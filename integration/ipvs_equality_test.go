@@ -10,11 +10,11 @@ import (
 	"holdfast/integration/lab"
 )
 
-// TestIPVSEquality runs one configuration with the real keepalived and with
+// ipvsEquality runs one configuration with the real keepalived and with
 // the program under test, each in a network of its own, through start, health,
 // reload and stop, and compares the kernel's whole state and what FIFOs and
 // scripts were told.
-func TestIPVSEquality(t *testing.T) {
+func ipvsEquality(t *testing.T) {
 	lab.Require(t, "keepalived", "ipvsadm")
 	limit := 8 * time.Minute
 	if seedsAsked() {

@@ -289,8 +289,13 @@ func followMaster(t *testing.T) {
 	has(0, vip.String(), full)
 	has(1, vip.String(), 0)
 	has(1, "192.0.2.250", 2)
-	list := taps[1].heard()
-	removed, gone := first(list, false, unix.RTM_DELADDR), last(list, true, ipvsDelService)
+	var list []asked
+	var removed, gone int
+	lab.WaitFor(20*time.Second, func() bool {
+		list = append(list, taps[1].heard()...)
+		removed, gone = first(list, false, unix.RTM_DELADDR), last(list, true, ipvsDelService)
+		return removed >= 0 && gone >= 0
+	})
 	if removed < 0 || gone < 0 || gone < removed {
 		t.Errorf("b removes its address as request %d and the table as request %d", removed, gone)
 	}

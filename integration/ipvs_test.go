@@ -15,8 +15,8 @@ import (
 	"holdfast/integration/lab"
 )
 
-// TestIPVSKernel holds what needs IPVS, in one kernel.
-func TestIPVSKernel(t *testing.T) {
+// ipvsKernel holds what needs IPVS, in one kernel.
+func ipvsKernel(t *testing.T) {
 	lab.Require(t, "ipvsadm", "nginx", "curl")
 	if inIPVS(t, 8*time.Minute) {
 		return

@@ -143,9 +143,21 @@ func (p *netlinkTap) add(a asked) {
 	p.list = append(p.list, a)
 }
 
-// heard returns what was recorded since the last call.
+// heard returns what was recorded since the last call, once nothing more comes
+// out of the socket.
 func (p *netlinkTap) heard() []asked {
-	time.Sleep(100 * time.Millisecond) // what is in the socket
+	recorded := func() int {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.list)
+	}
+	n, since := recorded(), time.Now()
+	for time.Since(since) < time.Second {
+		time.Sleep(20 * time.Millisecond)
+		if now := recorded(); now != n {
+			n, since = now, time.Now()
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	list := p.list

@@ -8,12 +8,11 @@ import (
 	"holdfast/integration/lab"
 )
 
-// TestTraffic has the kernel's IPVS forward real traffic as the daemon set it
+// traffic has the kernel's IPVS forward real traffic as the daemon set it
 // up: by every method and family, by mark, to a sorry server, and with every
 // scheduler, whose choices are judged by its definition. At last the module is
 // taken away from under the daemon.
-func TestTraffic(t *testing.T) {
-	t.Parallel()
+func traffic(t *testing.T) {
 	lab.Require(t, "ipvsadm", "nginx", "iptables-legacy", "ip6tables-legacy")
 	if inIPVS(t, 5*time.Minute) {
 		return
