@@ -227,15 +227,6 @@ func (d *decoder) statement(n *Node) {
 	d.kw = k
 	d.newer(n)
 	switch {
-	case k.Status == NotYet:
-		if k.set != nil {
-			k.set(d, d.top().target, n)
-		} else {
-			d.notActive(n.Pos, k)
-		}
-		if n.Block && k.Shape == ShapeArgs {
-			d.inner(n)
-		}
 	case k.Shape == ShapeArgs:
 		k.set(d, d.top().target, n)
 		if n.Block {
@@ -385,11 +376,6 @@ func (d *decoder) missing(n *Node, arg int) {
 		return
 	}
 	d.report(n.Pos, Error, ClassMissingParameter, "missing-parameter", fmt.Sprintf("%s: %s is missing", n.Keyword(), what))
-}
-
-// notActive reports a known keyword that has no effect yet.
-func (d *decoder) notActive(pos Pos, k *Keyword) {
-	d.report(pos, Warning, ClassNone, NotActive, k.place()+" is not active yet: it is ignored")
 }
 
 // place names a keyword with its block.

@@ -4,12 +4,11 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 )
 
 // WriteKeywords writes the reference of all keywords as Markdown: one table a
-// block, what is active first.
+// block.
 func WriteKeywords(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	active, all := 0, 0
@@ -35,38 +34,20 @@ The keywords are the same in keepalived.conf and in TOML. Defaults are keepalive
 		}
 		fmt.Fprintf(b, "\n## %s\n", title)
 		rows := Keywords(block)
-		var now, later []*Keyword
+		if len(rows) > 0 && rows[0].Word {
+			b.WriteString("\nWords within its lines:\n")
+		}
+		b.WriteString("\n| keyword | arguments | default | meaning |\n|---|---|---|---|\n")
 		for _, k := range rows {
-			if k.Status == NotYet {
-				later = append(later, k)
-			} else {
-				now = append(now, k)
+			name := "`" + k.Name + "`"
+			for _, a := range k.Aliases {
+				name += ", `" + a + "`"
 			}
-		}
-		if len(now) > 0 {
-			if now[0].Word {
-				b.WriteString("\nWords within its lines:\n")
+			doc := k.Doc
+			if k.Status == ParsedNotActive {
+				doc += " *(read, not active yet)*"
 			}
-			b.WriteString("\n| keyword | arguments | default | meaning |\n|---|---|---|---|\n")
-			for _, k := range now {
-				name := "`" + k.Name + "`"
-				for _, a := range k.Aliases {
-					name += ", `" + a + "`"
-				}
-				doc := k.Doc
-				if k.Status == ParsedNotActive {
-					doc += " *(read, not active yet)*"
-				}
-				fmt.Fprintf(b, "| %s | %s | %s | %s |\n", name, cell(k.Syntax), cell(k.Default), cell(doc))
-			}
-		}
-		if len(later) > 0 {
-			names := make([]string, len(later))
-			for i, k := range later {
-				names[i] = "`" + k.Name + "`"
-			}
-			slices.Sort(names)
-			fmt.Fprintf(b, "\nNot yet: %s.\n", strings.Join(names, ", "))
+			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", name, cell(k.Syntax), cell(k.Default), cell(doc))
 		}
 	}
 	return b.Flush()

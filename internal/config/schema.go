@@ -28,12 +28,10 @@ const (
 	Active Status = iota
 	// ParsedNotActive keywords are read and checked, and have no effect yet.
 	ParsedNotActive
-	// NotYet keywords are known by name only.
-	NotYet
 )
 
 func (s Status) String() string {
-	return [...]string{"active", "read, not active yet", "not yet"}[s]
+	return [...]string{"active", "read, not active yet"}[s]
 }
 
 // Kind is the type of an argument.

@@ -120,9 +120,6 @@ func TestGeneratedConversion(t *testing.T) {
 		root := &config.Node{Block: true}
 		g := generator{t}
 		for _, k := range config.Keywords("") {
-			if k.Status == config.NotYet {
-				continue
-			}
 			for range rapid.IntRange(0, 2).Draw(t, k.Name) {
 				root.Children = append(root.Children, g.keyword(k))
 			}
@@ -162,7 +159,7 @@ func (g generator) keyword(k *config.Keyword) *config.Node {
 		for _, inner := range config.Keywords(k.Path()) {
 			// What an instance or a service cannot do without is there mostly.
 			often := slices.Contains([]string{"interface", "virtual_router_id", "virtual_ipaddress", "real_server", "url", "path", "misc_path", "script", "file", "process", "neighbor_ip", "group"}, inner.Name)
-			if inner.Status == config.NotYet || inner.Tier == "obsolete" || rapid.IntRange(0, 9).Draw(g.T, inner.Name) < map[bool]int{true: 1, false: 8}[often] {
+			if inner.Tier == "obsolete" || rapid.IntRange(0, 9).Draw(g.T, inner.Name) < map[bool]int{true: 1, false: 8}[often] {
 				continue
 			}
 			n.Children = append(n.Children, g.keyword(inner))

@@ -56,9 +56,6 @@ func blockSchema(path string, args []config.Arg) object {
 		properties[a.Name] = argSchema(a)
 	}
 	for _, k := range config.Keywords(path) {
-		if k.Status == config.NotYet && k.Tier == "obsolete" {
-			continue
-		}
 		s := keywordSchema(k)
 		doc := sentence(k.Doc)
 		if k.Status != config.Active {
@@ -88,8 +85,6 @@ func blockSchema(path string, args []config.Arg) object {
 // keywordSchema describes the value of a key.
 func keywordSchema(k *config.Keyword) object {
 	switch {
-	case k.Status == config.NotYet:
-		return object{}
 	case k.Shape == config.ShapeBlock:
 		ref := object{"$ref": "#/$defs/" + defName(k.Path())}
 		switch {

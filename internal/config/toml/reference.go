@@ -207,13 +207,12 @@ func WriteReference(w io.Writer) error {
 # that there are the examples.
 `)
 	for _, k := range config.Keywords("") { // keys of the top level come before any table
-		if k.Status != config.NotYet && k.Shape != config.ShapeBlock && !k.Named {
+		if k.Shape != config.ShapeBlock && !k.Named {
 			writeKey(&b, k.Block, k.Name, meaning(k), k.Default, sample(k.Block, k.Name, firstArg(k)))
 		}
 	}
 	for _, k := range config.Keywords("") {
 		switch {
-		case k.Status == config.NotYet:
 		case k.Shape == config.ShapeBlock:
 			writeBlock(&b, k, nil)
 		case k.Named:
@@ -275,7 +274,7 @@ func writeBlock(b *strings.Builder, k *config.Keyword, outer []string) {
 	var blocks []*config.Keyword
 	for _, row := range config.Keywords(k.Path()) {
 		switch {
-		case row.Status == config.NotYet || row.Tier == "obsolete":
+		case row.Tier == "obsolete":
 		case row.Shape == config.ShapeBlock:
 			blocks = append(blocks, row)
 		default:

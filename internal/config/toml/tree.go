@@ -71,8 +71,6 @@ func isArg(args []config.Arg, name string) bool {
 // of tables, none for a flag that is false.
 func (r *reader) keyword(k *config.Keyword, key string, value any, at *place) []*config.Node {
 	switch {
-	case k.Status == config.NotYet:
-		return r.notYet(key, value, at)
 	case k.Shape == config.ShapeBlock && k.Named:
 		return r.named(k, key, value, at)
 	case k.Shape == config.ShapeBlock:
@@ -90,33 +88,6 @@ func (r *reader) keyword(k *config.Keyword, key string, value any, at *place) []
 		return out
 	}
 	return r.statement(k, key, value, at)
-}
-
-// notYet makes bare statements of a keyword that is known by name only: what
-// it takes is not known, and the decoder says that it has no effect.
-func (r *reader) notYet(key string, value any, at *place) []*config.Node {
-	one := func(p *place, block bool) *config.Node {
-		return &config.Node{Words: []config.Word{r.word(key, p.key)}, Block: block, Pos: r.pos(p.key), End: r.pos(p.value)}
-	}
-	switch v := value.(type) {
-	case bool:
-		if !v {
-			return nil
-		}
-	case map[string]any:
-		return []*config.Node{one(at, true)}
-	case []map[string]any, []any:
-		var out []*config.Node
-		for _, p := range at.elems {
-			if p.shape == isTable || p.shape == isInline {
-				out = append(out, one(p, true))
-			}
-		}
-		if len(out) > 0 {
-			return out
-		}
-	}
-	return []*config.Node{one(at, false)}
 }
 
 // named turns [keyword.NAME] tables into blocks.
