@@ -1,8 +1,7 @@
 package main
 
 import (
-	"net"
-	"os"
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"holdfast/internal/config"
+	"holdfast/internal/config/load"
 	"holdfast/internal/daemon/explain"
 )
 
@@ -74,21 +74,4 @@ func completeKeyword(_ *cobra.Command, args []string, begun string) ([]string, c
 }
 
 // interfaceNames are the interfaces of this machine.
-func interfaceNames() []string {
-	list, _ := net.Interfaces()
-	out := make([]string, 0, len(list))
-	for _, i := range list {
-		out = append(out, i.Name)
-	}
-	return out
-}
-
-// namespaceNames are the network namespaces that ip-netns(8) knows.
-func namespaceNames() []string {
-	list, _ := os.ReadDir("/run/netns")
-	out := make([]string, 0, len(list))
-	for _, e := range list {
-		out = append(out, e.Name())
-	}
-	return out
-}
+func interfaceNames() []string { return slices.Sorted(maps.Keys(load.SystemInterfaces())) }

@@ -73,7 +73,7 @@ take the IPVS table away and end with exit code 0.`,
 	configIDFlag(f, &id)
 	f.StringVar(&control, "control", "", "control socket (default $"+controlEnv+" or "+defaultControl+"); pid and state files lie beside it")
 	f.StringVarP(&namespace, "namespace", "s", "", "network namespace to run in (default: net_namespace of the configuration, else the caller's)")
-	completeBy(cmd, "namespace", namespaceNames)
+	completeBy(cmd, "namespace", load.SystemNamespaces)
 	f.BoolVar(&opts.JSON, "log-json", false, "log lines as JSON")
 	f.BoolVar(&debug, "debug", false, "log details")
 	return cmd

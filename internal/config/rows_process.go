@@ -67,12 +67,7 @@ func noProcess() []Keyword {
 	)
 	var rows []Keyword
 	add := func(why string, v value, names ...string) {
-		inner := v.set
-		v.set = func(d *decoder, target any, n *Node) {
-			d.report(n.Pos, Info, ClassNone, "no-effect", n.Keyword()+" has no effect: "+why)
-			inner(d, target, n)
-		}
-		rows = append(rows, row(names[0], rare, v, "", "no effect: "+why).alias(names[1:]...))
+		rows = append(rows, noEffect(row(names[0], rare, v, "", "").alias(names[1:]...), why))
 	}
 	var (
 		nowhere = func(*globals) *ProcessSettings { return new(ProcessSettings) }
@@ -97,21 +92,21 @@ func netlinkRows() []Keyword {
 	force := func(set func(b *NetlinkBufs, v bool)) value {
 		return optBool(func(g *globals, v bool) { set(&g.NetlinkBufs, v) })
 	}
+	const check = "receive buffers of the process of the checks are the kernel's"
 	return []Keyword{
 		row("vrrp_netlink_cmd_rcv_bufs", rare, bytes(func(b *NetlinkBufs, v int) { b.Cmd = v }), "1 MiB", "receive buffer of the socket that sets addresses, routes and rules"),
 		row("vrrp_netlink_cmd_rcv_bufs_force", rare, force(func(b *NetlinkBufs, v bool) { b.CmdForce = v }), "off", "beyond net.core.rmem_max"),
 		row("vrrp_netlink_monitor_rcv_bufs", rare, bytes(func(b *NetlinkBufs, v int) { b.Monitor = v }), "4 MiB", "receive buffer of the socket that hears of interfaces and addresses"),
 		row("vrrp_netlink_monitor_rcv_bufs_force", rare, force(func(b *NetlinkBufs, v bool) { b.MonitorForce = v }), "off", "beyond net.core.rmem_max"),
-		noSocket(row("lvs_netlink_cmd_rcv_bufs", rare, integer("bytes", 0, math.MaxUint32, func(*globals, int) {}), "the kernel's", "")),
-		noSocket(row("lvs_netlink_cmd_rcv_bufs_force", rare, optBool(func(*globals, bool) {}), "off", "")),
-		noSocket(row("lvs_netlink_monitor_rcv_bufs", rare, integer("bytes", 0, math.MaxUint32, func(*globals, int) {}), "the kernel's", "")),
-		noSocket(row("lvs_netlink_monitor_rcv_bufs_force", rare, optBool(func(*globals, bool) {}), "off", "")),
+		noEffect(row("lvs_netlink_cmd_rcv_bufs", rare, integer("bytes", 0, math.MaxUint32, func(*globals, int) {}), "the kernel's", ""), check),
+		noEffect(row("lvs_netlink_cmd_rcv_bufs_force", rare, optBool(func(*globals, bool) {}), "off", ""), check),
+		noEffect(row("lvs_netlink_monitor_rcv_bufs", rare, integer("bytes", 0, math.MaxUint32, func(*globals, int) {}), "the kernel's", ""), check),
+		noEffect(row("lvs_netlink_monitor_rcv_bufs_force", rare, optBool(func(*globals, bool) {}), "off", ""), check),
 	}
 }
 
-// noSocket is a row about a socket that the process of the checks has not.
-func noSocket(k Keyword) Keyword {
-	const why = "receive buffers of the process of the checks are the kernel's"
+// noEffect is a row whose value is judged and then left alone.
+func noEffect(k Keyword, why string) Keyword {
 	k.Doc = "no effect: " + why
 	set := k.set
 	k.set = func(d *decoder, target any, n *Node) {

@@ -156,7 +156,6 @@ func instanceRows() []Keyword {
 	whole := func(set func(i *instance, v time.Duration)) value {
 		return seconds("seconds", 0, math.MaxUint32, set)
 	}
-	delay := func(set func(i *instance, v time.Duration)) value { return microSeconds(set) }
 	rows := []Keyword{
 		row("state", core, custom("MASTER|BACKUP", []Arg{{Name: "state"}}, instanceState), "MASTER if priority is 255, else BACKUP", "wanted state at start; only the owner (255) skips the wait"),
 		row("interface", core, custom("<interface>", []Arg{{Name: "name"}}, instanceInterface), "default_interface", "interface that adverts are sent and heard on"),
@@ -196,11 +195,11 @@ func instanceRows() []Keyword {
 		row("no_accept", rare, flag(func(i *instance) { i.accept = ptr(false) }), "off", "drop packets to the addresses, and from them (nftables)"),
 		row("skip_check_adv_addr", common, optBool(func(i *instance, v bool) { i.SkipCheckAdvAddr = v }), g, "as the global keyword"),
 		row("strict_mode", common, optBool(func(i *instance, v bool) { i.strict = &v }), "vrrp_strict", "keep to the RFC"),
-		row("garp_master_delay", core, delay(func(i *instance, v time.Duration) { i.GARP.Delay = v }), g, "time between the first and the second set of gratuitous ARP; 0: no second set"),
+		row("garp_master_delay", core, microSeconds(func(i *instance, v time.Duration) { i.GARP.Delay = v }), g, "time between the first and the second set of gratuitous ARP; 0: no second set"),
 		row("garp_master_repeat", common, garpCount(func(i *instance, v int) { i.GARP.Repeat = v }), g, "frames an address in a set"),
 		row("garp_master_refresh", common, whole(func(i *instance, v time.Duration) { i.GARP.Refresh = v }), g, "time between further sets while master; 0: none"),
 		row("garp_master_refresh_repeat", common, garpCount(func(i *instance, v int) { i.GARP.RefreshRepeat = v }), g, "frames an address in such a set"),
-		row("garp_lower_prio_delay", common, delay(func(i *instance, v time.Duration) { i.GARP.LowerPrioDelay = v }), g, "second set after an advert of lower priority"),
+		row("garp_lower_prio_delay", common, microSeconds(func(i *instance, v time.Duration) { i.GARP.LowerPrioDelay = v }), g, "second set after an advert of lower priority"),
 		row("garp_lower_prio_repeat", common, integer("count", 0, math.MaxInt32, func(i *instance, v int) { i.GARP.LowerPrioRep, i.garpLower = v, v > 0 }), g, "frames an address after an advert of lower priority; 0: none"),
 		row("down_timer_adverts", common, integer("count", 1, 100, func(i *instance, v int) { i.DownTimerAdverts = v }), g, "adverts missed before a backup takes over"),
 		row("lower_prio_no_advert", common, optBool(func(i *instance, v bool) { i.lowerPrio = &v }), g, "do not answer an advert of lower priority"),

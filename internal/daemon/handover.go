@@ -60,22 +60,17 @@ func (p *Parent) handOver() {
 		begin()
 		return
 	}
-	// One that did not answer the last time gets no head start: each reload
-	// would wait for it in vain.
-	wait := headStart
-	if c.late {
-		wait = 0
-	}
 	p.handTo(p.lvs, lvsLimit, func(err error) {
 		c.late = errors.Is(err, errLate)
 		done(p.lvs, err)
 		begin()
 	})
-	if wait == 0 {
+	if c.late {
+		// It did not answer the last time: each reload would wait in vain.
 		begin()
 		return
 	}
-	p.after(wait, begin)
+	p.after(headStart, begin)
 }
 
 // handTo hands the new configuration to the child of s, which runs.

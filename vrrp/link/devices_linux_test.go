@@ -289,8 +289,8 @@ func TestDevicesRepair(t *testing.T) {
 		eventually(t, "repair", func() bool {
 			d.work.Lock()
 			defer d.work.Unlock()
-			for _, x := range d.mute.tables {
-				if what, err := x.missing(d.mute); what != "" || err != nil {
+			for n, x := range d.mute.tables {
+				if what, err := x.missing(d.mute.conn, n == 1); what != "" || err != nil {
 					return false
 				}
 			}

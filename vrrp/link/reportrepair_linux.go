@@ -1,6 +1,10 @@
 package link
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/google/nftables"
+)
 
 // FirewallRepairs counts how often tables that somebody removed, or emptied,
 // were put back. Any goroutine may call it.
@@ -29,7 +33,7 @@ func (d *NetlinkDevices) repair() bool {
 		if t == nil {
 			continue
 		}
-		missing, err := t.missing(d.mute)
+		missing, err := t.missing(d.mute.conn, n == 1)
 		if err == nil && missing == "" {
 			continue
 		}
@@ -48,16 +52,16 @@ func (d *NetlinkDevices) repair() bool {
 
 // missing names the first thing that the kernel does not have of a table; empty:
 // all is there.
-func (t *muteTable) missing(f *reportFilter) (string, error) {
+func (t *muteTable) missing(conn *nftables.Conn, ipv6 bool) (string, error) {
 	p := tableParts{
 		table: t.table,
-		rules: map[string]int{chainOut: len(reports(t == f.tables[1]))},
+		rules: map[string]int{chainOut: len(reports(ipv6))},
 		sets:  []setParts{{t.set, map[string]string{}}},
 	}
 	for ifindex, parent := range t.in {
 		p.sets[0].keys[string(element(ifindex, parent).Key)] = fmt.Sprintf("interface %d", ifindex)
 	}
-	return p.missing(f.conn)
+	return p.missing(conn)
 }
 
 // renew makes the table of a family anew.

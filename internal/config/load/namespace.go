@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -18,6 +19,16 @@ const namespaceDir = "/run/netns"
 
 // NamespacePath is the file of a named network namespace.
 func NamespacePath(name string) string { return filepath.Join(namespaceDir, name) }
+
+// SystemNamespaces are the names of the network namespaces of this machine.
+func SystemNamespaces() []string {
+	list, _ := os.ReadDir(namespaceDir)
+	out := make([]string, 0, len(list))
+	for _, e := range list {
+		out = append(out, e.Name())
+	}
+	return out
+}
 
 // Daemon returns the keywords of the top level about the processes. It looks at
 // nothing else and reports nothing: that is for Load, in the namespace named
@@ -49,8 +60,8 @@ var processKeywords = []string{"instance", "net_namespace", "use_pid_dir"}
 // a parameter.
 var processWords = regexp.MustCompile(`\b(?:` + strings.Join(processKeywords, "|") + `|include\w*)\b|\$`)
 
-// namesProcess reports whether a file may hold one of processKeywords. Most have none, and
-// a large one is not read twice for that.
+// namesProcess reports whether a file may hold one of processKeywords. Most have
+// none, and a large one is not read twice for that.
 func namesProcess(data []byte) bool { return processWords.Match(data) }
 
 // within calls f in a network namespace and returns to the present one.

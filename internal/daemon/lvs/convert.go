@@ -25,9 +25,8 @@ type services struct {
 	// the other way.
 	kernel  map[ipvs.ServiceKey][]ipvs.ServiceKey
 	members map[ipvs.ServiceKey][]ipvs.ServiceKey
-	keys    []ipvs.ServiceKey     // of kernel, in canonical order
-	seen    map[ipvs.DestKey]bool // scratch
-	parts   []part                // of each virtual server of the configuration
+	keys    []ipvs.ServiceKey // of kernel, in canonical order
+	parts   []part            // of each virtual server of the configuration
 }
 
 // part is what was made of one virtual server: its place in pool, -1 if it has
@@ -47,7 +46,7 @@ type checkRef struct {
 func convert(cfg *config.Config, now time.Time, old *services, kept []int) *services {
 	n := len(cfg.VirtualServers)
 	s := &services{
-		refs: map[string]checkRef{}, seen: map[ipvs.DestKey]bool{}, byKey: make(map[ipvs.ServiceKey]*config.VirtualServer, n),
+		refs: map[string]checkRef{}, byKey: make(map[ipvs.ServiceKey]*config.VirtualServer, n),
 		kernel: make(map[ipvs.ServiceKey][]ipvs.ServiceKey, n), members: make(map[ipvs.ServiceKey][]ipvs.ServiceKey, n),
 		pool: make([]ipvs.VirtualServer, 0, n), parts: make([]part, n), keys: make([]ipvs.ServiceKey, 0, n),
 	}
@@ -99,14 +98,8 @@ func (s *services) virtualServer(v *config.VirtualServer, key ipvs.ServiceKey, n
 			Inhibit:     v.SorryServer.Inhibit,
 		}
 	}
-	clear(s.seen)
 	for j := range v.RealServers {
-		r := &v.RealServers[j]
-		rs := s.realServer(key, r, now)
-		if !s.seen[rs.DestKey] {
-			s.seen[rs.DestKey] = true
-			vs.Servers = append(vs.Servers, rs)
-		}
+		vs.Servers = append(vs.Servers, s.realServer(key, &v.RealServers[j], now))
 	}
 	return vs
 }

@@ -1,7 +1,6 @@
 package lvs
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 
@@ -27,8 +26,7 @@ func (l *LVS) localNews() {
 	if !l.follow.suspends() {
 		return
 	}
-	clear(l.local)
-	maps.Copy(l.local, addresses(l.links))
+	l.follow.local = addresses(l.links)
 	l.pause()
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -91,9 +90,8 @@ type LVS struct {
 	own         own
 	// ownChanged says that own is not what SaveOwned was last given.
 	ownChanged bool
-	flushed    bool                // lvs_flush was done
-	gates      map[string]bool     // routers that wait for TableReady
-	local      map[netip.Addr]bool // addresses of this machine, for ha_suspend
+	flushed    bool            // lvs_flush was done
+	gates      map[string]bool // routers that wait for TableReady
 	settings   map[subject]Setting
 	// savedSettings is what SaveSettings was last given.
 	savedSettings []Setting
@@ -143,7 +141,7 @@ func New(cfg *config.Config, deps Deps) *LVS {
 		deps: deps, log: deps.Log, ended: make(chan struct{}),
 		cfg: cfg, services: convert(cfg, time.Now(), nil, nil), routers: map[string]*router{}, gates: map[string]bool{},
 		owned: deps.Owned.clone(), own: own{}, flushed: deps.Restarted,
-		local: map[netip.Addr]bool{}, leaving: map[ipvs.ServiceKey]time.Time{},
+		leaving:  map[ipvs.ServiceKey]time.Time{},
 		settings: map[subject]Setting{}, pins: map[subject]pinned{}, savedSettings: deps.Settings,
 		pinTurn: make(chan struct{}, 1), readPin: pinSource.read,
 	}
@@ -151,7 +149,7 @@ func New(cfg *config.Config, deps Deps) *LVS {
 	for _, k := range l.owned.Services {
 		l.own[k] = true
 	}
-	l.follow = newFollow(cfg, l.services, l.routers, l.local)
+	l.follow = newFollow(cfg, l.services, l.routers, addresses(l.links))
 	l.daemons.begun.index = l.owned.SyncIndex
 	l.since.init()
 	var list []ipvs.Event
@@ -266,7 +264,7 @@ func (l *LVS) Worked(ctx context.Context) error {
 func (l *LVS) reload(cfg *config.Config, kept []int) {
 	old, oldFollow := l.services, l.follow
 	l.cfg, l.services = cfg, convert(cfg, time.Now(), old, kept)
-	l.follow = newFollow(cfg, l.services, l.routers, l.local)
+	l.follow = newFollow(cfg, l.services, l.routers, addresses(l.links))
 	l.leave(oldFollow, time.Now())
 	l.forgetRouters()
 	list := l.pool.Reload(l.services.pool)

@@ -3,7 +3,6 @@ package lvsd
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"runtime/debug"
 
 	"holdfast/internal/daemon/control"
@@ -84,16 +83,9 @@ func (p *process) reload(m ipc.Message) {
 }
 
 func (p *process) takeOver(m ipc.Message) error {
-	if m.File == nil {
-		return errors.New("no configuration came with the message")
-	}
 	p.reloads.Lock()
 	defer p.reloads.Unlock()
-	if err := p.newest.Begin(m.ID); err != nil {
-		m.File.Close()
-		return err
-	}
-	boot, err := role.ReadChange(m.File, p.took)
+	boot, err := p.newest.Read(m, p.took)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdfast/internal/config"
+	"holdfast/internal/daemon/ipc"
 	"holdfast/vrrp/link"
 )
 
@@ -110,14 +111,18 @@ var ErrSuperseded = errors.New("superseded by a newer configuration")
 // its own, and they may come to their turn in any order.
 type Newest uint64
 
-// Begin is called when it is the turn of the message id; ErrSuperseded: a newer
-// one came first.
-func (n *Newest) Begin(id uint64) error {
-	if id < uint64(*n) {
-		return ErrSuperseded
+// Read is ReadChange for a message whose turn it is. It closes the message's
+// file; ErrSuperseded: a newer one came first.
+func (n *Newest) Read(m ipc.Message, have Taken) (Boot, error) {
+	if m.File == nil {
+		return Boot{}, errors.New("no configuration came with the message")
 	}
-	*n = Newest(id)
-	return nil
+	if m.ID < uint64(*n) {
+		m.File.Close()
+		return Boot{}, ErrSuperseded
+	}
+	*n = Newest(m.ID)
+	return ReadChange(m.File, have)
 }
 
 // Taken is a configuration that a process has.

@@ -3,7 +3,6 @@ package vrrpd
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net"
 	"os"
 
@@ -82,16 +81,9 @@ func (p *process) reload(m ipc.Message) {
 
 // takeOver takes over a configuration, or changes nothing.
 func (p *process) takeOver(m ipc.Message) error {
-	if m.File == nil {
-		return errors.New("no configuration came with the message")
-	}
 	p.reloads.Lock()
 	defer p.reloads.Unlock()
-	if err := p.newest.Begin(m.ID); err != nil {
-		m.File.Close()
-		return err
-	}
-	boot, err := role.ReadBoot(m.File)
+	boot, err := p.newest.Read(m, role.Taken{})
 	if err != nil {
 		return err
 	}
