@@ -2,6 +2,7 @@ package lvs
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,13 +18,27 @@ type scenario struct {
 	servers []string
 }
 
-// A script is slow in the IPVS kernel, so only weights are asked of one.
+// A script is slow in the IPVS kernel, and a hundred of them every two seconds
+// are more than it can do, so only weights are asked of one.
 const (
-	checkOf  = "MISC_CHECK {\n misc_path \"/usr/bin/test -e DIR/up.%s\"\n misc_timeout 30\n }\n"
-	weightOf = "MISC_CHECK {\n misc_path \"DIR/weigh %s\"\n misc_timeout 30\n misc_dynamic\n }\n"
+	checkOf  = "TCP_CHECK {\n connect_ip 127.0.0.1\n connect_port %d\n connect_timeout 10\n }\n"
+	weightOf = "MISC_CHECK {\n misc_path \"DIR/weigh %d\"\n misc_timeout 30\n misc_dynamic\n }\n"
 )
 
-func conf(scenarios ...scenario) string {
+// checker is one, by its name.
+func checker(t *testing.T, kind, name string) string {
+	t.Helper()
+	n, err := strconv.Atoi(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kind == checkOf {
+		n += firstPort
+	}
+	return fmt.Sprintf(kind, n)
+}
+
+func conf(t *testing.T, scenarios ...scenario) string {
 	var b strings.Builder
 	b.WriteString("global_defs {\n script_user root\n lvs_notify_fifo DIR/fifo\n}\n")
 	for i, s := range scenarios {
@@ -54,10 +69,10 @@ func conf(scenarios ...scenario) string {
 				}
 			}
 			if w[1] != "-" {
-				fmt.Fprintf(&b, first, w[1])
+				b.WriteString(checker(t, first, w[1]))
 			}
 			if second != "" {
-				fmt.Fprintf(&b, checkOf, second)
+				b.WriteString(checker(t, checkOf, second))
 			}
 			b.WriteString(" }\n")
 		}
@@ -106,12 +121,13 @@ var scenarios = []scenario{
 
 func TestHealthIsKeepaliveds(t *testing.T) {
 	need(t, "keepalived")
+	t.Parallel()
 	if uml.RunTest(t, modules) {
 		return
 	}
 	s := newSideBySide(t)
 	defer s.keepalivedLog()
-	s.start(conf(scenarios...), "-C")
+	s.start(conf(t, scenarios...), "-C")
 	time.Sleep(time.Second)
 	s.step("all up")
 	s.down(1)
@@ -136,6 +152,7 @@ func TestHealthIsKeepaliveds(t *testing.T) {
 
 func TestHealthIsKeepalivedsFromAllDown(t *testing.T) {
 	need(t, "keepalived")
+	t.Parallel()
 	if uml.RunTest(t, modules) {
 		return
 	}
@@ -143,7 +160,7 @@ func TestHealthIsKeepalivedsFromAllDown(t *testing.T) {
 	defer s.keepalivedLog()
 	s.down(1)
 	s.down(2)
-	s.start(conf(scenarios...), "-C")
+	s.start(conf(t, scenarios...), "-C")
 	time.Sleep(time.Second)
 	s.step("all down")
 	s.up(1)
@@ -155,6 +172,7 @@ func TestHealthIsKeepalivedsFromAllDown(t *testing.T) {
 
 func TestReloadIsKeepaliveds(t *testing.T) {
 	need(t, "keepalived")
+	t.Parallel()
 	if uml.RunTest(t, modules) {
 		return
 	}
@@ -190,7 +208,7 @@ func TestReloadIsKeepaliveds(t *testing.T) {
 	defer s.keepalivedLog()
 	// With it, also servers that nothing has happened to yet are told.
 	notifies := func(list []scenario) string {
-		return strings.Replace(conf(list...), "global_defs {", "global_defs {\n rs_init_notifies", 1)
+		return strings.Replace(conf(t, list...), "global_defs {", "global_defs {\n rs_init_notifies", 1)
 	}
 	s.start(notifies(before), "-C")
 	s.told("start")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,6 +38,9 @@ var modules = uml.Options{Timeout: 8 * time.Minute, Modules: []string{
 
 const namespace = "kept"
 
+// firstPort and the number of a check are what it connects to.
+const firstPort = 8000
+
 // sideBySide is both directors.
 type sideBySide struct {
 	t       *testing.T
@@ -54,6 +58,8 @@ type sideBySide struct {
 	done  chan error
 	mu    sync.Mutex
 	lines [2][]string // of keepalived and of us, since the last step
+
+	listeners map[int][]net.Listener
 }
 
 func need(t *testing.T, program string) {
@@ -67,7 +73,7 @@ func need(t *testing.T, program string) {
 }
 
 func newSideBySide(t *testing.T) *sideBySide {
-	s := &sideBySide{t: t, dir: t.TempDir()}
+	s := &sideBySide{t: t, dir: t.TempDir(), listeners: map[int][]net.Listener{}}
 	for _, dir := range []string{s.dir, filepath.Dir(s.dir)} {
 		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
@@ -99,6 +105,11 @@ func (s *sideBySide) clean() {
 		return
 	}
 	s.cleaned = true
+	for _, both := range s.listeners {
+		for _, l := range both {
+			l.Close()
+		}
+	}
 	run(s.t, "ip", "netns", "del", namespace)
 	run(s.t, "ip", "link", "del", "lan0")
 }
@@ -110,14 +121,10 @@ func run(t *testing.T, name string, args ...string) {
 	}
 }
 
-// openIn opens the IPVS of a namespace.
-func openIn(t *testing.T, netns string) ipvs.Kernel {
+// in does something in a network namespace, "" being this one.
+func in(t *testing.T, netns string, do func() error) {
 	t.Helper()
-	type result struct {
-		k   ipvs.Kernel
-		err error
-	}
-	done := make(chan result)
+	done := make(chan error)
 	go func() {
 		// The thread is not unlocked, so it ends with the goroutine.
 		runtime.LockOSThread()
@@ -128,23 +135,50 @@ func openIn(t *testing.T, netns string) ipvs.Kernel {
 				f.Close()
 			}
 			if err != nil {
-				done <- result{nil, err}
+				done <- err
 				return
 			}
 		}
-		k, err := ipvs.Open()
-		done <- result{k, err}
+		done <- do()
 	}()
-	r := <-done
-	if r.err != nil {
-		t.Fatal(r.err)
+	if err := <-done; err != nil {
+		t.Fatal(err)
 	}
+}
+
+// openIn opens the IPVS of a namespace.
+func openIn(t *testing.T, netns string) (k ipvs.Kernel) {
+	t.Helper()
+	in(t, netns, func() (err error) {
+		k, err = ipvs.Open()
+		return err
+	})
 	t.Cleanup(func() {
-		if err := r.k.Close(); err != nil {
+		if err := k.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return r.k
+	return k
+}
+
+// listenIn accepts connections to a port of 127.0.0.1 in a namespace, and drops
+// them.
+func listenIn(t *testing.T, netns string, port int) (l net.Listener) {
+	t.Helper()
+	in(t, netns, func() (err error) {
+		l, err = net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+		return err
+	})
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return // closed
+			}
+			c.Close()
+		}
+	}()
+	return l
 }
 
 func (s *sideBySide) write(name, text string, mode os.FileMode) {
@@ -154,9 +188,22 @@ func (s *sideBySide) write(name, text string, mode os.FileMode) {
 	}
 }
 
-// up and down set what checks see.
-func (s *sideBySide) up(n int)   { s.write(fmt.Sprintf("up.%d", n), "", 0o644) }
-func (s *sideBySide) down(n int) { s.remove(fmt.Sprintf("up.%d", n)) }
+// up and down set what the checks of both see: a port for TCP_CHECK, a file for
+// the script.
+func (s *sideBySide) up(n int) {
+	s.write(fmt.Sprintf("up.%d", n), "", 0o644)
+	for _, netns := range []string{"", namespace} {
+		s.listeners[n] = append(s.listeners[n], listenIn(s.t, netns, firstPort+n))
+	}
+}
+
+func (s *sideBySide) down(n int) {
+	s.remove(fmt.Sprintf("up.%d", n))
+	for _, l := range s.listeners[n] {
+		l.Close()
+	}
+	s.listeners[n] = nil
+}
 
 func (s *sideBySide) remove(name string) {
 	s.t.Helper()
