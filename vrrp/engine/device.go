@@ -180,14 +180,15 @@ func (e *Engine) devicesDone(now time.Time, states []link.DeviceState) {
 	e.replaceAddresses(now, true)
 }
 
-// missDevices looks, after news of the interfaces, whether a device has gone or
-// can be made now, and asks for it.
+// missDevices looks, after news of the interfaces, whether a device has gone,
+// can be made now or has not the MTU of the interface below, and asks for it.
 func (e *Engine) missDevices(now time.Time) {
 	if len(e.askedDevices) == 0 {
 		return
 	}
 	missing := slices.ContainsFunc(e.askedDevices, func(d link.Device) bool {
-		return e.ifaces[d.Parent] != nil && e.device(d.DeviceKey) == nil
+		below, at := e.ifaces[d.Parent], e.device(d.DeviceKey)
+		return below != nil && (at == nil || at.MTU != below.MTU)
 	})
 	if !missing {
 		return

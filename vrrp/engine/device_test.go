@@ -98,6 +98,22 @@ func TestDeviceDeleted(t *testing.T) {
 	})
 }
 
+// A VMAC has the MTU of the interface below, also after that was smaller.
+func TestDeviceMTU(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.node("a", "192.0.2.1/24")
+		a.start(config(vmac(vr(1, 150))), a.withDevices)
+		for _, mtu := range []int{1500, 1280, 1400, 9000} {
+			a.host.SetMTU("eth0", mtu)
+			time.Sleep(time.Second)
+			list, err := a.proc.Watcher().List()
+			if err != nil || len(list) != 2 || list[1].MTU != mtu {
+				t.Fatalf("MTU %d: %+v, %v", mtu, list, err)
+			}
+		}
+	})
+}
+
 func TestDeviceCannotBeMade(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		a := l.node("a", "192.0.2.1/24")

@@ -60,8 +60,8 @@ func newLab(t testing.TB, seed uint64) *lab {
 		defer l.mu.Unlock()
 		s := sentAdvert{at: at, host: host, vrid: d.Body[1], prio: d.Body[2], dst: d.Dst, n: int(d.Body[3])}
 		l.sent = append(l.sent, s)
-		l.last[sender{host, s.vrid}] = at
-		l.line("%s sends vrid %d priority %d", host, s.vrid, s.prio)
+		l.last[sender{host, s.vrid, d.Dst.Is6()}] = at
+		l.line("%s sends vrid %d priority %d to %v", host, s.vrid, s.prio, s.dst)
 	}
 	l.net.OnAddress = func(_ time.Time, host, ifname string, p netip.Prefix, added bool) {
 		l.mu.Lock()
@@ -123,13 +123,14 @@ func (l *lab) adverts(host string, since time.Time) (out []sentAdvert) {
 type sender struct {
 	host string
 	vrid uint8
+	is6  bool
 }
 
 // lastSent is when a host sent its last advert for a virtual router.
-func (l *lab) lastSent(host string, vrid uint8) time.Time {
+func (l *lab) lastSent(host string, vrid uint8, is6 bool) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.last[sender{host, vrid}]
+	return l.last[sender{host, vrid, is6}]
 }
 
 func prios(adverts []sentAdvert) (out []int) {

@@ -24,7 +24,7 @@ func TestResumeInTime(t *testing.T) {
 		b := l.node("b", "192.0.2.2/24").start(config(vr(1, 100)))
 		time.Sleep(10 * time.Second)
 		a.is(vrrp.Master)
-		last := l.lastSent("a", 1)
+		last := l.lastSent("a", 1, false)
 		if age := time.Since(last); age < 0 || age > time.Second {
 			t.Fatalf("last sent %v ago", age)
 		}
@@ -288,7 +288,7 @@ func TestResumeThatCannotBe(t *testing.T) {
 				a := l.node("a", "192.0.2.1/24").start(config(vr(1, 150)))
 				time.Sleep(10 * time.Second)
 				a.is(vrrp.Master)
-				last := l.lastSent("a", 1)
+				last := l.lastSent("a", 1, false)
 				a.kill()
 				c := config(vr(1, 150))
 				c.Routers[0].VIPs[0].Dev = "eth0"

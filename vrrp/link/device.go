@@ -76,7 +76,8 @@ type DeviceState struct {
 // need.
 //
 // Ensure and Set bring the devices to what is wanted: what exists and fits is
-// used, what is missing is made, what is not wanted any more is removed.
+// used, what is missing is made, what is not wanted any more is removed. All
+// get the MTU of the interface below.
 // Ensure does so at once and must not run beside a Set; Set returns at once
 // and answers through the function that the Devices was made with.
 type Devices interface {

@@ -91,6 +91,13 @@ func (d *NetlinkDevices) configure(w *Device, m *madeDevice, links *linkTable) e
 			errs = append(errs, fmt.Errorf("addrgenmode none: %w", err))
 		}
 	}
+	// The kernel takes the MTU down with that of the interface below and never
+	// up again, and adverts that are as long as that one allows would not leave.
+	if mtu := below.Attrs().MTU; l.Attrs().MTU != mtu {
+		if err := d.nl.LinkSetMTU(l, mtu); err != nil {
+			errs = append(errs, fmt.Errorf("mtu %d: %w", mtu, err))
+		}
+	}
 	errs = append(errs, d.sys.setDevice(w.DeviceKey, m.Name))
 	if w.filtered() {
 		errs = append(errs, d.sys.setParent(w.Parent, m.parent))

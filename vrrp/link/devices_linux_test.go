@@ -349,3 +349,23 @@ func TestDevicesGoneAndBack(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The kernel makes a macvlan smaller with the interface below, and not larger.
+func TestDevicesMTU(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	parents(t)
+	d := NewDevices(DevicesConfig{Answer: func([]DeviceState) {}})
+	defer d.Close(false)
+	want := []Device{vmac51("v0", false), vmac51("v0", true)}
+	for _, mtu := range []string{"1500", "1300", "1500", "9000", "1400"} {
+		ipCommand(t, "link", "set", "v0", "mtu", mtu)
+		for _, st := range d.Ensure(want) {
+			b, err := os.ReadFile("/sys/class/net/" + st.Name + "/mtu")
+			if got := strings.TrimSpace(string(b)); st.Err != nil || err != nil || got != mtu {
+				t.Errorf("%s has the MTU %s, want %s (%v, %v)", st.Name, got, mtu, st.Err, err)
+			}
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -28,6 +27,9 @@ type MemNet struct {
 	Dup    float64       // probability that a receiver gets it twice
 	Delay  time.Duration // of every message
 	Jitter time.Duration // added at random, uniformly, up to
+	// DAD is how long an interface that is switched on has no link-local address.
+	// 0: interfaces keep it while they are down, which Linux does not.
+	DAD time.Duration
 
 	// OnSend and OnAddress see what leaves and what changes on a host, in
 	// order. They must not call back.
@@ -84,12 +86,14 @@ type MemHost struct {
 	stolen   map[netip.Addr]bool // gone without the process's doing
 	refused  []string
 	watchers []*memWatch
+	overrun  bool // news for the watchers are lost
 }
 
 type memIface struct {
 	Interface
 	below *memIface // of a VMAC
 	addrs []memAddr
+	local []memAddr // link-local ones that come back some time after it is switched on
 }
 
 type memAddr struct {
@@ -110,74 +114,6 @@ func (n *MemNet) Host(name string) *MemHost {
 
 // Name is the host's name.
 func (h *MemHost) Name() string { return h.name }
-
-// AddInterface makes an interface that is up; its index is new.
-func (h *MemHost) AddInterface(name string, addrs ...netip.Prefix) int {
-	h.net.mu.Lock()
-	defer h.net.mu.Unlock()
-	h.next++
-	i := &memIface{Interface: Interface{
-		Index: h.next, Name: name, Up: true, MTU: 1500, Multicast: true,
-		HWAddr: net.HardwareAddr{2, 0, 0, byte(len(h.net.hosts)), byte(len(h.name)), byte(h.next)},
-	}}
-	for _, p := range addrs {
-		i.addrs = append(i.addrs, memAddr{prefix: p})
-	}
-	h.ifaces = append(h.ifaces, i)
-	h.notify(nil)
-	return i.Index
-}
-
-// DeleteInterface removes an interface and its addresses.
-func (h *MemHost) DeleteInterface(name string) {
-	h.net.mu.Lock()
-	defer h.net.mu.Unlock()
-	if i := h.byName(name); i != nil {
-		h.remove(i)
-	}
-}
-
-// remove removes an interface, and first the VMACs on it.
-func (h *MemHost) remove(gone *memIface) {
-	for _, i := range slices.Clone(h.ifaces) {
-		if i.below == gone {
-			h.remove(i)
-		}
-	}
-	h.ifaces = slices.DeleteFunc(h.ifaces, func(i *memIface) bool { return i == gone })
-	var lost []LostAddress
-	for _, a := range gone.addrs {
-		lost = append(lost, LostAddress{gone.Index, a.prefix})
-		h.stolen[a.prefix.Addr()] = true
-		h.told(gone, a.prefix, false)
-	}
-	h.notify(lost)
-}
-
-// SetUp switches an interface. Going down takes its global IPv6 addresses, as
-// Linux does without keep_addr_on_down.
-func (h *MemHost) SetUp(name string, up bool) {
-	h.net.mu.Lock()
-	defer h.net.mu.Unlock()
-	i := h.byName(name)
-	if i == nil || i.Up == up {
-		return
-	}
-	i.Up = up
-	var lost []LostAddress
-	if !up {
-		i.addrs = slices.DeleteFunc(i.addrs, func(a memAddr) bool {
-			gone := a.prefix.Addr().Is6() && !(a.proto == 0 && a.prefix.Addr().IsLinkLocalUnicast())
-			if gone {
-				lost = append(lost, LostAddress{i.Index, a.prefix})
-				h.stolen[a.prefix.Addr()] = true
-				h.told(i, a.prefix, false)
-			}
-			return gone
-		})
-	}
-	h.notify(lost)
-}
 
 // AddAddress puts an address there as an administrator would (no mark).
 func (h *MemHost) AddAddress(ifname string, p netip.Prefix) error {
@@ -306,6 +242,9 @@ func (h *MemHost) snapshot() []Interface {
 		c.Up = i.running()
 		for _, a := range i.addrs {
 			c.Addrs = append(c.Addrs, a.prefix)
+			if a.proto == 0 && a.prefix.Addr().IsLinkLocalUnicast() && a.prefix.Addr().Is6() && !c.LinkLocal.IsValid() {
+				c.LinkLocal = a.prefix.Addr()
+			}
 		}
 		out = append(out, c)
 	}

@@ -84,6 +84,10 @@ func (d *MemDevices) ensure(w *Device) DeviceState {
 		case i.below == below && slices.Equal(i.HWAddr, w.MAC[:]) && (w.Name == "" || w.Name == i.Name):
 			d.have[w.DeviceKey] = i.Index
 			st.Ifindex, st.Name = i.Index, i.Name
+			if i.MTU != below.MTU {
+				i.MTU = below.MTU
+				h.notify(nil)
+			}
 			return st
 		case i.Name == st.Name:
 			st.Err = syscall.EEXIST

@@ -13,6 +13,7 @@ var _ Watcher = MemWatcher{}
 type memWatch struct {
 	queue []Update
 	kick  chan struct{}
+	last  []Interface // as last told
 }
 
 // Watcher returns the process's watcher.
@@ -35,7 +36,7 @@ func (m MemWatcher) Watch(stop <-chan struct{}, f func(Update)) error {
 	w := &memWatch{kick: make(chan struct{}, 1)}
 	h.net.mu.Lock()
 	h.watchers = append(h.watchers, w)
-	w.put(Update{Interfaces: h.snapshot()})
+	w.put(Update{Interfaces: h.snapshot(), Fresh: true})
 	h.net.mu.Unlock()
 	defer func() {
 		h.net.mu.Lock()
@@ -64,7 +65,7 @@ func (m MemWatcher) Watch(stop <-chan struct{}, f func(Update)) error {
 }
 
 func (w *memWatch) put(u Update) {
-	w.queue = append(w.queue, u)
+	w.queue, w.last = append(w.queue, u), u.Interfaces
 	select {
 	case w.kick <- struct{}{}:
 	default:
@@ -73,11 +74,29 @@ func (w *memWatch) put(u Update) {
 
 // notify tells the watchers of the host that something changed.
 func (h *MemHost) notify(lost []LostAddress) {
-	if len(h.watchers) == 0 {
+	if len(h.watchers) == 0 || h.overrun {
 		return
 	}
 	u := Update{Interfaces: h.snapshot(), Lost: lost}
 	for _, w := range h.watchers {
 		w.put(u)
+	}
+}
+
+// Overrun begins a time in which the news for the watchers are lost, as in a
+// socket that is full, or ends it: everything is read anew then, and what came
+// and went in between is never told.
+func (h *MemHost) Overrun(on bool) {
+	h.net.mu.Lock()
+	defer h.net.mu.Unlock()
+	if h.overrun == on {
+		return
+	}
+	if h.overrun = on; on {
+		return
+	}
+	for _, w := range h.watchers {
+		now := h.snapshot()
+		w.put(Update{Interfaces: now, Lost: lostAddresses(w.last, now), Fresh: true})
 	}
 }

@@ -183,7 +183,11 @@ func (w *MemWire) send(d *Datagram) error {
 		h.refuse("send on a port that is not open: %v", d.Port)
 		return syscall.EBADF
 	}
-	if src, ok := i.source(d.Port); !ok || src != d.Src {
+	src, ok := i.source(d.Port)
+	if !ok {
+		return syscall.EADDRNOTAVAIL // it has gone, and the process does not know yet
+	}
+	if src != d.Src {
 		h.refuse("send from %v, the socket has %v", d.Src, src)
 		return syscall.EADDRNOTAVAIL
 	}
