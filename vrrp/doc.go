@@ -135,7 +135,22 @@
 //   - order: every change told begins where the last one ended, and addresses
 //     are announced only where they are.
 //
-// engine/sim_test.go plays whole engines against kernels in memory the same way.
+// engine/sim_test.go plays whole engines against kernels in memory the same way,
+// with routers of IPv4, of IPv6, and of both in a group as a dual-stack block
+// makes them. Its accidents are those that an engine has more of: interfaces
+// whose link-local address comes late, that are unplugged and come back under
+// another index, kernels that are slow, strangers who remove addresses, and news
+// of interfaces and addresses that are lost until everything is read anew. It
+// holds the engines to these:
+//
+//   - the addresses are there exactly while the router is master, wherever a
+//     process runs, its kernel is quick and no news are lost; after an overrun
+//     that is so again at once, whatever came and went meanwhile;
+//   - nothing is asked of a kernel that it refuses, and nothing announced that
+//     is not there;
+//   - order, one master, mastership follows priority, no flap without a cause,
+//     rhythm and succession, as above.
+//
 // A seed prints its story with go test ./vrrp -run Simulation -seed N -v; make
 // sim plays 10,000 of them.
 package vrrp

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -18,6 +19,12 @@ var (
 	simN    = flag.Int("sim.n", 2000, "seeds to simulate, a twentieth of it with -short")
 	simTime = flag.Duration("sim.time", 20*time.Second, "stop simulating after so long")
 )
+
+// knownSeeds failed once. They are simulated always, whatever else is.
+//
+//   - 21203: an advert and the farewell of the same instant changed places on
+//     their way, which no wire does.
+var knownSeeds = []uint64{21203}
 
 // TestSimulation lets a few hosts with a few virtual routers live through
 // accidents: loss, delay, duplication, partitions, pauses, sleeps of the
@@ -45,8 +52,15 @@ func TestSimulation(t *testing.T) {
 		n /= 20
 	}
 	until := time.Now().Add(*simTime)
+	seeds := slices.Clone(knownSeeds)
+	for seed := range uint64(n) {
+		seeds = append(seeds, seed+1)
+	}
 	done := 0
-	for seed := uint64(1); seed <= uint64(n) && time.Now().Before(until); seed++ {
+	for i, seed := range seeds {
+		if i >= len(knownSeeds) && !time.Now().Before(until) {
+			break
+		}
 		if err := simulate(t, seed); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}

@@ -87,6 +87,7 @@ type MemHost struct {
 	refused  []string
 	watchers []*memWatch
 	overrun  bool // news for the watchers are lost
+	sentAt   time.Time
 }
 
 type memIface struct {

@@ -198,10 +198,17 @@ func (w *MemWire) send(d *Datagram) error {
 	if packet.AH { // the body begins with an IPv4 header
 		packet.ID, packet.Body = binary.BigEndian.Uint16(d.Body[4:]), d.Body[ipv4MinHeader:]
 	}
+	// Of timers of the same instant any may be the first: a message does not
+	// overtake the one before.
+	behind := max(0, h.sentAt.Sub(time.Now())+1)
+	h.sentAt = time.Now().Add(behind)
 	for _, to := range n.hosts {
 		// The accidents are drawn for every receiver in turn, whoever
 		// listens: one run of a seed is like the next.
 		lost, copies, delay := false, 1, n.Delay
+		if delay > 0 {
+			delay += behind
+		}
 		if n.Loss > 0 {
 			lost = h.rng.Float64() < n.Loss
 		}
