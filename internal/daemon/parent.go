@@ -90,6 +90,7 @@ type Parent struct {
 
 	tune          tune.Process
 	spare         role.Spare
+	settled       func()        // ends the work of the start
 	startup       *proc.Process // startup_script while it runs
 	startupResult string        // how it ended; empty: it did not yet, or there is none
 	launched      bool          // the children may be started
@@ -107,6 +108,15 @@ func Run(opts Options, log *slog.Logger) int {
 	defer signal.Stop(signals)
 	role.HoldSignals(syscall.SIGPIPE)
 
+	p := &Parent{
+		opts: opts, log: log, started: time.Now(),
+		events: make(chan func(), 64), done: make(chan struct{}),
+		vrrp:  &slot{role: role.VRRP, pidPath: opts.VRRPPID},
+		lvs:   &slot{role: role.LVS, pidPath: opts.LVSPID},
+		asked: map[uint64]question{}, umask: presentMask(),
+		tune: tune.Process{Log: log, Default: "keepalived"},
+	}
+	p.settled = p.spare.Work() // reading a configuration takes many times what is kept of it
 	cfg, diags := opts.Load()
 	logDiagnostics(log, diags)
 	if cfg == nil || config.HasErrors(diags) {
@@ -118,16 +128,7 @@ func Run(opts Options, log *slog.Logger) int {
 		log.Error("not started", "err", err)
 		return opts.Refused(diags)
 	}
-	p := &Parent{
-		opts: opts, log: log, cfg: run, started: time.Now(),
-		events: make(chan func(), 64), done: make(chan struct{}),
-		spawn: newSpawner(),
-		state: newStateFile(opts.State, log),
-		vrrp:  &slot{role: role.VRRP, pidPath: opts.VRRPPID},
-		lvs:   &slot{role: role.LVS, pidPath: opts.LVSPID},
-		asked: map[uint64]question{}, umask: presentMask(),
-		tune: tune.Process{Log: log, Default: "keepalived"},
-	}
+	p.cfg, p.spawn, p.state = run, newSpawner(), newStateFile(opts.State, log)
 	defer p.spawn.close()
 	pid, err := createPIDFile(opts.PIDFile, os.Getpid())
 	if err == nil {
@@ -283,7 +284,7 @@ func (p *Parent) isUp() {
 	if p.opts.Up != nil {
 		p.opts.Up()
 	}
-	p.spare.Later() // reading a configuration takes many times what is kept of it
+	p.settled()
 }
 
 func logDiagnostics(log *slog.Logger, diags []config.Diagnostic) {

@@ -14,6 +14,7 @@ type reloadState struct {
 	running bool
 	again   bool   // asked for while one was running
 	done    func() // takes the file of reload_file away
+	worked  func() // ends what it is for the spare memory
 	next    func() // what follows when no child is stopping any more
 	last    time.Time
 	failure string // of the last one; empty: it succeeded
@@ -49,6 +50,7 @@ func (p *Parent) startReload() {
 		return
 	}
 	p.reload.running = true
+	p.reload.worked = p.spare.Work()
 	p.reload.done = p.reading()
 	p.log.Info("reloading", "config", p.opts.ConfigFile)
 	opts := p.opts
@@ -146,7 +148,10 @@ func (p *Parent) reloaded(failure string) {
 		return
 	}
 	p.reload.running, p.reload.last, p.reload.failure = false, time.Now(), failure
-	p.spare.Later() // a large configuration is needed in its encoded form only
+	if p.reload.worked != nil {
+		p.reload.worked()
+		p.reload.worked = nil
+	}
 	if p.reload.done != nil {
 		p.reload.done()
 		p.reload.done = nil

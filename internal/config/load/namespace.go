@@ -1,13 +1,12 @@
 package load
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -56,13 +55,31 @@ func Daemon(path string, opts Options) config.Daemon {
 // processKeywords are the keywords that Daemon is about.
 var processKeywords = []string{"instance", "net_namespace", "use_pid_dir"}
 
-// processWords finds what such a keyword can come from: itself, another file, or
-// a parameter.
-var processWords = regexp.MustCompile(`\b(?:` + strings.Join(processKeywords, "|") + `|include\w*)\b|\$`)
+// namesProcess reports whether a file may hold one of processKeywords: a word
+// like it, another file, or a parameter. Most have none, and a large one is not
+// read twice for that.
+func namesProcess(data []byte) bool {
+	if bytes.IndexByte(data, '$') >= 0 || bytes.Contains(data, []byte("include")) {
+		return true
+	}
+	return slices.ContainsFunc(processKeywords, func(word string) bool {
+		for from := 0; ; {
+			i := bytes.Index(data[from:], []byte(word))
+			if i < 0 {
+				return false
+			}
+			first, end := from+i, from+i+len(word)
+			if (first == 0 || !isWord(data[first-1])) && (end == len(data) || !isWord(data[end])) {
+				return true
+			}
+			from = end
+		}
+	})
+}
 
-// namesProcess reports whether a file may hold one of processKeywords. Most have
-// none, and a large one is not read twice for that.
-func namesProcess(data []byte) bool { return processWords.Match(data) }
+func isWord(c byte) bool {
+	return c == '_' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+}
 
 // within calls f in a network namespace and returns to the present one.
 func within(name string, f func()) error {

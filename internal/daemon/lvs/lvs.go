@@ -332,13 +332,22 @@ func (l *LVS) verdict(v healthcheck.Verdict) {
 	l.tell(events(list, l.services, nil))
 }
 
+// logged is how many events of one moment are logged each by itself; thousands
+// of services that come up at the start are not.
+const logged = 100
+
 // tell hands out events.
 func (l *LVS) tell(list []Event) {
 	now := time.Now()
-	for _, e := range list {
+	for i, e := range list {
 		l.since.event(e.subject, now)
-		l.log.Info("state", "event", e.Line)
+		if i < logged {
+			l.log.Info("state", "event", e.Line)
+		}
 		l.deps.Event(e)
+	}
+	if more := len(list) - logged; more > 0 {
+		l.log.Info("more events of the same moment", "count", more, "last", list[len(list)-1].Line)
 	}
 }
 

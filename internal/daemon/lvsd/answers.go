@@ -3,7 +3,6 @@ package lvsd
 import (
 	"context"
 	"encoding/json"
-	"runtime/debug"
 
 	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/ipc"
@@ -85,6 +84,7 @@ func (p *process) reload(m ipc.Message) {
 func (p *process) takeOver(m ipc.Message) error {
 	p.reloads.Lock()
 	defer p.reloads.Unlock()
+	defer p.spare.Work()()
 	boot, err := p.newest.Read(m, p.took)
 	if err != nil {
 		return err
@@ -94,7 +94,6 @@ func (p *process) takeOver(m ipc.Message) error {
 	p.configure(boot.Config)
 	err = p.lvs.Change(ctx, boot.Config, p.took.Config, boot.Kept)
 	p.took = role.Taken{ID: boot.ID, Config: boot.Config}
-	go debug.FreeOSMemory() // what was replaced, and the plan, are no longer needed
 	return err
 }
 

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -43,8 +42,11 @@ type process struct {
 	lvs    *lvs.LVS
 	pipes  pipes
 	tune   tune.Process
-	stop   context.CancelFunc // begins the orderly stop; at any time, many times
-	ready  atomic.Bool        // the role worked
+	spare  role.Spare
+	// started ends the work of the start.
+	started func()
+	stop    context.CancelFunc // begins the orderly stop; at any time, many times
+	ready   atomic.Bool        // the role worked
 
 	reloads sync.Mutex // one at a time; guards the rest
 	newest  role.Newest
@@ -55,6 +57,8 @@ type process struct {
 func Main() int {
 	ctx, stop := role.UntilTerm()
 	role.HoldSignals(syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE, syscall.SIGUSR1, syscall.SIGUSR2)
+	p := &process{stop: stop}
+	p.started = p.spare.Work()
 	child, err := role.Open()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "lvs:", err)
@@ -63,7 +67,7 @@ func Main() int {
 	log, flush := logging.New(child.Boot.Options, string(role.LVS))
 	defer flush()
 	restarted := child.Boot.Restarted
-	p := &process{log: log, child: child, stop: stop, tune: tune.Process{Log: log, Default: "keepalived_lvs"}}
+	p.log, p.child, p.tune = log, child, tune.Process{Log: log, Default: "keepalived_lvs"}
 	if err = p.run(ctx); err != nil {
 		log.Error("lvs process ends", "err", err)
 	}
@@ -115,7 +119,7 @@ func (p *process) sayReady(ctx context.Context) {
 	if p.lvs.Worked(ctx) == nil {
 		p.ready.Store(true)
 		p.parent.Post(ipc.Message{Type: ipc.TypeReady}, nil)
-		debug.FreeOSMemory() // what decoding the configuration and planning took
+		p.started()
 	}
 }
 

@@ -1,0 +1,61 @@
+package role
+
+import (
+	"math"
+	"runtime"
+	"runtime/debug"
+	"testing"
+	"time"
+)
+
+// settings are those of the collector: percentage and limit.
+func settings() (int, int64) {
+	percent := debug.SetGCPercent(100)
+	debug.SetGCPercent(percent)
+	return percent, debug.SetMemoryLimit(-1)
+}
+
+// Work puts collections off until its end, or until its room is used up, and
+// leaves the settings as they were.
+func TestSpare(t *testing.T) {
+	usual := debug.SetGCPercent(60)
+	defer debug.SetGCPercent(usual)
+	as := func(when string, percent int, limited bool) {
+		t.Helper()
+		if p, limit := settings(); p != percent || limit != math.MaxInt64 != limited {
+			t.Errorf("%s: percentage %d, limit %d; want %d and limited: %t", when, p, limit, percent, limited)
+		}
+	}
+	var s Spare
+	end := s.Work()
+	as("at work", -1, true)
+	inner := s.Work()
+	end()
+	end()
+	as("at the second work", -1, true)
+	inner()
+	as("after both", 60, false)
+
+	end = s.Work()
+	as("at work again", -1, true)
+	var keep [][]byte
+	for range 2 * room >> 20 {
+		keep = append(keep, make([]byte, 1<<20))
+	}
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if p, _ := settings(); p == 60 {
+			break
+		}
+	}
+	as("beyond the room", 60, false)
+	runtime.KeepAlive(keep)
+	end()
+	as("after that", 60, false)
+
+	before := debug.SetMemoryLimit(1 << 40)
+	defer debug.SetMemoryLimit(before)
+	defer s.Work()()
+	if p, limit := settings(); p != 60 || limit != 1<<40 {
+		t.Errorf("with a limit of the operator: percentage %d, limit %d", p, limit)
+	}
+}
