@@ -134,6 +134,8 @@ type instance struct {
 	vridSet      bool
 	priority     int // 0: not given
 	wantMaster   bool
+	wantBackup   bool // state was given, and is not MASTER
+	ttlGiven     bool
 	strict       *bool
 	accept       *bool // accept, no_accept
 	garpLower    bool  // garp_lower_prio_repeat was given, and not 0
@@ -161,6 +163,7 @@ type group struct {
 	pos          Pos
 	memberPos    []Pos
 	listed       bool // group was there
+	emptyAt      Pos  // where a group without members was closed
 	smtpAlert    *bool
 	priorityNote *bool
 	ofBlock      bool // made for a block of both families
@@ -169,7 +172,7 @@ type group struct {
 // service is a virtual_server in the making.
 type service struct {
 	VirtualServer
-	pos          Pos
+	pos, end     Pos
 	entries      *serviceGroup // of Group
 	protocolSet  bool
 	more         []uint8 // further protocols, in TOML
@@ -202,7 +205,7 @@ type realServer struct {
 // pendingReal is what is kept of a real_server block, beside its RealServer,
 // until the end: there are tens of thousands.
 type pendingReal struct {
-	pos        Pos
+	pos, end   Pos
 	methodSet  bool
 	inhibitSet bool
 	smtpAlert  *bool

@@ -80,7 +80,7 @@ func ignoresValue[T any](set func(t *T, v bool)) value {
 func atLeastOne(v value) value {
 	set := v.set
 	v.set = func(d *decoder, target any, n *Node) {
-		if !isZero(n.Arg(0)) || d.toml() {
+		if len(n.Words) < 2 || n.Arg(0) != "" && !isZero(n.Arg(0)) || d.toml() {
 			set(d, target, n)
 			return
 		}

@@ -165,7 +165,7 @@ func (d *decoder) top() *frame { return &d.stack[len(d.stack)-1] }
 func (d *decoder) statements(nodes []*Node) {
 	for _, n := range nodes {
 		f := d.top()
-		if f.open {
+		if f.open && !n.closes() {
 			f.open = false
 			d.report(n.Pos, Warning, ClassBraces, "missing-brace", "missing '{' before this: "+clip(f.node.Text())+" opens a block")
 		}
@@ -292,6 +292,10 @@ func (d *decoder) line(n *Node) {
 
 func (d *decoder) closeBrace(pos Pos) {
 	if len(d.stack) > 1 {
+		if f := d.top(); f.open {
+			f.open = false
+			d.report(pos, Warning, ClassBraces, "missing-brace", "missing '{' before this: "+clip(f.node.Text())+" opens a block")
+		}
 		d.ended = pos
 		d.pop()
 		d.ended = Pos{}

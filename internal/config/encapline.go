@@ -13,6 +13,8 @@ const maxLabels = 16
 
 // encap reads a light-weight tunnel: its kind and then its own options.
 func (l *objectLine) encap(h *route.Hop, key Word) {
+	l.optional = true
+	defer func() { l.optional = false }()
 	kind := l.value(key)
 	if l.bad {
 		return
@@ -21,10 +23,10 @@ func (l *objectLine) encap(h *route.Hop, key Word) {
 	switch kind.Text {
 	case "ip":
 		e.Kind = route.EncapIP
-		l.tunnel(e, "tos", "ttl")
+		l.tunnel(e, kind, "tos", "ttl")
 	case "ip6":
 		e.Kind = route.EncapIP6
-		l.tunnel(e, "tc", "hoplimit")
+		l.tunnel(e, kind, "tc", "hoplimit")
 	case "mpls":
 		e.Kind = route.EncapMPL
 		e.Labels = l.labels(kind)
@@ -46,11 +48,18 @@ func (l *objectLine) encap(h *route.Hop, key Word) {
 }
 
 // tunnel reads the options of encap ip and ip6; the names of two differ.
-func (l *objectLine) tunnel(e *route.Encap, tos, ttl string) {
+func (l *objectLine) tunnel(e *route.Encap, kind Word, tos, ttl string) {
+	ends := false // or an id
+	defer func() {
+		if !ends {
+			l.fail(kind.Pos, "encap %s has neither id nor dst nor src", kind.Text)
+		}
+	}()
 	for l.more() {
 		switch w := l.words[l.at]; w.Text {
 		case "id":
 			l.at++
+			ends = true
 			v := l.value(w)
 			id, err := strconv.ParseUint(v.Text, 0, 64)
 			if err != nil && !l.bad {
@@ -59,10 +68,12 @@ func (l *objectLine) tunnel(e *route.Encap, tos, ttl string) {
 			e.ID = id
 		case "dst":
 			l.at++
+			ends = true
 			e.Dst = l.addr(w)
 		case "src":
 			// Behind dst it is the tunnel's; the route's own comes before.
 			l.at++
+			ends = true
 			e.Src = l.addr(w)
 		case tos:
 			l.at++

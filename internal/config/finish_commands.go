@@ -23,13 +23,23 @@ func (d *decoder) commands() {
 // there is one; those of VRRP are looked at only with vrrp.
 func (d *decoder) insecure(vrrp bool, class Class) (found bool) {
 	d.cfg.commands(vrrp, func(c *Command) bool {
-		if found = d.executable(*c); found {
+		if found = d.executable(*c) || c.Set() && d.cfg.Global.runs(c); found {
 			d.report(Pos{}, Warning, class, "script-security",
 				"programs are run without enable_script_security (the first one: "+c.Args[0]+")")
 		}
 		return !found
 	})
 	return found
+}
+
+// runs reports whether c is one of the programs that keepalived does not look
+// for before it says that they are run without security.
+func (g *GlobalDefs) runs(c *Command) bool {
+	switch c {
+	case &g.StartupScript, &g.ShutdownScript, &g.NotifyFIFO.Script, &g.VRRPNotifyFIFO.Script, &g.LVSNotifyFIFO.Script:
+		return true
+	}
+	return false
 }
 
 // executable reports whether a command is set and its program can be run.

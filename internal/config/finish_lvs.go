@@ -116,7 +116,7 @@ func (d *decoder) persistence(s *service) {
 		full = 128
 	}
 	if s.PersistenceGranularity > full {
-		d.aboutService(s, Warning, ClassInvalidNumber, "granularity", "persistence_granularity %d is longer than an address: %d is used", s.PersistenceGranularity, full)
+		d.aboutService(s, Warning, d.quietClass(), "granularity", "persistence_granularity %d is longer than an address: %d is used", s.PersistenceGranularity, full)
 		s.PersistenceGranularity = full
 	}
 	switch {
@@ -137,7 +137,7 @@ func (d *decoder) sorry(s *service) {
 		r.Forward = s.Forward
 	}
 	if s.Family != 0 && s.Family != familyOf(r.Addr) && r.Forward.Method != TUN {
-		d.aboutService(s, Warning, ClassGeneral, "wrong-family", "sorry_server %v is of another family: it is ignored", r.Addr)
+		d.report(s.end, Warning, ClassGeneral, "wrong-family", fmt.Sprintf("virtual_server %s: sorry_server %v is of another family: it is ignored", s.describe(), r.Addr))
 		s.SorryServer = nil
 		return
 	}
@@ -177,7 +177,7 @@ func (d *decoder) finishReal(s *service, r *RealServer, p *pendingReal) bool {
 		r.Forward = s.Forward
 	}
 	if s.Family != 0 && s.Family != familyOf(r.Addr) && r.Forward.Method != TUN {
-		d.report(p.pos, Warning, ClassGeneral, "wrong-family", fmt.Sprintf(
+		d.report(p.end, Warning, ClassGeneral, "wrong-family", fmt.Sprintf(
 			"virtual_server %s: real_server %v is of another family: it is ignored", s.describe(), r.Addr))
 		return false
 	}

@@ -104,7 +104,7 @@ func (d *decoder) instanceIdentity(i *instance) {
 
 // unicast decides whether adverts go by unicast.
 func (d *decoder) unicast(i *instance) {
-	if i.UnicastTTL > 0 && len(i.UnicastPeer) == 0 && !d.toml() {
+	if i.ttlGiven && len(i.UnicastPeer) == 0 && !d.toml() {
 		d.report(i.end, Warning, ClassGeneral, "no-effect", "vrrp_instance "+i.Name+": unicast_ttl without unicast_peer has no effect")
 	}
 	if i.FaultNoPeer = i.FaultNoPeer && len(i.UnicastPeer) == 0; i.FaultNoPeer {
@@ -268,6 +268,10 @@ func (d *decoder) strictMode(i *instance) {
 		i.ignore("state MASTER", "strict mode")
 		i.StateMaster = false
 	}
+	if i.wantBackup && i.Priority == 255 {
+		d.about(i, Warning, ClassGeneral, "strict", "strict mode: priority 255 is that of the address owner, who begins as MASTER: state BACKUP is ignored")
+		i.ignore("state BACKUP", "strict mode")
+	}
 	if i.PreemptDelay > 0 {
 		d.about(i, Warning, ClassGeneral, "strict", "strict mode has no preempt_delay: it is ignored")
 		i.ignore("preempt_delay", "strict mode")
@@ -306,7 +310,11 @@ func (d *decoder) finishGroups() {
 		}
 		g.Members = members
 		if len(members) == 0 {
-			d.report(g.pos, Warning, ClassGeneral, "empty-group", "vrrp_sync_group "+g.Name+" has no member: it is ignored")
+			at := g.pos
+			if g.emptyAt.Line != 0 {
+				at = g.emptyAt
+			}
+			d.report(at, Warning, ClassGeneral, "empty-group", "vrrp_sync_group "+g.Name+" has no member: it is ignored")
 			continue
 		}
 		if len(members) == 1 {

@@ -111,15 +111,15 @@ func instanceState(d *decoder, i *instance, n *Node) {
 	}
 	switch s {
 	case "MASTER":
-		i.wantMaster = true
+		i.wantMaster, i.wantBackup = true, false
 	case "BACKUP":
 		if i.wantMaster && !d.toml() {
 			d.bad(n, 0, ClassGeneral, "MASTER was given before: BACKUP is ignored")
 			return
 		}
-		i.wantMaster = false
+		i.wantMaster, i.wantBackup = false, true
 	default:
-		i.wantMaster = false
+		i.wantMaster, i.wantBackup = false, true
 		d.bad(n, 0, ClassGeneral, "'%s' is neither MASTER nor BACKUP: BACKUP is used", clip(s))
 	}
 }
@@ -128,6 +128,9 @@ func instanceInterface(d *decoder, i *instance, n *Node) {
 	s, ok := arg1(d, n)
 	if !ok {
 		return
+	}
+	if i.Interface != "" { // the last one counts; keepalived looks for each
+		d.interfaceExists(i.Interface, i.interfacePos, "interface of vrrp_instance "+i.Name)
 	}
 	i.Interface, i.interfacePos = s, n.ArgPos(0)
 	if i.VRF != "" {
@@ -245,9 +248,9 @@ func authType(d *decoder, i *instance, n *Node) {
 		return
 	}
 	switch s {
-	case "PASS", "pass":
+	case "PASS":
 		i.AuthType = AuthPass
-	case "AH", "ah":
+	case "AH":
 		i.AuthType = AuthAH
 	default:
 		d.bad(n, 0, ClassGeneral, "'%s' is neither PASS nor AH, ignored", clip(s))

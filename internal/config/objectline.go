@@ -18,6 +18,9 @@ type objectLine struct {
 	at    int
 	what  string // "route" or "rule"
 	bad   bool
+
+	// optional says that keepalived goes on where a value is missing.
+	optional bool
 }
 
 // newObjectLine takes words apart that came as one, as those of an inline table
@@ -88,7 +91,11 @@ func (l *objectLine) refusedBy(pos Pos, what string) {
 // value is the word after key.
 func (l *objectLine) value(key Word) Word {
 	if l.bad || l.at >= len(l.words) {
-		if !l.bad { // keepalived stops there
+		switch {
+		case l.bad:
+		case l.optional:
+			l.fail(key.Pos, "no value for %s", key.Text)
+		default: // keepalived stops there
 			l.bad = true
 			l.d.report(key.Pos, Error, ClassMissingParameter, "missing-parameter", l.d.kw.Name+": no value for "+key.Text)
 		}

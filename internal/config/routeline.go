@@ -50,9 +50,11 @@ func (d *decoder) route(n *Node, static bool) (route.Route, bool) {
 	var or []netip.Addr
 	if t, ok := routeTypes[l.peek()]; ok {
 		r.Type = t
-		l.next()
+		if w := l.next(); !l.more() {
+			l.value(w) // a destination has to follow
+		}
 	}
-	tos := false
+	tos, protocol := false, false
 	for l.more() {
 		w := l.next()
 		if m, ok := routeMetrics[w.Text]; ok {
@@ -91,12 +93,13 @@ func (d *decoder) route(n *Node, static bool) (route.Route, bool) {
 			r.VRF = l.device(w)
 			l.d.interfaceOf(r.VRF, w.Pos, "vrf of a route", ClassGeneral)
 		case "protocol":
-			r.Protocol = uint8(l.named(w, "rt_protos", 255))
+			r.Protocol, protocol = uint8(l.named(w, "rt_protos", 255)), true
 		case "scope":
 			r.Scope = uint16(l.named(w, "rt_scopes", 255))
 		case "metric", "priority", "preference":
 			r.Metric = uint32(l.number(w, 0, math.MaxUint32))
 		case "expires":
+			l.sixOnly(&r, w)
 			r.Expires = uint32(l.number(w, 0, math.MaxInt32))
 		case "features":
 			l.features(&r, w)
@@ -107,6 +110,7 @@ func (d *decoder) route(n *Node, static bool) (route.Route, bool) {
 				l.fail(v.Pos, "congctl: '%s' is longer than 15 characters", clip(v.Text))
 			}
 		case "pref":
+			l.sixOnly(&r, w)
 			l.pref(&r, w)
 		case "ttl-propagate":
 			switch v := l.value(w); v.Text {
@@ -155,7 +159,15 @@ func (d *decoder) route(n *Node, static bool) (route.Route, bool) {
 	}
 	r.Next = next
 	l.finishRoute(&r, tos)
+	l.trackedHere(&r, protocol)
 	return r, !l.bad
+}
+
+// sixOnly drops an IPv4 route at an option that IPv6 has only.
+func (l *objectLine) sixOnly(r *route.Route, key Word) {
+	if r.Family == 4 {
+		l.fail(key.Pos, "%s is for IPv6 routes", key.Text)
+	}
 }
 
 // destination sets what the route leads to.
@@ -229,16 +241,15 @@ func (l *objectLine) finishRoute(r *route.Route, tos bool) {
 	for _, dev := range r.Devices() {
 		l.d.interfaceExists(dev, pos, "interface of route "+r.To.String())
 	}
-	l.trackedHere(r)
 }
 
 // trackedHere names the routes that keepalived does not track as they are.
-func (l *objectLine) trackedHere(r *route.Route) {
+func (l *objectLine) trackedHere(r *route.Route, protocol bool) {
 	if l.bad || l.d.toml() || r.NoTrack {
 		return
 	}
 	const keepalived = 18 // RTPROT_KEEPALIVED
-	if r.Protocol != 0 && r.Protocol != keepalived {
+	if protocol && r.Protocol != keepalived {
 		l.note(l.node.Pos, ClassGeneral, "route-protocol", "%s: keepalived gives a route that it tracks its own protocol, here %d is kept", r.To, r.Protocol)
 	}
 	if r.Next.Dev == "" {

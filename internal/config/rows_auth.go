@@ -76,7 +76,7 @@ func authInstanceRows() []Keyword {
 			}
 		}), "off", "version 3 by unicast: send the checksum as keepalived before 1.3.6; it is accepted always"),
 		row("v3_checksum", own, custom("pseudo-header|message|old-unicast|follow", []Arg{{Name: "form"}}, checksumForm), "pseudo-header", "form of the checksum that version 3 is sent with; message: as v3_checksum_as_v2; follow: as the last advert accepted"),
-		row("unicast_ttl", rare, integer("ttl", 0, 255, func(i *instance, v int) { i.UnicastTTL = uint8(v) }), "255", "TTL or hop limit of unicast adverts; 0: 255"),
+		row("unicast_ttl", rare, integer("ttl", 0, 255, func(i *instance, v int) { i.UnicastTTL, i.ttlGiven = uint8(v), true }), "255", "TTL or hop limit of unicast adverts; 0: 255"),
 		linesRow("advert_paths", own, lineBlock("<interface>", func(d *decoder, i *instance, n *Node) {
 			for _, w := range n.Words {
 				if len(w.Text) > maxIfName {

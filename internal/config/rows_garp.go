@@ -21,7 +21,8 @@ type GARPGroup struct {
 // garpGroup is a garp_group in the making.
 type garpGroup struct {
 	GARPGroup
-	pos Pos
+	pos  Pos
+	zero bool // an interval was given as 0
 }
 
 // maxGroupGap is the longest gap of a garp_group in keepalived.
@@ -99,7 +100,11 @@ func openGARPGroup(d *decoder, _ any, n *Node) {
 		case len(g.Interfaces) == 0:
 			d.report(n.Pos, Warning, ClassGeneral, "no-interface", what+" has no interface: it is ignored")
 		case g.Interval == 0 && g.GNA == 0:
-			d.report(d.closing(n), Warning, ClassGeneral, "no-interval", what+" has neither garp_interval nor gna_interval: it is ignored")
+			class := ClassGeneral
+			if g.zero {
+				class = d.quietClass()
+			}
+			d.report(d.closing(n), Warning, class, "no-interval", what+" has neither garp_interval nor gna_interval: it is ignored")
 		default:
 			for _, name := range g.Interfaces {
 				d.taken(&d.state.garpGroups, name)
@@ -123,9 +128,9 @@ func garpGroupRows() []Keyword {
 		}
 	}
 	return table("garp_group",
-		row("garp_interval", rare, microTimer(0, maxGroupGap, func(g *garpGroup, v time.Duration) { g.Interval = v }), "0",
+		row("garp_interval", rare, microTimer(0, maxGroupGap, func(g *garpGroup, v time.Duration) { g.Interval, g.zero = v, v == 0 }), "0",
 			"least time between two gratuitous ARPs on the group's interfaces together"),
-		row("gna_interval", rare, microTimer(0, maxGroupGap, func(g *garpGroup, v time.Duration) { g.GNA = v }), "0",
+		row("gna_interval", rare, microTimer(0, maxGroupGap, func(g *garpGroup, v time.Duration) { g.GNA, g.zero = v, v == 0 }), "0",
 			"least time between two unsolicited neighbour advertisements there"),
 		row("interface", rare, custom("<interface>", []Arg{{Name: "name"}}, func(d *decoder, g *garpGroup, n *Node) {
 			if _, ok := arg1(d, n); ok {

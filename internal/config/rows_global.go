@@ -74,7 +74,7 @@ func globalRows() []Keyword {
 		mailRow(linesRow("notification_email", core, value{syntax: "{ <address> … }", set: mailReceivers}, []Arg{{Name: "address", Rest: true}}, "receivers of mail")),
 		mailRow(row("notification_email_from", core, text("address", func(g *globals, v string) { g.NotificationEmailFrom = v }), "", "sender of mail")),
 		mailRow(row("smtp_server", core, custom("<host> [<port>]", []Arg{{Name: "host"}, {Name: "port", Kind: KindInt, Optional: true}}, smtpServer), "port 25", "mail relay")),
-		mailRow(row("smtp_connect_timeout", core, microSeconds(func(g *globals, v time.Duration) { g.SMTPConnectTimeout = v }), "30", "limit for each step of sending mail")),
+		mailRow(row("smtp_connect_timeout", core, atLeastOne(microSeconds(func(g *globals, v time.Duration) { g.SMTPConnectTimeout = v })), "30", "limit for each step of sending mail")),
 		mailRow(row("smtp_helo_name", rare, custom("[<name>]", []Arg{{Name: "name", Optional: true}}, func(_ *decoder, g *globals, n *Node) { g.SMTPHeloName = n.Arg(0) }), "host name", "name that this machine gives the relay")),
 		mailRow(row("no_email_faults", rare, flag(func(g *globals) { g.NoEmailFaults = true }), "off", "no mail about FAULT")),
 		mailRow(row("no_checker_emails", rare, optBool(func(g *globals, v bool) { g.NoCheckerEmails = v }), "off", "mail about servers only when they fail or recover, none about single checks")),
@@ -164,7 +164,8 @@ func smtpServer(d *decoder, g *globals, n *Node) {
 	if !ok {
 		return
 	}
-	if strings.ContainsFunc(s, func(r rune) bool {
+	_, err := netip.ParseAddr(s)
+	if err != nil && strings.Trim(s, "0123456789.:") == "" || strings.ContainsFunc(s, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(".:-_", r))
 	}) {
 		d.bad(n, 0, ClassGeneral, "'%s' is neither a host name nor an address, ignored", clip(s))

@@ -162,12 +162,23 @@ func staticRows() []Keyword {
 }
 
 func trackGroupRows() []Keyword {
-	return []Keyword{linesRow("group", rare, lineBlock("<vrrp_instance>", func(_ *decoder, g *trackGroup, n *Node) {
+	members := lineBlock("<vrrp_instance>", func(_ *decoder, g *trackGroup, n *Node) {
 		for _, w := range n.Words {
 			g.Members = append(g.Members, w.Text)
 			g.memberPos = append(g.memberPos, w.Pos)
 		}
-	}), []Arg{{Name: "name", Rest: true}}, "the members")}
+	})
+	open := members.set
+	members.set = func(d *decoder, target any, n *Node) {
+		open(d, target, n)
+		g := target.(*trackGroup)
+		d.top().close = func() {
+			if len(g.Members) == 0 {
+				d.report(d.closing(n), Warning, ClassGeneral, "empty-group", "track_group "+g.Name+" has no member: it is ignored")
+			}
+		}
+	}
+	return []Keyword{linesRow("group", rare, members, []Arg{{Name: "name", Rest: true}}, "the members")}
 }
 
 func openTrackGroup(d *decoder, _ any, n *Node) {

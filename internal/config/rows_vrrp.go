@@ -120,6 +120,11 @@ func groupMembers(d *decoder, target any, n *Node) {
 		return
 	}
 	g.listed = true
+	d.top().close = func() {
+		if len(g.Members) == 0 {
+			g.emptyAt = d.closing(n)
+		}
+	}
 	d.lines(func(n *Node) {
 		for _, w := range n.Words {
 			g.Members = append(g.Members, w.Text)

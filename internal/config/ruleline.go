@@ -12,6 +12,9 @@ import (
 // further one gets one less.
 const firstPreference = 16384
 
+// maxIPProto is the highest ipproto that keepalived 2.2.7 takes.
+const maxIPProto = 127
+
 // ruleActions are the actions of rules that are words of their own (FR_ACT_*).
 var ruleActions = map[string]uint8{
 	"blackhole": route.Blackhole, "unreachable": route.Unreachable, "prohibit": route.Prohibit, "nop": route.Nop,
@@ -59,8 +62,8 @@ func (d *decoder) rule(n *Node, static bool) (route.Rule, bool) {
 			r.To = p
 			l.familyIs(&r.Family, f, w.Pos)
 		case "table", "lookup":
-			action(w, route.ToTable)
 			r.Table = uint32(l.named(w, "rt_tables", math.MaxUint32))
+			action(w, route.ToTable)
 		case "preference", "priority", "order":
 			r.Priority, preference = uint32(l.anyNumber(w, 0, math.MaxUint32)), true
 		case "tos", "dsfield":
@@ -86,18 +89,22 @@ func (d *decoder) rule(n *Node, static bool) (route.Rule, bool) {
 			action(w, route.ToTable)
 			r.L3MDev = true
 		case "protocol":
-			if r.Protocol = uint8(l.named(w, "rt_protos", 255)); r.Protocol != 0 && r.Protocol != 18 {
+			if r.Protocol = uint8(l.named(w, "rt_protos", 255)); r.Protocol != 18 {
 				l.refusedBy(w.Pos, "gives a rule that it tracks its own protocol")
 			}
 		case "ipproto", "ip_proto":
+			number := l.peek()
 			r.IPProto = uint8(l.named(w, "protocols", 255))
+			if _, err := parseInt(number, 0, 255); r.IPProto > maxIPProto || err != nil && number != "" && strings.Trim(number, "0123456789abcdefxABCDEFX") == "" {
+				l.refusedBy(w.Pos, "takes no ipproto "+clip(number))
+			}
 		case "sport":
 			r.SPort = l.ports(w)
 		case "dport":
 			r.DPort = l.ports(w)
 		case "goto":
-			action(w, route.Goto)
 			r.Goto = uint32(l.anyNumber(w, 0, math.MaxUint32))
+			action(w, route.Goto)
 		case "no_track":
 			r.NoTrack = true
 		case "track_group":

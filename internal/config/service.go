@@ -23,6 +23,7 @@ func openService(d *decoder, _ any, n *Node) {
 	s.Quorum = 1
 	ok := d.serviceAddress(s, n)
 	d.within(s, func() {
+		s.end = d.closing(n)
 		if ok {
 			s.handDown(s.open, d.state.global.logAllFailures)
 			d.state.services = append(d.state.services, s)
@@ -254,7 +255,7 @@ func granularity(d *decoder, s *service, n *Node) {
 		b := mask.As4()
 		v := uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
 		if v == 0 || ^v&(^v+1) != 0 {
-			d.bad(n, 0, ClassGeneral, "%s is no netmask, ignored", a)
+			d.bad(n, 0, d.quietClass(), "%s is no netmask, ignored", a)
 			return
 		}
 		for ; v != 0; v <<= 1 {
@@ -266,8 +267,10 @@ func granularity(d *decoder, s *service, n *Node) {
 	v, err := parseInt(a, 1, 128)
 	if err != nil {
 		class := ClassInvalidNumber
-		if _, small := parseInt(a, 0, 128); small == nil {
-			class = d.quietClass() // keepalived takes 0
+		_, number := parseAny(a, 0, math.MaxUint32)
+		_, zero := parseInt(a, 0, 128)
+		if zero == nil || number == nil && s.Family != 6 {
+			class = d.quietClass() // keepalived takes it for a netmask of IPv4
 		}
 		d.bad(n, 0, class, "%v, ignored", err)
 		return
@@ -338,6 +341,7 @@ func openReal(d *decoder, target any, n *Node) {
 	}
 	r.Addr, r.Port = addr, uint16(port)
 	d.within(r, func() {
+		r.end = d.closing(n)
 		s.open = append(s.open, *r)
 		d.state.real.give(r, r.known)
 	})

@@ -112,7 +112,7 @@ func (d *decoder) closeServiceGroup(g *serviceGroup, end Pos) {
 	v4, v6, any := g.families()
 	switch {
 	case d.state.serviceGroup(g.Name) != nil:
-		about("duplicate-name", "it is defined already: the first one counts")
+		d.report(end, Warning, d.quietClass(), "duplicate-name", "virtual_server_group "+g.Name+" is defined already: the first one counts")
 	case len(g.Entries) == 0:
 		about("empty-group", "it has no entries: it is ignored")
 	case v4 && v6 && any:

@@ -215,7 +215,7 @@ func (d *decoder) blockWeight(n *Node, limit int, weight *int, reverse *bool) {
 	if !ok {
 		return
 	}
-	v, err := parseInt(s, -limit, limit)
+	v, err := parseInt(d.digits(s, n.ArgPos(0)), -limit, limit)
 	if err != nil {
 		d.bad(n, 0, ClassInvalidNumber, "%v, ignored", err)
 		return
@@ -280,11 +280,11 @@ func unlessMissing(there bool, c Class) Class {
 // linkDelay reads one line of interface_up_down_delays.
 func (d *decoder) linkDelay(n *Node) {
 	l := LinkDelay{Interface: n.Words[0].Text}
+	there := d.interfaceOf(l.Interface, n.Pos, "interface_up_down_delays", ClassBadInterface)
 	if len(n.Words) < 2 {
 		d.report(n.Pos, Warning, ClassNone, "bad-value", "interface_up_down_delays: no delay for "+clip(l.Interface)+", ignored")
 		return
 	}
-	there := d.interfaceOf(l.Interface, n.Pos, "interface_up_down_delays", ClassBadInterface)
 	for k, to := range []*time.Duration{&l.Down, &l.Up} {
 		if k+1 >= len(n.Words) {
 			break

@@ -87,7 +87,7 @@ func (r *reader) body(before, body string, pos config.Pos, depth, level int) {
 			line, first = before+line, false
 		}
 		// A definition within a body ends with its line.
-		r.more = false
+		r.more, r.trailing = false, false
 		if trimLeft(line) != "" {
 			r.logical(line, pos, depth, level+1)
 		}
@@ -96,6 +96,7 @@ func (r *reader) body(before, body string, pos config.Pos, depth, level int) {
 
 // plain reads a line in which nothing is left to replace.
 func (r *reader) plain(text string, pos config.Pos, depth int) {
+	text = r.withTrailing(text, pos)
 	if !r.includeLine(trimLeft(text), pos, depth) {
 		r.pieces(text, pos)
 	}

@@ -76,6 +76,11 @@ func TestExpand(t *testing.T) {
 		},
 		{"an empty line ends a definition", "$W=a \\\n\nb\nx $W", "b; x a", nil},
 		{"a backslash in a comment goes on", "$W=a # \\\nb\nx $W", "x a; b", nil},
+		{
+			"the backslash of a comment ends the last word", "a b # c \\\n# d \\\ne { # f\\\n} # \\ \n# g \\\\\n@two h # \\\n@one i # \\\nj",
+			`a b\; \; e{\}; i\; j`,
+			[]string{"comment-backslash", "comment-backslash", "comment-backslash", "comment-backslash"},
+		},
 		{"nothing may follow several lines", "$M=p \\\nq\n$M {\n}\nx $M y", "$M{}; x $M y", []string{"expansion", "expansion"}},
 		{"a comment ends a value", "$T=t1 # c\n$T", "t1", nil},
 		{"redefined", "$Q=1\n$P=$Q\n$Q=2\na_${P} a$P a_$P,b (a $P)", "a_2 a2 a_2,b (a 2)", nil},

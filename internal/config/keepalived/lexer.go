@@ -30,6 +30,12 @@ func stripComment(line string) string {
 	return line
 }
 
+// endsInBackslash says whether the last byte of a comment is a backslash that no
+// other one hides.
+func endsInBackslash(comment string) bool {
+	return (len(comment)-len(strings.TrimRight(comment, `\`)))%2 == 1
+}
+
 // split cuts a line without comment at its braces. Braces in double quotes are
 // text; a backslash does not make them so. The pieces are appended to out.
 func split(out []piece, line string) []piece {

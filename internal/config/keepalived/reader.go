@@ -82,6 +82,7 @@ type reader struct {
 	free     chan *arena
 	defining string                 // parameter whose definition goes on in this line
 	more     bool                   // this line ends in a backslash
+	trailing bool                   // its comment does, and nothing before that
 	ids      map[string]*conditions // by file
 	checks   config.IncludeCheck    // of includes that do not say themselves
 	random   *rand.Rand             // of ${_RANDOM}; nil: not used yet
@@ -194,6 +195,7 @@ func (r *reader) line(raw string, pos config.Pos, depth int) {
 	if ends {
 		text = trimRight(before) + `\`
 	}
+	r.trailing = !ends && endsInBackslash(raw[len(text):])
 	r.more = ends || strings.HasSuffix(trimRight(raw), `\`)
 	if r.defining != "" {
 		r.define(r.defining, text)
@@ -204,9 +206,24 @@ func (r *reader) line(raw string, pos config.Pos, depth int) {
 		r.lost = false
 		r.lostLine(text, pos)
 	}
-	if trimLeft(text) != "" {
+	switch {
+	case trimLeft(text) != "":
 		r.logical(text, pos, depth, 0)
+	case r.trailing:
+		r.plain(text, pos, depth)
 	}
+}
+
+// withTrailing is a line that is no definition with the backslash that its
+// comment ends in: keepalived takes that for the end of the last word.
+func (r *reader) withTrailing(text string, pos config.Pos) string {
+	if !r.trailing {
+		return text
+	}
+	r.trailing = false
+	r.report(pos, config.Warning, config.ClassNone, "comment-backslash",
+		"the comment ends in a backslash, which keepalived takes for the end of the last word before it, or for a word of its own where there is none")
+	return trimRight(text) + `\`
 }
 
 // lostLine reports a line after a definition that ends in a comment of its own:
