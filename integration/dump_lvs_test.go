@@ -125,8 +125,8 @@ func ourServer(f fieldsOf, r *config.RealServer) {
 	f.set("Inhibit on failure", true, onOff(r.InhibitOnFailure))
 	f.set("SNMP name", r.SNMPName != "", r.SNMPName)
 	f.set("Using smtp notification", true, yesNo(r.SMTPAlert))
-	f.script("RS up notify script", r.NotifyUp)
-	f.script("RS down notify script", r.NotifyDown)
+	f.script("RS up notify script", r.NotifyUp())
+	f.script("RS down notify script", r.NotifyDown())
 	f.set("initial weight", true, r.Weight)
 	var files, bfds []string
 	for i := range r.Checkers {

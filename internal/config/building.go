@@ -202,6 +202,14 @@ type realServer struct {
 	known     bool // see remember
 }
 
+// scripts are those of the server, to be set.
+func (r *realServer) scripts() *ServerScripts {
+	if r.Scripts == nil {
+		r.Scripts = &ServerScripts{}
+	}
+	return r.Scripts
+}
+
 // pendingReal is what is kept of a real_server block, beside its RealServer,
 // until the end: there are tens of thousands.
 type pendingReal struct {

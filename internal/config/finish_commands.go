@@ -99,7 +99,7 @@ func (c *Config) commands(vrrp bool, f func(c *Command) bool) {
 		}
 		for r := range s.RealServers {
 			server := &s.RealServers[r]
-			if !all(&server.NotifyUp, &server.NotifyDown) {
+			if s := server.Scripts; s != nil && !all(&s.Up, &s.Down) {
 				return
 			}
 			for k := range server.Checkers {

@@ -430,23 +430,45 @@ type SorryServer struct {
 	Inhibit bool    // sorry_server_inhibit
 }
 
-// RealServer holds one real_server.
+// RealServer holds one real_server. There may be tens of thousands, so it is kept
+// small.
 type RealServer struct {
 	Addr             netip.Addr
 	Port             uint16
-	Weight           int
 	Forward          Forward // default: the virtual server's
 	InhibitOnFailure bool
-	SlowStart        time.Duration // slow_start (holdfast's own); 0: none
-	Drain            bool          // drain (holdfast's own)
-	DrainLimit       time.Duration // its deadline; 0: none
-	MaintenanceFile  string        // maintenance_file (holdfast's own)
-	UpperThreshold   uint32        // uthreshold
-	LowerThreshold   uint32        // lthreshold
-	NotifyUp         Command
-	NotifyDown       Command
 	SMTPAlert        bool // smtp_alert, as inherited
+	Drain            bool // drain (holdfast's own)
+	Weight           int
+	SlowStart        time.Duration  // slow_start (holdfast's own); 0: none
+	DrainLimit       time.Duration  // the deadline of drain; 0: none
+	MaintenanceFile  string         // maintenance_file (holdfast's own)
+	UpperThreshold   uint32         // uthreshold
+	LowerThreshold   uint32         // lthreshold
+	Scripts          *ServerScripts // nil: none
 	VirtualHost      string
 	SNMPName         string // snmp_name
 	Checkers         []Checker
+}
+
+// ServerScripts holds what is run for a real server.
+type ServerScripts struct {
+	Up   Command // notify_up
+	Down Command // notify_down
+}
+
+// NotifyUp is the command of notify_up; it may be unset.
+func (r *RealServer) NotifyUp() Command {
+	if r.Scripts == nil {
+		return Command{}
+	}
+	return r.Scripts.Up
+}
+
+// NotifyDown is the command of notify_down; it may be unset.
+func (r *RealServer) NotifyDown() Command {
+	if r.Scripts == nil {
+		return Command{}
+	}
+	return r.Scripts.Down
 }

@@ -226,6 +226,9 @@ func (s *service) each() []*service {
 		for i := range c.RealServers {
 			r := &c.RealServers[i]
 			r.Checkers = slices.Clone(r.Checkers)
+			if r.Scripts != nil {
+				r.Scripts = ptr(*r.Scripts)
+			}
 		}
 		out = append(out, &c)
 	}

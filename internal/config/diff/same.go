@@ -42,9 +42,14 @@ func sameServer(a, b *config.RealServer) bool {
 		a.InhibitOnFailure == b.InhibitOnFailure && a.SlowStart == b.SlowStart &&
 		a.Drain == b.Drain && a.DrainLimit == b.DrainLimit && a.MaintenanceFile == b.MaintenanceFile &&
 		a.UpperThreshold == b.UpperThreshold && a.LowerThreshold == b.LowerThreshold &&
-		sameCommand(&a.NotifyUp, &b.NotifyUp) && sameCommand(&a.NotifyDown, &b.NotifyDown) &&
+		(a.Scripts == b.Scripts || sameScripts(a, b)) &&
 		a.SMTPAlert == b.SMTPAlert && a.VirtualHost == b.VirtualHost && a.SNMPName == b.SNMPName &&
 		sameList(a.Checkers, b.Checkers, sameChecker)
+}
+
+func sameScripts(a, b *config.RealServer) bool {
+	aUp, aDown, bUp, bDown := a.NotifyUp(), a.NotifyDown(), b.NotifyUp(), b.NotifyDown()
+	return sameCommand(&aUp, &bUp) && sameCommand(&aDown, &bDown)
 }
 
 func sameChecker(a, b *config.Checker) bool {

@@ -46,7 +46,7 @@ func events(list []ipvs.Event, now, old *services) []Event {
 				r = realServer(old.byKey[e.Service], e.Server)
 			}
 			if r != nil {
-				ev.Command = choose(e.Up, r.NotifyUp, r.NotifyDown)
+				ev.Command = choose(e.Up, r.NotifyUp(), r.NotifyDown())
 			}
 		default:
 			ev.Command = choose(e.Up, v.QuorumUp, v.QuorumDown)

@@ -234,7 +234,7 @@ func TestInitNotifies(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		v := virtual(1, 1, 2)
 		v.RealServers[1].Checkers[0].Alpha = true
-		v.RealServers[0].NotifyUp = config.Command{Args: []string{"up"}}
+		v.RealServers[0].Scripts = &config.ServerScripts{Up: config.Command{Args: []string{"up"}}}
 		cfg := configOf(v)
 		cfg.Global.RSInitNotifies = true
 		r.start(cfg)
