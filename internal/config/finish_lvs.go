@@ -252,7 +252,7 @@ func (d *decoder) duplicateServices() {
 		group    string
 		ordinal  int
 	}
-	seen := map[key]bool{}
+	seen := make(map[key]bool, len(d.cfg.VirtualServers))
 	out := d.cfg.VirtualServers[:0]
 	for n, s := range d.cfg.VirtualServers {
 		k := key{netip.AddrPortFrom(s.Addr, s.Port), s.Protocol, s.FWMark, s.Family, s.Group, s.Ordinal}

@@ -30,6 +30,7 @@ func (d *decoder) finish() {
 		d.cfg.Instances = append(d.cfg.Instances, i.VRRPInstance)
 	}
 	d.duplicateRouters()
+	d.cfg.VirtualServers, b.kept = slices.Grow(d.cfg.VirtualServers, len(b.services)), slices.Grow(b.kept, len(b.services))
 	for _, s := range b.services {
 		for _, one := range s.each() {
 			d.finishService(one)
