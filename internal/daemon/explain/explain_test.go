@@ -138,6 +138,12 @@ func TestWhoWouldWin(t *testing.T) {
 			in.Peers = []control.Peer{peer("192.0.2.3", 90, 10*time.Second)}
 			refuse(in, "auth-pass", "192.0.2.3", 9, 20*time.Second)
 		}, self, []string{"no other one says that it is", "the last from 192.0.2.3 20s ago"}, "authentication"},
+		{"weights of a master that heard nobody", master(), func(in *control.Instance) {
+			in.Priority = control.Priority{Base: 150, Effective: 150, Advertised: 150}
+			weigh(in, control.Contribution{Track: "script chk", State: "up", Weight: -20})
+			weigh(in, control.Contribution{Track: "script more", State: "up", Weight: 5, Value: 5})
+			weigh(in, control.Contribution{Track: "interface eth1", State: "up", Weight: 10, Reverse: true, Value: -10})
+		}, self, []string{"with everything that it tracks against it its priority is 120: a peer takes over then if its own is higher"}, ""},
 		{"a weight that moves something", backup(), func(in *control.Instance) {
 			weigh(in, control.Contribution{Track: "script chk", State: "down", Weight: 60, Value: 0})
 		}, "192.0.2.3", nil, ""},

@@ -87,6 +87,9 @@ func (x *Explanation) master(in *control.Instance) {
 	if !in.Policy.ListenUntil.IsZero() {
 		x.next("the machine was suspended: it says nothing for another %v and listens for who has taken over", x.until(in.Policy.ListenUntil))
 	}
+	if p, ok := least(in); ok && p < in.Priority.Effective {
+		x.next("with everything that it tracks against it its priority is %d: a peer takes over then if its own is higher, and it has no nopreempt", p)
+	}
 	x.next("if this router stops, a peer takes over after its skew time; if it dies, after about %v", short(seconds(in.MasterDown)))
 }
 

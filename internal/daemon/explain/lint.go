@@ -107,6 +107,23 @@ func with(in *control.Instance, c control.Contribution, up bool) uint8 {
 	return uint8(min(max(p, 1), 254))
 }
 
+// least is the lowest priority that the weights can make of this router's; not
+// ok: they move no mastership, or by any number.
+func least(in *control.Instance) (_ uint8, ok bool) {
+	p := int(in.Priority.Base)
+	for _, c := range in.Priority.Contributions {
+		w := c.Weight
+		if c.Reverse {
+			w = -w
+		}
+		p += min(w, 0)
+		if c.Number != nil {
+			return 0, false
+		}
+	}
+	return uint8(min(max(p, 1), 254)), !in.Policy.Owner && !in.Policy.Sticky
+}
+
 // lintPeers compares with everyone heard.
 func (x *Explanation) lintPeers(in *control.Instance) {
 	for i := range in.Peers {
