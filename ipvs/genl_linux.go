@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -35,6 +36,7 @@ type genl struct {
 	client cf.Client     // reads
 	family uint16
 	out    batch
+	errs   []error       // of exec; used again, as the buffer of out is
 	seq    uint32        // of the last message sent by batch
 	wait   time.Duration // for one answer
 }
@@ -159,7 +161,9 @@ func (g *genl) Apply(ops []Op) error {
 
 // exec sends ops in batches. The error is for a broken connection.
 func (g *genl) exec(ops []Op) ([]error, error) {
-	errs := make([]error, len(ops))
+	g.errs = slices.Grow(g.errs[:0], len(ops))
+	errs := g.errs[:len(ops)]
+	clear(errs)
 	for start := 0; start < len(ops); start += batchLen {
 		end := min(start+batchLen, len(ops))
 		if err := g.checked(g.batch(ops[start:end], errs[start:end])); err != nil {

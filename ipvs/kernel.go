@@ -30,6 +30,7 @@ type Kernel interface {
 	// already as an operation wants it is no failure: an addition of
 	// something that exists becomes a change, a change of a missing
 	// destination an addition, and a deletion of something missing is done.
+	// The list is the caller's again when it returns.
 	Apply(ops []Op) error
 	// Flush deletes every service.
 	Flush() error

@@ -1,6 +1,9 @@
 package ipvs
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // OpKind says what an [Op] does.
 type OpKind uint8
@@ -51,15 +54,20 @@ func (o Op) String() string {
 // changes to weight 0, and those before deletions; deletions of services come last. What is as wanted is not
 // touched, so the plan for equal tables is empty.
 func Plan(have, want Table, owned func(ServiceKey) bool) []Op {
+	return AppendPlan(nil, have, want, owned)
+}
+
+// AppendPlan is Plan for who has a list from before: it is appended to.
+func AppendPlan(ops []Op, have, want Table, owned func(ServiceKey) bool) []Op {
 	have, want = have.canonical(), want.canonical()
 	// Counted first: the list of a big table is many megabytes, and would be
 	// twice that while it grows.
 	n := 0
 	plan(have, want, owned, func(OpKind, *Service, *Destination) { n++ })
 	if n == 0 {
-		return nil
+		return ops
 	}
-	ops := make([]Op, 0, n)
+	ops = slices.Grow(ops, n)
 	plan(have, want, owned, func(kind OpKind, s *Service, d *Destination) {
 		op := Op{Kind: kind}
 		switch kind {

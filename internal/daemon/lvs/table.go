@@ -255,8 +255,9 @@ func (l *LVS) bringTable(now time.Time) error {
 	return nil
 }
 
-// planned is how many services are planned at a time. The plan of a large table
-// is as large as the table, and getting memory takes longer than planning.
+// planned is how many services are planned at a time, in the same memory. The
+// plan of a large table is as large as the table, and getting memory takes longer
+// than planning.
 const planned = 100
 
 // apply makes have what want is; both are in canonical order. It goes on after
@@ -278,13 +279,15 @@ func (l *LVS) apply(have, want ipvs.Table) error {
 		}
 		return nil
 	}
+	var ops []ipvs.Op
 	for part := range slices.Chunk(want, planned) {
 		first, _ := have.Find(part[0].ServiceKey)
 		end, found := have.Find(part[len(part)-1].ServiceKey)
 		if found {
 			end++
 		}
-		if err := do(ipvs.Plan(have[first:end], part, nil)); err != nil {
+		ops = ipvs.AppendPlan(ops[:0], have[first:end], part, nil)
+		if err := do(ops); err != nil {
 			return errors.Join(append(errs, err)...)
 		}
 	}
