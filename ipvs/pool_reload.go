@@ -17,14 +17,15 @@ func (p *Pool) Reload(services []VirtualServer) []Event {
 	clear(p.timed)
 	p.renewed = p.renewed[:0]
 	var changed []Event
-	for _, vs := range services {
+	for i := range services {
+		vs := &services[i]
 		if p.services[vs.ServiceKey] != nil {
 			continue
 		}
 		s := old[vs.ServiceKey]
-		if s == nil || !s.VirtualServer.equal(&vs) {
+		if s == nil || !s.VirtualServer.equal(vs) {
 			var events []Event
-			s, events = newVirtual(vs, s)
+			s, events = newVirtual(*vs, s)
 			p.renewed = append(p.renewed, vs.ServiceKey)
 			changed = append(changed, events...)
 		}

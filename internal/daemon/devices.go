@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"holdfast/internal/daemon/ipc"
 	"holdfast/vrrp/link"
@@ -32,9 +33,10 @@ func (p *Parent) undoDevices() {
 	p.unsaved = true
 }
 
+// Made on first use: every process of the daemon would make them at its start.
 var (
-	settingPath  = regexp.MustCompile(`^ipv[46]/(conf/[^/]{1,15}/)?[a-z_]{1,40}$`)
-	settingValue = regexp.MustCompile(`^-?[0-9]{1,10}$`)
+	settingPath  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^ipv[46]/(conf/[^/]{1,15}/)?[a-z_]{1,40}$`) })
+	settingValue = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-?[0-9]{1,10}$`) })
 )
 
 // checkDevices refuses a record that no daemon can have written.
@@ -45,7 +47,7 @@ func checkDevices(r link.DeviceRecord) error {
 		}
 	}
 	for _, s := range r.Settings {
-		if !settingPath.MatchString(s.Path) || strings.Contains(s.Path, "/../") || strings.Contains(s.Path, "/./") || !settingValue.MatchString(s.Old) || !settingValue.MatchString(s.New) {
+		if !settingPath().MatchString(s.Path) || strings.Contains(s.Path, "/../") || strings.Contains(s.Path, "/./") || !settingValue().MatchString(s.Old) || !settingValue().MatchString(s.New) {
 			return fmt.Errorf("%q cannot be a setting", s.Path)
 		}
 	}

@@ -93,13 +93,17 @@ func (a Answers) Other() string {
 func (a Answers) VIPAddr() netip.Addr { return a.VIP.Addr() }
 
 // Keepalived writes keepalived.conf.
-func Keepalived(a Answers) (string, error) { return write(keepalivedText, a) }
+func Keepalived(a Answers) (string, error) { return write("keepalived.conf", keepalivedText, a) }
 
 // TOML writes holdfast.toml.
-func TOML(a Answers) (string, error) { return write(tomlText, a) }
+func TOML(a Answers) (string, error) { return write("holdfast.toml", tomlText, a) }
 
-func write(t *template.Template, a Answers) (string, error) {
+func write(name, text string, a Answers) (string, error) {
 	if err := a.Check(); err != nil {
+		return "", err
+	}
+	t, err := template.New(name).Parse(text)
+	if err != nil {
 		return "", err
 	}
 	var b strings.Builder
@@ -109,7 +113,7 @@ func write(t *template.Template, a Answers) (string, error) {
 	return b.String(), nil
 }
 
-var keepalivedText = template.Must(template.New("keepalived.conf").Parse(`# First configuration of {{.RouterID}}. On the other director the same with
+const keepalivedText = `# First configuration of {{.RouterID}}. On the other director the same with
 # another {{.Other}}{{if .Peer.IsValid}},
 # and the two addresses of unicast_src_ip and unicast_peer swapped{{end}}.
 
@@ -163,9 +167,9 @@ virtual_server {{.VIPAddr}} {{.Port}} {
 {{- end}}
 }
 {{- end}}
-`))
+`
 
-var tomlText = template.Must(template.New("holdfast.toml").Parse(`# First configuration of {{.RouterID}}. On the other director the same with
+const tomlText = `# First configuration of {{.RouterID}}. On the other director the same with
 # another {{.Other}}{{if .Peer.IsValid}},
 # and the two addresses of unicast_src_ip and unicast_peer swapped{{end}}.
 
@@ -213,4 +217,4 @@ port = {{$.Port}}
 TCP_CHECK = [{ connect_timeout = 3 }]
 {{- end}}
 {{- end}}
-`))
+`
