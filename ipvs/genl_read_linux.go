@@ -3,6 +3,7 @@ package ipvs
 import (
 	"errors"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -48,17 +49,9 @@ func (g *genl) Stats() ([]ServiceStats, error) {
 }
 
 func (g *genl) stats() ([]ServiceStats, error) {
-	msgs, err := g.ask(cmdGetService, netlink.Dump, nil)
+	all, err := g.services()
 	if err != nil {
-		return nil, wrap("read services", err)
-	}
-	all := make([]ServiceStats, 0, len(msgs))
-	for _, m := range msgs {
-		s, err := decodeService(m)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, s)
+		return nil, err
 	}
 	kept := all[:0]
 	var missing error
@@ -79,6 +72,52 @@ func (g *genl) stats() ([]ServiceStats, error) {
 		return nil, wrap("read servers", err)
 	}
 	return sortStats(kept), nil
+}
+
+// oneAnswer is how many services fit into one message of the kernel for sure:
+// 8 KiB, and up to 500 bytes for each.
+const oneAnswer = 16
+
+// services reads the services without their destinations, each once, sorted.
+//
+// The kernel goes on with a dump where its count of the services of all
+// namespaces had come to. What somebody adds or deletes meanwhile, in whatever
+// namespace, makes it give a service twice or leave one out. So a dump that
+// takes several messages is believed when the next one says the same.
+func (g *genl) services() ([]ServiceStats, error) {
+	all, err := g.dumpServices()
+	if err != nil || len(all) <= oneAnswer {
+		return all, err
+	}
+	for range 5 {
+		next, err := g.dumpServices()
+		if err != nil {
+			return nil, err
+		}
+		if slices.EqualFunc(all, next, func(a, b ServiceStats) bool { return a.ServiceKey == b.ServiceKey }) {
+			return next, nil
+		}
+		// Whoever is in one of them was there; whether he is still there is
+		// asked for with his destinations.
+		all = sortStats(append(next, all...))
+	}
+	return all, nil
+}
+
+func (g *genl) dumpServices() ([]ServiceStats, error) {
+	msgs, err := g.ask(cmdGetService, netlink.Dump, nil)
+	if err != nil {
+		return nil, wrap("read services", err)
+	}
+	all := make([]ServiceStats, 0, len(msgs))
+	for _, m := range msgs {
+		s, err := decodeService(m)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return sortStats(all), nil
 }
 
 func (g *genl) Dests(k ServiceKey) ([]DestStats, error) {

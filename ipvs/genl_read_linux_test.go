@@ -21,6 +21,61 @@ func (withoutServers) Destinations(cf.Service) ([]cf.DestinationExtended, error)
 	return nil, &netlink.OpError{Op: "receive", Sequence: 1, Err: syscall.ENOENT}
 }
 
+// A dump during which somebody changed services, in whatever namespace, has
+// some of ours twice and others not at all.
+func TestServicesChangedDuringADump(t *testing.T) {
+	const family, services = 40, 40
+	dumps := 0
+	g := &genl{client: withoutServers{}, family: family}
+	g.nl = nltest.Dial(func(reqs []netlink.Message) ([]netlink.Message, error) {
+		h := netlink.Header{Type: family, Sequence: reqs[0].Header.Sequence, PID: nltest.PID}
+		if reqs[0].Header.Type != family { // to the controller
+			h.Type = reqs[0].Header.Type
+			return []netlink.Message{{Header: h, Data: append([]byte{1, 2, 0, 0}, nltest.MustMarshalAttributes([]netlink.Attribute{
+				{Type: 1, Data: nlenc.Uint16Bytes(family)}, {Type: 2, Data: nlenc.Bytes(genlName)},
+			})...)}}, nil
+		}
+		dumps++
+		var msgs []netlink.Message
+		for i := range byte(services) {
+			times := 1
+			switch {
+			case dumps == 1 && i == 20, dumps == 2 && i == 30:
+				times = 2
+			case dumps == 1 && i == 25, dumps == 2 && i == 35:
+				times = 0
+			}
+			for range times {
+				msgs = append(msgs, serviceMessage(h, i))
+			}
+		}
+		return nltest.Multipart(append(msgs, netlink.Message{Header: h}))
+	})
+	all, err := g.stats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range all {
+		if i >= services || s.Addr != netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}) {
+			t.Errorf("service %d is %v", i, s.ServiceKey)
+		}
+	}
+	if len(all) != services || dumps != 3 {
+		t.Errorf("%d services after %d dumps, want %d after 3", len(all), dumps, services)
+	}
+}
+
+// serviceMessage is what the kernel says of the service 192.0.2.i:80.
+func serviceMessage(h netlink.Header, i byte) netlink.Message {
+	s := Service{Scheduler: "rr", Netmask: netmask.MaskFrom(32, 32), ServiceKey: ServiceKey{
+		Family: INET, Protocol: TCP, Addr: netip.AddrFrom4([4]byte{192, 0, 2, i}), Port: 80,
+	}}
+	data := nltest.MustMarshalAttributes([]netlink.Attribute{
+		{Type: netlink.Nested | attrService, Data: appendService(nil, &s, true)},
+	})
+	return netlink.Message{Header: h, Data: append([]byte{cmdGetService, 1, 0, 0}, data...)}
+}
+
 // Whether the module is gone is asked once for a table, not once for each of
 // its services without servers.
 func TestServicesWithoutServers(t *testing.T) {
@@ -42,13 +97,7 @@ func TestServicesWithoutServers(t *testing.T) {
 				}
 				msgs := make([]netlink.Message, 0, services+1)
 				for i := range byte(services) {
-					s := Service{Scheduler: "rr", Netmask: netmask.MaskFrom(32, 32), ServiceKey: ServiceKey{
-						Family: INET, Protocol: TCP, Addr: netip.AddrFrom4([4]byte{192, 0, 2, i}), Port: 80,
-					}}
-					data := nltest.MustMarshalAttributes([]netlink.Attribute{
-						{Type: netlink.Nested | attrService, Data: appendService(nil, &s, true)},
-					})
-					msgs = append(msgs, netlink.Message{Header: h, Data: append([]byte{cmdGetService, 1, 0, 0}, data...)})
+					msgs = append(msgs, serviceMessage(h, i))
 				}
 				return nltest.Multipart(append(msgs, netlink.Message{Header: h}))
 			})

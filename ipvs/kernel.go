@@ -137,9 +137,9 @@ type Daemon struct {
 	TTL       uint8      // default 1
 }
 
-// withDefaults fills in what the kernel takes for zero values on an interface
-// with an MTU of 1500.
-func (d Daemon) withDefaults() Daemon {
+// Addressed fills in what the kernel takes for a group, a port and a TTL that
+// are not given.
+func (d Daemon) Addressed() Daemon {
 	if !d.Group.IsValid() {
 		d.Group = netip.AddrFrom4([4]byte{224, 0, 0, 81})
 	}
@@ -149,6 +149,13 @@ func (d Daemon) withDefaults() Daemon {
 	if d.TTL == 0 {
 		d.TTL = 1
 	}
+	return d
+}
+
+// withDefaults fills in what the kernel takes for zero values on an interface
+// with an MTU of 1500.
+func (d Daemon) withDefaults() Daemon {
+	d = d.Addressed()
 	if d.MaxLen == 0 {
 		d.MaxLen = 1500 - 20 - 8
 		if d.Group.Is6() {
@@ -176,9 +183,11 @@ func (d Daemon) Serves(want Daemon) bool {
 		(want.TTL == 0 || d.TTL == want.TTL)
 }
 
-// sortStats puts what was read in canonical order.
+// sortStats puts what was read in canonical order, each service once: the first
+// of several.
 func sortStats(all []ServiceStats) []ServiceStats {
-	slices.SortFunc(all, func(a, b ServiceStats) int { return a.Compare(b.ServiceKey) })
+	slices.SortStableFunc(all, func(a, b ServiceStats) int { return a.Compare(b.ServiceKey) })
+	all = slices.CompactFunc(all, func(a, b ServiceStats) bool { return a.ServiceKey == b.ServiceKey })
 	for i := range all {
 		slices.SortFunc(all[i].Dests, func(a, b DestStats) int { return a.DestKey.Compare(b.DestKey) })
 	}

@@ -69,9 +69,7 @@ func (d *decoder) serviceDefaults(s *service) {
 		}
 		s.Protocol = 0
 		if s.FWMark != 0 && s.Family == 0 {
-			if s.Family = s.serversFamily(); s.Family == 0 {
-				s.Family = 4
-			}
+			s.Family = s.markFamily()
 		}
 	} else if s.Protocol == 0 {
 		s.Protocol = protoUDP
@@ -126,8 +124,8 @@ func (d *decoder) persistence(s *service) {
 		s.PersistenceGranularity = full
 	}
 	if s.PersistenceEngine != "" && s.PersistenceTimeout == 0 {
-		d.aboutService(s, Warning, d.quietClass(), "persistence", "persistence_engine needs persistence_timeout: %v is used", defaultPersistence)
-		s.PersistenceTimeout = defaultPersistence
+		d.aboutService(s, Warning, d.quietClass(), "persistence", "persistence_engine needs persistence_timeout: it is ignored")
+		s.PersistenceEngine = ""
 	}
 }
 

@@ -159,10 +159,15 @@ func (d *decoder) method(n *Node) (Forward, bool) {
 			d.bad(n, k, ClassGeneral, "unknown option '%s', ignored", clip(opt))
 		}
 	}
-	return f, d.tunnel(f, csum, n)
+	if f.Method == TUN && !d.tunnel(f, csum, n) {
+		f = Forward{Method: TUN}
+	}
+	return f, true
 }
 
-// tunnel checks the options of a tunnel against each other.
+// tunnel checks the options of a tunnel against each other. Where they do not
+// go together none of them counts, and it is a tunnel all the same (keepalived
+// 2.2.7, measured).
 func (d *decoder) tunnel(f Forward, csum bool, n *Node) bool {
 	complaint := ""
 	switch {
@@ -176,7 +181,7 @@ func (d *decoder) tunnel(f Forward, csum bool, n *Node) bool {
 		complaint = "type gre has no remcsum"
 	}
 	if complaint != "" {
-		d.bad(n, 0, ClassGeneral, "%s, ignored", complaint)
+		d.bad(n, 0, ClassGeneral, "%s: the options are ignored", complaint)
 	}
 	return complaint == ""
 }
@@ -254,17 +259,18 @@ func granularity(d *decoder, s *service, n *Node) {
 	if !ok {
 		return
 	}
-	if mask, err := netip.ParseAddr(a); err == nil && mask.Is4() {
+	if mask, err := netip.ParseAddr(a); err == nil && mask.Is4() && s.Family != 6 {
 		b := mask.As4()
 		v := uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
 		if v == 0 || ^v&(^v+1) != 0 {
-			d.bad(n, 0, d.quietClass(), "%s is no netmask, ignored", a)
+			d.bad(n, 0, d.quietClass(), "%s is no netmask, ignored", a) // keepalived takes it
 			return
 		}
 		for ; v != 0; v <<= 1 {
 			s.PersistenceGranularity++
 		}
 		s.persistent = true
+		s.alsoFamily(4)
 		return
 	}
 	v, err := parseInt(a, 1, 128)
@@ -279,6 +285,17 @@ func granularity(d *decoder, s *service, n *Node) {
 		return
 	}
 	s.PersistenceGranularity, s.persistent = v, true
+	if v > 32 {
+		s.alsoFamily(6)
+	}
+}
+
+// alsoFamily takes the family from a keyword that only it can have, where the
+// service has no address that says it (keepalived 2.2.7, measured).
+func (s *service) alsoFamily(f Family) {
+	if s.Family == 0 {
+		s.Family = f
+	}
 }
 
 func ipFamily(d *decoder, s *service, n *Node) {
@@ -293,7 +310,7 @@ func ipFamily(d *decoder, s *service, n *Node) {
 	case "inet6":
 		f = 6
 	}
-	if f == 0 || s.FWMark == 0 && s.Family != f {
+	if f == 0 || s.Addr.IsValid() && s.Family != f {
 		d.bad(n, 0, ClassGeneral, "'%s' does not fit, ignored", clip(a))
 		return
 	}

@@ -279,7 +279,9 @@ func (d *decoder) inServiceGroup(s *service) bool {
 	s.entries = g
 	s.Ordinal = g.used
 	g.used++
-	s.Family = s.serversFamily()
+	if s.Family == 0 {
+		s.Family = s.serversFamily()
+	}
 	v4, v6, _ := g.families()
 	if s.Family != 0 && (s.Family == 4 && v6 || s.Family == 6 && v4) {
 		d.aboutService(s, Warning, ClassGeneral, "wrong-family", "its group has entries of another family than its servers: it is ignored")
@@ -291,8 +293,8 @@ func (d *decoder) inServiceGroup(s *service) bool {
 	return true
 }
 
-// serversFamily is the family of the first server that is not tunnelled, as
-// keepalived has it (2.2.7, measured); 0: all are.
+// serversFamily is the family of the first server that is not tunnelled, the
+// sorry server last, as keepalived has it (2.2.7, measured); 0: all are.
 func (s *service) serversFamily() Family {
 	for i := range s.RealServers {
 		r, f := &s.RealServers[i], s.Forward
@@ -303,7 +305,24 @@ func (s *service) serversFamily() Family {
 			return familyOf(r.Addr)
 		}
 	}
+	if r := s.SorryServer; r != nil && (s.sorryMethod && r.Forward.Method != TUN || !s.sorryMethod && s.Forward.Method != TUN) {
+		return familyOf(r.Addr)
+	}
 	return 0
+}
+
+// markFamily is the family of a service by mark that does not say it. Where all
+// servers are tunnelled it is theirs if they have the same one (keepalived
+// 2.2.7, measured; the marks of a group it has be IPv4 then).
+func (s *service) markFamily() Family {
+	if f := s.serversFamily(); f != 0 {
+		return f
+	}
+	f := familyOf(s.RealServers[0].Addr)
+	if slices.ContainsFunc(s.RealServers, func(r RealServer) bool { return familyOf(r.Addr) != f }) || s.SorryServer != nil && familyOf(s.SorryServer.Addr) != f {
+		return 4
+	}
+	return f
 }
 
 // hasFamily reports whether the service, or one of its group, is of a family.

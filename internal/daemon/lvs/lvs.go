@@ -263,6 +263,9 @@ func (l *LVS) Worked(ctx context.Context) error {
 
 func (l *LVS) reload(cfg *config.Config, kept []int) {
 	old, oldFollow := l.services, l.follow
+	if was, now := l.cfg.Global.LVSSyncDaemon, cfg.Global.LVSSyncDaemon; was != nil && now != nil && was.MaxLen != 0 && now.MaxLen == 0 {
+		l.daemons.stale = true
+	}
 	l.cfg, l.services = cfg, convert(cfg, time.Now(), old, kept)
 	l.follow = newFollow(cfg, l.services, l.routers, addresses(l.links))
 	l.leave(oldFollow, time.Now())

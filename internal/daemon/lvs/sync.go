@@ -23,6 +23,7 @@ type daemons struct {
 	problem string    // why what is wanted does not work
 	since   time.Time // of the problem
 	renewed uint64    // how often daemons were replaced that something outside had broken
+	stale   bool      // a reload left the length of messages to the kernel, which does not say its default
 }
 
 // SyncKernel is what connection sync asks of the kernel beside its daemons.
@@ -134,7 +135,7 @@ func (l *LVS) syncWorld(want syncWant) (w syncWorld, err error) {
 		}
 		w.ports, _ = strconv.Atoi(text)
 	}
-	w.begun = l.daemons.begun
+	w.begun, w.stale = l.daemons.begun, l.daemons.stale
 	if len(want.daemons) > 0 {
 		list, err := l.deps.Links.List()
 		if err != nil {
@@ -174,6 +175,7 @@ func (l *LVS) takeSteps(want syncWant, w syncWorld, steps []syncStep) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
+	l.daemons.stale = false
 	o = l.owned.clone()
 	if o.Daemons = nil; w.link != nil {
 		for _, d := range want.daemons {

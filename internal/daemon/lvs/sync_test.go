@@ -72,6 +72,40 @@ func TestSyncDaemonFollowsItsInstance(t *testing.T) {
 	})
 }
 
+// What a reload leaves to the kernel again is its default again.
+func TestSyncDaemonBackToDefaults(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		plain := config.LVSSyncDaemon{Interface: "eth0", ID: 7}
+		for _, change := range []func(*config.LVSSyncDaemon){
+			func(d *config.LVSSyncDaemon) {},
+			func(d *config.LVSSyncDaemon) { d.MaxLen = 1200 },
+			func(d *config.LVSSyncDaemon) { d.Port = 9000 },
+			func(d *config.LVSSyncDaemon) { d.TTL = 9 },
+			func(d *config.LVSSyncDaemon) { d.Group = netip.MustParseAddr("239.1.1.1") },
+		} {
+			d := plain
+			change(&d)
+			if r.lvs == nil {
+				r.start(syncing(d))
+			} else {
+				r.reload(syncing(d))
+				r.reload(syncing(plain))
+			}
+			list, err := r.kernel.Daemons()
+			want := ipvs.Daemon{Role: ipvs.SyncMaster, Interface: "eth0", SyncID: 7, MaxLen: 1472}.Addressed()
+			if err != nil || len(list) != 2 || list[0] != want {
+				t.Errorf("after %+v: %+v, %v, want %+v twice", d, list, err, want)
+			}
+		}
+		n := r.countDaemons()
+		r.reload(syncing(plain))
+		if n.Load() != 0 {
+			t.Errorf("a reload that changes nothing starts or stops %d daemons", n.Load())
+		}
+		r.end()
+	})
+}
+
 func TestSyncDaemonStop(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.start(syncing(config.LVSSyncDaemon{Interface: "eth0", ID: 0}))

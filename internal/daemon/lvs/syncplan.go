@@ -55,6 +55,7 @@ type syncWorld struct {
 	link    *Link             // of the wanted interface; nil: there is none
 	ports   int               // the setting sync_ports; 0: not known
 	begun   syncBegun
+	stale   bool // those that run were started with a maxlen that is no longer asked for
 }
 
 // syncBegun is how the interface was when our daemons were started.
@@ -83,7 +84,7 @@ func (w *syncWorld) plan(want syncWant, mine func(ipvs.SyncRole) bool) (steps []
 		i := slices.IndexFunc(want.daemons, func(o ipvs.Daemon) bool { return o.Role == d.Role })
 		switch {
 		case i >= 0:
-			if !d.Serves(want.daemons[i]) {
+			if !d.Serves(want.daemons[i].Addressed()) || w.stale {
 				stop[d.Role] = "configured differently"
 			} else if why := w.broken(d); why != "" {
 				stop[d.Role], broken[d.Role] = why, true
