@@ -27,7 +27,7 @@
 //
 // # Threads
 //
-// Run has a locked thread of its own, for Deps.Urgent to raise, while the peers
+// With Deps.Urgent, Run has a locked thread of its own, for that to raise, while the peers
 // of some router wait for less than a second after an advert is due. Otherwise it
 // is a goroutine like any other, which costs least where least is to be done;
 // a reload changes the one into the other. "The engine's thread" below means

@@ -55,7 +55,7 @@ type Deps struct {
 	LeftOvers link.Wanted
 	// Urgent is called on the engine's thread when that becomes one that does
 	// nothing else, to raise its priority; undo is called there when it ceases
-	// to be one. nil: nothing to do.
+	// to be one, and is not nil. nil: the engine never takes a thread.
 	Urgent func() (undo func())
 	// Late is told, on the engine's thread, how late a turn began; nil: nobody wants to know. It must not block.
 	Late func(by time.Duration)

@@ -42,17 +42,15 @@ func (e *Engine) setPace(to pace) {
 	if e.paced == ownThread {
 		if e.unpace != nil {
 			e.unpace()
+			runtime.UnlockOSThread()
 		}
-		runtime.UnlockOSThread()
 	}
 	e.paced = to
 	if p, ok := e.wire.(parker); ok {
 		p.Park(to == relaxed)
 	}
-	if to == ownThread {
+	if e.unpace = nil; to == ownThread && e.deps.Urgent != nil {
 		runtime.LockOSThread()
-		if e.unpace = nil; e.deps.Urgent != nil {
-			e.unpace = e.deps.Urgent()
-		}
+		e.unpace = e.deps.Urgent()
 	}
 }
