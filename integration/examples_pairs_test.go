@@ -43,9 +43,9 @@ type exampleMachines struct {
 	file string
 }
 
-// start starts the example on a, and with the words replaced that its comment
-// names on b.
-func (m *exampleMachines) start(swap ...string) (a, b *lab.Process) {
+// start starts the example on a and, once a holds addr, with the words replaced
+// that its comment names on b.
+func (m *exampleMachines) start(addr string, swap ...string) (a, b *lab.Process) {
 	m.t.Helper()
 	text, err := fs.ReadFile(examples.Files, m.file)
 	if err != nil {
@@ -72,6 +72,7 @@ func (m *exampleMachines) start(swap ...string) (a, b *lab.Process) {
 			m.t.Fatal(err)
 		}
 		procs = append(procs, p)
+		m.holds(addr, "a") // where nobody preempts, the first one stays
 	}
 	return procs[0], procs[1]
 }
@@ -118,8 +119,7 @@ func nginxDies(m *exampleMachines) {
 			m.t.Fatal(err)
 		}
 	}
-	a, b := m.start("\n    router_id web1", "\n    router_id web2", `router_id = "web1"`, `router_id = "web2"`, "priority 150", "priority 100", "priority = 150", "priority = 100")
-	m.holds("192.0.2.10", "a")
+	a, b := m.start("192.0.2.10", "\n    router_id web1", "\n    router_id web2", `router_id = "web1"`, `router_id = "web2"`, "priority 150", "priority 100", "priority = 150", "priority = 100")
 	answers := func(want string) {
 		m.t.Helper()
 		var body string
@@ -192,10 +192,9 @@ func dualMaster(m *exampleMachines) {
 		}
 		webs = append(webs, p)
 	}
-	a, b := m.start("router_id web1\n", "router_id web2\n", `router_id = "web1"`, `router_id = "web2"`, "state MASTER", "state BACKUP", "state BACKUP", "state MASTER",
+	a, b := m.start("192.0.2.10", "router_id web1\n", "router_id web2\n", `router_id = "web1"`, `router_id = "web2"`, "state MASTER", "state BACKUP", "state BACKUP", "state MASTER",
 		`state = "MASTER"`, `state = "BACKUP"`, `state = "BACKUP"`, `state = "MASTER"`,
 		"priority 150\n", "priority 100\n", "priority 100\n", "priority 150\n", "priority = 150\n", "priority = 100\n", "priority = 100\n", "priority = 150\n")
-	m.holds("192.0.2.10", "a")
 	m.holds("192.0.2.20", "b")
 	if err := webs[0].Kill(); err != nil {
 		m.t.Fatal(err)
@@ -242,8 +241,7 @@ func uplinkDies(m *exampleMachines) {
 	if m.watch, err = m.lab.Watch(m.a, m.b); err != nil {
 		m.t.Fatal(err)
 	}
-	m.start("router_id gw1", "router_id gw2", `router_id = "gw1"`, `router_id = "gw2"`, "priority 150\n", "priority 100\n", "priority = 150\n", "priority = 100\n")
-	m.holds("198.51.100.10", "a")
+	m.start("198.51.100.10", "router_id gw1", "router_id gw2", `router_id = "gw1"`, `router_id = "gw2"`, "priority 150\n", "priority 100\n", "priority = 150\n", "priority = 100\n")
 	m.holds("203.0.113.10", "a")
 	since := time.Now()
 	if _, err := m.a.Output(m.t.Context(), "ip", "link", "set", "eth0", "down"); err != nil {

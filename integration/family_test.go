@@ -34,9 +34,13 @@ func TestNativeIPv6(t *testing.T) {
 	if !strings.Contains(a.Log(), "is not of vrrp_instance VI_1's family (IPv6)") {
 		t.Error("the log does not tell that an address is ignored")
 	}
-	ours, ok := n.capture.Last("a", 68)
-	theirs, also := n.capture.Last("b", 68)
-	if !ok || !also || ours.Dst != netip.MustParseAddr("ff02::12") || theirs.Dst != ours.Dst {
+	var ours, theirs lab.Advert
+	if !lab.WaitFor(generous, func() (both bool) {
+		var also bool
+		ours, both = n.capture.Last("a", 68)
+		theirs, also = n.capture.Last("b", 68)
+		return both && also
+	}) || ours.Dst != netip.MustParseAddr("ff02::12") || theirs.Dst != ours.Dst {
 		t.Fatalf("adverts %v and %v", ours, theirs)
 	}
 	// All but priority and checksum, and the farewell of neither, is the same.

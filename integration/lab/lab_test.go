@@ -48,7 +48,7 @@ func ping(t *testing.T, h *Host, addr string) bool {
 
 func TestCutAndRestore(t *testing.T) {
 	_, a, b := pair(t)
-	if !ping(t, a, "10.0.0.2") {
+	if !WaitFor(30*time.Second, func() bool { return ping(t, a, "10.0.0.2") }) {
 		t.Fatal("b is not reached")
 	}
 	if err := b.Cut(); err != nil {
@@ -60,7 +60,7 @@ func TestCutAndRestore(t *testing.T) {
 	if err := b.Restore(); err != nil {
 		t.Fatal(err)
 	}
-	if !WaitFor(5*time.Second, func() bool { return ping(t, a, "10.0.0.2") }) {
+	if !WaitFor(30*time.Second, func() bool { return ping(t, a, "10.0.0.2") }) {
 		t.Error("b is not reached after it was joined again")
 	}
 }
