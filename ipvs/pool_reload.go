@@ -15,24 +15,30 @@ func (p *Pool) Reload(services []VirtualServer) []Event {
 	p.services = make(map[ServiceKey]*virtual, len(services))
 	p.order = make([]ServiceKey, 0, len(services))
 	clear(p.timed)
-	p.renewed = p.renewed[:0]
+	p.renewed = slices.Grow(p.renewed[:0], len(services))
 	var changed []Event
+	if len(old) == 0 { // all are new, and most come up
+		changed = make([]Event, 0, len(services))
+	}
 	for i := range services {
 		vs := &services[i]
 		if p.services[vs.ServiceKey] != nil {
 			continue
 		}
 		s := old[vs.ServiceKey]
-		if s == nil || !s.VirtualServer.equal(vs) {
+		renewed := s == nil || !s.VirtualServer.equal(vs)
+		if renewed {
 			var events []Event
 			s, events = newVirtual(*vs, s)
-			p.renewed = append(p.renewed, vs.ServiceKey)
 			changed = append(changed, events...)
 		}
 		p.services[vs.ServiceKey] = s
 		p.order = append(p.order, vs.ServiceKey)
 		if events := s.judge(true); len(events) > 0 {
 			changed = append(changed, events...)
+			renewed = true
+		}
+		if renewed {
 			p.renewed = append(p.renewed, vs.ServiceKey)
 		}
 		p.note(s)
@@ -43,12 +49,15 @@ func (p *Pool) Reload(services []VirtualServer) []Event {
 			gone = append(gone, old[k].gone()...)
 		}
 	}
+	if len(gone) == 0 {
+		return changed
+	}
 	return append(gone, changed...)
 }
 
 // Renewed lists the services whose entry the last Reload may have changed;
-// those that it removed are not among them. A service may stand twice. The
-// list is the pool's until the next Reload.
+// those that it removed are not among them. The list is the pool's until the
+// next Reload.
 func (p *Pool) Renewed() []ServiceKey { return p.renewed }
 
 // equal reports whether two virtual servers are configured alike.
