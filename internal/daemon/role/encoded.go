@@ -42,6 +42,7 @@ func Encode(c *config.Config) (Encoded, error) {
 	if err := gob.NewEncoder(&head).Encode(&rest); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
+	body.Grow(roughly(c.VirtualServers)) // a buffer that grows is copied a dozen times
 	enc := gob.NewEncoder(&body)
 	p := pieces{codes: make([]uint64, len(c.VirtualServers))}
 	if len(c.VirtualServers) > 0 {
@@ -63,6 +64,18 @@ func Encode(c *config.Config) (Encoded, error) {
 	h.Write(out)
 	binary.BigEndian.PutUint64(out, h.Sum64()|1) // never 0
 	return out, nil
+}
+
+// roughly is about how many bytes virtual servers take.
+func roughly(list []config.VirtualServer) int {
+	n := 4096
+	for i := range list {
+		n += 32
+		for k := range list[i].RealServers {
+			n += 24 + 64*len(list[i].RealServers[k].Checkers)
+		}
+	}
+	return n
 }
 
 // Decode is the inverse of Encode.
