@@ -54,8 +54,67 @@ func generatedVRRP() map[string]string {
 		d.line("}")
 		out[fmt.Sprintf("generated-vrrp-%d.conf", seed)] = d.String()
 	}
+	out["slips.conf"] = slips
 	return out
 }
+
+// slips is what people get wrong and keepalived goes on with.
+const slips = `global_defs {
+smtp_server 192.0.2.9 99999
+lvs_flush_on_stop XX
+}
+vrrp_script s {
+script /bin/true
+weight 3
+}
+track_file tf {
+file /tmp/tf
+}
+vrrp_track_process tp {
+process sleep
+}
+vrrp_instance A { # the first \
+interface eth0 # on the left
+virtual_router_id 1
+authentication {
+auth_type pass
+auth_pass secret
+}
+track_interface {
+eth1 weight
+}
+track_script {
+s wieght 5
+}
+track_file {
+tf weight 5 foo
+}
+track_process {
+tp weight
+}
+virtual_ipaddress {
+192.0.2.1/24x
+192.0.2.2/24 \
+192.0.2.3/24 # the third \
+}
+}
+vrrp_instance B { # tracks what would not be told otherwise
+interface eth0
+virtual_router_id 2
+track_script {
+s
+}
+track_file {
+tf
+}
+track_process {
+tp
+}
+virtual_ipaddress {
+192.0.2.5/24
+}
+}
+`
 
 func (d *drawer) router(i int) {
 	d.line("vrrp_instance V%d {\nvirtual_router_id %d", i, i)

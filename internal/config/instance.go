@@ -327,8 +327,8 @@ func (d *decoder) track(n *Node, weight int, reverse bool, limit int) (Track, bo
 		switch w.Text {
 		case "weight":
 			if k++; k >= len(n.Words) {
-				d.report(w.Pos, Warning, ClassGeneral, "bad-value", d.kw.Name+" "+t.Name+": no value for weight, ignored")
-				return t, true
+				d.report(w.Pos, Warning, ClassGeneral, "bad-value", d.kw.Name+" "+t.Name+": no value for weight: it is not tracked")
+				return t, false
 			}
 			v, err := parseInt(n.Words[k].Text, -limit, limit)
 			if err != nil {
@@ -347,7 +347,13 @@ func (d *decoder) track(n *Node, weight int, reverse bool, limit int) (Track, bo
 		case "noreverse":
 			t.Reverse = false
 		default:
-			d.report(w.Pos, Warning, ClassGeneral, "bad-value", d.kw.Name+" "+t.Name+": unknown option '"+clip(w.Text)+"', ignored")
+			// keepalived tracks an interface all the same when its weight was read.
+			kept, then := d.kw.Name == "track_interface" && k > 2, "it is not tracked"
+			if kept {
+				then = "ignored"
+			}
+			d.report(w.Pos, Warning, ClassGeneral, "bad-value", d.kw.Name+" "+t.Name+": unknown option '"+clip(w.Text)+"': "+then)
+			return t, kept
 		}
 	}
 	return t, true

@@ -171,15 +171,15 @@ func smtpServer(d *decoder, g *globals, n *Node) {
 		d.bad(n, 0, ClassGeneral, "'%s' is neither a host name nor an address, ignored", clip(s))
 		return
 	}
-	g.SMTPServer = s
 	if len(n.Words) > 2 {
 		p, err := parseInt(n.Arg(1), 1, 65535)
 		if err != nil {
-			d.bad(n, 1, ClassInvalidNumber, "port %v: 25 is used", err)
+			d.bad(n, 1, ClassInvalidNumber, "port %v: the server is ignored", err)
 			return
 		}
 		g.SMTPPort = uint16(p)
 	}
+	g.SMTPServer = s
 }
 
 func mcastGroup4(d *decoder, g *globals, a netip.Addr, n *Node) {
@@ -259,8 +259,8 @@ func flushOnStop(d *decoder, g *globals, n *Node) {
 	if strings.HasSuffix(n.Keyword(), "_onstop") {
 		d.report(n.Pos, Warning, ClassNone, "deprecated", n.Keyword()+" is an old spelling of "+d.kw.Name)
 	}
-	g.LVSFlushOnStop = FlushAll
 	if len(n.Words) < 2 {
+		g.LVSFlushOnStop = FlushAll
 		return
 	}
 	switch a := n.Arg(0); a {

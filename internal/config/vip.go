@@ -266,6 +266,10 @@ func (d *decoder) prefix(w Word) (netip.Prefix, bool) {
 	if has {
 		v, err := parseInt(d.digits(length, w.Pos), 0, a.BitLen())
 		if err != nil {
+			// keepalived says that it uses the host length, and uses the digits.
+			if v, err := parseInt(length[:len(length)-len(strings.TrimLeft(length, "0123456789"))], 0, a.BitLen()); err == nil && !d.toml() {
+				bits = v
+			}
 			d.report(w.Pos, Warning, ClassInvalidNumber, "bad-value",
 				d.kw.Name+": "+a.String()+": prefix length "+err.Error()+": "+strconv.Itoa(bits)+" is used")
 		} else {
