@@ -14,13 +14,23 @@ type finding struct {
 	ID       string `json:"id"`
 	Text     string `json:"text"`
 	Hint     string `json:"hint,omitempty"`
+	Why      string `json:"why,omitempty"`
+	Fix      string `json:"fix,omitempty"`
 }
 
 // MarshalJSON writes file, line, column, severity (info, warning, error), id,
-// text and hint. The class, which serves keepalived's exit codes only, is left
-// out.
+// text and hint, and of a lint why it matters and what helps. The class, which
+// serves keepalived's exit codes only, is left out.
 func (d Diagnostic) MarshalJSON() ([]byte, error) {
-	return json.Marshal(finding{d.Pos.File, d.Pos.Line, d.Pos.Column, d.Severity.String(), d.ID, d.Text, d.Hint})
+	f := finding{File: d.Pos.File, Line: d.Pos.Line, Column: d.Pos.Column, Severity: d.Severity.String(), ID: d.ID, Text: d.Text, Hint: d.Hint}
+	if d.Class == ClassNone && d.Severity != Error {
+		for _, l := range Lints {
+			if l.ID == d.ID {
+				f.Why, f.Fix = l.Why, l.Fix
+			}
+		}
+	}
+	return json.Marshal(f)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.

@@ -79,7 +79,7 @@ func WriteLints(w io.Writer) error {
 
 <!-- Generated from the list in internal/config by "go test ./internal/config -run Reference -update". Do not edit. -->
 
-What ` + "`holdfast check`" + ` says although keepalived takes it without a word. The id stands in ` + "`--json`" + `. Complaints that keepalived has too are at
+What ` + "`holdfast check`" + ` says although keepalived takes it without a word. ` + "`--json`" + ` gives id, reason (why) and help (fix). Complaints that keepalived has too are at
 the same lines, with the same exit code of ` + "`-t`" + `; what a running daemon thinks of its configuration and its peers is ` + "`holdfast explain`" + `.
 
 | id | why | what helps |

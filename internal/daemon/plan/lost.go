@@ -24,6 +24,9 @@ func Lost(before, now *control.Status) string {
 		for i := range b.Instances {
 			in := &b.Instances[i]
 			if states[in.Name] == "MASTER" && in.State != "MASTER" {
+				if in.Reason == "" { // it waits for its interface
+					return in.Name + " was MASTER and is " + in.State
+				}
 				return fmt.Sprintf("%s was MASTER and is %s (%s)", in.Name, in.State, in.Reason)
 			}
 		}

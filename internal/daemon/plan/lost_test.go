@@ -26,6 +26,7 @@ func TestLost(t *testing.T) {
 	}{
 		{"nothing", status(master, up), status(master, up), ""},
 		{"mastership", status(master, up), status(fault, up), "VI_1 was MASTER and is FAULT"},
+		{"mastership without a reason", status(master, up), status(`{"instances":[{"name":"VI_1","state":"WAITING"}]}`, up), "VI_1 was MASTER and is WAITING"},
 		{"a router that is gone, a backup that fails", status(master, ""), status(other, ""), ""},
 		{"a quorum", status(master, up), status(master, down), "weight 1 of 2"},
 		{"a service that was down", status(master, down), status(master, down), ""},
