@@ -28,20 +28,32 @@ func newPlan(installed map[int]map[addrKey]*Address, reqs []request) *plan {
 	p := &plan{reqs: reqs}
 	replaced := make(map[addrKey]bool)
 	asking := make(map[int]bool, len(reqs))
-	stays := make(map[addrKey]bool)
-	had := make(map[addrKey]*Address)
 	n := 0
+	for i := range reqs {
+		n += len(reqs[i].want)
+	}
+	// Of the thousands that others may have installed few matter: those that are
+	// wanted here, or may have to go.
+	matters := make(map[addrKey]bool, n)
+	stays := make(map[addrKey]bool, n)
+	had := make(map[addrKey]*Address)
 	for i := range reqs {
 		r := &reqs[i]
 		asking[r.owner] = true
-		n += len(r.want)
 		for k := range r.want {
-			stays[r.want[k].key()] = true
+			key := r.want[k].key()
+			stays[key], matters[key] = true, true
+		}
+		for key := range installed[r.owner] {
+			matters[key] = true
 		}
 	}
 	p.adds = make([]planned, 0, n)
 	for owner, set := range installed {
 		for key, a := range set {
+			if !matters[key] {
+				continue
+			}
 			had[key] = a
 			if !asking[owner] {
 				stays[key] = true
