@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -165,7 +166,7 @@ func smtpServer(d *decoder, g *globals, n *Node) {
 		return
 	}
 	_, err := netip.ParseAddr(s)
-	if err != nil && strings.Trim(s, "0123456789.:") == "" || strings.ContainsFunc(s, func(r rune) bool {
+	if err != nil && (strings.Contains(s, ":") || strings.Trim(s, "0123456789.") == "" && !oldAddress(s)) || strings.ContainsFunc(s, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(".:-_", r))
 	}) {
 		d.bad(n, 0, ClassGeneral, "'%s' is neither a host name nor an address, ignored", clip(s))
@@ -180,6 +181,25 @@ func smtpServer(d *decoder, g *globals, n *Node) {
 		g.SMTPPort = uint16(p)
 	}
 	g.SMTPServer = s
+}
+
+// oldAddress says whether the resolver takes s for an IPv4 address of fewer
+// than four numbers, the last of which stands for the rest (inet_aton).
+func oldAddress(s string) bool {
+	parts := strings.Split(s, ".")
+	if len(parts) > 4 {
+		return false
+	}
+	for i, part := range parts {
+		bits := 8
+		if i == len(parts)-1 {
+			bits = 8 * (5 - len(parts))
+		}
+		if _, err := strconv.ParseUint(part, 0, bits); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func mcastGroup4(d *decoder, g *globals, a netip.Addr, n *Node) {
