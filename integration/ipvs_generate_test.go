@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -12,6 +13,11 @@ type ipvsGen struct {
 	*rand.Rand
 	services []*genService
 	next     int // names of services never come back
+	health   genHealth
+	sync     bool     // lvs_sync_daemon, with which no service may have servers of both families
+	global   []string // lines that a reload leaves as they are
+	checks   bool     // servers are checked, and everything that follows from that
+	scripts  int      // servers that a program checks: an IPVS kernel starts few in a second
 }
 
 // genService is a virtual_server; head says which, and stays.
@@ -34,11 +40,21 @@ type genServer struct {
 	addr  string
 	port  int
 	lines []string
+	check string // a block
 }
 
-func newIPVSGen(seed uint64) *ipvsGen {
-	g := &ipvsGen{Rand: rand.New(rand.NewPCG(seed, 1))}
-	for range 30 {
+// newIPVSGen makes the first configuration of a seed; checks says whether the
+// servers are checked.
+func newIPVSGen(seed uint64, checks bool) *ipvsGen {
+	g := &ipvsGen{Rand: rand.New(rand.NewPCG(seed, 1)), checks: checks}
+	g.sync = g.chance(40)
+	for _, l := range []string{"lvs_flush", "lvs_flush_on_stop", "lvs_flush_on_stop VS"} {
+		if g.chance(15) {
+			g.global = append(g.global, l)
+		}
+	}
+	g.health.draw(g)
+	for range 26 {
 		g.services = append(g.services, g.service())
 	}
 	return g
@@ -74,6 +90,25 @@ func (g *ipvsGen) service() *genService {
 		s.servers = append(s.servers, g.server(s, i))
 	}
 	return s
+}
+
+// pool draws what makes of the servers' health what is in the kernel.
+func (g *ipvsGen) pool(s *genService) {
+	for _, l := range []string{"alpha", "omega", "inhibit_on_failure", fmt.Sprintf("weight %d", 1+g.IntN(99))} {
+		if g.chance(12) {
+			s.lines = append(s.lines, l)
+		}
+	}
+	if g.chance(35) {
+		s.lines = append(s.lines, fmt.Sprintf("quorum %d", oneOf(g, 1, 2, 3, 100, 1000)))
+	}
+	if g.chance(20) {
+		s.lines = append(s.lines, fmt.Sprintf("hysteresis %d", oneOf(g, 0, 1, 2, 50)))
+	}
+	// The check of an address that is nowhere never runs.
+	if s.groups == "" && g.chance(8) {
+		s.lines = append(s.lines, "ha_suspend")
+	}
 }
 
 func (g *ipvsGen) addr(s *genService, n int) string {
@@ -149,7 +184,11 @@ func (g *ipvsGen) scheduling(s *genService) {
 		if g.chance(60) {
 			s.lines = append(s.lines, "sorry_server_inhibit")
 		}
+		if g.chance(30) {
+			s.lines = append(s.lines, "sorry_server_lvs_method "+g.method(s))
+		}
 	}
+	g.pool(s)
 }
 
 const tunnelGUE = "TUN type gue port "
@@ -166,12 +205,20 @@ func (g *ipvsGen) method(s *genService) string {
 func (g *ipvsGen) server(s *genService, i int) genServer {
 	r := genServer{port: s.port}
 	v6 := s.v6
-	if s.tunnels && g.chance(40) {
+	if s.tunnels && !g.sync && g.chance(40) {
 		v6 = !v6
 	}
 	r.addr = fmt.Sprintf("198.51.100.%d", 1+i*40+g.IntN(40))
 	if v6 {
 		r.addr = fmt.Sprintf("2001:db8:eeee::%x", 1+i*40+g.IntN(40))
+	}
+	switch {
+	case !g.checks:
+	case g.chance(40):
+		r.check = tcpCheck(g.IntN(genTargets))
+	case g.scripts < 2 && g.chance(20):
+		g.scripts++
+		r.check = miscCheck(g.IntN(genPrograms))
 	}
 	g.change(s, &r)
 	return r
@@ -200,13 +247,18 @@ func (g *ipvsGen) change(s *genService, r *genServer) {
 
 // reload changes the configuration in ways that keepalived 2.2.7 gets right: of
 // a server it takes up new thresholds only together with a new weight, and
-// servers of a group it removes with wrong ports (docs/differences.md).
+// servers of a group it removes with wrong ports (docs/differences.md). Of a
+// server that is down it puts back what is told to be another kind of server, so
+// where servers are checked only they themselves come and go, and their weights.
 func (g *ipvsGen) reload() {
 	var kept []*genService
 	for _, s := range g.services {
 		what := g.IntN(8)
 		if s.groups != "" && what != 0 {
 			what = 7 // as it is
+		}
+		if s.checked() && (what == 1 || what == 2) {
+			what = 5
 		}
 		switch what {
 		case 0:
@@ -224,6 +276,10 @@ func (g *ipvsGen) reload() {
 			if len(s.servers) > 1 {
 				s.servers = s.servers[1:]
 			}
+		case 5:
+			for i := range s.servers {
+				s.servers[i].lines = append(slices.Clone(s.servers[i].lines), fmt.Sprintf("weight %d", 1+g.IntN(60000)))
+			}
 		}
 		kept = append(kept, s)
 	}
@@ -234,15 +290,27 @@ func (g *ipvsGen) reload() {
 	g.Shuffle(len(g.services), func(i, j int) { g.services[i], g.services[j] = g.services[j], g.services[i] })
 }
 
+// checked reports whether a server of the service has a check.
+func (s *genService) checked() bool {
+	return slices.ContainsFunc(s.servers, func(r genServer) bool { return r.check != "" })
+}
+
 // conf is the configuration as keepalived.conf.
 func (g *ipvsGen) conf() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "global_defs {\n  router_id lab\n  lvs_timeouts tcp %d tcpfin %d udp %d\n}\n", 1+g.IntN(9999), 1+g.IntN(999), 1+g.IntN(999))
+	b.WriteString("global_defs {\n  router_id lab\n  script_user root\n")
+	for _, l := range append(append([]string{}, g.global...), g.timeouts(), g.daemon()) {
+		fmt.Fprintf(&b, "  %s\n", l)
+	}
+	b.WriteString("}\n")
+	if g.checks {
+		b.WriteString(g.health.markers())
+	}
 	for _, s := range g.services {
 		b.WriteString(s.groups)
 	}
 	for _, s := range g.services {
-		fmt.Fprintf(&b, "virtual_server %s {\n  lb_algo %s\n  lb_kind %s\n", s.head, s.algo, s.kind)
+		fmt.Fprintf(&b, "virtual_server %s {\n  delay_loop 2\n  warmup 0\n  lb_algo %s\n  lb_kind %s\n", s.head, s.algo, s.kind)
 		if !s.mark {
 			fmt.Fprintf(&b, "  protocol %s\n", s.protocol)
 		}
@@ -258,7 +326,7 @@ func (g *ipvsGen) conf() string {
 			for _, l := range r.lines {
 				fmt.Fprintf(&b, "    %s\n", l)
 			}
-			b.WriteString("  }\n")
+			b.WriteString(r.check + "  }\n")
 		}
 		b.WriteString("}\n")
 	}

@@ -6,14 +6,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 )
 
 // equalGenerated has configurations that a generator made, in both languages:
 // the tables are equal at start, after reloads and after the stop. A seed that
 // fails is printed. HOLDFAST_IPVS_SEED says which is the first one and
-// HOLDFAST_IPVS_SEEDS how many there are; with either nothing else is run.
+// HOLDFAST_IPVS_SEEDS how many there are; with either nothing else is run, and
+// servers are checked, and fail and recover between the reloads.
 func equalGenerated(t *testing.T) {
 	first, count := envNumber(t, envSeed, 1), envNumber(t, envSeeds, 1)
 	for seed := first; seed < first+count; seed++ {
@@ -46,7 +49,7 @@ func envNumber(t *testing.T, env string, otherwise int) int {
 }
 
 func equalSeed(t *testing.T, seed uint64) {
-	g := newIPVSGen(seed)
+	g := newIPVSGen(seed, seedsAsked())
 	var last confs
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -59,14 +62,41 @@ func equalSeed(t *testing.T, seed uint64) {
 		return last
 	}
 	s := sideBySide(t, true)
+	if g.checks {
+		s.often = 4
+	}
+	const foreign = "203.0.113.251"
+	s.run("ipvsadm", "-A", "-t", foreign+":25", "-s", "rr")
+	same := func(when string, want ...string) {
+		t.Helper()
+		if s.same(when, 0, want...); t.Failed() {
+			t.FailNow() // the rest would differ as well, and each takes its time
+		}
+	}
+	var want []string
+	health := func() {
+		t.Helper()
+		if g.checks {
+			want = g.health.set(t, s)
+		}
+	}
+	health()
 	s.start(next(), "-C")
-	s.same("start", 0, "service ", "dest ")
+	same("start", want...)
 	for _, when := range []string{"reload", "second reload"} {
 		g.reload()
 		s.reload(next())
-		s.same(when, 0)
+		same(when, want...)
+		g.health.draw(g)
+		if health(); g.checks {
+			same("health after the "+when, want...)
+		}
 	}
-	s.stop("no service", "no dest", "timeouts tcp 900 tcpfin 120 udp 300")
+	if slices.Contains(g.global, "lvs_flush") || slices.Contains(g.global, "lvs_flush_on_stop") {
+		s.stop("no service", "no dest", "no daemon", "timeouts tcp 900 tcpfin 120 udp 300")
+	} else {
+		s.stop(foreign, "no dest", "no daemon", "timeouts tcp 900 tcpfin 120 udp 300")
+	}
 }
 
 // converted is a keepalived.conf as TOML, made by the program under test.
@@ -77,7 +107,8 @@ func converted(t *testing.T, conf string) string {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "generated.conf")
-	if err := os.WriteFile(file, []byte(conf), 0o644); err != nil {
+	// A path has to be one, whoever's folder it is going to be in.
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(conf, "DIR", "/DIR")), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(prog, "convert", file)
@@ -86,5 +117,5 @@ func converted(t *testing.T, conf string) string {
 	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == 1) {
 		t.Fatalf("convert: %v\n%s", err, exit.Stderr)
 	}
-	return string(out)
+	return strings.ReplaceAll(string(out), "/DIR", "DIR")
 }

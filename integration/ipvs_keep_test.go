@@ -40,6 +40,10 @@ func TestIPVSKept(t *testing.T) {
 		t.Parallel()
 		neverRefused(t)
 	})
+	t.Run("never refused by a reload", func(t *testing.T) {
+		t.Parallel()
+		neverRefusedByReload(t)
+	})
 	t.Run("follows the master", func(t *testing.T) {
 		t.Parallel()
 		followMaster(t)
@@ -141,7 +145,8 @@ func keptTable(t *testing.T) {
 	for _, args := range []string{
 		"-e -t " + vip.String() + ":80 -r 192.0.2.21:80 -g -w 9",
 		"-d -t " + vip.String() + ":80 -r 192.0.2.22:80",
-		"-A -t 192.0.2.222:25 -s rr",
+		"-E -t " + vip.String() + ":80 -s sh -p 60",
+		"-A -t " + vip.String() + ":8080 -s rr",
 	} {
 		if _, err := n.a.Output(t.Context(), append([]string{"ipvsadm"}, strings.Fields(args)...)...); err != nil {
 			t.Fatal(err)
@@ -149,7 +154,7 @@ func keptTable(t *testing.T) {
 	}
 	if !lab.WaitFor(80*time.Second, func() bool {
 		time.Sleep(500 * time.Millisecond)
-		return slices.Equal(before, slices.DeleteFunc(tableOf(t, raw), func(l string) bool { return strings.Contains(l, "192.0.2.222") }))
+		return slices.Equal(before, slices.DeleteFunc(tableOf(t, raw), func(l string) bool { return strings.Contains(l, "port 8080") }))
 	}) {
 		t.Errorf("not repaired: %s", strings.Join(tableOf(t, raw), "\n"))
 	}
@@ -158,7 +163,7 @@ func keptTable(t *testing.T) {
 	if exit, err := p.Stop(15 * time.Second); err != nil || exit != 0 {
 		t.Errorf("stop: exit %d, %v", exit, err)
 	}
-	if left := strings.Join(tableOf(t, raw), "\n"); strings.Contains(left, vip.String()) || !strings.Contains(left, "192.0.2.222") {
+	if left := strings.Join(tableOf(t, raw), "\n"); strings.Contains(left, "port 80 ") || !strings.Contains(left, "port 8080 ") {
 		t.Errorf("left after the stop:\n%s", left)
 	}
 }

@@ -22,8 +22,9 @@ import (
 // sides are daemons that run one configuration, each in a network of its own;
 // the first is the real keepalived. What is done to one is done to all.
 type sides struct {
-	t    *testing.T
-	list []*side
+	t     *testing.T
+	list  []*side
+	often int // how often all must be equal in a row; 0: twice
 }
 
 type side struct {
@@ -302,10 +303,10 @@ func (s *sides) same(when string, told int, want ...string) {
 		if again++; !good() || before == nil || !slices.Equal(before[0].table, now[0].table) {
 			again = 0
 		}
-		if again < 2 {
+		if again < max(s.often, 2) {
 			time.Sleep(200 * time.Millisecond)
 		}
-		return again == 2
+		return again == max(s.often, 2)
 	})
 	if !equal {
 		for i, x := range s.list[1:] {

@@ -19,6 +19,8 @@ import (
 
 	"holdfast/integration/lab"
 	"holdfast/integration/uml"
+	"holdfast/internal/daemon/control"
+	"holdfast/internal/daemon/lvs"
 	"holdfast/ipvs"
 )
 
@@ -53,6 +55,13 @@ func (p ipvsPhase) target() float64 { return [...]float64{0.25, 0.15, 1, 0.25}[p
 
 // ipvsMemory is the most that all processes may take with 30,000 real servers.
 const ipvsMemory = 100 << 20
+
+// ipvsSet is the most that one weight by holdfast set may take, ms, and
+// ipvsSets how many are set.
+const (
+	ipvsSet  = 20
+	ipvsSets = 10
+)
 
 // ipvsTable measures the IPVS table in a kernel that has one.
 func ipvsTable(w io.Writer, subjects [2]subject) error {
@@ -92,7 +101,7 @@ func ipvsHere(w io.Writer, subjects [2]subject) error {
 		for run := range *ipvsRuns {
 			for turn := range 2 {
 				who := (run + turn) % 2
-				l, err := ipvsLife(subjects[who], size)
+				l, err := ipvsLife(subjects[who], who, size)
 				if err != nil {
 					return fmt.Errorf("%s, %d services: %w", subjects[who].name, size, err)
 				}
@@ -108,6 +117,7 @@ func ipvsHere(w io.Writer, subjects [2]subject) error {
 // life is what one daemon took from start to stop.
 type life struct {
 	took [ipvsPhases]time.Duration
+	set  []float64 // ms, for a weight by holdfast set
 	pss  int64
 	left int // services in the kernel after the stop
 }
@@ -126,6 +136,14 @@ func ipvsRows(size int, lives [2][]life) (list []row) {
 		r.target, r.missed = fmt.Sprintf("<= %g", p.target()), r.ratio > p.target()
 		list = append(list, r)
 	}
+	var set []float64
+	for _, l := range lives[0] {
+		set = append(set, l.set...)
+	}
+	list = append(list, row{
+		load: load, what: "holdfast set, one weight", ours: fmt.Sprintf("%.1f (%.1f) ms", median(set), slices.Max(set)),
+		target: fmt.Sprintf("ours <= %d ms", ipvsSet), missed: median(set) > ipvsSet,
+	})
 	var mem, left [2]float64
 	for who := range lives {
 		for _, l := range lives[who] {
@@ -168,8 +186,8 @@ func ipvsServer(i, j int) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, byte(2 + i>>8), byte(i), byte(j + 1)})
 }
 
-// ipvsLife runs one daemon from start to stop.
-func ipvsLife(s subject, size int) (life, error) {
+// ipvsLife runs one daemon from start to stop; who is 0 for ours.
+func ipvsLife(s subject, who, size int) (life, error) {
 	var out life
 	l, err := lab.New("ipvs")
 	if err != nil {
@@ -185,7 +203,7 @@ func ipvsLife(s subject, size int) (life, error) {
 		return out, err
 	}
 	defer k.table.Close()
-	d := lab.Daemon{Name: s.name, Prog: s.prog, Args: []string{"-n", "-l", "-G", "-C", "-f"}}
+	d := lab.Daemon{Name: s.name, Prog: s.prog, Args: []string{"-p", h.Path("bench.pid"), "-n", "-l", "-G", "-C", "-f"}}
 	const file = "bench.conf"
 	var begun time.Time
 	phase := func(p ipvsPhase, weight, last uint32) error {
@@ -219,6 +237,11 @@ func ipvsLife(s subject, size int) (life, error) {
 		return out, fmt.Errorf("%w\n%s", err, p.LogEnd())
 	}
 	settle()
+	if who == 0 {
+		if out.set, err = k.set(h.Path("bench.sock")); err != nil {
+			return out, fmt.Errorf("holdfast set: %w\n%s", err, p.LogEnd())
+		}
+	}
 	if out.pss, err = pss(p.Tree()); err != nil {
 		return out, err
 	}
@@ -266,6 +289,36 @@ func (k *ipvsProbe) wait(weight, last uint32) error {
 		return fmt.Errorf("not reached in %v", limit)
 	}
 	return k.all(weight, last)
+}
+
+// set gives the last server one weight after the other as holdfast set does, and
+// returns the ms that each took until the daemon said that it is in the kernel,
+// which is looked after. What the start of the command itself takes is no part
+// of it.
+func (k *ipvsProbe) set(socket string) (took []float64, err error) {
+	key := cf.Service{Family: cf.INET, Protocol: cf.TCP, Address: ipvsService(k.size - 1), Port: 80}
+	for weight := uint32(100); weight < 100+ipvsSets; weight++ {
+		ask := lvs.Ask{
+			Service: netip.AddrPortFrom(key.Address, key.Port).String(), Server: ipvsServer(k.size-1, ipvsServers-1).String(),
+			Words: []string{"weight", strconv.Itoa(int(weight))},
+		}
+		var answer lvs.Answer
+		begun := time.Now()
+		if err := control.Ask(socket, control.Request{Command: "set", Set: &ask}, &answer); err != nil {
+			return nil, err
+		}
+		took = append(took, float64(time.Since(begun).Microseconds())/1000)
+		dests, err := k.client.Destinations(key)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(dests, func(d cf.DestinationExtended) bool {
+			return d.Address == ipvsServer(k.size-1, ipvsServers-1) && d.Weight == weight
+		}) {
+			return nil, fmt.Errorf("the kernel has not weight %d: %v", weight, answer)
+		}
+	}
+	return took, nil
 }
 
 // all requires that the whole table is as it should be, and waits for what
