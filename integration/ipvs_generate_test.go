@@ -248,8 +248,8 @@ func (g *ipvsGen) change(s *genService, r *genServer) {
 // reload changes the configuration in ways that keepalived 2.2.7 gets right: of
 // a server it takes up new thresholds only together with a new weight, and
 // servers of a group it removes with wrong ports (docs/differences.md). Of a
-// server that is down it puts back what is told to be another kind of server, so
-// where servers are checked only they themselves come and go, and their weights.
+// server that is down it puts back what gets another method, so where servers are
+// checked only they themselves come and go, and their weights change.
 func (g *ipvsGen) reload() {
 	var kept []*genService
 	for _, s := range g.services {
