@@ -75,8 +75,8 @@ func (g *genl) stats() ([]ServiceStats, error) {
 }
 
 // oneAnswer is how many services fit into one message of the kernel for sure:
-// 8 KiB, and up to 500 bytes for each.
-const oneAnswer = 16
+// 3,776 bytes (NLMSG_GOODSIZE), and up to 500 bytes for each.
+const oneAnswer = 7
 
 // services reads the services without their destinations, each once, sorted.
 //
@@ -85,22 +85,23 @@ const oneAnswer = 16
 // namespace, makes it give a service twice or leave one out. So a dump that
 // takes several messages is believed when the next one says the same.
 func (g *genl) services() ([]ServiceStats, error) {
-	all, err := g.dumpServices()
-	if err != nil || len(all) <= oneAnswer {
-		return all, err
+	last, err := g.dumpServices()
+	if err != nil || len(last) <= oneAnswer {
+		return last, err
 	}
+	all := last
 	for range 5 {
 		next, err := g.dumpServices()
 		if err != nil {
 			return nil, err
 		}
-		if slices.EqualFunc(all, next, func(a, b ServiceStats) bool { return a.ServiceKey == b.ServiceKey }) {
+		if slices.EqualFunc(last, next, func(a, b ServiceStats) bool { return a.ServiceKey == b.ServiceKey }) {
 			return next, nil
 		}
-		// Whoever is in one of them was there; whether he is still there is
-		// asked for with his destinations.
-		all = sortStats(append(next, all...))
+		last, all = next, sortStats(slices.Concat(next, all))
 	}
+	// Whoever is in one of them was there; whether he is still there is asked
+	// for with his destinations.
 	return all, nil
 }
 

@@ -335,22 +335,26 @@ func (l *LVS) verdict(v healthcheck.Verdict) {
 	l.tell(events(list, l.services, nil))
 }
 
-// logged is how many events of one moment are logged each by itself; thousands
-// of services that come up at the start are not.
+// logged is how many events of services that come up are logged each by itself;
+// thousands at the start are not.
 const logged = 100
 
 // tell hands out events.
 func (l *LVS) tell(list []Event) {
 	now := time.Now()
-	for i, e := range list {
+	more, last := -logged, ""
+	for _, e := range list {
 		l.since.event(e.subject, now)
-		if i < logged {
+		if e.Up {
+			more, last = more+1, e.Line
+		}
+		if !e.Up || more <= 0 {
 			l.log.Info("state", "event", e.Line)
 		}
 		l.deps.Event(e)
 	}
-	if more := len(list) - logged; more > 0 {
-		l.log.Info("more events of the same moment", "count", more, "last", list[len(list)-1].Line)
+	if more > 0 {
+		l.log.Info("more of the same moment that are up", "count", more, "last", last)
 	}
 }
 
