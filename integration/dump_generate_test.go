@@ -55,8 +55,62 @@ func generatedVRRP() map[string]string {
 		out[fmt.Sprintf("generated-vrrp-%d.conf", seed)] = d.String()
 	}
 	out["slips.conf"] = slips
+	out["devices.conf"] = devices
 	return out
 }
+
+// devices has the names of devices that are made for addresses, and the least of
+// announcements.
+const devices = `global_defs {
+vrrp_min_garp
+}
+vrrp_instance A {
+interface eth0
+virtual_router_id 1
+use_vmac
+virtual_ipaddress {
+192.0.2.1/24
+192.0.2.2/24 dev eth0
+198.51.100.1/24 dev eth1
+198.51.100.2/24 dev eth1 use_vmac
+}
+virtual_ipaddress_excluded {
+2001:db8::1/64
+198.51.100.3/24 dev eth1 use_vmac
+}
+}
+vrrp_instance B {
+interface eth0
+virtual_router_id 2
+use_vmac no
+use_vmac_addr
+garp_master_repeat 3
+garp_master_refresh 30
+virtual_ipaddress {
+192.0.2.3/24
+198.51.100.4/24 dev eth1
+}
+}
+vrrp_instance C {
+interface eth0
+virtual_router_id 3
+use_vmac vmac3
+garp_master_refresh_repeat 2
+virtual_ipaddress {
+2001:db8::3/64
+2001:db8:1::3/64 dev eth1 use_vmac
+}
+}
+vrrp_instance D {
+interface eth0
+virtual_router_id 4
+use_vmac_addr
+virtual_ipaddress {
+192.0.2.4/24
+198.51.100.5/24 dev eth1
+}
+}
+`
 
 // slips is what people get wrong and keepalived goes on with.
 const slips = `global_defs {

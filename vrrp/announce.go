@@ -76,7 +76,7 @@ func (r *Router) expireAnnouncements(now time.Time, out []Action) []Action {
 		r.garpRefresh = time.Time{}
 		if g.Refresh > 0 { // else switched off by a reload
 			r.garpRefresh = nextOnGrid(at, now, g.Refresh)
-			out = r.announceSet(max(g.RefreshRepeat, 1), out)
+			out = r.announceSet(g.RefreshRepeat, out)
 		}
 	}
 	if due(r.garpExtra, now) {

@@ -59,8 +59,8 @@ type GARP struct {
 	Repeat         int           // frames per address at promotion
 	Delay          time.Duration // second set so long after the first; 0: none
 	Refresh        time.Duration // further sets every so often; 0: none
-	RefreshRepeat  int
-	LowerPrioRep   int // set on hearing a lower-priority advert as master
+	RefreshRepeat  int           // frames per address in one of those; 0: none is sent
+	LowerPrioRep   int           // set on hearing a lower-priority advert as master
 	LowerPrioDelay time.Duration
 	// Extra is how often one address is announced on each interface besides the
 	// router's own (garp_extra_if); 0: never.

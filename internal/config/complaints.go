@@ -263,6 +263,19 @@ func once(v value) value {
 	return v
 }
 
+// alone is a value that keepalived does not take with words behind it.
+func alone(v value) value {
+	set := v.set
+	v.set = func(d *decoder, target any, n *Node) {
+		if len(n.Words) > 2 {
+			d.bad(n, 1, ClassGeneral, "'%s' does not belong here: the line is ignored", clip(n.Words[2].Text))
+			return
+		}
+		set(d, target, n)
+	}
+	return v
+}
+
 // taken reports whether a name was entered for that thing before, and enters
 // it: lists are as long as a sequence makes them.
 func (d *decoder) taken(thing any, name string) bool {

@@ -214,7 +214,7 @@ type GARP struct {
 	Repeat         int           // garp_master_repeat, default 5
 	Delay          time.Duration // garp_master_delay, default 5 s; 0: no second set
 	Refresh        time.Duration // garp_master_refresh, default 0 (off)
-	RefreshRepeat  int           // garp_master_refresh_repeat, default 1
+	RefreshRepeat  int           // garp_master_refresh_repeat, default 1; 0 (vrrp_min_garp): no set is sent
 	LowerPrioDelay time.Duration // garp_lower_prio_delay, default: the global one, which is the global Delay
 	LowerPrioRep   int           // garp_lower_prio_repeat, default: the global one, which is the global Repeat
 	ExtraIf        time.Duration // garp_extra_if, default 0 (off)

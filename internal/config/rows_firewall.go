@@ -18,8 +18,12 @@ const maxTableName = 127
 
 // firewallRows are the rows of global_defs about the firewall.
 func firewallRows() []Keyword {
-	note := func(class Class, text string) func(d *decoder, _ *globals, n *Node) {
-		return func(d *decoder, _ *globals, n *Node) { d.report(n.Pos, Warning, class, "no-iptables", text) }
+	iptables := func(d *decoder, g *globals, n *Node) {
+		d.report(n.Pos, Warning, ClassGeneral, "no-iptables", "vrrp_iptables: packets are dropped by nftables, in the table named by nftables: no chain of iptables is changed")
+		d.state.given[onceKey{g, "nftables"}] = true // it stands for nftables, whose first line counts
+	}
+	ipsets := func(d *decoder, _ *globals, n *Node) {
+		d.report(n.Pos, Warning, ClassUnknownKeyword, "no-iptables", "vrrp_ipsets has no effect: nftables has its own sets")
 	}
 	names := []Arg{{Name: "names", Optional: true, Rest: true}}
 	return []Keyword{
@@ -27,8 +31,8 @@ func firewallRows() []Keyword {
 		row("nftables_priority", rare, integer("priority", math.MinInt16, math.MaxInt16, func(g *globals, v int) { g.NFTables.Priority = v }), "-1", "priority of its chains, relative to the filters of others"),
 		row("nftables_counters", rare, flag(func(g *globals) { g.NFTables.Counters = true }), "off", "count packets at each of its rules"),
 		row("nftables_ifindex", rare, flag(func(*globals) {}), "always on in holdfast", "look link-local addresses up with the index of the interface"),
-		row("vrrp_iptables", "obsolete", custom("[<in chain> [<out chain>]]", names, note(ClassGeneral, "vrrp_iptables: packets are dropped by nftables, in the table named by nftables: no chain of iptables is changed")), "", "no effect: nftables is used"),
-		row("vrrp_ipsets", "obsolete", custom("[<set> …]", names, note(ClassUnknownKeyword, "vrrp_ipsets has no effect: nftables has its own sets")), "", "no effect: nftables is used"),
+		row("vrrp_iptables", "obsolete", custom("[<in chain> [<out chain>]]", names, iptables), "", "no effect: nftables is used"),
+		row("vrrp_ipsets", "obsolete", custom("[<set> …]", names, ipsets), "", "no effect: nftables is used"),
 	}
 }
 

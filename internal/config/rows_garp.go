@@ -70,7 +70,7 @@ func garpGlobalRows() []Keyword {
 			"least time between two unsolicited neighbour advertisements there"),
 		row("vrrp_min_garp", rare, optBool(func(g *globals, on bool) {
 			if on {
-				g.GARP.Repeat, g.GARP.Delay, g.GARP.Refresh, g.GARP.RefreshRepeat = 1, 0, 0, 1
+				g.GARP.Repeat, g.GARP.Delay, g.GARP.Refresh, g.GARP.RefreshRepeat = 1, 0, 0, 0
 			}
 		}), "off", "announce every address once: no repeats, no second set, no refresh"),
 		row("vrrp_garp_extra_if", rare, extraIf(1, func(g *globals) *GARP { return &g.GARP }), "off",

@@ -86,10 +86,18 @@ func parseMAC(s string) (mac []byte, ok bool) {
 	return mac, true
 }
 
-// off reports whether the only argument is a TOML false.
+// off reports whether the only argument is a TOML false; in keepalived.conf it
+// is the name of the device, and that is said.
 func (d *decoder) off(n *Node) bool {
 	v, ok := parseBool(n.Arg(0))
-	return ok && !v && len(n.Words) == 2
+	switch {
+	case !ok || len(n.Words) != 2:
+		return false
+	case !d.toml():
+		d.report(n.ArgPos(0), Warning, ClassNone, "flag-argument", d.kw.Name+": '"+n.Arg(0)+"' is the name of the device and turns nothing on or off")
+		return false
+	}
+	return !v
 }
 
 // vmacWords hands the words after use_vmac and use_ipvlan to take, which says
@@ -98,7 +106,7 @@ func (d *decoder) vmacWords(i *instance, n *Node, take func(s string, at int) bo
 	v := &i.VMAC
 	for k := 0; k < len(n.Words)-1; k++ {
 		s := n.Arg(k)
-		if on, ok := parseBool(s); ok && on && len(n.Words) == 2 {
+		if on, ok := parseBool(s); ok && on && len(n.Words) == 2 && d.toml() {
 			continue // a TOML true
 		}
 		named := s == "name"

@@ -210,7 +210,7 @@ func instanceRows() []Keyword {
 		row("lower_prio_no_advert", common, optBool(func(i *instance, v bool) { i.lowerPrio = &v }), g, "do not answer an advert of lower priority"),
 		row("higher_prio_send_advert", common, optBool(func(i *instance, v bool) { i.higherPrio = &v }), g, "send one more advert before yielding"),
 		row("track_src_ip", common, flag(func(i *instance) { i.TrackSrcIP = true }), "off", "FAULT while no interface has the configured source address"),
-		row("kernel_rx_buf_size", rare, integer("bytes", 0, math.MaxInt32, func(i *instance, v int) { i.KernelRxBufSize = v }), "vrrp_rx_bufs_policy", "what the instance adds to the receive buffer for adverts; 0: that of vrrp_rx_bufs_policy"),
+		row("kernel_rx_buf_size", rare, alone(integer("bytes", 0, math.MaxInt32, func(i *instance, v int) { i.KernelRxBufSize = v })), "vrrp_rx_bufs_policy", "what the instance adds to the receive buffer for adverts; 0: that of vrrp_rx_bufs_policy"),
 		row("notify_priority_changes", common, optBool(func(i *instance, v bool) { i.priorityNote = &v }), g, "write changes of priority to the FIFOs"),
 		mailRow(row("smtp_alert", core, optBool(func(i *instance, v bool) { i.smtpAlert = &v }), g+", else off", "mail on changes of state")),
 		row("lvs_sync_daemon_interface", "obsolete", custom("<interface>", []Arg{{Name: "interface"}}, instanceSyncDaemon), "", "old form of lvs_sync_daemon"),

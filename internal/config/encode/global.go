@@ -115,6 +115,10 @@ func (e *encoder) globalGARP(g *config.GlobalDefs) {
 	if e.toml {
 		def.Refresh = time.Minute
 	}
+	if g.GARP.RefreshRepeat == 0 { // no number says that
+		e.flag("vrrp_min_garp", true)
+		def.Repeat, def.Delay, def.Refresh, def.RefreshRepeat = 1, 0, 0, 0
+	}
 	e.garp("vrrp_garp_", g.GARP, def)
 	e.time("vrrp_garp_interval", g.GARPInterval, 0)
 	e.time("vrrp_gna_interval", g.GNAInterval, 0)

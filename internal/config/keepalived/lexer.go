@@ -16,6 +16,12 @@ type piece struct {
 // stripComment cuts a line at the first ! or # that is neither in double quotes
 // nor behind a backslash.
 func stripComment(line string) string {
+	text, _ := cutComment(line)
+	return text
+}
+
+// cutComment is stripComment; open reports that a quote is not closed.
+func cutComment(line string) (text string, open bool) {
 	quoted := false
 	for i := 0; i < len(line); i++ {
 		switch c := line[i]; {
@@ -24,10 +30,10 @@ func stripComment(line string) string {
 		case c == '"':
 			quoted = !quoted
 		case (c == '#' || c == '!') && !quoted:
-			return line[:i]
+			return line[:i], false
 		}
 	}
-	return line
+	return line, quoted
 }
 
 // endsInBackslash says whether the last byte of a comment is a backslash that no

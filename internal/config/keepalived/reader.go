@@ -84,6 +84,7 @@ type reader struct {
 	more     bool                   // this line ends in a backslash
 	trailing bool                   // its comment does, and nothing before that
 	ids      map[string]*conditions // by file
+	unclosed bool                   // a statement of this line has a quote that is not closed
 	checks   config.IncludeCheck    // of includes that do not say themselves
 	random   *rand.Rand             // of ${_RANDOM}; nil: not used yet
 }
@@ -188,7 +189,14 @@ func (r *reader) line(raw string, pos config.Pos, depth int) {
 		r.report(pos, config.Warning, config.ClassNone, "nul-byte", "the line holds a zero byte: it ends there")
 		raw = raw[:end]
 	}
-	text := stripComment(raw)
+	text, open := cutComment(raw)
+	r.unclosed = false
+	defer func() {
+		// Of a line that is kept, its statement has said so.
+		if open && !r.unclosed {
+			r.report(pos, config.Warning, config.ClassUnmatchedQuote, "unmatched-quote", "a quote is not closed in a line that is a definition or does not count here: %s", trimLeft(text))
+		}
+	}()
 	// A definition goes on even when the backslash stands in its comment; no other
 	// line does: a backslash at its end belongs to the last word, blanks or not.
 	before, ends := strings.CutSuffix(trimRight(text), `\`)
@@ -265,6 +273,7 @@ func (r *reader) statement(text string, pos config.Pos) {
 	w, ok := words(r.splits[:0], text, pos)
 	r.splits = w
 	if !ok {
+		r.unclosed = true
 		r.report(pos, config.Warning, config.ClassUnmatchedQuote, "unmatched-quote", "a quote is not closed: %s", text)
 	}
 	if len(w) == 0 || r.deep > 0 {

@@ -62,7 +62,7 @@ garp_group {
 	if cfg == nil {
 		t.Fatal(diags)
 	}
-	if diff := cmp.Diff(config.GARP{Repeat: 1, RefreshRepeat: 1, LowerPrioRep: 1, ExtraIf: time.Minute}, cfg.Instances[0].GARP); diff != "" {
+	if diff := cmp.Diff(config.GARP{Repeat: 1, LowerPrioRep: 1, ExtraIf: time.Minute}, cfg.Instances[0].GARP); diff != "" {
 		t.Error(diff)
 	}
 
