@@ -216,8 +216,8 @@ func ourInstance(f fieldsOf, i *config.VRRPInstance) {
 	f.set("Preempt delay", i.PreemptDelay > 0, secs(i.PreemptDelay), "secs")
 	f.set("Authentication type", !v3, [...]string{"none", "SIMPLE_PASSWORD", "IPSEC_AH"}[i.AuthType])
 	f.set("Password", i.AuthType == config.AuthPass, string(i.AuthPass))
-	f.list("Virtual IP", vipLines(i.VirtualIPAddress, dev))
-	f.list("Virtual IP Excluded", vipLines(i.VirtualIPAddressExcluded, dev))
+	f.list("Virtual IP", vipLines(i, i.VirtualIPAddress, dev))
+	f.list("Virtual IP Excluded", vipLines(i, i.VirtualIPAddressExcluded, dev))
 	f.list("Virtual Routes", routeLines(i.VirtualRoutes))
 	f.set("Check unicast src", unicast, yesNo(i.CheckUnicastSrc))
 	var peers []string
@@ -278,15 +278,26 @@ func ourTracks(f fieldsOf, interfaces, scripts, files, processes []config.Track)
 
 var scopes = map[uint8]string{0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
 
-func vipLines(list []config.VIP, dev string) (out []string) {
+// vipLines tells of addresses; dev is the instance's own device, on its interface
+// with use_vmac.
+func vipLines(i *config.VRRPInstance, list []config.VIP, dev string) (out []string) {
 	for _, v := range list {
 		words := []string{bare(v.Prefix)}
 		if v.Broadcast.IsValid() {
 			words = append(words, "brd", v.Broadcast.String())
 		}
-		on := dev
-		if v.Dev != "" {
-			on = v.Dev
+		below := v.Dev
+		if below == "" {
+			below = i.Interface
+		}
+		on := below
+		switch own := i.VMAC.Kind == config.VMACMacvlan && v.Prefix.Addr().Is6() == (i.Family == 6) && below == i.Interface; {
+		case v.UseVMAC:
+			on = fmt.Sprintf("vrrp.%d@%s use_vmac", i.VirtualRouterID, below)
+		case own:
+			on = dev
+		case i.VMAC.Addresses && v.Dev != "":
+			on = fmt.Sprintf("vrrp.%d@%s", i.VirtualRouterID, below)
 		}
 		words = append(words, "dev", on, "scope", scopes[v.Scope])
 		if v.Label != "" {

@@ -96,6 +96,7 @@ vrrp_instance A {
   use_vmac_addr
   virtual_ipaddress {
     192.0.2.100/24
+    192.0.2.101/24 dev eth0
     198.51.100.7/24 dev eth1
   }
 }
@@ -108,6 +109,10 @@ vrrp_instance B {
     192.0.2.58
     198.51.100.58 dev eth1
     203.0.113.58 dev eth1 use_vmac
+    192.0.2.59 dev eth0
+  }
+  virtual_ipaddress_excluded {
+    2001:db8::58/64
   }
 }
 vrrp_instance C {
@@ -135,7 +140,7 @@ vrrp_instance C {
 			n.holder(netip.MustParseAddr(addr), "a", 2*time.Second+5*noise)
 		}
 		time.Sleep(noise)
-		results[d.Name] = n.sh(n.a, `for i in $(ls /sys/class/net | sort); do echo "$i $(cat /sys/class/net/$i/address)" $(ip -o -4 addr show $i | sed 's/.* inet \([^ ]*\) .*/\1/' | sort); done`)
+		results[d.Name] = n.sh(n.a, `for i in $(ls /sys/class/net | sort); do echo "$i $(cat /sys/class/net/$i/address)" $(ip -o addr show $i scope global | sed 's/.* inet6\? \([^ ]*\) .*/\1/' | sort); done`)
 		if code, err := a.Stop(10 * time.Second); err != nil || code != 0 {
 			t.Errorf("%s: stop: %d, %v", d.Name, code, err)
 		}

@@ -247,14 +247,15 @@ func (d *decoder) finishVMAC(i *instance) {
 	}
 }
 
-// VirtualMAC is the MAC of the instance's VMACs: 00-00-5E-00-01-VRID or
-// 00-00-5E-00-02-VRID (RFC 9568 section 7.3), or the one given.
-func (i *VRRPInstance) VirtualMAC() [6]byte {
+// VirtualMAC is the MAC of the instance's VMACs for addresses of a family:
+// 00-00-5E-00-01-VRID, or 00-00-5E-00-02-VRID for IPv6 (RFC 9568 section 7.3), or
+// the one given.
+func (i *VRRPInstance) VirtualMAC(six bool) [6]byte {
 	if i.VMAC.MAC != ([6]byte{}) {
 		return i.VMAC.MAC
 	}
 	family := byte(1)
-	if i.Family == 6 {
+	if six {
 		family = 2
 	}
 	return [6]byte{0x00, 0x00, 0x5e, 0x00, family, i.VirtualRouterID}

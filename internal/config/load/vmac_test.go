@@ -93,7 +93,7 @@ func TestVMACWhole(t *testing.T) {
 	if cfg == nil || !cfg.Instances[0].VirtualIPAddressExcluded[0].UseVMAC {
 		t.Error(diags)
 	}
-	if got := cfg.Instances[0].VirtualMAC(); got != [6]byte{0, 0, 0x5e, 0, 1, 1} {
+	if got := cfg.Instances[0].VirtualMAC(false); got != [6]byte{0, 0, 0x5e, 0, 1, 1} {
 		t.Errorf("virtual MAC %v", got)
 	}
 }

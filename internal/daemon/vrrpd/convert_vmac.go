@@ -25,8 +25,26 @@ func devices(c *config.Config, in *config.VRRPInstance, r *engine.Router) {
 	}
 	vips := append(append([]config.VIP(nil), in.VirtualIPAddress...), in.VirtualIPAddressExcluded...)
 	for i := range vips {
+		r.VIPs[i].Dev = addressInterface(in, &vips[i])
+		vips[i].Dev = r.VIPs[i].Dev
 		r.VIPs[i].Device = addressDevice(c, in, &vips[i], r)
 	}
+}
+
+// addressInterface is the interface that an address names. Of an instance with
+// use_vmac the VMAC stands in for its interface, for addresses of its own family
+// only: those of the other one are on the interface below, whoever names it.
+func addressInterface(in *config.VRRPInstance, v *config.VIP) string {
+	switch {
+	case in.VMAC.Kind != config.VMACMacvlan || v.UseVMAC:
+	case v.Prefix.Addr().Is6() != (in.Family == 6):
+		if v.Dev == "" {
+			return in.Interface
+		}
+	case v.Dev == in.Interface:
+		return ""
+	}
+	return v.Dev
 }
 
 // addressDevice is the VMAC that an address gets besides the router's own one;
@@ -42,6 +60,7 @@ func addressDevice(c *config.Config, in *config.VRRPInstance, v *config.VIP, r *
 	d := device(c, in, on)
 	d.Prefix = c.Global.VMACAddrPrefix
 	d.IPv6 = v.Prefix.Addr().Is6()
+	d.MAC = in.VirtualMAC(d.IPv6)
 	if d.Parent == r.Device.Parent && r.Device.Kind == link.Macvlan && d.MAC == r.Device.MAC && d.IPv6 == r.Device.IPv6 {
 		return r.Device // the router's own one is there already
 	}
@@ -53,7 +72,7 @@ func device(c *config.Config, in *config.VRRPInstance, on string) link.Device {
 	return link.Device{
 		DeviceKey: link.DeviceKey{
 			Kind: link.Macvlan, Parent: on, VRID: in.VirtualRouterID,
-			IPv6: in.Family == 6, MAC: in.VirtualMAC(), Addr: netip.Prefix{},
+			IPv6: in.Family == 6, MAC: in.VirtualMAC(in.Family == 6), Addr: netip.Prefix{},
 		},
 		Prefix: c.Global.VMACPrefix,
 	}
