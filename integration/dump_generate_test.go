@@ -112,6 +112,17 @@ virtual_ipaddress {
 }
 `
 
+// listed are the differences that docs/differences.md tells of: what keepalived
+// leaves out for a slip and we do not.
+var listed = map[string][]string{"slips.conf": {
+	`VRRP Instance A: Authentication type: keepalived "none", holdfast "SIMPLE_PASSWORD"`,
+	`VRRP Instance A: Password: keepalived "", holdfast "secret"`,
+	`VRRP Instance A: Tracked files: keepalived "", holdfast "tf, weight 5"`,
+	`VRRP Instance A: Tracked interfaces: keepalived "", holdfast "eth1 weight 0"`,
+	`VRRP Instance A: Tracked processes: keepalived "", holdfast "tp, weight 0"`,
+	`VRRP Instance A: Tracked scripts: keepalived "", holdfast "s weight 3"`,
+}}
+
 // slips is what people get wrong and keepalived goes on with.
 const slips = `global_defs {
 smtp_server 192.0.2.9 99999

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -248,12 +249,16 @@ func authType(d *decoder, i *instance, n *Node) {
 		return
 	}
 	switch s {
-	case "PASS":
+	case "PASS", "pass":
 		i.AuthType = AuthPass
-	case "AH":
+	case "AH", "ah":
 		i.AuthType = AuthAH
 	default:
 		d.bad(n, 0, ClassGeneral, "'%s' is neither PASS nor AH, ignored", clip(s))
+		return
+	}
+	if upper := strings.ToUpper(s); s != upper && !d.toml() {
+		d.bad(n, 0, ClassGeneral, "'%s' is taken as %s; keepalived 2.2.7 ignores it", s, upper)
 	}
 }
 
@@ -285,10 +290,7 @@ func instanceSyncDaemon(d *decoder, i *instance, n *Node) {
 
 // trackInterface reads one line of track_interface.
 func (d *decoder) trackInterface(to *[]Track, n *Node) {
-	t, ok := d.track(n, 0, false, 253)
-	if !ok {
-		return
-	}
+	t := d.track(n, 0, false, 253)
 	if d.taken(to, t.Name) {
 		d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", "track_interface: "+t.Name+" is already tracked: this line is ignored")
 		return
@@ -307,10 +309,7 @@ func (d *decoder) trackScript(to *[]Track, owner string, n *Node) {
 			d.didYouMean(name, func() []string { return slices.Sorted(maps.Keys(d.state.scripts)) }))
 		return
 	}
-	t, ok := d.track(n, s.Weight, s.Reverse, 253)
-	if !ok {
-		return
-	}
+	t := d.track(n, s.Weight, s.Reverse, 253)
 	if d.taken(to, t.Name) {
 		d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", "track_script: "+t.Name+" is already tracked: this line is ignored")
 		return
@@ -320,15 +319,15 @@ func (d *decoder) trackScript(to *[]Track, owner string, n *Node) {
 
 // track reads "NAME [weight N [reverse|noreverse]]"; weight and reverse are
 // what holds when the line does not say, limit the largest weight.
-func (d *decoder) track(n *Node, weight int, reverse bool, limit int) (Track, bool) {
+func (d *decoder) track(n *Node, weight int, reverse bool, limit int) Track {
 	t := Track{Name: n.Words[0].Text, Weight: weight, Reverse: reverse}
 	for k := 1; k < len(n.Words); k++ {
 		w := n.Words[k]
 		switch w.Text {
 		case "weight":
 			if k++; k >= len(n.Words) {
-				d.report(w.Pos, Warning, ClassGeneral, "bad-value", d.kw.Name+" "+t.Name+": no value for weight: it is not tracked")
-				return t, false
+				d.report(w.Pos, Warning, ClassGeneral, "bad-value", d.kw.Name+" "+t.Name+": no value for weight, ignored; keepalived 2.2.7 does not track it then")
+				return t
 			}
 			v, err := parseInt(n.Words[k].Text, -limit, limit)
 			if err != nil {
@@ -348,13 +347,12 @@ func (d *decoder) track(n *Node, weight int, reverse bool, limit int) (Track, bo
 			t.Reverse = false
 		default:
 			// keepalived tracks an interface all the same when its weight was read.
-			kept, then := d.kw.Name == "track_interface" && k > 2, "it is not tracked"
-			if kept {
-				then = "ignored"
+			theirs := "; keepalived 2.2.7 does not track it then"
+			if d.kw.Name == "track_interface" && k > 2 {
+				theirs = ""
 			}
-			d.report(w.Pos, Warning, ClassGeneral, "bad-value", d.kw.Name+" "+t.Name+": unknown option '"+clip(w.Text)+"': "+then)
-			return t, kept
+			d.report(w.Pos, Warning, ClassGeneral, "bad-value", d.kw.Name+" "+t.Name+": unknown option '"+clip(w.Text)+"', ignored"+theirs)
 		}
 	}
-	return t, true
+	return t
 }

@@ -23,7 +23,7 @@ var Lints = []Lint{
 	{"bfd-ttl", "a neighbour that expects TTL 255 (RFC 5881) drops packets with a smaller one", "`ttl 255`"},
 	{"big-group", "a virtual_server_group stands for more services than one machine can hold", "use a firewall mark"},
 	{"check-port-0", "the check has no port to connect to and always fails", "give the real_server a port, or the check a `connect_port`"},
-	{"comment-backslash", "a comment ends in a backslash, which keepalived takes for the end of the last word before it", "write a blank behind it, or another character"},
+	{"comment-backslash", "a comment ends in a backslash, which keepalived takes for the end of the last word before it; holdfast runs without it", "write a blank behind it, or another character"},
 	{"deprecated", "an old form that still works", "write the new one"},
 	{"dns-name", "no domain name is that long: the check always fails", "correct the name"},
 	{"duplicate-name", "a second block of this name is ignored", "rename or remove it"},

@@ -163,9 +163,13 @@ func (d *decoder) route(n *Node, static bool) (route.Route, bool) {
 	return r, !l.bad
 }
 
-// sixOnly drops an IPv4 route at an option that IPv6 has only.
+// sixOnly drops an IPv4 route at an option that IPv6 has only, and makes one of
+// IPv6 of what has no family yet, as keepalived does.
 func (l *objectLine) sixOnly(r *route.Route, key Word) {
-	if r.Family == 4 {
+	switch r.Family {
+	case 0: // default
+		r.Family = 6
+	case 4:
 		l.fail(key.Pos, "%s is for IPv6 routes", key.Text)
 	}
 }

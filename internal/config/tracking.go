@@ -239,10 +239,7 @@ func unknownTrack[T any](d *decoder, owner, what string, n *Node, have map[strin
 
 // trackThing reads one line of track_file, track_process or track_bfd.
 func (d *decoder) trackThing(to *[]Track, n *Node, weight int, reverse bool, limit int) {
-	t, ok := d.track(n, weight, reverse, limit)
-	if !ok {
-		return
-	}
+	t := d.track(n, weight, reverse, limit)
 	if d.taken(to, t.Name) {
 		d.report(n.Pos, Warning, ClassGeneral, "duplicate-name", d.kw.Name+": "+t.Name+" is already tracked: this line is ignored")
 		return

@@ -96,10 +96,14 @@ func (r *reader) body(before, body string, pos config.Pos, depth, level int) {
 
 // plain reads a line in which nothing is left to replace.
 func (r *reader) plain(text string, pos config.Pos, depth int) {
-	text = r.withTrailing(text, pos)
-	if !r.includeLine(trimLeft(text), pos, depth) {
-		r.pieces(text, pos)
+	backslash := r.endsComment(pos)
+	if r.includeLine(trimLeft(text), pos, depth, backslash) {
+		return
 	}
+	if backslash {
+		text = trimRight(text) + `\`
+	}
+	r.pieces(text, pos)
 }
 
 // expand replaces every $NAME and ${NAME} of text by its value, once. What is

@@ -76,11 +76,6 @@ func TestExpand(t *testing.T) {
 		},
 		{"an empty line ends a definition", "$W=a \\\n\nb\nx $W", "b; x a", nil},
 		{"a backslash in a comment goes on", "$W=a # \\\nb\nx $W", "x a; b", nil},
-		{
-			"the backslash of a comment ends the last word", "a b # c \\\n# d \\\ne { # f\\\n} # \\ \n# g \\\\\n@two h # \\\n@one i # \\\nj",
-			`a b\; \; e{\}; i\; j`,
-			[]string{"comment-backslash", "comment-backslash", "comment-backslash", "comment-backslash"},
-		},
 		{"nothing may follow several lines", "$M=p \\\nq\n$M {\n}\nx $M y", "$M{}; x $M y", []string{"expansion", "expansion"}},
 		{"a comment ends a value", "$T=t1 # c\n$T", "t1", nil},
 		{"redefined", "$Q=1\n$P=$Q\n$Q=2\na_${P} a$P a_$P,b (a $P)", "a_2 a2 a_2,b (a 2)", nil},
@@ -132,5 +127,28 @@ func TestRandom(t *testing.T) {
 	}
 	if len(differ) < 2 {
 		t.Error("without a seed the numbers are the same every time")
+	}
+}
+
+// A backslash at the end of a comment is only reported, or belongs to the words
+// as in keepalived 2.2.7.
+func TestCommentBackslash(t *testing.T) {
+	text := "a b # c \\\n# d \\\ne { # f\\\n} # \\ \n# g \\\\\n@two h # \\\n@one i # \\\ninclude f1 # \\\nincludew f1 # \\\ninclude # \\\nj"
+	said := []string{"comment-backslash"}
+	for _, tc := range []struct {
+		theirs bool
+		tree   string
+		ids    []string
+	}{
+		{false, "a b; e{}; i; f_1; f_1; j", slices.Concat(slices.Repeat(said, 7), []string{"missing-parameter"})},
+		{true, `a b\; \; e{\}; i\; include\; j`, slices.Concat(slices.Repeat(said, 6), []string{"no-file"}, said)},
+	} {
+		root, _, diags := Read("k", Options{Source: files{"k": text, "f1": "f_1"}, ConfigID: "one", Backslashes: tc.theirs})
+		if got := dump(root); got != tc.tree {
+			t.Errorf("tree %s, want %s", got, tc.tree)
+		}
+		if got := ids(diags); !slices.Equal(got, tc.ids) {
+			t.Errorf("findings %v, want %v", diags, tc.ids)
+		}
 	}
 }

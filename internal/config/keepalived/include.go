@@ -19,8 +19,9 @@ var includeWords = map[string]config.IncludeCheck{
 	"includea": config.CheckAll,
 }
 
-// includeLine handles a line that begins with include; false: it is none.
-func (r *reader) includeLine(text string, pos config.Pos, depth int) bool {
+// includeLine handles a line that begins with include; false: it is none. With
+// a backslash at its end no file matches.
+func (r *reader) includeLine(text string, pos config.Pos, depth int, backslash bool) bool {
 	if !strings.HasPrefix(text, "include") {
 		return false
 	}
@@ -37,6 +38,13 @@ func (r *reader) includeLine(text string, pos config.Pos, depth int) bool {
 	}
 	pattern := strings.Trim(rest, blanks)
 	switch {
+	case pattern == "" && backslash: // it belongs to the keyword
+		return false
+	case backslash: // which makes it a pattern
+		if check&config.CheckWildcard != 0 {
+			r.missing(pattern+`\`, pos, true)
+		}
+		return true
 	case pattern == "":
 		r.report(pos, config.Warning, config.ClassGeneral, "missing-parameter", "%s: the file is missing", keyword)
 		return true

@@ -25,6 +25,12 @@ const (
 	maxNodes = 1 << 22  // statements of all trees, where those of the top level are passed on one by one
 )
 
+// DependsOnBackslash says whether one of the findings of Read is that
+// Options.Backslashes changes what is read.
+func DependsOnBackslash(diags []config.Diagnostic) bool {
+	return slices.ContainsFunc(diags, func(d config.Diagnostic) bool { return d.ID == "comment-backslash" })
+}
+
 // ErrSkip is returned by Source.Read for a file that is left out as keepalived
 // leaves it out: not a regular file, or executable.
 var ErrSkip = errors.New("not a regular, non-executable file")
@@ -49,6 +55,9 @@ type Options struct {
 	// Checks are the kinds of missing includes that are complaints from the
 	// beginning; include_check changes them.
 	Checks config.IncludeCheck
+	// Backslashes takes the backslash that a comment ends in for the end of the
+	// last word before it, as keepalived does; else it is only reported.
+	Backslashes bool
 	// Statement takes each statement of the top level once it is whole, and the
 	// tree stays empty: of a large file only a part is in memory then. The
 	// reader leaves it alone until done is called, on any goroutine: from then
@@ -222,16 +231,16 @@ func (r *reader) line(raw string, pos config.Pos, depth int) {
 	}
 }
 
-// withTrailing is a line that is no definition with the backslash that its
-// comment ends in: keepalived takes that for the end of the last word.
-func (r *reader) withTrailing(text string, pos config.Pos) string {
+// endsComment reports that a comment, of a line that is no definition, ends in a
+// backslash, and says whether that belongs to the words.
+func (r *reader) endsComment(pos config.Pos) bool {
 	if !r.trailing {
-		return text
+		return false
 	}
 	r.trailing = false
 	r.report(pos, config.Warning, config.ClassNone, "comment-backslash",
-		"the comment ends in a backslash, which keepalived takes for the end of the last word before it, or for a word of its own where there is none")
-	return trimRight(text) + `\`
+		"the comment ends in a backslash, which keepalived takes for the end of the last word before it, or for a word of its own where there is none; here it stays a part of the comment")
+	return r.opts.Backslashes
 }
 
 // lostLine reports a line after a definition that ends in a comment of its own:

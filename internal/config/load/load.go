@@ -59,14 +59,26 @@ func Load(path string, opts Options) (*config.Config, []config.Diagnostic) {
 		return cfg, diags
 	}
 	opts, decode := opts.decoding(path)
-	// Statements are decoded while the next ones are read: the whole tree of
-	// a large file takes more memory than the configuration.
+	reading := opts.reading()
+	cfg, files, diags := stream(path, reading, decode)
+	if keepalived.DependsOnBackslash(diags) {
+		// What keepalived complains about is another matter than what is run.
+		reading.Backslashes = true
+		_, _, theirs := stream(path, reading, decode)
+		diags = asTheirs(diags, theirs)
+	}
+	return opts.judge(cfg, files, diags)
+}
+
+// stream reads and decodes a keepalived.conf. Statements are decoded while the
+// next ones are read: the whole tree of a large file takes more memory than the
+// configuration.
+func stream(path string, reading keepalived.Options, decode config.Options) (cfg *config.Config, files []string, diags []config.Diagnostic) {
 	type statement struct {
 		node *config.Node
 		done func()
 	}
 	statements := make(chan statement, 16)
-	var cfg *config.Config
 	var found []config.Diagnostic
 	done := make(chan struct{})
 	go func() {
@@ -79,12 +91,46 @@ func Load(path string, opts Options) (*config.Config, []config.Diagnostic) {
 		}
 		cfg, found = d.End()
 	}()
-	reading := opts.reading()
 	reading.Statement = func(n *config.Node, done func()) { statements <- statement{n, done} }
-	_, files, diags := keepalived.Read(path, reading)
+	_, files, diags = keepalived.Read(path, reading)
 	close(statements)
 	<-done
-	return opts.judge(cfg, files, append(diags, found...))
+	return cfg, files, append(diags, found...)
+}
+
+// asTheirs joins what is found in the text as keepalived reads it, theirs, and
+// as it is run, ours: the exit code of a test follows from the former, and
+// whether the configuration is taken from the latter.
+func asTheirs(ours, theirs []config.Diagnostic) []config.Diagnostic {
+	common := make(map[config.Diagnostic]bool, len(ours))
+	for _, d := range ours {
+		common[d] = false
+	}
+	out := make([]config.Diagnostic, 0, len(ours)+len(theirs))
+	for _, d := range theirs {
+		if _, ok := common[d]; ok {
+			common[d] = true
+			out = append(out, d)
+			continue
+		}
+		if d.Severity == config.Error {
+			d.Severity = config.Warning
+			if d.Class == config.ClassNone && d.ID != config.NotActive && d.ID != "no-file" {
+				d.Class = config.ClassGeneral
+			}
+		}
+		if d.Hint == "" {
+			d.Hint = "keepalived 2.2.7 sees it so, by the backslash of a comment"
+		}
+		out = append(out, d)
+	}
+	for _, d := range ours {
+		if !common[d] {
+			d.Class = config.ClassNone // keepalived does not say so
+			out = append(out, d)
+		}
+	}
+	return out
 }
 
 // loadTree is Load that also gives the statements; they are nil when there are
