@@ -107,7 +107,7 @@ func authGlobalRows() []Keyword {
 // authTables are the blocks inside.
 func authTables() [][]Keyword {
 	return [][]Keyword{table("vrrp_instance/auth_hmac",
-		row("key", rare, custom("<1..255> hex:<bytes>|file:<path>|<text>", []Arg{{Name: "id", Kind: KindInt}, {Name: "key"}}, hmacKey), "required", "key of 32 to 64 bytes with its number; a file holds it in one of the other forms").repeat(),
+		row("key", rare, custom("<1..255> hex:<bytes>|file:<path>|<text>", []Arg{{Name: "id", Kind: KindInt, Range: Range{1, 255}}, {Name: "key"}}, hmacKey), "required", "key of 32 to 64 bytes with its number; a file holds it in one of the other forms").repeat(),
 		row("active_key", rare, integer("id", 1, 255, func(i *instance, v int) { i.AuthHMAC.ActiveKey = uint8(v) }), "the only key", "key to sign with"),
 		row("anti_replay", rare, custom("time|monotonic", []Arg{{Name: "rule"}}, func(d *decoder, i *instance, n *Node) {
 			i.AuthHMAC.Monotonic = choice(d, n, "time", "monotonic") == 1

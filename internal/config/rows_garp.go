@@ -61,6 +61,15 @@ func extraIf[T any](low int, get func(t *T) *GARP) value {
 	})
 }
 
+// minGARPRow stands before what it sets: TOML has no order of its own.
+func minGARPRow() Keyword {
+	return row("vrrp_min_garp", rare, optBool(func(g *globals, on bool) {
+		if on {
+			g.GARP.Repeat, g.GARP.Delay, g.GARP.Refresh, g.GARP.RefreshRepeat = 1, 0, 0, 0
+		}
+	}), "off", "announce every address once: no repeats, no second set, no refresh")
+}
+
 func garpGlobalRows() []Keyword {
 	gap := func(set func(g *globals, v time.Duration)) value { return zeroOff(microTimer(0, maxMicros, set)) }
 	return []Keyword{
@@ -68,11 +77,6 @@ func garpGlobalRows() []Keyword {
 			"least time between two gratuitous ARPs on an interface that is in no garp_group"),
 		row("vrrp_gna_interval", rare, gap(func(g *globals, v time.Duration) { g.GNAInterval = v }), "0",
 			"least time between two unsolicited neighbour advertisements there"),
-		row("vrrp_min_garp", rare, optBool(func(g *globals, on bool) {
-			if on {
-				g.GARP.Repeat, g.GARP.Delay, g.GARP.Refresh, g.GARP.RefreshRepeat = 1, 0, 0, 0
-			}
-		}), "off", "announce every address once: no repeats, no second set, no refresh"),
 		row("vrrp_garp_extra_if", rare, extraIf(1, func(g *globals) *GARP { return &g.GARP }), "off",
 			"announce so often on VMACs of addresses that live on other interfaces, one address on each; all: on other interfaces of every kind").alias("vrrp_vmac_garp_intvl"),
 	}

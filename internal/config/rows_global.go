@@ -103,6 +103,7 @@ func globalRows() []Keyword {
 			}
 		}), "off", "interfaces may be missing at start (holdfast always waits for them)"),
 
+		minGARPRow(),
 		row("vrrp_garp_master_delay", common, microSeconds(func(g *globals, v time.Duration) { g.GARP.Delay = v }), "5", "time between the first and the second set of gratuitous ARP; 0: no second set"),
 		row("vrrp_garp_master_repeat", common, garpCount(func(g *globals, v int) { g.GARP.Repeat = v }), "5", "frames an address in a set"),
 		row("vrrp_garp_master_refresh", common, seconds("seconds", 0, math.MaxUint32, func(g *globals, v time.Duration) { g.GARP.Refresh = v }), "0; 60 in TOML", "time between further sets while master; 0: none"),

@@ -53,7 +53,7 @@ func processOf(prefix, role string, get func(g *globals) *ProcessSettings) []Key
 		return rows
 	}
 	return append(rows,
-		row("vrrp_rt_priority", rare, custom("<1..99>", []Arg{{Name: "priority", Kind: KindInt}}, rtPriority(get)), "1, where it is allowed", "real-time priority of the engine's thread, and of the one that sets addresses; without it the engine is ordinary where adverts are slow"),
+		row("vrrp_rt_priority", rare, custom("<1..99>", []Arg{{Name: "priority", Kind: KindInt, Range: Range{1, 99}}}, rtPriority(get)), "1, where it is allowed", "real-time priority of the engine's thread, and of the one that sets addresses; without it the engine is ordinary where adverts are slow"),
 		row("vrrp_rlimit_rttime", rare, limit, "500000", "how long these may run without a pause, in microseconds, before they are ordinary ones").alias("vrrp_rlimit_rtime"),
 	)
 }
@@ -72,7 +72,7 @@ func noProcess() []Keyword {
 	var (
 		nowhere = func(*globals) *ProcessSettings { return new(ProcessSettings) }
 		limit   = integer("microseconds", 1, math.MaxUint32, func(*globals, int) {})
-		rt      = custom("<1..99>", []Arg{{Name: "priority", Kind: KindInt}}, rtPriority(nowhere))
+		rt      = custom("<1..99>", []Arg{{Name: "priority", Kind: KindInt, Range: Range{1, 99}}}, rtPriority(nowhere))
 	)
 	add(bfd, processName(func(*globals, string) {}), "bfd_process_name")
 	add(bfd, integer("nice", -20, 19, func(*globals, int) {}), "bfd_priority")

@@ -166,7 +166,7 @@ func instanceRows() []Keyword {
 		row("interface", core, custom("<interface>", []Arg{{Name: "name"}}, instanceInterface), "default_interface", "interface that adverts are sent and heard on"),
 		vrfRow(),
 		row("virtual_router_id", core, number("id", KindInt, 1, 255, func(_ *decoder, i *instance, v int, _ *Node) { i.VirtualRouterID, i.vridSet = uint8(v), true }), "required", "number of the virtual router on its link"),
-		row("priority", core, custom("<1..255>", []Arg{{Name: "priority", Kind: KindInt}}, instancePriority), "100; 255 with state MASTER", "base priority; 255 owns the addresses"),
+		row("priority", core, custom("<1..255>", []Arg{{Name: "priority", Kind: KindInt, Range: Range{1, 255}}}, instancePriority), "100; 255 with state MASTER", "base priority; 255 owns the addresses"),
 		row("advert_int", core, timer("seconds", 10*time.Millisecond, 255*time.Second, func(i *instance, v time.Duration) { i.AdvertInt = v }), "1", "time between adverts; whole seconds in version 2, hundredths up to 40.95 in version 3"),
 		row("version", core, number("version", KindInt, 2, 3, versionOnce), "vrrp_version", "version of the protocol"),
 		row("nopreempt", core, flag(func(i *instance) { i.NoPreempt = true }), "off", "do not take over from a live master of lower priority"),

@@ -63,7 +63,13 @@ type Arg struct {
 	Optional bool
 	// Rest takes all remaining words.
 	Rest bool
+	// Range bounds a number in TOML, in its unit (seconds, milliseconds); the
+	// zero value says nothing.
+	Range Range
 }
+
+// Range is what a number may be, both ends included.
+type Range struct{ Low, High float64 }
 
 // Keyword is one row of the schema: everything that is known about one keyword
 // in one block. It serves keepalived.conf, TOML, the reference and diagnostics.

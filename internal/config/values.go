@@ -73,7 +73,7 @@ func seconds[T any](name string, low, high int, set func(t *T, v time.Duration))
 
 // number is a whole number with a setter that may report.
 func number[T any](name string, kind Kind, low, high int, set func(d *decoder, t *T, v int, n *Node)) value {
-	v := value{args: []Arg{{Name: name, Kind: kind}}, syntax: "<" + numberRange(low, high, kind) + ">"}
+	v := value{args: []Arg{{Name: name, Kind: kind, Range: Range{float64(low), float64(high)}}}, syntax: "<" + numberRange(low, high, kind) + ">"}
 	v.set = func(d *decoder, target any, n *Node) {
 		s, ok := arg1(d, n)
 		if !ok {
@@ -131,7 +131,7 @@ func inRange(s string, i int64, low, high int) (int, error) {
 
 // timer is a decimal number of seconds in low..high.
 func timer[T any](name string, low, high time.Duration, set func(t *T, v time.Duration)) value {
-	v := value{args: []Arg{{Name: name, Kind: KindTimer}}, syntax: "<" + timerRange(low, high) + ">"}
+	v := value{args: []Arg{{Name: name, Kind: KindTimer, Range: Range{low.Seconds(), high.Seconds()}}}, syntax: "<" + timerRange(low, high) + ">"}
 	v.set = func(d *decoder, target any, n *Node) {
 		s, ok := arg1(d, n)
 		if !ok {
@@ -164,6 +164,7 @@ const (
 func micros(v, wide value) value {
 	set := v.set
 	v.syntax = strings.TrimSuffix(v.syntax, ">") + "; more in TOML>"
+	v.args = wide.args
 	v.set = func(d *decoder, target any, n *Node) {
 		if d.toml() {
 			wide.set(d, target, n)

@@ -67,6 +67,9 @@ func survives(t tester, c *config.Config) {
 		return
 	}
 	o, text, refusals := again(t, c, config.TOML)
+	if o != nil {
+		inSchema(t, text)
+	}
 	if o == nil {
 		for _, r := range refusals {
 			same := func(d config.Diagnostic) bool { return d.ID == r.ID }

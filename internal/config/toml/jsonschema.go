@@ -13,8 +13,8 @@ type object = map[string]any
 
 // WriteSchema writes the JSON Schema (draft 2020-12) of holdfast.toml, for
 // editors: every block with its keys, their types and what they mean. It
-// describes the form only; ranges and what goes together is for the check to
-// say.
+// describes the form, and the range of numbers that have one; what goes together
+// is for the check to say.
 func WriteSchema(w io.Writer) error {
 	defs := object{}
 	for _, path := range config.Blocks() {
@@ -158,9 +158,9 @@ func alternatives(s object) []any {
 func argSchema(a config.Arg) object {
 	switch a.Kind {
 	case config.KindInt:
-		return object{"type": []any{"integer", "string"}}
-	case config.KindSeconds, config.KindTimer:
-		return object{"type": []any{"number", "string"}}
+		return numberSchema("integer", integerText, a.Range)
+	case config.KindSeconds, config.KindTimer, config.KindMillis:
+		return numberSchema("number", timeText, a.Range)
 	case config.KindBool, config.KindFlag:
 		return object{"type": "boolean"}
 	case config.KindCommand:
@@ -170,4 +170,22 @@ func argSchema(a config.Arg) object {
 		}}
 	}
 	return object{"type": []any{"string", "number"}}
+}
+
+// Texts that the reader takes for a number, and for a time: with its unit, or a
+// number of what the key counts in.
+const (
+	integerText = `^[ \t]*[+-]?([0-9]+|0[xX][0-9a-fA-F]+)$`
+	decimalText = `([0-9]+\.?[0-9]*|\.[0-9]+)`
+	timeText    = `^[ \t]*[+-]?(` + decimalText + `|(` + decimalText + `(ns|us|µs|μs|ms|s|m|h))+)$`
+)
+
+// numberSchema is a number in a range, or a text that stands for one. A minimum
+// says nothing about texts, a pattern nothing about numbers.
+func numberSchema(kind, pattern string, r config.Range) object {
+	s := object{"type": []any{kind, "string"}, "pattern": pattern}
+	if r != (config.Range{}) {
+		s["minimum"], s["maximum"] = r.Low, r.High
+	}
+	return s
 }

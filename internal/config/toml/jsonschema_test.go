@@ -115,3 +115,45 @@ func TestSchemaRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestSchemaValues holds what the schema says of values: their type and range,
+// also where they stand in a text.
+func TestSchemaValues(t *testing.T) {
+	s := compile(t)
+	const instance, bfd = "vrrp_instance.A", "bfd_instance.b"
+	for _, c := range []struct {
+		block, right string
+		wrong        []string
+	}{
+		{instance, `priority = 100`, []string{`priority = "high"`, `priority = 300`, `priority = 0`, `priority = 1.5`, `priority = true`, `priority = [100]`}},
+		{instance, `priority = "100"`, []string{`priority = ""`}},
+		{instance, `virtual_router_id = 255`, []string{`virtual_router_id = 256`, `virtual_router_id = "0.5"`}},
+		{instance, `advert_int = 0.5`, []string{`advert_int = "often"`, `advert_int = -1`}},
+		{instance, `advert_int = "250ms"`, []string{`advert_int = "250 apples"`}},
+		{instance, `advert_int = "1"`, []string{`advert_int = false`}},
+		{instance, `garp_master_delay = 86400`, []string{`garp_master_delay = "5 s"`}},
+		{instance, `garp_master_repeat = 2`, []string{`garp_master_repeat = -2`}},
+		{instance, `down_timer_adverts = 100`, []string{`down_timer_adverts = 101`}},
+		{instance, `preempt_delay = "1m30s"`, []string{`preempt_delay = "soon"`}},
+		{instance, `nopreempt = true`, []string{`nopreempt = 1`, `nopreempt = "true"`}},
+		{instance, `interface = "eth0"`, []string{`interface = true`}},
+		{"global_defs", `vrrp_rt_priority = 99`, []string{`vrrp_rt_priority = 100`}},
+		{"global_defs", `vrrp_garp_interval = 0.001`, []string{`vrrp_garp_interval = "x"`}},
+		{"global_defs", `enable_script_security = true`, []string{`enable_script_security = "yes"`}},
+		{"vrrp_script.s", `interval = 5`, []string{`interval = "five"`}},
+		{"vrrp_script.s", `rise = 2`, []string{`rise = "twice"`, `rise = 0.5`}},
+		{bfd, `min_rx = 50`, []string{`min_rx = "fast"`}},
+		{bfd, `min_rx = "50ms"`, []string{`min_rx = true`}},
+		{bfd, `multiplier = "5"`, []string{`multiplier = 256`}},
+		{bfd, `max_hops = -1`, []string{`max_hops = -2`}},
+	} {
+		if err := s.Validate(values(t, "["+c.block+"]\n"+c.right)); err != nil {
+			t.Errorf("%s: %s is refused: %v", c.block, c.right, err)
+		}
+		for _, wrong := range c.wrong {
+			if s.Validate(values(t, "["+c.block+"]\n"+wrong)) == nil {
+				t.Errorf("%s: %s is accepted", c.block, wrong)
+			}
+		}
+	}
+}
