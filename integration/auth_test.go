@@ -3,12 +3,14 @@ package integration
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"holdfast/integration/lab"
+	"holdfast/internal/daemon/control"
 )
 
 // ahLines is an authentication header with the key given.
@@ -81,6 +83,9 @@ func TestAuthenticationHeaderForeign(t *testing.T) {
 	if in := virtualRouter(t, v, "VI_1"); in.State != "MASTER" || in.Drops["digest"] == 0 {
 		t.Errorf("state %s, drops %v, want MASTER and digest", in.State, in.Drops)
 	} else {
+		if !slices.ContainsFunc(in.Refused, func(r control.Refused) bool { return r.Reason == "digest" }) {
+			t.Errorf("refused %+v, no digest among them", in.Refused)
+		}
 		for _, r := range in.Refused {
 			// keepalived advances its own count by adverts whose digest is wrong, so
 			// what it sends next may also repeat a number.

@@ -3,11 +3,14 @@ package integration
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"holdfast/integration/lab"
+	"holdfast/internal/daemon/control"
 )
 
 // TestMTU changes the MTU below a master with more addresses than an advert may
@@ -69,4 +72,75 @@ func TestMTU(t *testing.T) {
 	if got := n.sh(n.b, "cat /sys/class/net/vmac91/mtu"); got != "1500" {
 		t.Errorf("the VMAC's MTU is %s", got)
 	}
+}
+
+// TestMTUBelowIPv6 takes the MTU below a pair so low that the kernel has no IPv6
+// there, and up again. Both IPv6 instances, with a VMAC and without, are in FAULT
+// and then what they were, and no VMAC has an address made from the virtual MAC,
+// which would be the same on both directors.
+func TestMTUBelowIPv6(t *testing.T) {
+	lab.Require(t)
+	t.Parallel()
+	n := directors(t, "mtu6")
+	us := ours(t)
+	director := func(h *lab.Host, priority int) *lab.Process {
+		r := router{Version: 3, VRID: 92, Interval: 200 * time.Millisecond, Priority: priority, VIPs: vips6, Extra: "  use_vmac vmac92\n"}
+		plain := r
+		plain.VRID, plain.Extra, plain.VIPs = 93, "", []string{"fe80::6565/64", "2001:db8::101/64"}
+		return n.start(h, us, r.conf()+plain.instance("VI_2"))
+	}
+	master := netip.MustParseAddr(linkLocal(1))
+	pair := []struct {
+		host *lab.Host
+		p    *lab.Process
+		rank string
+		own  netip.Addr
+	}{
+		{n.a, director(n.a, 150), "MASTER", master},
+		{n.b, director(n.b, 100), "BACKUP", netip.MustParseAddr(linkLocal(2))},
+	}
+	mtu := func(bytes string) {
+		for _, m := range pair {
+			n.must(m.host, "ip", "link", "set", "eth0", "mtu", bytes)
+		}
+	}
+	// become waits until both instances of a director are as they should be.
+	become := func(when string, h *lab.Host, p *lab.Process, state string) {
+		t.Helper()
+		var v control.VRRP
+		if !lab.WaitFor(generous, func() bool {
+			_, v = status(t, h)
+			for _, name := range []string{"VI_1", "VI_2"} {
+				in := virtualRouter(t, v, name)
+				if in.State != state || state == "BACKUP" && (in.Master == nil || in.Master.Addr != master) {
+					return false
+				}
+			}
+			return true
+		}) {
+			t.Fatalf("%s: %s is not %s: %+v\n%s", when, h.Name, state, v.Instances, p.LogEnd())
+		}
+	}
+	settled := func(when string) {
+		t.Helper()
+		for _, m := range pair {
+			become(when, m.host, m.p, m.rank)
+			list, err := m.host.Addrs("vmac92")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Contains(list, m.own) || slices.ContainsFunc(list, func(a netip.Addr) bool { return strings.HasPrefix(a.String(), "fe80::200:5eff:") }) {
+				t.Errorf("%s: the VMAC of %s has %v, its own is %v", when, m.host.Name, list, m.own)
+			}
+		}
+		n.holder(vip6, "a", generous)
+		n.holder(netip.MustParseAddr("2001:db8::101"), "a", generous)
+	}
+	settled("at first")
+	mtu("1000")
+	for _, m := range pair {
+		become("without IPv6", m.host, m.p, "FAULT")
+	}
+	mtu("1500")
+	settled("with IPv6 again")
 }

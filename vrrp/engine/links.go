@@ -123,8 +123,14 @@ func (e *Engine) reopen(now time.Time) {
 		}
 		r.ports(func(p link.Port) { wanted[p] = true })
 	}
+	off := e.withoutIPv6(wanted)
 	e.list(wanted)
 	failed := e.wire.Open(sorted(wanted))
+	if failed == nil {
+		failed = off
+	} else {
+		maps.Copy(failed, off)
+	}
 	if len(failed) > 0 {
 		e.retryAt = now.Add(retryTime)
 	}

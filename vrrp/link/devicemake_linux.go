@@ -79,23 +79,35 @@ func (d *NetlinkDevices) make(all []Device, w *Device, below netlink.Link, links
 	return m, nil
 }
 
+// minMTU6 is the least MTU that IPv6 works with (RFC 8200 section 5).
+const minMTU6 = 1280
+
 // configure sets what the device needs and switches it on. All of it may be
 // done again at any time.
 func (d *NetlinkDevices) configure(w *Device, m *madeDevice, links *linkTable) error {
 	l, below := links.index[m.Ifindex], links.name[w.Parent]
 	var errs []error
+	// The kernel takes the MTU down with that of the interface below and never
+	// up again, and adverts that are as long as that one allows would not leave.
+	if mtu := below.Attrs().MTU; l.Attrs().MTU != mtu {
+		// Below its least MTU the kernel has no IPv6 on the interface. It comes
+		// back with all settings as new, and must not be up then: it would make
+		// an address before addrgenmode is set.
+		if w.IPv6 && l.Attrs().MTU < minMTU6 && mtu >= minMTU6 && l.Attrs().RawFlags&unix.IFF_UP != 0 {
+			if err := d.nl.LinkSetDown(l); err != nil {
+				return fmt.Errorf("switch %s off: %w", m.Name, err)
+			}
+			l.Attrs().RawFlags &^= unix.IFF_UP
+		}
+		if err := d.nl.LinkSetMTU(l, mtu); err != nil {
+			errs = append(errs, fmt.Errorf("mtu %d: %w", mtu, err))
+		}
+	}
 	if w.Kind == Macvlan {
 		// An IPv6 address made from the virtual MAC would be the same on all
 		// directors (RFC 9568 section 7.4).
 		if err := d.nl.LinkSetIP6AddrGenMode(l, addrGenModeNone); err != nil && !errors.Is(err, unix.EAFNOSUPPORT) {
 			errs = append(errs, fmt.Errorf("addrgenmode none: %w", err))
-		}
-	}
-	// The kernel takes the MTU down with that of the interface below and never
-	// up again, and adverts that are as long as that one allows would not leave.
-	if mtu := below.Attrs().MTU; l.Attrs().MTU != mtu {
-		if err := d.nl.LinkSetMTU(l, mtu); err != nil {
-			errs = append(errs, fmt.Errorf("mtu %d: %w", mtu, err))
 		}
 	}
 	errs = append(errs, d.sys.setDevice(w.DeviceKey, m.Name))
@@ -118,7 +130,7 @@ func (w Device) filtered() bool { return w.Kind == Macvlan && !w.IPv6 }
 
 // settle undoes settings that nothing needs any more and joins groups on the
 // interfaces below.
-func (d *NetlinkDevices) settle(want []Device, states []DeviceState) {
+func (d *NetlinkDevices) settle(want []Device, states []DeviceState, links *linkTable) {
 	parents, vmacs := map[int]bool{}, false
 	joins := map[membership]bool{}
 	for i := range want {
@@ -126,7 +138,8 @@ func (d *NetlinkDevices) settle(want []Device, states []DeviceState) {
 		if states[i].Parent == 0 {
 			continue
 		}
-		if w.Group.IsValid() {
+		// Without IPv6 the kernel forgets who joined: joined anew when it is back.
+		if w.Group.IsValid() && (w.Group.Is4() || links.index[states[i].Parent].Attrs().MTU >= minMTU6) {
 			joins[membership{states[i].Parent, w.Group}] = true
 		}
 		if w.filtered() {

@@ -160,7 +160,7 @@ func (d *NetlinkDevices) Ensure(want []Device) []DeviceState {
 			}
 		}
 	}
-	d.settle(want, states)
+	d.settle(want, states, links)
 	d.tell()
 	return states
 }

@@ -351,6 +351,7 @@ func TestDevicesGoneAndBack(t *testing.T) {
 }
 
 // The kernel makes a macvlan smaller with the interface below, and not larger.
+// Below 1280 it has no IPv6 at all, and has it anew with the usual settings above.
 func TestDevicesMTU(t *testing.T) {
 	if !inNetns(t) {
 		return
@@ -359,12 +360,30 @@ func TestDevicesMTU(t *testing.T) {
 	d := NewDevices(DevicesConfig{Answer: func([]DeviceState) {}})
 	defer d.Close(false)
 	want := []Device{vmac51("v0", false), vmac51("v0", true)}
-	for _, mtu := range []string{"1500", "1300", "1500", "9000", "1400"} {
+	for _, mtu := range []string{"1500", "1300", "1500", "1000", "1100", "1280", "1000", "1500", "9000", "1400"} {
 		ipCommand(t, "link", "set", "v0", "mtu", mtu)
-		for _, st := range d.Ensure(want) {
+		for i, st := range d.Ensure(want) {
+			low := mtu < "1280" // all have four digits
 			b, err := os.ReadFile("/sys/class/net/" + st.Name + "/mtu")
-			if got := strings.TrimSpace(string(b)); st.Err != nil || err != nil || got != mtu {
+			// Without IPv6 there is no address either, and that is an error.
+			if got := strings.TrimSpace(string(b)); st.Err != nil != (low && i == 1) || err != nil || got != mtu {
 				t.Errorf("%s has the MTU %s, want %s (%v, %v)", st.Name, got, mtu, st.Err, err)
+			}
+			if low {
+				continue
+			}
+			if got := ipCommand(t, "-d", "link", "show", st.Name); !strings.Contains(got, "addrgenmode none") || !strings.Contains(got, ",UP,") {
+				t.Errorf("MTU %s: %s", mtu, got)
+			}
+			got := ipCommand(t, "-6", "addr", "show", "dev", st.Name)
+			if strings.Contains(got, "fe80::200:5eff:") {
+				t.Errorf("MTU %s: %s has an address made from its virtual MAC: %s", mtu, st.Name, got)
+			}
+			if i == 1 && !strings.Contains(got, "fe80::") {
+				t.Errorf("MTU %s: %s has no link-local address: %s", mtu, st.Name, got)
+			}
+			if i == 0 && setting(t, "ipv6/conf/"+st.Name+"/disable_ipv6") != "1" {
+				t.Errorf("MTU %s: %s has IPv6", mtu, st.Name)
 			}
 		}
 	}

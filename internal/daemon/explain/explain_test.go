@@ -144,6 +144,19 @@ func TestWhoWouldWin(t *testing.T) {
 			weigh(in, control.Contribution{Track: "script more", State: "up", Weight: 5, Value: 5})
 			weigh(in, control.Contribution{Track: "interface eth1", State: "up", Weight: 10, Reverse: true, Value: -10})
 		}, self, []string{"with everything that it tracks against it its priority is 120: a peer takes over then if its own is higher"}, ""},
+		{"a master that tracks with and without weight", master(), func(in *control.Instance) {
+			in.Priority = control.Priority{Base: 150, Effective: 150, Advertised: 150}
+			weigh(in, control.Contribution{Track: "script chk", State: "up", Weight: -20})
+			weigh(in, control.Contribution{Track: "interface eth1", State: "up"})
+			weigh(in, control.Contribution{Track: "file load", State: "up", Number: new(int)})
+		}, self, []string{
+			"with interface eth1 or file load against it, which has no weight, it is FAULT: any peer takes over then",
+			"with every weight against it its priority is 130: a peer takes over then if its own is higher",
+		}, ""},
+		{"an owner that tracks without weight", master(), func(in *control.Instance) {
+			in.Policy.Owner, in.Priority = true, control.Priority{Base: 255, Effective: 255, Advertised: 255}
+			in.Priority.Contributions = []control.Contribution{{Track: "script chk", State: "up"}}
+		}, self, []string{"with script chk against it, which has no weight, it is FAULT: any peer takes over then"}, ""},
 		{"a weight that moves something", backup(), func(in *control.Instance) {
 			weigh(in, control.Contribution{Track: "script chk", State: "down", Weight: 60, Value: 0})
 		}, "192.0.2.3", nil, ""},

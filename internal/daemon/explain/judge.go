@@ -87,8 +87,13 @@ func (x *Explanation) master(in *control.Instance) {
 	if !in.Policy.ListenUntil.IsZero() {
 		x.next("the machine was suspended: it says nothing for another %v and listens for who has taken over", x.until(in.Policy.ListenUntil))
 	}
+	what := "everything that it tracks"
+	if names := unweighted(in); len(names) > 0 {
+		x.next("with %s against it, which has no weight, it is FAULT: any peer takes over then", strings.Join(names, " or "))
+		what = "every weight"
+	}
 	if p, ok := least(in); ok && p < in.Priority.Effective {
-		x.next("with everything that it tracks against it its priority is %d: a peer takes over then if its own is higher, and it has no nopreempt", p)
+		x.next("with %s against it its priority is %d: a peer takes over then if its own is higher, and it has no nopreempt", what, p)
 	}
 	x.next("if this router stops, a peer takes over after its skew time; if it dies, after about %v", short(seconds(in.MasterDown)))
 }

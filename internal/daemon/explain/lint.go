@@ -73,7 +73,7 @@ func (x *Explanation) lintWeights(in *control.Instance) {
 func far(in *control.Instance, a, b uint8) bool {
 	reach := 0
 	for _, c := range in.Priority.Contributions {
-		if c.Number != nil {
+		if c.Number != nil && c.Weight != 0 {
 			return false // a file moves it by any number
 		}
 		reach += max(c.Weight, -c.Weight)
@@ -107,6 +107,17 @@ func with(in *control.Instance, c control.Contribution, up bool) uint8 {
 	return uint8(min(max(p, 1), 254))
 }
 
+// unweighted are the tracked things of which each makes this router FAULT,
+// whatever the priority.
+func unweighted(in *control.Instance) (names []string) {
+	for _, c := range in.Priority.Contributions {
+		if c.Weight == 0 {
+			names = append(names, c.Track)
+		}
+	}
+	return names
+}
+
 // least is the lowest priority that the weights can make of this router's; not
 // ok: they move no mastership, or by any number.
 func least(in *control.Instance) (_ uint8, ok bool) {
@@ -117,7 +128,7 @@ func least(in *control.Instance) (_ uint8, ok bool) {
 			w = -w
 		}
 		p += min(w, 0)
-		if c.Number != nil {
+		if c.Number != nil && c.Weight != 0 {
 			return 0, false
 		}
 	}

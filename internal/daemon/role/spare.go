@@ -2,6 +2,7 @@ package role
 
 import (
 	"math"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -58,9 +59,10 @@ func (s *Spare) done() {
 	s.timer.Reset(spareTime)
 }
 
-// grant puts the first collection off, unless somebody set a limit (GOMEMLIMIT).
+// grant puts the first collection off, unless the operator said how often or
+// how late garbage is collected (GOGC, GOMEMLIMIT).
 func (s *Spare) grant() {
-	if debug.SetMemoryLimit(-1) != math.MaxInt64 {
+	if os.Getenv("GOGC") != "" || debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		return
 	}
 	if s.grants++; s.grants > 1 {

@@ -4,20 +4,23 @@ import (
 	"math"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"testing"
 	"time"
 )
 
-// settings are those of the collector: percentage and limit.
+// settings are those of the collector, percentage (-1: off) and limit. Reading
+// the percentage by setting it would race with what sets it back.
 func settings() (int, int64) {
-	percent := debug.SetGCPercent(100)
-	debug.SetGCPercent(percent)
-	return percent, debug.SetMemoryLimit(-1)
+	s := []metrics.Sample{{Name: "/gc/gogc:percent"}, {Name: "/gc/gomemlimit:bytes"}}
+	metrics.Read(s)
+	return int(int64(s[0].Value.Uint64())), int64(s[1].Value.Uint64())
 }
 
 // Work puts collections off until its end, or until its room is used up, and
 // leaves the settings as they were.
 func TestSpare(t *testing.T) {
+	t.Setenv("GOGC", "")
 	usual := debug.SetGCPercent(60)
 	defer debug.SetGCPercent(usual)
 	as := func(when string, percent int, limited bool) {
@@ -57,5 +60,20 @@ func TestSpare(t *testing.T) {
 	defer s.Work()()
 	if p, limit := settings(); p != 60 || limit != 1<<40 {
 		t.Errorf("with a limit of the operator: percentage %d, limit %d", p, limit)
+	}
+}
+
+// What the operator says by GOGC holds during work too.
+func TestSpareGOGC(t *testing.T) {
+	t.Setenv("GOGC", "70")
+	defer debug.SetGCPercent(debug.SetGCPercent(70))
+	var s Spare
+	end := s.Work()
+	if p, limit := settings(); p != 70 || limit != math.MaxInt64 {
+		t.Errorf("at work: percentage %d, limit %d", p, limit)
+	}
+	end()
+	if p, limit := settings(); p != 70 || limit != math.MaxInt64 {
+		t.Errorf("after it: percentage %d, limit %d", p, limit)
 	}
 }
