@@ -30,7 +30,7 @@ of TOML.
 
 Exit code: 0 done, 1 with --list when a file differs, 2 for a file that cannot be
 laid out.`,
-		Example: "  holdfast fmt keepalived.conf\n  holdfast fmt -w /etc/keepalived/*.conf\n  holdfast fmt -l . || echo not laid out",
+		Example: "  holdfast fmt keepalived.conf\n  holdfast fmt -w /etc/keepalived/*.conf\n  holdfast fmt -l *.conf || echo not laid out",
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if len(files) == 0 {
 				if write {

@@ -39,6 +39,7 @@ type slot struct {
 	restarts int
 	delay    time.Duration // before the next replacement
 	stopping bool          // it is not wanted any more and has been told so
+	worked   bool          // one did since the configuration wants it
 }
 
 // start starts the child of s with the present configuration.

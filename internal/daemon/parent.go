@@ -329,7 +329,7 @@ func (p *Parent) message(c *child, m ipc.Message) {
 	}
 	switch m.Type {
 	case ipc.TypeReady:
-		c.ready = true
+		c.ready, s.worked = true, true
 		if s == p.vrrp {
 			p.holdings.swept()
 			p.unsaved = true

@@ -3,6 +3,7 @@ package daemon
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -90,6 +91,36 @@ func TestAReloadThatLosesMastershipIsTakenBack(t *testing.T) {
 	}
 	if r := <-out; r.Failure == "" {
 		t.Error("a trial that the end of the daemon cut short counts as a success")
+	}
+}
+
+// A process that a reload adds and that cannot work here, as lvs without IPVS in
+// the kernel, leaves the other one alone: a trial is taken back, and without one
+// it is tried again until another reload.
+func TestAReloadThatAddsAProcessThatCannotWork(t *testing.T) {
+	d := newDaemon(t, "a")
+	d.set("a", true, false)
+	d.says("MASTER")
+	d.run()
+	d.status(func(s control.Status) bool { return len(s.Processes) == 1 && len(s.Missing) == 0 })
+	time.Sleep(50 * time.Millisecond) // it is up a moment after
+	d.set("exit=101", true, true)
+	if r := <-d.try(time.Minute); !strings.Contains(r.Failure, "rolled back: no answer from lvs") {
+		t.Errorf("failure %q", r.Failure)
+	}
+	d.status(func(s control.Status) bool { return len(s.Processes) == 1 && len(s.Missing) == 0 })
+	d.signal(syscall.SIGHUP)
+	d.status(func(s control.Status) bool { return len(s.Processes) >= 1 && slices.Contains(s.Missing, "lvs") })
+	d.set("b", true, true)
+	d.signal(syscall.SIGHUP)
+	d.status(func(s control.Status) bool { return len(s.Processes) == 2 && len(s.Missing) == 0 })
+	d.told(role.VRRP, "config b other=true")
+	if b, _ := os.ReadFile(d.path("vrrp.log")); strings.Count(string(b), "start ") != 1 {
+		t.Errorf("the vrrp process was started more than once:\n%s", b)
+	}
+	d.signal(syscall.SIGTERM)
+	if code := d.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
 	}
 }
 

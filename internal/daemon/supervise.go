@@ -44,7 +44,7 @@ func (p *Parent) exited(c *child, died time.Time, code int) {
 	case s.stopping:
 		p.vacate(s)
 		p.stepReload()
-	case permanent:
+	case permanent && !(p.up && !s.worked):
 		p.log.Error("process ended for good", "role", string(s.role), "exit", code)
 		p.dropOrphans()
 		p.stop(daemon)
@@ -53,6 +53,8 @@ func (p *Parent) exited(c *child, died time.Time, code int) {
 		p.dropOrphans()
 		p.stop(role.DaemonFatal)
 	default:
+		// A process that came with a reload and cannot work here must not take
+		// away what was there before.
 		p.replace(s, c, died, code)
 	}
 	// Last: the end of a reload starts what does not run, and would start it as
@@ -62,7 +64,7 @@ func (p *Parent) exited(c *child, died time.Time, code int) {
 
 // vacate leaves nothing behind of a child that is gone and not wanted any more.
 func (p *Parent) vacate(s *slot) {
-	s.stopping, s.delay = false, 0
+	s.stopping, s.worked, s.delay = false, false, 0
 	s.pid.remove()
 	s.pid = nil
 	switch {
