@@ -95,7 +95,7 @@ func service(addr, algo, kind, protocol, extra string, servers ...string) string
 		if f[0] == "198.51.100.3" {
 			prog = "/bin/false"
 		}
-		fmt.Fprintf(&b, " real_server %s %s {\n  weight %s\n  uthreshold 1000\n  lthreshold 100\n  MISC_CHECK {\n   misc_path \"%s\"\n   retry 0\n  }\n }\n", f[0], f[1], f[2], prog)
+		fmt.Fprintf(&b, " real_server %s %s {\n  weight %s\n  uthreshold 1000\n  lthreshold 100\n  MISC_CHECK {\n   misc_path \"%s\"\n   misc_timeout 60\n   retry 0\n  }\n }\n", f[0], f[1], f[2], prog)
 	}
 	b.WriteString("}\n")
 	return b.String()

@@ -176,6 +176,10 @@ func complaintsIn(log string) []string {
 		if strings.Contains(line, " level=INFO ") || strings.Contains(line, " level=DEBUG ") {
 			continue
 		}
+		// keepalived's own affair when a reload and news of an interface meet.
+		if strings.Contains(line, "thread_cancel called for") {
+			continue
+		}
 		if complaints.MatchString(line) && !strings.Contains(line, "Error opening") {
 			out = append(out, line)
 		}

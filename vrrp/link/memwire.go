@@ -200,7 +200,7 @@ func (w *MemWire) send(d *Datagram) error {
 	}
 	// Of timers of the same instant any may be the first: a message does not
 	// overtake the one before.
-	behind := max(0, h.sentAt.Sub(time.Now())+1)
+	behind := max(0, time.Until(h.sentAt)+1)
 	h.sentAt = time.Now().Add(behind)
 	for _, to := range n.hosts {
 		// The accidents are drawn for every receiver in turn, whoever
