@@ -148,7 +148,8 @@ func (p *netlinkTap) add(a asked) {
 }
 
 // heard returns what was recorded since the last call, once nothing more comes
-// out of the socket.
+// out of the socket for a moment; a daemon that asks the kernel every second, as
+// while a server drains, is not waited for.
 func (p *netlinkTap) heard() []asked {
 	recorded := func() int {
 		p.mu.Lock()
@@ -156,7 +157,7 @@ func (p *netlinkTap) heard() []asked {
 		return len(p.list)
 	}
 	n, since := recorded(), time.Now()
-	for time.Since(since) < time.Second {
+	for end := since.Add(2 * time.Second); time.Since(since) < 400*time.Millisecond && time.Now().Before(end); {
 		time.Sleep(20 * time.Millisecond)
 		if now := recorded(); now != n {
 			n, since = now, time.Now()

@@ -145,6 +145,13 @@ func (n *network) host(name, mac, addr string) *lab.Host {
 func (n *network) start(h *lab.Host, d lab.Daemon, conf string, args ...string) *lab.Process {
 	n.t.Helper()
 	d.Args = append(append([]string{}, args...), d.Args...)
+	if d.Name == "keepalived" {
+		// One that crashed left them behind, and their numbers may be somebody
+		// else's by now: it would take itself for running.
+		if _, err := h.Output(n.t.Context(), "rm", "-f", "/run/keepalived.pid", "/run/vrrp.pid", "/run/checkers.pid"); err != nil {
+			n.t.Fatal(err)
+		}
+	}
 	p, err := h.StartDaemon(d, "keepalived.conf", conf)
 	if err != nil {
 		n.t.Fatal(err)
