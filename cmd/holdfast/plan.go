@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -38,7 +36,12 @@ Exit code: 0 done, 1 when no daemon answers, 2 when FILE has errors and would be
 refused.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			collectLate()
+			if os.Getenv("GOGC") == "" {
+				debug.SetGCPercent(100)
+			}
+			// Two configurations are compared, and little is left over of either but
+			// themselves: somebody waits for the answer.
+			role.CollectLate(planMemory)
 			socket := controlOrDefault(socket)
 			var in control.InForce
 			if err := control.Ask(socket, control.Request{Command: "config"}, &in); err != nil {
@@ -97,22 +100,6 @@ refused.`,
 
 // planMemory is how much a plan may take before garbage is collected.
 const planMemory = 160 << 20
-
-// collectLate puts garbage collection off until there is that much. Two
-// configurations are compared, and little is left over of either but themselves:
-// somebody waits for the answer. Beyond that it is as usual.
-func collectLate() {
-	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
-		return
-	}
-	debug.SetMemoryLimit(planMemory)
-	debug.SetGCPercent(-1)
-	// The first collection finds that nobody needs this.
-	runtime.AddCleanup(new([64]byte), func(struct{}) {
-		debug.SetGCPercent(100)
-		debug.SetMemoryLimit(math.MaxInt64)
-	}, struct{}{})
-}
 
 // vrrpStatus is what the vrrp process says; nil when it does not run.
 func vrrpStatus(socket string) (*control.VRRP, error) {

@@ -44,7 +44,7 @@ func (p *Parent) exited(c *child, died time.Time, code int) {
 	case s.stopping:
 		p.vacate(s)
 		p.stepReload()
-	case permanent && !(p.up && !s.worked):
+	case permanent && (s.worked || !p.up):
 		p.log.Error("process ended for good", "role", string(s.role), "exit", code)
 		p.dropOrphans()
 		p.stop(daemon)

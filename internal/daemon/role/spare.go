@@ -23,14 +23,10 @@ const (
 // Spare is about the memory for large work, as reading a configuration: see
 // Work. Its zero value is ready; any goroutine may use it.
 type Spare struct {
-	mu    sync.Mutex
-	works int
-	timer *time.Timer
-	// granted is set while no garbage is collected, and grants counts how often
-	// that was.
-	granted bool
-	grants  int
-	usual   int // percentage of garbage to live memory (GOGC) otherwise
+	mu      sync.Mutex
+	works   int
+	collect func() // ends what CollectLate began for these works
+	timer   *time.Timer
 }
 
 // Work notes that large work begins; end, which may be called again, that it is
@@ -41,7 +37,10 @@ func (s *Spare) Work() (end func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.works++; s.works == 1 {
-		s.grant()
+		if s.timer != nil { // there was work before
+			runtime.GC() // what it left over serves first
+		}
+		s.collect = CollectLate(room)
 	}
 	return sync.OnceFunc(s.done)
 }
@@ -50,7 +49,7 @@ func (s *Spare) done() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.works--; s.works == 0 {
-		s.withdraw()
+		s.collect()
 	}
 	if s.timer == nil {
 		s.timer = time.AfterFunc(spareTime, debug.FreeOSMemory)
@@ -59,33 +58,23 @@ func (s *Spare) done() {
 	s.timer.Reset(spareTime)
 }
 
-// grant puts the first collection off, unless the operator said how often or
-// how late garbage is collected (GOGC, GOMEMLIMIT).
-func (s *Spare) grant() {
+// CollectLate puts garbage collection off until so many bytes more are
+// allocated, or the function returned is called, which may be called at any time
+// and again; from then on it is as before. It does nothing where the operator
+// said how often or how late garbage is collected (GOGC, GOMEMLIMIT).
+func CollectLate(more int64) (collect func()) {
 	if os.Getenv("GOGC") != "" || debug.SetMemoryLimit(-1) != math.MaxInt64 {
-		return
-	}
-	if s.grants++; s.grants > 1 {
-		runtime.GC() // what was left over serves first
+		return func() {}
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	debug.SetMemoryLimit(int64(m.Sys-m.HeapSys+m.HeapAlloc) + room)
-	s.usual, s.granted = debug.SetGCPercent(-1), true
-	// The first collection finds that nobody needs this.
-	runtime.AddCleanup(new([64]byte), func(grant int) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if grant == s.grants {
-			s.withdraw()
-		}
-	}, s.grants)
-}
-
-func (s *Spare) withdraw() {
-	if s.granted {
-		s.granted = false
-		debug.SetGCPercent(s.usual)
+	debug.SetMemoryLimit(int64(m.Sys-m.HeapSys+m.HeapAlloc) + more)
+	usual := debug.SetGCPercent(-1)
+	collect = sync.OnceFunc(func() {
+		debug.SetGCPercent(usual)
 		debug.SetMemoryLimit(math.MaxInt64)
-	}
+	})
+	// The first collection finds that nobody needs this.
+	runtime.AddCleanup(new([64]byte), func(f func()) { f() }, collect)
+	return collect
 }
