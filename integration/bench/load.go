@@ -9,9 +9,12 @@ import (
 
 // load is one amount of work for a pair of directors.
 type load struct {
-	name     string
-	version  int
-	routers  int
+	name    string
+	version int
+	routers int
+	// each is how many addresses a router has; 0: one. What no advert has room for
+	// is in virtual_ipaddress_excluded.
+	each     int
 	interval time.Duration
 	// ifaces is over how many interfaces the routers are spread; 0: one.
 	ifaces int
@@ -32,6 +35,8 @@ var loads = []load{
 	{name: "255 routers, v2, 1s", version: 2, routers: 255, interval: time.Second, pairs: 1, slower: 2.5, cpu: 0.7},
 	{name: "4000 routers on 16 interfaces, v2, 1s", version: 2, routers: 4000, ifaces: 16, interval: time.Second, pairs: 1, heavy: true, slower: 5, cpu: 0.7},
 	{name: "255 routers, v3, 10ms", version: 3, routers: 255, interval: 10 * time.Millisecond, pairs: 1, heavy: true, slower: 1, cpu: 0.7, takeover: 0.3},
+	{name: "1 router of 255 addresses, v3, 10ms", version: 3, routers: 1, each: 255, interval: 10 * time.Millisecond, pairs: 1, heavy: true, slower: 1},
+	{name: "1 router of 4000 addresses, v2, 1s", version: 2, routers: 1, each: 4000, interval: time.Second, pairs: 1, heavy: true, slower: 5},
 }
 
 const (
@@ -53,14 +58,31 @@ func (l load) conf(priority int) string {
   virtual_router_id %d
   priority %d
   advert_int %g
-  virtual_ipaddress {
-    10.77.%d.%d
-  }
-}
-`, i+1, l.iface(i), i/max(l.ifaces, 1)%255+1, priority, l.interval.Seconds(), (i+1)/256, (i+1)%256)
+`, i+1, l.iface(i), i/max(l.ifaces, 1)%255+1, priority, l.interval.Seconds())
+		n := max(l.each, 1)
+		l.block(&b, "virtual_ipaddress", i*n, min(n, advertRoom))
+		if n > advertRoom {
+			l.block(&b, "virtual_ipaddress_excluded", i*n+advertRoom, n-advertRoom)
+		}
+		b.WriteString("}\n")
 	}
 	return b.String()
 }
+
+// advertRoom is how many addresses an advert names.
+const advertRoom = 255
+
+// block writes count addresses from number first on.
+func (l load) block(b *strings.Builder, keyword string, first, count int) {
+	fmt.Fprintf(b, "  %s {\n", keyword)
+	for i := first + 1; i <= first+count; i++ {
+		fmt.Fprintf(b, "    10.77.%d.%d\n", i/256, i%256)
+	}
+	b.WriteString("  }\n")
+}
+
+// addresses is how many the master holds.
+func (l load) addresses() int { return l.routers * max(l.each, 1) }
 
 // iface is the interface of router i.
 func (l load) iface(i int) string { return fmt.Sprintf("eth%d", i%max(l.ifaces, 1)) }

@@ -66,7 +66,7 @@ func newPair(s subject, l load) (_ *pair, err error) {
 	if err := p.a.start(); err != nil {
 		return nil, err
 	}
-	if err := p.wait(p.a, [2]int{l.routers, 0}); err != nil {
+	if err := p.wait(p.a, [2]int{l.addresses(), 0}); err != nil {
 		return nil, err
 	}
 	if err := p.b.start(); err != nil {
@@ -120,7 +120,7 @@ func (d *director) start() error {
 
 // settle waits until a holds every address and b none, and keeps it so.
 func (p *pair) settle() error {
-	if err := p.wait(p.a, [2]int{p.load.routers, 0}); err != nil {
+	if err := p.wait(p.a, [2]int{p.load.addresses(), 0}); err != nil {
 		return err
 	}
 	p.a.pids, p.b.pids = p.a.proc.Tree(), p.b.proc.Tree()
@@ -179,7 +179,7 @@ func (p *pair) crash() (time.Duration, error) {
 	}
 	time.Sleep(p.load.bound() - p.load.interval)
 	limit := p.load.bound() + 20*time.Second
-	if !lab.WaitFor(limit, func() bool { return p.holders()[1] == p.load.routers }) {
+	if !lab.WaitFor(limit, func() bool { return p.holders()[1] == p.load.addresses() }) {
 		return 0, fmt.Errorf("%s, %s: the backup holds %d addresses %v after the crash\n%s",
 			p.b.daemon.Name, p.load.name, p.holders()[1], limit, p.b.proc.LogEnd())
 	}
@@ -207,8 +207,3 @@ func (p *pair) crash() (time.Duration, error) {
 }
 
 func (p *pair) close() { _ = p.lab.Close() }
-
-func (p *pair) unsteady(held [2]int) error {
-	return fmt.Errorf("%s, %s: mastership moved while nothing happened: %d addresses on the master, %d on the backup",
-		p.a.daemon.Name, p.load.name, held[0], held[1])
-}

@@ -43,6 +43,14 @@ func rows(l load, f [2]figures) []row {
 	}
 	out = append(out, memory)
 
+	if f[0].moved+f[1].moved > 0 {
+		out = append(out, row{
+			load: l.name, what: "  mastership moved while nothing happened",
+			ours: fmt.Sprint(f[0].moved), their: fmt.Sprint(f[1].moved), ratio: float64(f[0].moved) / float64(f[1].moved),
+			target: "ours <= 0", missed: f[0].moved > 0,
+		})
+	}
+
 	ms := func(v float64) string { return fmt.Sprintf("%.1f ms", 1000*v) }
 	a, b := seconds(f[0].takeovers), seconds(f[1].takeovers)
 	n := fmt.Sprintf("%d runs", len(a))

@@ -60,7 +60,7 @@ func NewApplier(log *slog.Logger, answer func([]Applied)) (*NetlinkApplier, erro
 	if err != nil {
 		return nil, err
 	}
-	list, err := newHandle()
+	list, err := newHandle(again)
 	if err != nil {
 		conn.close()
 		return nil, err

@@ -43,7 +43,7 @@ func answer(t testing.TB, c chan Applied) Applied {
 // kernelAddrs are the addresses of an interface by their prefix.
 func kernelAddrs(t testing.TB, ifindex int) map[netip.Prefix]kernelAddr {
 	t.Helper()
-	h, err := newHandle()
+	h, err := newHandle(again)
 	if err != nil {
 		t.Fatal(err)
 	}

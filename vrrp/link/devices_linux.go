@@ -168,7 +168,7 @@ func (d *NetlinkDevices) Ensure(want []Device) []DeviceState {
 // list reads all links; the socket is opened anew after an error.
 func (d *NetlinkDevices) list() (*linkTable, error) {
 	if d.nl == nil {
-		nl, err := newHandle()
+		nl, err := newHandle(again)
 		if err != nil {
 			return nil, err
 		}

@@ -29,9 +29,17 @@ type addrKey struct {
 
 func (a Address) key() addrKey { return addrKey{a.Ifindex, a.Prefix} }
 
+// onChange is what a handle does when something changes while it reads a list.
+type onChange bool
+
+const (
+	again  onChange = true  // it reads anew at once, up to ten times
+	spoilt onChange = false // the error is netlink.ErrDumpInterrupted
+)
+
 // newHandle opens a netlink socket for reading lists.
-func newHandle() (*netlink.Handle, error) {
-	h, err := netlink.NewHandleWithOptions(netlink.HandleOptions{DisableVFInfoCollection: true, RetryInterrupted: true}, unix.NETLINK_ROUTE)
+func newHandle(c onChange) (*netlink.Handle, error) {
+	h, err := netlink.NewHandleWithOptions(netlink.HandleOptions{DisableVFInfoCollection: true, RetryInterrupted: c == again}, unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("link: open netlink: %w", err)
 	}

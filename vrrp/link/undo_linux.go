@@ -21,7 +21,7 @@ func UndoDevices(r DeviceRecord, log *slog.Logger) error {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	nl, err := newHandle()
+	nl, err := newHandle(again)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -28,6 +29,11 @@ const (
 	// so as not to wake for each of hundreds.
 	watchNap   = time.Millisecond
 	watchRetry = 200 * time.Millisecond // after a socket that could not be opened or read
+	// watchPatience is after how many readings in a row that a change has spoilt the
+	// log says so.
+	watchPatience = 100
+	// listTries is how often List reads at most when changes spoil it.
+	listTries = 20
 )
 
 // NetlinkWatcher is the Watcher of Linux.
@@ -56,10 +62,22 @@ func NewWatcher(log *slog.Logger) *NetlinkWatcher {
 
 // List implements Watcher. Any goroutine may call it.
 func (w *NetlinkWatcher) List() ([]Interface, error) {
+	for try := 1; ; try++ {
+		list, err := w.once()
+		if !errors.Is(err, netlink.ErrDumpInterrupted) || try == listTries {
+			return list, err
+		}
+		time.Sleep(watchPause)
+	}
+}
+
+// once reads once; netlink.ErrDumpInterrupted says that something changed
+// meanwhile and that the whole would be of no moment.
+func (w *NetlinkWatcher) once() ([]Interface, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.nl == nil {
-		nl, err := newHandle()
+		nl, err := newHandle(spoilt)
 		if err != nil {
 			return nil, err
 		}
@@ -67,8 +85,10 @@ func (w *NetlinkWatcher) List() ([]Interface, error) {
 	}
 	list, sources, err := listInterfaces(w.nl)
 	if err != nil {
-		w.nl.Close()
-		w.nl = nil
+		if !errors.Is(err, netlink.ErrDumpInterrupted) {
+			w.nl.Close()
+			w.nl = nil
+		}
 		return nil, err
 	}
 	w.sources.Store(&sources)
@@ -126,7 +146,10 @@ func (w *NetlinkWatcher) subscribe() (*mdnetlink.Conn, error) {
 func (w *NetlinkWatcher) follow(conn *mdnetlink.Conn, stop <-chan struct{}, f func(Update)) {
 	var last []Interface
 	tell := func(fresh bool, removed []LostAddress) bool {
-		now, err := w.List()
+		now, err := w.undisturbed(stop)
+		if errors.Is(err, netlink.ErrDumpInterrupted) {
+			return false // stopped
+		}
 		if err != nil {
 			w.log.Error("cannot read the interfaces", "error", err)
 			return false
@@ -224,6 +247,26 @@ func (w *NetlinkWatcher) read(conn *mdnetlink.Conn, stop <-chan struct{}, tell f
 			}
 			return
 		}
+	}
+}
+
+// undisturbed reads until nothing changes meanwhile, or stop is closed.
+func (w *NetlinkWatcher) undisturbed(stop <-chan struct{}) ([]Interface, error) {
+	pause := watchPause
+	for try := 1; ; try++ {
+		list, err := w.once()
+		if !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return list, err
+		}
+		if try%watchPatience == 0 {
+			w.log.Warn("the interfaces change faster than they can be read", "readings", try)
+		}
+		select {
+		case <-stop:
+			return nil, err
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, watchLimit)
 	}
 }
 

@@ -35,12 +35,12 @@ func watch(t testing.TB) chan Update {
 	return updates
 }
 
-// until reads updates until cond holds, a second at most, and returns what was
+// until reads updates until cond holds, ten seconds at most, and returns what was
 // lost on the way.
 func until(t testing.TB, updates chan Update, what string, cond func([]Interface) bool) []LostAddress {
 	t.Helper()
 	var lost []LostAddress
-	for limit := time.After(time.Second); ; {
+	for limit := time.After(10 * time.Second); ; {
 		select {
 		case u := <-updates:
 			lost = append(lost, u.Lost...)
@@ -152,6 +152,39 @@ func TestWatcherOverrun(t *testing.T) {
 	<-ended
 	if !strings.Contains(said.String(), unix.ENOBUFS.Error()) {
 		t.Errorf("the socket was not overrun: %s", &said)
+	}
+}
+
+// Readings that thousands of additions spoil are made again, and nobody is told
+// of trouble.
+func TestWatcherBurst(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	const n = 4000
+	va, _ := veth(t, nil, nil)
+	var said bytes.Buffer // written by Watch's goroutine alone, read when that has ended
+	w := NewWatcher(slog.New(slog.NewTextHandler(&said, nil)))
+	defer w.Close()
+	updates, stop, ended := make(chan Update, 1024), make(chan struct{}), make(chan error, 1)
+	go func() { ended <- w.Watch(stop, func(u Update) { updates <- u }) }()
+	<-updates
+	a, answers := applierIn(t)
+	all := make([]Address, n)
+	for i := range all {
+		all[i] = Address{Ifindex: va, Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 8, byte(i >> 8), byte(i)}), 32)}
+	}
+	a.Set(1, 1, Wanted{Addresses: all})
+	if x := answer(t, answers); x.Err != nil {
+		t.Fatal(x.Err)
+	}
+	until(t, updates, "all addresses", func(list []Interface) bool { i, _ := named(list, "va"); return len(i.Addrs) == n })
+	close(stop)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if said.Len() > 0 {
+		t.Errorf("said: %s", &said)
 	}
 }
 
