@@ -2,12 +2,15 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"holdfast/internal/config"
 	"holdfast/internal/daemon/control"
+	"holdfast/internal/daemon/plan"
 )
 
 func newReload() *cobra.Command {
@@ -18,12 +21,14 @@ func newReload() *cobra.Command {
 		Use:   "reload",
 		Short: "Have the running daemon read its configuration anew, and say how that went",
 		Long: `Have the running daemon read its configuration anew, as SIGHUP does, wait until
-that is over, and print the findings about the file.
+that is over, and print the findings about the file. While another reload is on
+trial, this one begins when that is over.
 
 A configuration with errors is refused whole: the running one stays in force.
 With --rollback the new one is on trial for a time: when a virtual router that
 was master is not any more, or a service loses its quorum, the former one is put
-into force again. The file is not changed.
+into force again. The file is not changed. What a trial lost that was taken back
+has to come back in the next one, unless a reload without --rollback came between.
 
 Exit code: 0 when the new configuration is in force, 1 when no daemon answers,
 2 when it was refused, not taken over by every process, or rolled back.`,
@@ -32,8 +37,11 @@ Exit code: 0 when the new configuration is in force, 1 when no daemon answers,
 			if rollback < 0 || rollback > control.MaxRollback || rollback > 0 && !wait {
 				return fmt.Errorf("--rollback %v: a time up to %v is wanted, and to wait", rollback, control.MaxRollback)
 			}
+			socket := controlOrDefault(socket)
+			ask := control.Request{Command: "reload", NoWait: !wait, Rollback: rollback}
+			ask.Patience = announce(cmd.ErrOrStderr(), socket, ask, quiet)
 			var r control.Reload
-			if err := control.Ask(controlOrDefault(socket), control.Request{Command: "reload", NoWait: !wait, Rollback: rollback}, &r); err != nil {
+			if err := control.Ask(socket, ask, &r); err != nil {
 				return err
 			}
 			out := cmd.OutOrStdout()
@@ -56,8 +64,8 @@ Exit code: 0 when the new configuration is in force, 1 when no daemon answers,
 				}
 				return exitError{2}
 			}
-			if !asJSON && !quiet && wait {
-				fmt.Fprintln(out, "reloaded")
+			if !asJSON && !quiet {
+				fmt.Fprintln(out, reloadOutcome(r.Outcome))
 			}
 			return nil
 		},
@@ -69,4 +77,57 @@ Exit code: 0 when the new configuration is in force, 1 when no daemon answers,
 	f.DurationVar(&rollback, "rollback", 0, "go back to the former configuration when a virtual router loses mastership or a service its quorum within this time, for example 30s")
 	f.BoolVar(&wait, "wait", true, "wait until the reload is over; false: the log and holdfast status tell")
 	return cmd
+}
+
+func reloadOutcome(outcome string) string {
+	switch outcome {
+	case control.ReloadBegun:
+		return "begun"
+	case control.ReloadWaits:
+		return "begins when the reload that is under way is over"
+	}
+	return "reloaded"
+}
+
+// announce says what is worth knowing before the answer comes: that the reload
+// waits for one that is on trial, and for how long, which is returned; what a
+// trial watches, and what it has to bring back.
+func announce(w io.Writer, socket string, ask control.Request, quiet bool) (patience time.Duration) {
+	var st control.Status
+	if ask.NoWait || control.Ask(socket, control.Request{Command: "status"}, &st) != nil {
+		return 0 // a daemon that is busy may reload nevertheless
+	}
+	say := func(format string, args ...any) {
+		if !quiet {
+			fmt.Fprintf(w, "reload: "+format+"\n", args...)
+		}
+	}
+	if t := st.Config.Trial; t != nil && ask.Rollback == 0 {
+		if t.Until.IsZero() {
+			say("waits for one that is under way and then on trial for %v", t.For)
+			return t.For
+		}
+		patience = max(time.Until(t.Until), 0)
+		say("waits for the one on trial until %s, %v from now; it begins then even when this command is interrupted", t.Until.Format(time.TimeOnly), patience.Round(time.Second))
+		return patience
+	}
+	if ask.Rollback == 0 || st.Config.Trial != nil {
+		return 0
+	}
+	held := plan.Hold(&st)
+	say("on trial for %v: watched are %s, %s and the processes", ask.Rollback, count(held.Masters(), "master"), count(held.Services(), "service with its quorum"))
+	if l := st.Config.Lost; l != nil {
+		for _, what := range l.What {
+			say("%s, since the trial that was taken back at %s: this one has to bring it back (a reload without --rollback ends that)", what, l.At.Format(time.TimeOnly))
+		}
+	}
+	return 0
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	noun, rest, _ := strings.Cut(what, " ")
+	return strings.TrimSpace(fmt.Sprintf("%d %ss %s", n, noun, rest))
 }

@@ -89,8 +89,12 @@ func (p *Parent) answer(r control.Request) (any, error) {
 	case "reload":
 		return wait(p, r.Limit(), func(answer func(control.Reload)) {
 			if r.NoWait {
+				r := control.Reload{Outcome: control.ReloadBegun}
+				if p.reload.running {
+					r.Outcome = control.ReloadWaits
+				}
 				p.startReload()
-				answer(control.Reload{})
+				answer(r)
 				return
 			}
 			if r.Rollback > 0 {
@@ -145,6 +149,7 @@ func (p *Parent) status(done func(control.Status)) {
 	answered := func() {
 		if waiting--; waiting == 0 {
 			slices.Sort(s.Missing)
+			p.trialStatus(&s)
 			done(s)
 		}
 	}

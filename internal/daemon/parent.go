@@ -74,7 +74,8 @@ type Parent struct {
 
 	cfg       *running
 	reload    reloadState
-	trial     *trial // of the reload that runs; nil: none
+	trial     *trial     // of the reload that runs; nil: none
+	takenBack *takenBack // an earlier trial; nil: none, or what it lost is back
 	vrrp, lvs *slot
 	holdings  holdings
 	owned     json.RawMessage // what the lvs role owns in the kernel

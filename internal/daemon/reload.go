@@ -18,6 +18,7 @@ type reloadState struct {
 	next    func() // what follows when no child is stopping any more
 	last    time.Time
 	failure string // of the last one; empty: it succeeded
+	refused bool   // the one that runs was
 
 	findings []config.Diagnostic    // about the file read last
 	waiting  []func(control.Reload) // for the one that runs
@@ -29,7 +30,7 @@ type reloadState struct {
 func (p *Parent) askReload(answer func(control.Reload)) {
 	switch {
 	case p.stopping:
-		answer(control.Reload{Failure: "the daemon stops"})
+		answer(control.Reload{Outcome: control.ReloadNotBegun, Failure: "the daemon stops"})
 		return
 	case p.reload.running:
 		p.reload.later = append(p.reload.later, answer)
@@ -47,9 +48,12 @@ func (p *Parent) startReload() {
 	}
 	if p.reload.running {
 		p.reload.again = true
+		if p.trial != nil {
+			p.log.Info("the reload waits", "for", p.onTrial())
+		}
 		return
 	}
-	p.reload.running = true
+	p.reload.running, p.reload.refused = true, false
 	p.reload.worked = p.spare.Work()
 	p.reload.done = p.reading()
 	p.log.Info("reloading", "config", p.opts.ConfigFile)
@@ -76,19 +80,25 @@ func (p *Parent) loadedAnew(next *running, diags []config.Diagnostic, err error)
 	logDiagnostics(p.log, diags)
 	p.reload.findings = diags
 	if err != nil {
-		p.reloaded(fmt.Sprintf("refused, the running configuration stays: %v", err))
+		p.refuse(err)
 		return
 	}
 	if err := p.cfg.fixed(next); err != nil {
-		p.reloaded("refused, the running configuration stays: " + err.Error())
+		p.refuse(err)
 		return
 	}
 	if next.empty() && !p.cfg.empty() {
 		// What is left of a file that is being written is most often nothing.
-		p.reloaded("refused, the running configuration stays: the new one has neither vrrp_instance nor virtual_server; stop the daemon to release everything")
+		p.refuse(errors.New("the new one has neither vrrp_instance nor virtual_server; stop the daemon to release everything"))
 		return
 	}
 	p.take(next)
+}
+
+// refuse ends a reload with the running configuration in force.
+func (p *Parent) refuse(why error) {
+	p.reload.refused = true
+	p.reloaded("refused, the running configuration stays: " + why.Error())
 }
 
 // take puts a configuration into force.
@@ -144,8 +154,18 @@ func refusals(diags []config.Diagnostic) []config.Diagnostic {
 
 // reloaded ends a reload.
 func (p *Parent) reloaded(failure string) {
+	t := p.trial
 	if !p.tried(&failure) {
 		return
+	}
+	outcome := control.ReloadIncomplete
+	switch {
+	case failure == "":
+		outcome = control.ReloadDone
+	case p.reload.refused:
+		outcome = control.ReloadRefused
+	case t != nil && t.why != "":
+		outcome = control.ReloadRolledBack
 	}
 	p.reload.running, p.reload.last, p.reload.failure = false, time.Now(), failure
 	if p.reload.worked != nil {
@@ -162,7 +182,7 @@ func (p *Parent) reloaded(failure string) {
 		p.log.Info("reloaded")
 	}
 	for _, answer := range p.reload.waiting {
-		answer(control.Reload{Failure: failure, Diagnostics: p.reload.findings})
+		answer(control.Reload{Outcome: outcome, Failure: failure, Diagnostics: p.reload.findings})
 	}
 	p.reload.waiting, p.reload.later, p.reload.findings = p.reload.later, nil, nil
 	if p.reload.again {

@@ -139,3 +139,73 @@ func TestATrialThatTheEndCutShortIsNoSuccess(t *testing.T) {
 		}
 	}
 }
+
+// What a trial lost that was taken back has to come back in the next one: it
+// would otherwise pass with a director that is master of nothing.
+func TestASecondTrialBringsBackWhatTheFirstLost(t *testing.T) {
+	d := newDaemon(t, "a")
+	d.says("MASTER")
+	d.run()
+	d.story(role.LVS, began("a"), "peer")
+	d.set("b", true, true)
+	out := d.try(time.Hour)
+	d.told(role.VRRP, "config b other=true")
+	d.status(func(s control.Status) bool {
+		return s.Config.Trial != nil && time.Until(s.Config.Trial.Until) > time.Minute && s.Config.Trial.Waiting == 0
+	})
+
+	// Others are told, or shown, that they wait.
+	if r := <-d.try(time.Minute); r.Outcome != control.ReloadNotBegun || !strings.Contains(r.Failure, "another one is on trial until ") {
+		t.Errorf("%+v", r)
+	}
+	var r control.Reload
+	if err := control.Ask(d.opts.Control, control.Request{Command: "reload", NoWait: true}, &r); err != nil || r.Outcome != control.ReloadWaits {
+		t.Errorf("%+v, %v", r, err)
+	}
+	d.status(func(s control.Status) bool { return s.Config.Trial.Waiting == 1 })
+	d.cfg.Store(nil) // what waits is refused
+	d.says("FAULT")
+	if r = <-out; r.Outcome != control.ReloadRolledBack {
+		t.Errorf("%+v", r)
+	}
+	d.says("BACKUP")
+	d.status(func(s control.Status) bool {
+		l := s.Config.Lost
+		return s.Config.Trial == nil && l != nil && strings.HasPrefix(l.What[0], "VI_1 was MASTER and is BACKUP") && strings.HasPrefix(s.Config.ReloadFailure, "refused")
+	})
+
+	// It does not come back.
+	d.set("c", true, true)
+	r = <-d.try(time.Second)
+	if r.Outcome != control.ReloadRolledBack || !strings.Contains(r.Failure, "VI_1 was MASTER and is BACKUP (made so), since the trial that was taken back at ") {
+		t.Errorf("%+v", r)
+	}
+	// It comes back, and is watched from then on.
+	d.set("d", true, true)
+	out = d.try(time.Hour)
+	d.told(role.VRRP, "config d other=true")
+	d.status(func(s control.Status) bool { return s.Config.Trial.Owed == 1 })
+	d.says("MASTER")
+	d.status(func(s control.Status) bool { return s.Config.Trial.Owed == 0 && s.Config.Lost == nil })
+	d.says("BACKUP")
+	if r = <-out; r.Outcome != control.ReloadRolledBack || strings.Contains(r.Failure, "since the trial") {
+		t.Errorf("%+v", r)
+	}
+	// A reload without a trial makes what is then the measure.
+	d.set("e", true, true)
+	d.signal(syscall.SIGHUP)
+	d.told(role.VRRP, "config e other=true")
+	d.status(func(s control.Status) bool { return s.Config.Lost == nil && s.Config.ReloadFailure == "" })
+	d.set("f", true, true)
+	if r = <-d.try(time.Second); r.Outcome != control.ReloadDone {
+		t.Errorf("%+v", r)
+	}
+	d.cfg.Store(nil)
+	if r = <-d.try(time.Second); r.Outcome != control.ReloadRefused {
+		t.Errorf("%+v", r)
+	}
+	d.signal(syscall.SIGTERM)
+	if code := d.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}

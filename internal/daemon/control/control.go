@@ -22,6 +22,9 @@ type Request struct {
 	// Rollback makes "reload" take the new configuration back when mastership
 	// or a quorum is lost within that time, ns; at most MaxRollback.
 	Rollback time.Duration `json:"rollback,omitempty"`
+	// Patience is how long "reload" waits beyond the usual for one that is on
+	// trial, ns; at most MaxRollback.
+	Patience time.Duration `json:"patience,omitempty"`
 	// Set is what "set" is to set.
 	Set *lvs.Ask `json:"set,omitempty"`
 	// By is the client, as the kernel names it; nothing that it could say.
@@ -31,7 +34,7 @@ type Request struct {
 // Limit is how long the daemon may take for the answer.
 func (r Request) Limit() time.Duration {
 	if r.Command == "reload" {
-		return ReloadLimit + min(r.Rollback, MaxRollback)
+		return ReloadLimit + min(r.Rollback, MaxRollback) + min(max(r.Patience, 0), MaxRollback)
 	}
 	return AnswerLimit
 }

@@ -31,6 +31,10 @@ type Config struct {
 	ReloadFailure string    `json:"reload_failure,omitempty"`
 	// NotActive lists keywords in use that have no effect yet.
 	NotActive []string `json:"not_active,omitempty"`
+	// Trial is the one that is under way; nil: none.
+	Trial *Trial `json:"trial,omitempty"`
+	// Lost is what an earlier trial lost and what is not back yet; nil: nothing.
+	Lost *Lost `json:"lost,omitempty"`
 }
 
 // Process is one of the daemon's processes.

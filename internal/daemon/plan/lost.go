@@ -3,47 +3,104 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"holdfast/internal/daemon/control"
 )
 
-// Lost says what a daemon held before and does not hold now: a virtual router
-// that was master, a service that was up, a process that answered. What is not
-// configured any more is not lost. Empty: nothing.
-func Lost(before, now *control.Status) string {
-	if len(now.Missing) > len(before.Missing) {
-		return fmt.Sprintf("no answer from %s", strings.Join(now.Missing, ", "))
+// Held is what a daemon holds that a reload could make it lose: the virtual
+// routers that are master, the services that are up. The zero value holds
+// nothing, and counts every process as one that answered.
+type Held struct {
+	masters, services, mute map[string]bool
+}
+
+// Hold takes down what a daemon with this status holds.
+func Hold(st *control.Status) Held {
+	h := Held{map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	for _, process := range st.Missing {
+		h.mute[process] = true
 	}
-	var a, b control.VRRP
-	if decode(before.VRRP, &a) && decode(now.VRRP, &b) {
-		states := map[string]string{}
-		for i := range a.Instances {
-			states[a.Instances[i].Name] = a.Instances[i].State
-		}
-		for i := range b.Instances {
-			in := &b.Instances[i]
-			if states[in.Name] == "MASTER" && in.State != "MASTER" {
-				if in.Reason == "" { // it waits for its interface
-					return in.Name + " was MASTER and is " + in.State
-				}
-				return fmt.Sprintf("%s was MASTER and is %s (%s)", in.Name, in.State, in.Reason)
+	var v control.VRRP
+	if decode(st.VRRP, &v) {
+		for i := range v.Instances {
+			if v.Instances[i].State == "MASTER" {
+				h.masters[v.Instances[i].Name] = true
 			}
 		}
 	}
-	var c, d control.LVS
-	if decode(before.LVS, &c) && decode(now.LVS, &d) {
-		up := map[string]bool{}
-		for i := range c.Services {
-			up[c.Services[i].Name] = c.Services[i].Up
-		}
-		for i := range d.Services {
-			if s := &d.Services[i]; up[s.Name] && !s.Up {
-				return fmt.Sprintf("%s had its quorum and has lost it: weight %d of %d", s.Name, s.Weight, s.Quorum)
+	var l control.LVS
+	if decode(st.LVS, &l) {
+		for i := range l.Services {
+			if l.Services[i].Up {
+				h.services[l.Services[i].Name] = true
 			}
 		}
 	}
-	return ""
+	return h
+}
+
+// Masters and Services count what is held.
+func (h Held) Masters() int  { return len(h.masters) }
+func (h Held) Services() int { return len(h.services) }
+
+// And is what is held in h, in o or in both.
+func (h Held) And(o Held) Held {
+	both := Held{map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	for _, in := range []Held{h, o} {
+		for name := range in.masters {
+			both.masters[name] = true
+		}
+		for name := range in.services {
+			both.services[name] = true
+		}
+	}
+	for process := range h.mute {
+		if o.mute[process] {
+			both.mute[process] = true
+		}
+	}
+	return both
+}
+
+// Loss is one thing that was held and is not now.
+type Loss struct {
+	Key  string // names the thing among all losses
+	Text string
+}
+
+// Lost says what was held and is not now: a process that answered or is new, a
+// virtual router that was master, a service that was up. What is not configured
+// any more is not lost.
+func (h Held) Lost(now *control.Status) []Loss {
+	var list []Loss
+	for _, process := range now.Missing {
+		if !h.mute[process] {
+			list = append(list, Loss{"process " + process, "no answer from " + process})
+		}
+	}
+	var v control.VRRP
+	if decode(now.VRRP, &v) {
+		for i := range v.Instances {
+			in := &v.Instances[i]
+			if !h.masters[in.Name] || in.State == "MASTER" {
+				continue
+			}
+			text := in.Name + " was MASTER and is " + in.State
+			if in.Reason != "" { // else it waits for its interface
+				text += " (" + in.Reason + ")"
+			}
+			list = append(list, Loss{"master " + in.Name, text})
+		}
+	}
+	var l control.LVS
+	if decode(now.LVS, &l) {
+		for i := range l.Services {
+			if s := &l.Services[i]; h.services[s.Name] && !s.Up {
+				list = append(list, Loss{"service " + s.Name, fmt.Sprintf("%s had its quorum and has lost it: weight %d of %d", s.Name, s.Weight, s.Quorum)})
+			}
+		}
+	}
+	return list
 }
 
 func decode(raw json.RawMessage, v any) bool {

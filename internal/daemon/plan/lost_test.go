@@ -35,8 +35,21 @@ func TestLost(t *testing.T) {
 		{"not understood", status(`"vrrp"`, `"lvs"`), status(fault, down), ""},
 	}
 	for _, tc := range tests {
-		if got := Lost(tc.before, tc.after); (tc.want == "") != (got == "") || !strings.Contains(got, tc.want) {
+		got := Hold(tc.before).Lost(tc.after)
+		if (tc.want == "") != (len(got) == 0) || len(got) > 1 || tc.want != "" && !strings.Contains(got[0].Text, tc.want) {
 			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
 		}
+	}
+	// What was held at one of two times, or answered at one, is lost.
+	both := Hold(status(fault, up, "vrrp")).And(Hold(status(master, down, "lvs")))
+	if both.Masters() != 1 || both.Services() != 1 {
+		t.Errorf("%+v", both)
+	}
+	var keys []string
+	for _, l := range both.Lost(status(fault, down, "vrrp")) {
+		keys = append(keys, l.Key)
+	}
+	if got := strings.Join(keys, ", "); got != "process vrrp, master VI_1, service [192.0.2.10]:tcp:80" {
+		t.Error(got)
 	}
 }

@@ -225,3 +225,22 @@ func TestOneLineEach(t *testing.T) {
 		t.Error(b.String())
 	}
 }
+
+func TestATrialIsShown(t *testing.T) {
+	for want, trial := range map[string]control.Trial{
+		"trial        the reload is under way, on trial for 30s then\n":                                                               {For: 30 * time.Second},
+		"trial        until 03:04:25, 20s from now: the former configuration comes back when something is lost; another reload waits": {Until: now.Add(20 * time.Second), Waiting: 2},
+		"trial        is being taken back: VI_1 was MASTER":                                                                           {Until: now, TakenBack: "VI_1 was MASTER"},
+	} {
+		var b strings.Builder
+		onTrial(&b, &trial, now)
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q, want %q", b.String(), want)
+		}
+	}
+	var b strings.Builder
+	st := control.Status{Config: control.Config{Lost: &control.Lost{At: now, What: []string{"VI_1 was MASTER and is BACKUP"}}}}
+	if err := Status(&b, &st); err != nil || !strings.Contains(b.String(), "VI_1 was MASTER and is BACKUP, since the trial that was taken back at 2026-01-02 03:04:05\n") {
+		t.Error(b.String(), err)
+	}
+}

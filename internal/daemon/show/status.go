@@ -22,6 +22,12 @@ func Status(w io.Writer, st *control.Status) error {
 		}
 		fmt.Fprintf(w, "  %-12s %s: %s\n", "reload", st.Config.LastReload.Format(time.DateTime), result)
 	}
+	onTrial(w, st.Config.Trial, time.Now())
+	if l := st.Config.Lost; l != nil {
+		for _, what := range l.What {
+			fmt.Fprintf(w, "  %-12s %s, since the trial that was taken back at %s\n", "lost", what, l.At.Format(time.DateTime))
+		}
+	}
 	switch st.StartupScript {
 	case "":
 	case "running":
@@ -55,6 +61,26 @@ func Status(w io.Writer, st *control.Status) error {
 		renderLVS(w, &l, time.Now())
 	}
 	return nil
+}
+
+// onTrial prints the trial that is under way, if one is.
+func onTrial(w io.Writer, t *control.Trial, now time.Time) {
+	if t == nil {
+		return
+	}
+	text := ""
+	switch {
+	case t.TakenBack != "":
+		text = "is being taken back: " + t.TakenBack
+	case t.Until.IsZero():
+		text = fmt.Sprintf("the reload is under way, on trial for %v then", t.For)
+	default:
+		text = fmt.Sprintf("until %s, %v from now: the former configuration comes back when something is lost", t.Until.Format(time.TimeOnly), t.Until.Sub(now).Round(time.Second))
+	}
+	if t.Waiting > 0 {
+		text += "; another reload waits for the end"
+	}
+	fmt.Fprintf(w, "  %-12s %s\n", "trial", text)
 }
 
 func replaced(n int) string {
