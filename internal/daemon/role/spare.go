@@ -10,6 +10,9 @@ import (
 )
 
 const (
+	// tidyTime is how long after its end what work has left over is collected:
+	// when nobody waits for its outcome any more.
+	tidyTime = 200 * time.Millisecond
 	// spareTime is how long memory that is not in use is kept for the next
 	// work.
 	spareTime = time.Minute
@@ -26,21 +29,26 @@ type Spare struct {
 	mu      sync.Mutex
 	works   int
 	collect func() // ends what CollectLate began for these works
+	untidy  bool   // the last one's garbage is not collected yet
 	timer   *time.Timer
 }
 
 // Work notes that large work begins; end, which may be called again, that it is
 // done. Garbage is not collected before so and so much of it was allocated, and
-// then as usual. What is left over goes back to the system once there was no
-// work for a minute: getting it again would take longer than the work.
+// then as usual. What is left over is collected soon after the end, so that it
+// serves the next work first, and goes back to the system once there was no work
+// for a minute: getting it again would take longer than the work.
 func (s *Spare) Work() (end func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.works++; s.works == 1 {
-		if s.timer != nil { // there was work before
-			runtime.GC() // what it left over serves first
+		if s.timer != nil {
+			s.timer.Stop()
 		}
-		s.collect = CollectLate(room)
+		if s.untidy { // work follows work
+			runtime.GC()
+		}
+		s.collect, s.untidy = CollectLate(room), true
 	}
 	return sync.OnceFunc(s.done)
 }
@@ -50,12 +58,20 @@ func (s *Spare) done() {
 	defer s.mu.Unlock()
 	if s.works--; s.works == 0 {
 		s.collect()
+		s.timer = time.AfterFunc(tidyTime, s.tidy)
 	}
-	if s.timer == nil {
-		s.timer = time.AfterFunc(spareTime, debug.FreeOSMemory)
+}
+
+// tidy collects what was left over.
+func (s *Spare) tidy() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.works > 0 || !s.untidy {
 		return
 	}
-	s.timer.Reset(spareTime)
+	s.untidy = false
+	s.timer = time.AfterFunc(spareTime, debug.FreeOSMemory)
+	go runtime.GC() // nobody has to wait for it here
 }
 
 // CollectLate puts garbage collection off until so many bytes more are

@@ -63,6 +63,32 @@ func TestSpare(t *testing.T) {
 	}
 }
 
+// Garbage of a work is collected soon after its end, or by the next one that
+// does not leave the time for that.
+func TestSpareTidies(t *testing.T) {
+	t.Setenv("GOGC", "")
+	cycles := func() uint64 {
+		m := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
+		metrics.Read(m)
+		return m[0].Value.Uint64()
+	}
+	var s Spare
+	end := s.Work()
+	before := cycles()
+	end()
+	for deadline := time.Now().Add(10 * time.Second); cycles() == before; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing was collected after the work")
+		}
+	}
+	before = cycles()
+	s.Work()()
+	s.Work()() // at once, most often
+	if s.Work()(); cycles() == before {
+		t.Error("nothing was collected before work that follows work")
+	}
+}
+
 // What the operator says by GOGC holds during work too.
 func TestSpareGOGC(t *testing.T) {
 	t.Setenv("GOGC", "70")
