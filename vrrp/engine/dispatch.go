@@ -67,7 +67,11 @@ func (e *Engine) act(now time.Time, a *vrrp.Action) {
 // queue adds an advert to the batch, for unicast one for every peer. What is
 // in this turn's batch already is not said twice.
 func (e *Engine) queue(r *router, prio uint8) {
-	if !r.open || !r.src.IsValid() || r.sentTurn == e.turn && r.sentPrio == prio {
+	src := r.src
+	if !src.IsValid() && prio == 0 {
+		src = r.lastSrc
+	}
+	if !r.open || !src.IsValid() || r.sentTurn == e.turn && r.sentPrio == prio {
 		return
 	}
 	r.sentTurn, r.sentPrio = e.turn, prio
@@ -77,11 +81,11 @@ func (e *Engine) queue(r *router, prio uint8) {
 	}
 	if r.cfg.Unicast {
 		for _, peer := range r.cfg.Peers {
-			e.queueTo(r, 0, r.port, r.src, peer)
+			e.queueTo(r, 0, r.port, src, peer)
 		}
 		return
 	}
-	e.queueTo(r, 0, r.port, r.src, r.port.Group)
+	e.queueTo(r, 0, r.port, src, r.port.Group)
 	for k := range r.paths {
 		if p := &r.paths[k]; p.open && p.src.IsValid() {
 			e.queueTo(r, k+1, p.port, p.src, p.port.Group)

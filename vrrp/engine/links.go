@@ -116,7 +116,9 @@ func (e *Engine) reopen(now time.Time) {
 		if r == nil {
 			continue
 		}
+		was := r.port
 		e.place(r)
+		e.keepSource(r, was)
 		e.placePaths(r)
 		if r.hasPort {
 			wanted[r.port] = true
@@ -148,10 +150,7 @@ func (e *Engine) reopen(now time.Time) {
 		}
 		r.portErr = err
 		r.open = r.hasPort && err == nil
-		r.src = netip.Addr{}
-		if r.open {
-			r.src, _ = e.wire.SourceOf(r.port)
-		}
+		e.findSource(r)
 		e.openPaths(now, r, failed)
 		i := e.byIndex[r.ifindex]
 		present := i != nil && r.open && r.src.IsValid()

@@ -42,6 +42,8 @@ type router struct {
 	open    bool // and open
 	portErr error
 	src     netip.Addr
+	lastSrc netip.Addr // a master's src, which its interface has lost; invalid: it has not
+	srcLost bool       // port is kept for one last advert from it
 	linkUp  bool
 	// sourceless: the interface is up but has no address to send from, and
 	// that was logged.

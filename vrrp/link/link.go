@@ -59,7 +59,10 @@ type Wire interface {
 	// the next Open. vrids are the (version, VRID) pairs that a filter lets
 	// through; nil lets everything through.
 	Open(want []Port) map[Port]error
-	// SourceOf is the address that adverts sent on p carry as source.
+	// SourceOf is the address that adverts sent on p carry as source. It is false
+	// for a port that is not open and for one whose interface had no address when
+	// Open was last called. What is sent on such a port carries the address that
+	// it had last.
 	SourceOf(p Port) (netip.Addr, bool)
 	Close() error
 }

@@ -118,6 +118,7 @@ func (w *MemWire) Open(want []Port) map[Port]error {
 		}
 		failed[p] = err
 	}
+	open := slices.Clone(w.ports)
 	w.ports = w.ports[:0]
 	for _, p := range want {
 		i := h.byIndex(p.Ifindex)
@@ -126,7 +127,7 @@ func (w *MemWire) Open(want []Port) map[Port]error {
 			fail(p, w.openErr[p])
 		case i == nil:
 			fail(p, syscall.ENODEV)
-		case !p.Group.IsValid() && !i.has(p.Source):
+		case !p.Group.IsValid() && !i.has(p.Source) && !slices.Contains(open, p):
 			fail(p, syscall.EADDRNOTAVAIL)
 		default:
 			w.ports = append(w.ports, p)
@@ -183,11 +184,8 @@ func (w *MemWire) send(d *Datagram) error {
 		h.refuse("send on a port that is not open: %v", d.Port)
 		return syscall.EBADF
 	}
-	src, ok := i.source(d.Port)
-	if !ok {
-		return syscall.EADDRNOTAVAIL // it has gone, and the process does not know yet
-	}
-	if src != d.Src {
+	// One that has gone is what the socket goes on with.
+	if src, ok := i.source(d.Port); ok && src != d.Src {
 		h.refuse("send from %v, the socket has %v", d.Src, src)
 		return syscall.EADDRNOTAVAIL
 	}

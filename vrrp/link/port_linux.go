@@ -149,17 +149,16 @@ func prepareSocket(fd int, key Port, rcvbuf int) error {
 	opts := []option{
 		{"IP_MULTICAST_ALL", unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0},
 		{"IP_MTU_DISCOVER", unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT},
+		// A source need not be an address of this machine: a configured one is
+		// written into the header as it is, as keepalived does, and the last
+		// advert of a master leaves from an address that may have gone.
+		{"IP_TRANSPARENT", unix.IPPROTO_IP, unix.IP_TRANSPARENT, 1},
 	}
 	if key.Ifindex > 0 {
 		opts = append(opts, option{"SO_BINDTOIFINDEX", unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, key.Ifindex})
 	}
 	if key.AH {
 		opts = append(opts, option{"IP_HDRINCL", unix.IPPROTO_IP, unix.IP_HDRINCL, 1})
-	}
-	if key.Source.IsValid() {
-		// A configured source need not be an address of this machine, nor be
-		// there yet: keepalived writes whatever it was told into the header.
-		opts = append(opts, option{"IP_TRANSPARENT", unix.IPPROTO_IP, unix.IP_TRANSPARENT, 1})
 	}
 	for _, o := range opts {
 		if err := unix.SetsockoptInt(fd, o.level, o.opt, o.value); err != nil {
@@ -231,9 +230,11 @@ func (p *port) unmute(set *VRIDs) error {
 }
 
 // setSource makes a the source of what a multicast port sends, so that the
-// kernel does not choose another address than the one our checksum covers.
+// kernel does not choose another address than the one our checksum covers. An
+// invalid one leaves the kernel with the last.
 func (p *port) setSource(a netip.Addr) error {
-	if a == p.sent {
+	if a == p.sent || !a.IsValid() {
+		p.source = a
 		return nil
 	}
 	if p.six {
@@ -241,10 +242,7 @@ func (p *port) setSource(a netip.Addr) error {
 		p.source, p.sent = a, a
 		return nil
 	}
-	mreq := unix.IPMreqn{Ifindex: int32(p.key.Ifindex)}
-	if a.IsValid() {
-		mreq.Address = a.As4()
-	}
+	mreq := unix.IPMreqn{Ifindex: int32(p.key.Ifindex), Address: a.As4()}
 	if err := unix.SetsockoptIPMreqn(p.fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, &mreq); err != nil {
 		return os.NewSyscallError("setsockopt IP_MULTICAST_IF", err)
 	}

@@ -105,8 +105,7 @@ func (w *EpollWire) sources() (map[sourceKey]netip.Addr, error) {
 	return w.watcher.sourceOf()
 }
 
-// SourceOf implements Wire. It is false for a port that is not open and for
-// one whose interface had no address when Open was last called.
+// SourceOf implements Wire.
 func (w *EpollWire) SourceOf(key Port) (netip.Addr, bool) {
 	p := w.ports[key]
 	if p == nil || !p.source.IsValid() {
