@@ -70,6 +70,26 @@ func ipvlan(t *testing.T) {
 	if got := n.sh(n.b, "ip -d -o link show ipvl.60"); !strings.Contains(got, "ipvlan  mode l2 private") {
 		t.Errorf("not private: %s", got)
 	}
+	// The MTU is that of the interface below, also when that changes.
+	_, v := status(t, n.b)
+	was := virtualRouter(t, v, "VI_1").Transitions
+	for _, mtu := range []string{"1000", "1500"} {
+		n.must(n.b, "ip", "link", "set", "eth0", "mtu", mtu)
+		if !lab.WaitFor(inGuest, func() bool { return n.sh(n.b, "cat /sys/class/net/ipvl.60/mtu") == mtu }) {
+			t.Errorf("the MTU below is %s: %s", mtu, n.sh(n.b, "ip -o link show ipvl.60"))
+		}
+		since := time.Now()
+		if !lab.WaitFor(inGuest, func() bool {
+			adv, ok := n.capture.Last("b", 60)
+			return ok && adv.At.After(since)
+		}) {
+			t.Errorf("no adverts with an MTU of %s", mtu)
+		}
+	}
+	_, v = status(t, n.b)
+	if in := virtualRouter(t, v, "VI_1"); in.State != "MASTER" || in.Transitions != was {
+		t.Errorf("%s after the MTU changed, %d times and %d before", in.State, in.Transitions, was)
+	}
 	if _, err := b.Stop(inGuest); err != nil {
 		t.Error(err)
 	}

@@ -140,7 +140,35 @@ func TestMTUBelowIPv6(t *testing.T) {
 	mtu("1000")
 	for _, m := range pair {
 		become("without IPv6", m.host, m.p, "FAULT")
+		_, v := status(t, m.host)
+		for _, name := range []string{"VI_1", "VI_2"} {
+			in := virtualRouter(t, v, name)
+			if len(in.Faults) != 1 || !strings.Contains(in.Faults[0], "its MTU is 1000") {
+				t.Errorf("%s of %s is in FAULT because of %q", name, m.host.Name, in.Faults)
+			}
+		}
 	}
 	mtu("1500")
 	settled("with IPv6 again")
+
+	// And so short that most often nobody sees it but for the news: what the
+	// kernel forgot meanwhile is asked for again.
+	dips := strings.Repeat(`link set eth0 mtu 1000\nlink set eth0 mtu 1500\n`, 10)
+	for _, m := range pair {
+		n.sh(m.host, "printf '%s' | ip -batch -", dips)
+	}
+	heard := func(name string) (last time.Time) {
+		_, v := status(t, n.b)
+		if in := virtualRouter(t, v, name); in.Master != nil {
+			last = in.Master.LastHeard
+		}
+		return last
+	}
+	settled("after moments without IPv6")
+	for _, name := range []string{"VI_1", "VI_2"} {
+		if since := time.Now(); !lab.WaitFor(generous, func() bool { return heard(name).After(since) }) {
+			t.Errorf("%s hears the master no more\n%s", name, pair[1].p.LogEnd())
+		}
+	}
+	settled("and later")
 }

@@ -99,6 +99,9 @@ vrrp_instance A {
     192.0.2.101/24 dev eth0
     198.51.100.7/24 dev eth1
   }
+  virtual_ipaddress_excluded {
+    2001:db8::57/64
+  }
 }
 vrrp_instance B {
   interface eth0
@@ -128,6 +131,7 @@ vrrp_instance C {
 	results := map[string]string{}
 	for _, d := range []lab.Daemon{ours(t), theirs(t)} {
 		n := directors(t, "vmacaddr")
+		n.plug6()
 		second, err := n.lab.Segment("second")
 		if err != nil {
 			t.Fatal(err)
@@ -140,7 +144,7 @@ vrrp_instance C {
 			n.holder(netip.MustParseAddr(addr), "a", 2*time.Second+5*noise)
 		}
 		time.Sleep(noise)
-		results[d.Name] = n.sh(n.a, `for i in $(ls /sys/class/net | sort); do echo "$i $(cat /sys/class/net/$i/address)" $(ip -o addr show $i scope global | sed 's/.* inet6\? \([^ ]*\) .*/\1/' | sort); done`)
+		results[d.Name] = n.sh(n.a, `for i in $(ls /sys/class/net | sort); do echo "$i $(cat /sys/class/net/$i/address)" $(ip -o addr show $i | sed 's/.* inet6\? \([^ ]*\) .*/\1/' | sort); done`)
 		if code, err := a.Stop(10 * time.Second); err != nil || code != 0 {
 			t.Errorf("%s: stop: %d, %v", d.Name, code, err)
 		}

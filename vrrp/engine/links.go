@@ -33,7 +33,7 @@ func (e *Engine) links(now time.Time, u *link.Update) {
 		e.trackAll(now, InterfaceKey(name), result{up: i != nil && i.Up})
 	}
 	e.dispatch(now)
-	if !e.sameBut(old, len(changed) > 0) {
+	if u.Fresh || len(u.LowMTU) > 0 || !e.sameBut(old, len(changed) > 0) {
 		e.reopen(now)
 	}
 	e.replaceAddresses(now, len(changed) > 0)

@@ -38,6 +38,7 @@ type RouterStatus struct {
 	Waiting   bool   // the interface does not exist
 	NoSource  bool   // the interface is up but has no address to send from
 	LinkUp    bool   // there, up, listening and with an address to send from
+	Up        bool   // the interface itself is
 	Device    string // name of its virtual interface; empty: none, or not there
 	PortError string
 	Source    netip.Addr
@@ -90,6 +91,8 @@ func (e *Engine) status(now time.Time) Status {
 		if r != nil {
 			rs := r.status(now)
 			e.deviceStatus(r, &rs)
+			i := e.byIndex[r.ifindex]
+			rs.Up = i != nil && i.Up
 			s.Routers = append(s.Routers, rs)
 		}
 	}

@@ -46,7 +46,10 @@ type Device struct {
 	// this one, so that switches see the report come from where the machine
 	// is, and not the virtual MAC. Invalid: none.
 	Group netip.Addr
-	// Source: adverts leave here, so one of IPv6 needs a link-local address.
+	// Source: adverts leave here, or the addresses on it are its only ones, so
+	// one of IPv6 needs a link-local address. Without one it would report its
+	// groups from ::, which no router or switch has to heed (RFC 3810 section
+	// 5.2.13): nobody could ask for the virtual addresses.
 	Source       bool
 	LinkGroup    uint32 // group of the interface (IFLA_GROUP)
 	HasLinkGroup bool   // false: that of the interface below

@@ -79,9 +79,6 @@ func (d *NetlinkDevices) make(all []Device, w *Device, below netlink.Link, links
 	return m, nil
 }
 
-// minMTU6 is the least MTU that IPv6 works with (RFC 8200 section 5).
-const minMTU6 = 1280
-
 // configure sets what the device needs and switches it on. All of it may be
 // done again at any time.
 func (d *NetlinkDevices) configure(w *Device, m *madeDevice, links *linkTable) error {

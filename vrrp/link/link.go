@@ -89,6 +89,10 @@ type Interface struct {
 type Update struct {
 	Interfaces []Interface // always the whole present set, ordered by index
 	Lost       []LostAddress
+	// LowMTU are the interfaces whose MTU was too small for IPv6 at some moment
+	// since the update before, whatever it is now: the kernel has forgotten who
+	// listens there.
+	LowMTU []int
 	// Fresh: news may have been lost before this one. What is there is told,
 	// and what came and went in between is not.
 	Fresh bool

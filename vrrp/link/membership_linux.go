@@ -30,6 +30,7 @@ func (j *memberships) set(want map[membership]bool) error {
 			delete(j.sockets, m)
 		}
 	}
+	j.forgotten()
 	var errs []error
 	for m := range want {
 		if _, ok := j.sockets[m]; ok {
@@ -43,6 +44,27 @@ func (j *memberships) set(want map[membership]bool) error {
 		j.sockets[m] = fd
 	}
 	return errors.Join(errs...)
+}
+
+// forgotten closes the sockets that the kernel has forgotten about, as IPv6 was
+// taken off their interface and put back.
+func (j *memberships) forgotten() {
+	var now joined6
+	for m, fd := range j.sockets {
+		if !m.group.Is6() {
+			continue
+		}
+		if now.on == nil {
+			var err error
+			if now, err = readJoined6(); err != nil {
+				return // there is no telling
+			}
+		}
+		if now.deaf(m) {
+			unix.Close(fd)
+			delete(j.sockets, m)
+		}
+	}
 }
 
 func (j *memberships) close() {

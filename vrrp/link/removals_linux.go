@@ -14,13 +14,15 @@ import (
 // reading.
 const maxRemovals = 1 << 16
 
-// removals collects the addresses of RTM_DELADDR messages. Two readings of the
+// removals collects the addresses of RTM_DELADDR messages, and the interfaces
+// that RTM_NEWLINK messages give an MTU too small for IPv6. Two readings of the
 // whole do not show an address that came back and was removed again between
-// them.
+// them, nor an MTU that fell and rose.
 type removals struct {
 	mu   sync.Mutex
 	list []LostAddress
 	lost bool // there were more
+	low  []int
 }
 
 // add notes what the messages remove.
@@ -28,6 +30,12 @@ func (r *removals) add(msgs []mdnetlink.Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, m := range msgs {
+		if m.Header.Type == unix.RTM_NEWLINK {
+			if index, ok := withoutIPv6(m.Data); ok && !slices.Contains(r.low, index) {
+				r.low = append(r.low, index)
+			}
+			continue
+		}
 		if m.Header.Type != unix.RTM_DELADDR {
 			continue
 		}
@@ -43,12 +51,34 @@ func (r *removals) add(msgs []mdnetlink.Message) {
 }
 
 // take returns what was noted and begins anew; lost: not everything was.
-func (r *removals) take() (list []LostAddress, lost bool) {
+func (r *removals) take() (list []LostAddress, low []int, lost bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list, lost = r.list, r.lost
-	r.list, r.lost = nil, false
-	return list, lost
+	list, low, lost = r.list, r.low, r.lost
+	r.list, r.low, r.lost = nil, nil, false
+	return list, low, lost
+}
+
+// ifinfomsg is the length of the header of an interface message: family, type,
+// interface, flags and the mask of changes.
+const ifinfomsg = 16
+
+// withoutIPv6 says of which interface an RTM_NEWLINK message tells that its MTU
+// is too small for IPv6.
+func withoutIPv6(data []byte) (ifindex int, low bool) {
+	if len(data) < ifinfomsg {
+		return 0, false
+	}
+	attrs, err := mdnetlink.NewAttributeDecoder(data[ifinfomsg:])
+	if err != nil {
+		return 0, false
+	}
+	for attrs.Next() {
+		if attrs.Type() == unix.IFLA_MTU && len(attrs.Bytes()) == 4 {
+			low = attrs.Uint32() < minMTU6
+		}
+	}
+	return int(binary.NativeEndian.Uint32(data[4:8])), low && attrs.Err() == nil
 }
 
 // ifaddrmsg is the length of the header of an address message: family, prefix

@@ -33,8 +33,8 @@ func TestRemovals(t *testing.T) {
 		{Header: mdnetlink.Header{Type: unix.RTM_DELADDR}, Data: []byte{2, 24}},
 		{Header: mdnetlink.Header{Type: unix.RTM_NEWADDR}},
 	})
-	list, lost := r.take()
-	if lost || len(list) != 5 {
+	list, low, lost := r.take()
+	if lost || len(low) != 0 || len(list) != 5 {
 		t.Fatalf("%v, lost %v", list, lost)
 	}
 	prefix := netip.MustParsePrefix
@@ -45,7 +45,7 @@ func TestRemovals(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("still missing %v, want %v", got, want)
 	}
-	if list, _ := r.take(); len(list) != 0 {
+	if list, _, _ := r.take(); len(list) != 0 {
 		t.Errorf("taken twice: %v", list)
 	}
 }
@@ -56,7 +56,7 @@ func TestTooManyRemovalsAreALossOfNews(t *testing.T) {
 	for range maxRemovals + 1 {
 		r.add(msgs)
 	}
-	if list, lost := r.take(); !lost || len(list) != maxRemovals {
+	if list, _, lost := r.take(); !lost || len(list) != maxRemovals {
 		t.Errorf("%d, lost %v", len(list), lost)
 	}
 }

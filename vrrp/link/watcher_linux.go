@@ -145,7 +145,7 @@ func (w *NetlinkWatcher) subscribe() (*mdnetlink.Conn, error) {
 // start of every subscription.
 func (w *NetlinkWatcher) follow(conn *mdnetlink.Conn, stop <-chan struct{}, f func(Update)) {
 	var last []Interface
-	tell := func(fresh bool, removed []LostAddress) bool {
+	tell := func(fresh bool, removed []LostAddress, low []int) bool {
 		now, err := w.undisturbed(stop)
 		if errors.Is(err, netlink.ErrDumpInterrupted) {
 			return false // stopped
@@ -156,19 +156,19 @@ func (w *NetlinkWatcher) follow(conn *mdnetlink.Conn, stop <-chan struct{}, f fu
 		}
 		lost := lostAddresses(last, now)
 		lost = append(lost, stillMissing(removed, lost, now)...)
-		if fresh || len(lost) > 0 || !slices.EqualFunc(last, now, sameInterface) {
+		if fresh || len(lost) > 0 || len(low) > 0 || !slices.EqualFunc(last, now, sameInterface) {
 			select {
 			case <-stop:
 				return true
 			default:
 			}
-			f(Update{Interfaces: now, Lost: lost, Fresh: fresh})
+			f(Update{Interfaces: now, Lost: lost, LowMTU: low, Fresh: fresh})
 		}
 		last = now
 		return true
 	}
 	for {
-		if conn != nil && tell(true, nil) {
+		if conn != nil && tell(true, nil, nil) {
 			w.read(conn, stop, tell)
 		}
 		if conn != nil {
@@ -188,7 +188,7 @@ func (w *NetlinkWatcher) follow(conn *mdnetlink.Conn, stop <-chan struct{}, f fu
 
 // read calls tell for every burst of news until stop is closed or the socket
 // fails: news may be lost then, and everything has to begin anew.
-func (w *NetlinkWatcher) read(conn *mdnetlink.Conn, stop <-chan struct{}, tell func(fresh bool, removed []LostAddress) bool) {
+func (w *NetlinkWatcher) read(conn *mdnetlink.Conn, stop <-chan struct{}, tell func(fresh bool, removed []LostAddress, low []int) bool) {
 	ended := make(chan struct{})
 	defer close(ended)
 	go func() {
@@ -230,8 +230,8 @@ func (w *NetlinkWatcher) read(conn *mdnetlink.Conn, stop <-chan struct{}, tell f
 				}
 			}
 			began := time.Now()
-			removed, lost := gone.take()
-			told := tell(lost, removed)
+			removed, low, lost := gone.take()
+			told := tell(lost, removed, low)
 			pause := min(max(watchPause, watchShare*time.Since(began)), watchLimit)
 			if !told {
 				_ = conn.SetReadDeadline(time.Unix(1, 0))

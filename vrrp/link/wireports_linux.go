@@ -29,6 +29,11 @@ func (w *EpollWire) Open(want []Port) map[Port]error {
 	if err != nil {
 		w.log.Error("cannot read the addresses of the interfaces", "error", err)
 	}
+	for p, err := range w.listenAgain(w.kept6()) {
+		w.drop(p)
+		failed[p.key] = err
+		delete(keep, p.key)
+	}
 	for key := range keep {
 		p := w.ports[key]
 		if p == nil {
@@ -54,6 +59,17 @@ func (w *EpollWire) Open(want []Port) map[Port]error {
 		w.ready = make([]*port, 0, 2*n)
 	}
 	return failed
+}
+
+// kept6 are the open ports of IPv6 groups.
+func (w *EpollWire) kept6() []*port {
+	var list []*port
+	for key, p := range w.ports {
+		if p.six && key.Group.IsValid() {
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 func (w *EpollWire) add(key Port) (*port, error) {

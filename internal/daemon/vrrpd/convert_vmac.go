@@ -61,6 +61,8 @@ func addressDevice(c *config.Config, in *config.VRRPInstance, v *config.VIP, r *
 	d.Prefix = c.Global.VMACAddrPrefix
 	d.IPv6 = v.Prefix.Addr().Is6()
 	d.MAC = in.VirtualMAC(d.IPv6)
+	// What it reports of groups has to come from a link-local address.
+	d.Source = d.IPv6
 	if d.Parent == r.Device.Parent && r.Device.Kind == link.Macvlan && d.MAC == r.Device.MAC && d.IPv6 == r.Device.IPv6 {
 		return r.Device // the router's own one is there already
 	}

@@ -43,7 +43,8 @@ func TestAddressPlaces(t *testing.T) {
 		}
 		r := router(&config.Config{}, in, nil, &mtus{})
 		got := r.VIPs[0]
-		if got.Dev != c.wantDev || got.Device.Parent != c.wantOn || got.Device.MAC != c.wantMAC || (got.Device.Kind == link.Macvlan) != (c.wantOn != "") {
+		if got.Dev != c.wantDev || got.Device.Parent != c.wantOn || got.Device.MAC != c.wantMAC || (got.Device.Kind == link.Macvlan) != (c.wantOn != "") ||
+			got.Device.Source != (c.wantOn != "" && got.Prefix.Addr().Is6()) {
 			t.Errorf("%s: on %q, device %+v; want %q, on %q with %x", c.name, got.Dev, got.Device, c.wantDev, c.wantOn, c.wantMAC)
 		}
 	}

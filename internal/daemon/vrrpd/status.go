@@ -77,13 +77,21 @@ func instanceOf(r *engine.RouterStatus, now time.Time) control.Instance {
 		in.AdvertInt = r.AdvertInt.Seconds()
 	}
 	for i, f := range in.Faults {
-		if f == "interface" {
+		switch {
+		case f != "interface":
+		case r.Up && r.PortError != "":
+			in.Faults[i] = r.PortError
+		default:
 			in.Faults[i] = "interface " + r.Interface + " is down"
 		}
 	}
 	if r.Reason == vrrp.ReasonLink {
-		in.Reason = "the interface came up"
-		if r.State == vrrp.Fault {
+		switch {
+		case r.State != vrrp.Fault:
+			in.Reason = "the interface came up"
+		case r.Up:
+			in.Reason = "the interface cannot be used"
+		default:
 			in.Reason = "the interface went down"
 		}
 	}
