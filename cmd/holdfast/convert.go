@@ -21,7 +21,8 @@ func newConvert() *cobra.Command {
 as keepalived.conf. The text is read again and compared: it means the same, or
 nothing is written.
 
-Comments stay with their statement. Parameters, sequences, conditions and
+Comments stay with their statement, or at the end of their block or file; those
+that cannot are listed. Parameters, sequences, conditions and
 includes of keepalived.conf are written as what they come to, for one
 configuration id, and listed on standard error. Where the two languages have
 other defaults, keepalived's are written out.
@@ -52,8 +53,8 @@ written.`,
 			for _, f := range c.LeftOut {
 				fmt.Fprintln(errs, "left out:", f)
 			}
-			if n := c.LostComments; n > 0 {
-				fmt.Fprintf(errs, "left out: %d comment%s whose statement is not in the text\n", n, map[bool]string{false: "s"}[n == 1])
+			for _, f := range c.LostComments {
+				fmt.Fprintf(errs, "left out: %s:%d: comment # %s\n", f.Pos.File, f.Pos.Line, f.Text)
 			}
 			for _, k := range c.Own {
 				fmt.Fprintf(errs, "note: %s is holdfast's own: keepalived does not know it\n", k)
@@ -70,7 +71,7 @@ written.`,
 				fmt.Fprintf(errs, "holdfast: convert: %v\n", err)
 				return exitError{2}
 			}
-			if len(c.Flattened)+len(c.LeftOut)+c.LostComments > 0 {
+			if len(c.Flattened)+len(c.LeftOut)+len(c.LostComments) > 0 {
 				return exitError{1}
 			}
 			return nil

@@ -174,6 +174,13 @@ func TestConvertTells(t *testing.T) {
 	if code, _, errs = run(t, holdfast, "convert", toml); code != 0 || !strings.Contains(errs, "lvs_follow_vrrp is holdfast's own") {
 		t.Errorf("%d %s", code, errs)
 	}
+	if err := os.WriteFile(filepath.Join(filepath.Dir(file), "more.inc"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, _, errs = run(t, holdfast, "convert", write(t, "include "+filepath.Join(filepath.Dir(file), "more.inc")+" # why\n"+clean))
+	if code != 1 || !strings.Contains(errs, "k.conf:1: the text of include /") || !strings.Contains(errs, "k.conf:1: comment # why\n") {
+		t.Errorf("%d %s", code, errs)
+	}
 	if code, _, errs = run(t, holdfast, "convert", t.TempDir()); code != 2 {
 		t.Errorf("a folder: %d %s", code, errs)
 	}

@@ -36,7 +36,8 @@ type Node struct {
 	Raw string
 
 	// Comments are written above the statement, without their mark. Readers
-	// leave them out.
+	// leave them out. What is to be written has them also at the end of a block,
+	// on a node with neither words nor a block.
 	Comments []string
 }
 

@@ -13,7 +13,7 @@ import (
 func Write(root *config.Node) (string, error) {
 	w := &writer{}
 	for i, n := range root.Children {
-		if i > 0 && (n.Block || root.Children[i-1].Block) {
+		if i > 0 && (n.Block || n.Words == nil || root.Children[i-1].Block) {
 			w.b.WriteByte('\n')
 		}
 		w.node(n, "", false, 0)
@@ -28,6 +28,13 @@ type writer struct {
 
 // node writes one statement; data says that its first word is no keyword.
 func (w *writer) node(n *config.Node, path string, data bool, depth int) {
+	indent := strings.Repeat(indentation, depth)
+	for _, c := range n.Comments {
+		w.b.WriteString(strings.TrimRight(indent+"# "+c, " ") + "\n")
+	}
+	if n.Words == nil && !n.Block {
+		return
+	}
 	k, known := config.Lookup(path, n.Keyword())
 	if data {
 		k, known = nil, false
@@ -47,10 +54,6 @@ func (w *writer) node(n *config.Node, path string, data bool, depth int) {
 	line := strings.Join(words, " ")
 	if n.Block {
 		line += " {"
-	}
-	indent := strings.Repeat(indentation, depth)
-	for _, c := range n.Comments {
-		w.b.WriteString(strings.TrimRight(indent+"# "+c, " ") + "\n")
 	}
 	if len(indent)+len(line) > maxLine && w.err == nil {
 		w.err = fmt.Errorf("%s: the line would be longer than %d bytes, which keepalived ignores", n.Keyword(), maxLine)

@@ -26,8 +26,8 @@ type Converted struct {
 	// Refused are the things of the text that keepalived 2.2.7 does not take,
 	// although it knows the keywords.
 	Refused []string
-	// LostComments counts the comments whose statement is not in the text.
-	LostComments int
+	// LostComments are the comments whose statement is not in the text.
+	LostComments []encode.Comment
 }
 
 // ErrNotSame is returned when the text would not mean the same.
@@ -174,7 +174,7 @@ func flattened(file, text string) (out []string) {
 		case strings.HasPrefix(line, "@"):
 			what = "condition"
 		case strings.HasPrefix(line, "include"):
-			what = "include"
+			what = "the text of" // the line says include itself
 		case strings.HasPrefix(line, "$") && strings.Contains(line, "="):
 			what = "parameter"
 		default:

@@ -42,6 +42,8 @@ func (w *writer) table(n *config.Node, path string, outer []string, args []strin
 	for _, c := range n.Children {
 		k, ok := config.Lookup(path, c.Keyword())
 		switch {
+		case c.Words == nil: // comments
+			blocks = append(blocks, c)
 		case !ok:
 			w.fail("%s is no keyword of %s", c.Keyword(), path)
 		case k.Shape == config.ShapeLines && k.Named:
@@ -65,7 +67,14 @@ func (w *writer) table(n *config.Node, path string, outer []string, args []strin
 	for _, k := range lists {
 		w.lists(k, statements(n.Children, k.Name), outer)
 	}
-	for _, c := range blocks {
+	for i, c := range blocks {
+		if c.Words == nil {
+			if i > 0 {
+				w.b.WriteByte('\n')
+			}
+			w.comments("", c)
+			continue
+		}
 		w.block(c, path, outer)
 	}
 }
@@ -154,7 +163,9 @@ func (w *writer) lines(name string, k *config.Keyword, nodes []*config.Node) {
 	commented := false
 	for _, n := range nodes {
 		for _, c := range n.Children {
-			items = append(items, w.lineItem(k, c.Words))
+			if c.Words != nil {
+				items = append(items, w.lineItem(k, c.Words))
+			}
 			commented = commented || len(c.Comments) > 0
 		}
 	}
@@ -166,7 +177,9 @@ func (w *writer) lines(name string, k *config.Keyword, nodes []*config.Node) {
 	for _, n := range nodes {
 		for _, c := range n.Children {
 			w.comments("  ", c)
-			w.b.WriteString("  " + w.lineItem(k, c.Words) + ",\n")
+			if c.Words != nil {
+				w.b.WriteString("  " + w.lineItem(k, c.Words) + ",\n")
+			}
 		}
 	}
 	w.b.WriteString("]\n")
