@@ -14,9 +14,11 @@ import (
 	"strings"
 )
 
-// packages maps a program to the Debian package that has it.
+// packages maps a program to the Debian package that has it, with what it needs
+// besides.
 var packages = map[string]string{
 	"curl":            "curl",
+	"gcc":             "gcc libc6-dev", // for go test -race
 	"ip":              "iproute2",
 	"ipvsadm":         "ipvsadm",
 	"iptables-legacy": "iptables",
@@ -83,11 +85,10 @@ func Ensure(ctx context.Context, out io.Writer, programs ...string) error {
 		if !ok {
 			return fmt.Errorf("deps: %s: %w and of no known package", p, ErrMissing)
 		}
-		if !slices.Contains(pkgs, pkg) {
-			pkgs = append(pkgs, pkg)
-		}
+		pkgs = append(pkgs, strings.Fields(pkg)...)
 	}
 	slices.Sort(pkgs)
+	pkgs = slices.Compact(pkgs)
 	hint := fmt.Errorf("deps: %s: %w; on Debian: apt-get install --no-install-recommends %s",
 		strings.Join(missing, ", "), ErrMissing, strings.Join(pkgs, " "))
 	if os.Geteuid() != 0 {
