@@ -9,10 +9,16 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT := mvdan.cc/gofumpt@v0.12.0
 
+# Where make install puts things; systemd looks for units there too.
+PREFIX ?= /usr/local
+UNITS := $(PREFIX)/lib/systemd/system
+MAN := $(PREFIX)/share/man
+COMPLETION := $(PREFIX)/share/bash-completion/completions
+
 # What make fuzz runs: PACKAGE:FUZZTEST is found, not listed.
 FUZZTIME ?= 10s
 
-.PHONY: help build deps test unit sim integration survival demo bench campaign failovers lint fuzz clean
+.PHONY: help build install uninstall deps test unit sim integration survival demo bench campaign failovers lint fuzz clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +29,20 @@ build: ## the static binary build/holdfast, and build/keepalived, which is the s
 	@mkdir -p build
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o build/holdfast ./cmd/holdfast
 	@ln -sf holdfast build/keepalived
+
+install: build ## the program, man pages, systemd units and completion, below PREFIX (/usr/local); starts nothing
+	install -D -m 0755 build/holdfast $(DESTDIR)$(PREFIX)/sbin/holdfast
+	install -D -m 0644 -t $(DESTDIR)$(MAN)/man8 packaging/man/*.8
+	install -D -m 0644 -t $(DESTDIR)$(MAN)/man5 packaging/man/*.5
+	install -d $(DESTDIR)$(UNITS) $(DESTDIR)$(COMPLETION)
+	for u in packaging/*.service; do sed 's,/usr/local/sbin,$(PREFIX)/sbin,' $$u > $(DESTDIR)$(UNITS)/$${u##*/} || exit 1; done
+	build/holdfast completion bash > $(DESTDIR)$(COMPLETION)/holdfast
+
+uninstall: ## what make install put there, and nothing else
+	rm -f $(DESTDIR)$(PREFIX)/sbin/holdfast $(DESTDIR)$(COMPLETION)/holdfast
+	rm -f $(addprefix $(DESTDIR)$(MAN)/man8/,$(notdir $(wildcard packaging/man/*.8)))
+	rm -f $(addprefix $(DESTDIR)$(MAN)/man5/,$(notdir $(wildcard packaging/man/*.5)))
+	rm -f $(addprefix $(DESTDIR)$(UNITS)/,$(notdir $(wildcard packaging/*.service)))
 
 deps: ## install the programs that tests, demo and bench use (as root)
 	@go run ./integration/deps/install
