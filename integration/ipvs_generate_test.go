@@ -216,7 +216,7 @@ func (g *ipvsGen) server(s *genService, i int) genServer {
 	case !g.checks:
 	case g.chance(40):
 		r.check = tcpCheck(g.IntN(genTargets))
-	case g.scripts < 2 && g.chance(20):
+	case g.scripts < 2 && g.chance(20) && !slices.Contains(s.lines, "ha_suspend"):
 		g.scripts++
 		r.check = miscCheck(g.IntN(genPrograms))
 	}
@@ -247,14 +247,16 @@ func (g *ipvsGen) change(s *genService, r *genServer) {
 
 // reload changes the configuration in ways that keepalived 2.2.7 gets right: of
 // a server it takes up new thresholds only together with a new weight, and
-// servers of a group it removes with wrong ports (docs/differences.md). Of a
-// server that is down it puts back what gets another method, so where servers are
-// checked only they themselves come and go, and their weights change.
+// servers of a group it removes with wrong ports, and a group not at all with
+// lvs_flush_on_stop (docs/differences.md). Of a server that is down it puts back
+// what gets another method, so where servers are checked only they themselves come
+// and go, and their weights change; and a weight that a program is going to give it
+// takes for 0, so every program has run.
 func (g *ipvsGen) reload() {
 	var kept []*genService
 	for _, s := range g.services {
 		what := g.IntN(8)
-		if s.groups != "" && what != 0 {
+		if s.groups != "" && (what != 0 || slices.Contains(g.global, "lvs_flush_on_stop")) {
 			what = 7 // as it is
 		}
 		if s.checked() && (what == 1 || what == 2) {

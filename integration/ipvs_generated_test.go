@@ -15,8 +15,8 @@ import (
 // equalGenerated has configurations that a generator made, in both languages:
 // the tables are equal at start, after reloads and after the stop. A seed that
 // fails is printed. HOLDFAST_IPVS_SEED says which is the first one and
-// HOLDFAST_IPVS_SEEDS how many there are; with either nothing else is run, and
-// servers are checked, and fail and recover between the reloads.
+// HOLDFAST_IPVS_SEEDS how many there are; with either nothing else is run. With
+// even seeds servers are checked, and fail and recover between the reloads.
 func equalGenerated(t *testing.T) {
 	first, count := envNumber(t, envSeed, 1), envNumber(t, envSeeds, 1)
 	for seed := first; seed < first+count; seed++ {
@@ -49,7 +49,7 @@ func envNumber(t *testing.T, env string, otherwise int) int {
 }
 
 func equalSeed(t *testing.T, seed uint64) {
-	g := newIPVSGen(seed, seedsAsked())
+	g := newIPVSGen(seed, seed%2 == 0)
 	var last confs
 	t.Cleanup(func() {
 		if t.Failed() {
