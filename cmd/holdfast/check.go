@@ -8,6 +8,8 @@ import (
 
 	"holdfast/internal/config"
 	"holdfast/internal/config/load"
+	"holdfast/internal/daemon"
+	"holdfast/internal/daemon/vrrpd"
 )
 
 func newCheck() *cobra.Command {
@@ -21,7 +23,9 @@ worst last. Nothing is started or changed. Without FILE: the file that run would
 use. Where a daemon runs, what a reload would mean for older keepalived peers is
 said as well.
 
-Exit code: 0 clean, 1 warnings, 2 errors.`,
+Exit code: 0 clean, 1 warnings, 2 errors. An error, and what is marked so, makes a
+running daemon refuse the file at a reload. With --strict, which is the one to run
+before a reload, such a mark and an unknown keyword are errors too.`,
 		Example: "  holdfast check /etc/keepalived/keepalived.conf\n  holdfast check --strict --offline new.toml",
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if len(files) == 0 {
@@ -35,6 +39,7 @@ Exit code: 0 clean, 1 warnings, 2 errors.`,
 			for _, f := range files {
 				c, diags := load.Load(f, opts)
 				diags = append(diags, idle(f, c)...)
+				diags = append(diags, unusable(f, c)...)
 				if !offline {
 					if v, err := vrrpStatus(controlOrDefault("")); err == nil {
 						diags = append(diags, rollOut(f, c, v)...)
@@ -62,7 +67,7 @@ Exit code: 0 clean, 1 warnings, 2 errors.`,
 	f := cmd.Flags()
 	configIDFlag(f, &id)
 	f.BoolVar(&asJSON, "json", false, "print the findings as a JSON array")
-	f.BoolVar(&strict, "strict", false, "unknown keywords are errors in keepalived.conf too")
+	f.BoolVar(&strict, "strict", false, "what a reload is refused for, and unknown keywords, are errors in keepalived.conf too")
 	f.BoolVar(&offline, "offline", false, "do not look at this machine's interfaces, users and scripts")
 	return cmd
 }
@@ -73,24 +78,37 @@ func idle(file string, c *config.Config) []config.Diagnostic {
 		return nil
 	}
 	return []config.Diagnostic{{
-		Pos: config.Pos{File: file}, Severity: config.Warning, ID: "nothing-to-run",
-		Text: "no vrrp_instance and no virtual_server: there is nothing to run, and a reload is refused",
+		Pos: config.Pos{File: file}, Severity: config.Warning, ID: config.NothingToRun,
+		Text: "no vrrp_instance and no virtual_server: there is nothing to run",
 	}}
 }
 
+// stricter makes errors of unknown keywords and of what a reload is refused for.
 func stricter(diags []config.Diagnostic) {
 	for i := range diags {
-		if diags[i].Class == config.ClassUnknownKeyword {
-			diags[i].Severity = config.Error
+		d := &diags[i]
+		if d.Severity != config.Error && (d.Class == config.ClassUnknownKeyword || d.RefusesReload()) {
+			d.Severity, d.Raised = config.Error, true
 		}
 	}
+}
+
+// unusable is a finding about what the daemon's processes would not accept.
+func unusable(file string, c *config.Config) []config.Diagnostic {
+	if c == nil {
+		return nil
+	}
+	if err := daemon.Usable(c, vrrpd.Check); err != nil {
+		return []config.Diagnostic{{Pos: config.Pos{File: file}, Severity: config.Error, ID: "unusable", Text: err.Error()}}
+	}
+	return nil
 }
 
 func printDiagnostics(cmd *cobra.Command, diags []config.Diagnostic, asJSON bool) error {
 	if !asJSON {
 		for _, d := range diags {
 			line := d.String()
-			if d.RefusesReload() && d.Severity != config.Error {
+			if d.RefusesReload() && (d.Severity != config.Error || d.Raised) {
 				line += " (a reload is refused)"
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), line)

@@ -16,6 +16,7 @@ import (
 	"holdfast/internal/config"
 	"holdfast/internal/config/diff"
 	"holdfast/internal/config/load"
+	"holdfast/internal/daemon"
 	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/plan"
 	"holdfast/internal/daemon/role"
@@ -63,9 +64,11 @@ refused.`,
 			if err := <-decoded; err != nil {
 				return err
 			}
-			if cur != nil && cur.Empty() {
-				fmt.Fprintln(cmd.ErrOrStderr(), "plan: there is nothing to run in this file: a reload would refuse it, and the running configuration would stay")
-				return exitError{2}
+			diags = append(diags, unusable(file, cur)...)
+			if cur != nil {
+				if err := daemon.Refused(old, cur); err != nil {
+					diags = append(diags, config.Diagnostic{Pos: config.Pos{File: file}, Severity: config.Error, ID: "not-by-reload", Text: err.Error()})
+				}
 			}
 			if refused := slices.ContainsFunc(diags, config.Diagnostic.RefusesReload); cur == nil || refused {
 				if err := printDiagnostics(cmd, diags, asJSON); err != nil {
@@ -155,13 +158,18 @@ func verdict(p *plan.Plan) string {
 	some := func(outcome string) bool {
 		return slices.ContainsFunc(p.Routers, func(r plan.Router) bool { return r.Outcome == outcome })
 	}
+	var all []string
+	if some(plan.Splits) {
+		all = append(all, "TWO DIRECTORS WILL BE MASTER until the others are reloaded too")
+	}
 	switch {
-	case some(plan.Splits):
-		return "TWO DIRECTORS WILL BE MASTER until the others are reloaded too"
 	case p.Moves:
-		return "mastership moves"
+		all = append(all, "mastership moves")
 	case some(plan.MayLose):
-		return "mastership may move"
+		all = append(all, "mastership may move")
+	}
+	if len(all) > 0 {
+		return strings.Join(all, "; ")
 	}
 	return "no master moves for what changes here; what is tracked is not tried out (reload --rollback does)"
 }

@@ -55,6 +55,7 @@ type Diagnostic struct {
 	Pos      Pos
 	Severity Severity
 	Class    Class
+	Raised   bool   // an error only because strictness was asked for: a reload thinks otherwise
 	ID       string // stable name of the finding, kebab-case: unknown-keyword
 	Text     string // lower-case, names the thing
 	Hint     string // "did you mean …"; may be empty
@@ -67,12 +68,18 @@ const (
 	NotActiveKept = "not-active-kept"
 )
 
+// The IDs of findings that are no errors and make a running daemon stay with what
+// it has: the file was most likely read while it was being written.
+const (
+	UnclosedBlock = "unclosed-block"
+	NothingToRun  = "nothing-to-run"
+)
+
 // RefusesReload says that a running daemon stays with what it has because of
 // this finding: an error, or, although a start goes on with what is there, a
-// block that is not closed: the file was most likely read while it was being
-// written.
+// block that is not closed or a file with nothing to run.
 func (d Diagnostic) RefusesReload() bool {
-	return d.Severity == Error || d.ID == "unclosed-block"
+	return d.Severity == Error && !d.Raised || d.ID == UnclosedBlock || d.ID == NothingToRun
 }
 
 // String is one line: place (if there is one), severity, text and hint.

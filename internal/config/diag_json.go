@@ -14,15 +14,16 @@ type finding struct {
 	ID       string `json:"id"`
 	Text     string `json:"text"`
 	Hint     string `json:"hint,omitempty"`
+	Refuses  bool   `json:"refuses_reload,omitempty"`
 	Why      string `json:"why,omitempty"`
 	Fix      string `json:"fix,omitempty"`
 }
 
 // MarshalJSON writes file, line, column, severity (info, warning, error), id,
-// text and hint, and of a lint why it matters and what helps. The class, which
+// text and hint, whether a reload is refused for it, and of a lint why it matters and what helps. The class, which
 // serves keepalived's exit codes only, is left out.
 func (d Diagnostic) MarshalJSON() ([]byte, error) {
-	f := finding{File: d.Pos.File, Line: d.Pos.Line, Column: d.Pos.Column, Severity: d.Severity.String(), ID: d.ID, Text: d.Text, Hint: d.Hint}
+	f := finding{File: d.Pos.File, Line: d.Pos.Line, Column: d.Pos.Column, Severity: d.Severity.String(), ID: d.ID, Text: d.Text, Hint: d.Hint, Refuses: d.RefusesReload()}
 	if d.Class == ClassNone && d.Severity != Error {
 		for _, l := range Lints {
 			if l.ID == d.ID {
@@ -41,7 +42,7 @@ func (d *Diagnostic) UnmarshalJSON(b []byte) error {
 	}
 	for s := Info; s <= Error; s++ {
 		if s.String() == f.Severity {
-			*d = Diagnostic{Pos: Pos{File: f.File, Line: f.Line, Column: f.Column}, Severity: s, ID: f.ID, Text: f.Text, Hint: f.Hint}
+			*d = Diagnostic{Pos: Pos{File: f.File, Line: f.Line, Column: f.Column}, Severity: s, ID: f.ID, Text: f.Text, Hint: f.Hint, Raised: s == Error && !f.Refuses}
 			return nil
 		}
 	}

@@ -68,6 +68,7 @@ var Lints = []Lint{
 	{"unchecked", "servers without a check stay in service when they die", "a TCP_CHECK"},
 	{"unlikely-name", "the name of a process has blanks", "quote the arguments one by one"},
 	{"unquoted-arguments", "what stands behind the quotes is not passed on", "one pair of quotes around command and arguments"},
+	{"unusable", "the processes would not take it: neither a start nor a reload goes ahead", "see the text"},
 	{"unreadable-file", "an included file cannot be read", "its permissions"},
 	{"vip-not-held", "the address of a service does not move with mastership", "leave it so when packets are routed to the directors"},
 }

@@ -87,11 +87,6 @@ func (p *Parent) loadedAnew(next *running, diags []config.Diagnostic, err error)
 		p.refuse(err)
 		return
 	}
-	if next.empty() && !p.cfg.empty() {
-		// What is left of a file that is being written is most often nothing.
-		p.refuse(errors.New("the new one has neither vrrp_instance nor virtual_server; stop the daemon to release everything"))
-		return
-	}
 	p.take(next)
 }
 

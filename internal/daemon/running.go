@@ -36,13 +36,8 @@ const notActiveLimit = 50
 
 // newRunning prepares a configuration; any goroutine.
 func newRunning(opts *Options, cfg *config.Config, diags []config.Diagnostic) (*running, error) {
-	if opts.Check != nil {
-		if err := opts.Check(cfg); err != nil {
-			return nil, fmt.Errorf("configuration: %w", err)
-		}
-	}
-	if d := &cfg.Daemon; d.IPVSNamespaceSet && d.IPVSNamespace != d.NetNamespace && cfg.HasLVS() {
-		return nil, errors.New("net_namespace_ipvs is not active yet: the wrong machine's services would be changed")
+	if err := Usable(cfg, opts.Check); err != nil {
+		return nil, err
 	}
 	r := &running{
 		files: cfg.Files, loaded: time.Now(), notActive: notActive(diags),
@@ -77,6 +72,20 @@ func newRunning(opts *Options, cfg *config.Config, diags []config.Diagnostic) (*
 		r.encoded[part.role] = enc
 	}
 	return r, nil
+}
+
+// Usable says what keeps a configuration without errors from being used, at a
+// start and at a reload; check is what the roles would not accept, or nil.
+func Usable(cfg *config.Config, check func(*config.Config) error) error {
+	if check != nil {
+		if err := check(cfg); err != nil {
+			return fmt.Errorf("configuration: %w", err)
+		}
+	}
+	if d := &cfg.Daemon; d.IPVSNamespaceSet && d.IPVSNamespace != d.NetNamespace && cfg.HasLVS() {
+		return errors.New("net_namespace_ipvs is not active yet: the wrong machine's services would be changed")
+	}
+	return nil
 }
 
 // withoutServers leaves out what the vrrp process has no use for: it stays

@@ -18,13 +18,25 @@ import (
 
 // fixed says what of a new configuration cannot be taken while the daemon runs.
 func (r *running) fixed(next *running) error {
-	was, is := r.daemon, next.daemon
+	return refused(r.daemon, next.daemon, &r.own, &next.own, r.empty(), next.empty())
+}
+
+// Refused says why a daemon with the configuration old refuses cur, which is
+// usable, at a reload.
+func Refused(old, cur *config.Config) error {
+	return refused(old.Daemon, cur.Daemon, &old.Global.DaemonFiles, &cur.Global.DaemonFiles, old.Empty(), cur.Empty())
+}
+
+func refused(was, is config.Daemon, wasFiles, isFiles *config.DaemonFiles, wasEmpty, isEmpty bool) error {
 	was.ChildWait = is.ChildWait
 	switch {
 	case was != is:
 		return errors.New("instance, net_namespace and use_pid_dir are fixed while the daemon runs")
-	case r.own.TmpConfigDirectory != next.own.TmpConfigDirectory:
+	case wasFiles.TmpConfigDirectory != isFiles.TmpConfigDirectory:
 		return errors.New("tmp_config_directory is fixed while the daemon runs")
+	case isEmpty && !wasEmpty:
+		// What is left of a file that is being written is most often nothing.
+		return errors.New("the new one has neither vrrp_instance nor virtual_server; stop the daemon to release everything")
 	}
 	return nil
 }

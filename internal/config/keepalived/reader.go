@@ -385,7 +385,7 @@ func (r *reader) finish() {
 		if name == "" {
 			name = "this block"
 		}
-		r.report(n.Pos, config.Warning, config.ClassBraces, "unclosed-block", "missing '}': %s is not closed at the end of the configuration", name)
+		r.report(n.Pos, config.Warning, config.ClassBraces, config.UnclosedBlock, "missing '}': %s is not closed at the end of the configuration", name)
 	}
 }
 

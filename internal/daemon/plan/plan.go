@@ -5,6 +5,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"holdfast/internal/config"
 	"holdfast/internal/config/diff"
@@ -104,11 +105,12 @@ func (p *Plan) router(a, b *config.VRRPInstance, s *control.Instance) {
 	if s != nil {
 		state = s.State
 	}
-	if why := unheard(a, b); why != "" {
-		p.say(Router{
-			Name: b.Name, State: state, Outcome: Splits,
-			Text: why + " changes: directors that still have the old value drop its adverts, and two are master until all are reloaded",
-		})
+	if why := unheard(a, b); len(why) > 0 {
+		text := strings.Join(why, " and ") + " change: directors that still have the old values drop its adverts, and two are master until all are reloaded"
+		if len(why) == 1 {
+			text = why[0] + " changes: directors that still have the old value drop its adverts, and two are master until all are reloaded"
+		}
+		p.say(Router{Name: b.Name, State: state, Outcome: Splits, Text: text})
 	}
 	if s == nil || a.Priority == b.Priority {
 		return
@@ -147,19 +149,21 @@ func clamp(p int, base uint8) uint8 {
 	return uint8(min(max(p, 1), 254))
 }
 
-// unheard names what makes peers with the old value drop adverts.
-func unheard(a, b *config.VRRPInstance) string {
-	switch {
-	case a.Version != b.Version:
-		return "the version"
-	case b.Version == 2 && a.AdvertInt != b.AdvertInt:
-		return "advert_int (VRRPv2)"
-	case a.AuthType != b.AuthType || string(a.AuthPass) != string(b.AuthPass):
-		return "the authentication"
-	case keyless(&a.AuthHMAC, &b.AuthHMAC):
-		return "auth_hmac"
+// unheard names everything that makes peers with the old value drop adverts.
+func unheard(a, b *config.VRRPInstance) (why []string) {
+	if a.Version != b.Version {
+		why = append(why, "the version")
 	}
-	return ""
+	if a.Version == 2 && b.Version == 2 && a.AdvertInt != b.AdvertInt {
+		why = append(why, "advert_int (VRRPv2)")
+	}
+	if a.AuthType != b.AuthType || string(a.AuthPass) != string(b.AuthPass) {
+		why = append(why, "the authentication")
+	}
+	if keyless(&a.AuthHMAC, &b.AuthHMAC) {
+		why = append(why, "auth_hmac")
+	}
+	return why
 }
 
 // keyless says that a peer with a drops what b sends: it insists on a signature,

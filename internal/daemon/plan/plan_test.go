@@ -61,6 +61,7 @@ func TestMastership(t *testing.T) {
 		{"another version", master, "priority 150", "priority 150\nversion 3", "splits", false},
 		{"another interval", master, "priority 150", "priority 150\nadvert_int 2", "splits", false},
 		{"a password", master, "priority 150", "priority 150\nauthentication { auth_type PASS\nauth_pass x }", "splits", false},
+		{"two that peers do not hear, and less priority", heard, "priority 150", "priority 90\nversion 2\nadvert_int 2\nauthentication { auth_type PASS\nauth_pass x }", "splits loses", true},
 		{"another VRID", master, "virtual_router_id 51", "virtual_router_id 52", "starts released", true},
 		{"not running", nil, "priority 150", "priority 90", "", false},
 	}
@@ -82,6 +83,21 @@ func TestMastership(t *testing.T) {
 				t.Errorf("%+v, moves %v; want %s, %v", p.Routers, p.Moves, tc.want, tc.moves)
 			}
 		})
+	}
+}
+
+// TestEveryReasonIsGiven why peers do not hear the adverts any more.
+func TestEveryReasonIsGiven(t *testing.T) {
+	for change, want := range map[string]string{
+		"version 3":    "the version changes: directors that still have the old value drop",
+		"advert_int 2": "advert_int (VRRPv2) changes: ",
+		"advert_int 2\nauthentication { auth_type PASS\nauth_pass x }": "advert_int (VRRPv2) and the authentication change: directors that still have the old values drop",
+		"version 3\nadvert_int 2":                                      "the version changes: ",
+	} {
+		p := Make(read(t, base), read(t, strings.Replace(base, "priority 150", "priority 150\n"+change, 1)), nil, true)
+		if len(p.Routers) != 1 || !strings.HasPrefix(p.Routers[0].Text, want) {
+			t.Errorf("%q: %+v", change, p.Routers)
+		}
 	}
 }
 
