@@ -148,6 +148,7 @@ func (k *kaCommand) run(stderr io.Writer) (int, error) {
 		},
 		Refused: startExit,
 		Up:      ready,
+		Manager: serviceManager(log),
 	}, log), nil
 }
 

@@ -60,6 +60,7 @@ take the IPVS table away and end with exit code 0.`,
 				Check:   vrrpd.Check,
 				Load:    loader(file, options),
 				Refused: func([]config.Diagnostic) int { return 2 },
+				Manager: serviceManager(log),
 			}, log)
 			flush()
 			if code != 0 {

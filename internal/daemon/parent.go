@@ -47,6 +47,9 @@ type Options struct {
 	Refused func([]config.Diagnostic) int
 	// Up is called once when the children work, or do not after upLimit.
 	Up func()
+	// Manager is told the states that sd_notify(3) has names for, one after the
+	// other; nil: there is no service manager that wants to know.
+	Manager func(state string)
 }
 
 const (
@@ -89,6 +92,7 @@ type Parent struct {
 	asked     map[uint64]question
 	nextID    uint64
 
+	manager       *manager
 	tune          tune.Process
 	spare         role.Spare
 	settled       func()        // ends the work of the start
@@ -115,8 +119,9 @@ func Run(opts Options, log *slog.Logger) int {
 		vrrp:  &slot{role: role.VRRP, pidPath: opts.VRRPPID},
 		lvs:   &slot{role: role.LVS, pidPath: opts.LVSPID},
 		asked: map[uint64]question{}, umask: presentMask(),
-		tune: tune.Process{Log: log, Default: "keepalived"},
+		tune: tune.Process{Log: log, Default: "keepalived"}, manager: newManager(opts.Manager),
 	}
+	defer p.manager.close()
 	p.settled = p.spare.Work() // reading a configuration takes many times what is kept of it
 	cfg, diags := opts.Load()
 	logDiagnostics(log, diags)
@@ -282,6 +287,7 @@ func (p *Parent) isUp() {
 		return
 	}
 	p.up = true
+	p.manager.ready()
 	if p.opts.Up != nil {
 		p.opts.Up()
 	}

@@ -54,6 +54,7 @@ func (p *Parent) startReload() {
 		return
 	}
 	p.reload.running, p.reload.refused = true, false
+	p.manager.reloading()
 	p.reload.worked = p.spare.Work()
 	p.reload.done = p.reading()
 	p.log.Info("reloading", "config", p.opts.ConfigFile)
@@ -170,6 +171,9 @@ func (p *Parent) reloaded(failure string) {
 	if p.reload.done != nil {
 		p.reload.done()
 		p.reload.done = nil
+	}
+	if p.up {
+		p.manager.ready()
 	}
 	if failure != "" {
 		p.log.Error("reload failed", "err", failure)

@@ -111,6 +111,7 @@ func (p *Parent) stop(code int) {
 		return
 	}
 	p.stopping, p.exit = true, code
+	p.manager.stopping()
 	if p.vrrp.child != nil {
 		p.tellStop(p.vrrp)
 	} else {
