@@ -130,8 +130,12 @@ func (e *Engine) forget(r *router, old []link.Address) {
 	if !ok {
 		return
 	}
+	if len(old) == 0 {
+		return
+	}
+	stays := setOf(r.addrs)
 	for _, a := range old {
-		if !slices.Contains(r.addrs, a) {
+		if !stays[a] {
 			queue.Forget(a.Ifindex, []netip.Addr{a.Prefix.Addr()})
 		}
 	}

@@ -192,8 +192,21 @@ func (e *Engine) want(now time.Time, r *router, want bool, gen uint64) {
 func (e *Engine) set(r *router) {
 	e.gen++
 	r.set, r.asked, r.askedGen = e.gen, r.addrs, r.gen
-	r.live = slices.DeleteFunc(slices.Clone(r.live), func(a link.Address) bool { return !slices.Contains(r.addrs, a) })
+	if len(r.live) > 0 {
+		stays := setOf(r.addrs)
+		r.live = slices.DeleteFunc(slices.Clone(r.live), func(a link.Address) bool { return !stays[a] })
+	}
 	e.deps.Applier.Set(int(r.id), r.set, r.kernel())
+}
+
+// setOf is for routers with thousands of addresses, of which nobody may look for
+// each in a list: the engine's thread has adverts to send.
+func setOf(list []link.Address) map[link.Address]bool {
+	set := make(map[link.Address]bool, len(list))
+	for _, a := range list {
+		set[a] = true
+	}
+	return set
 }
 
 func (e *Engine) openGate(r *router) {

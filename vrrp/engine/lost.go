@@ -51,15 +51,12 @@ func (e *Engine) verify(now time.Time, r *router) {
 		return
 	}
 	for _, a := range r.live {
-		if !r.tracks(a.Prefix) {
-			continue
-		}
 		present, err := e.addressesNow()
 		if err != nil {
 			e.log.Error("cannot read the addresses", "error", err)
 			return
 		}
-		if present[link.LostAddress{Ifindex: a.Ifindex, Prefix: a.Prefix}] {
+		if present[link.LostAddress{Ifindex: a.Ifindex, Prefix: a.Prefix}] || !r.tracks(a.Prefix) {
 			continue
 		}
 		e.log.Warn("a virtual address was removed by someone else", append(r.attrs(), "address", a.Prefix)...)

@@ -133,13 +133,14 @@ func (r *router) status(now time.Time) RouterStatus {
 			*err.to = err.err.Error()
 		}
 	}
+	live := make(map[netip.Prefix]bool, len(r.live))
+	for _, a := range r.live {
+		live[a.Prefix] = true
+	}
+	s.VIPs = make([]VIPStatus, 0, len(r.cfg.VIPs))
 	for _, v := range r.cfg.VIPs {
 		s.NoAccept = s.NoAccept || v.Drop != ""
-		vs := VIPStatus{Prefix: v.Prefix, Excluded: v.Excluded, Wanted: r.wanted}
-		for _, a := range r.live {
-			vs.Applied = vs.Applied || a.Prefix == v.Prefix
-		}
-		s.VIPs = append(s.VIPs, vs)
+		s.VIPs = append(s.VIPs, VIPStatus{Prefix: v.Prefix, Excluded: v.Excluded, Wanted: r.wanted, Applied: live[v.Prefix]})
 	}
 	s.Objects = objectStatus(r.cfg.Routes, r.cfg.Rules, r.objs)
 	for _, p := range r.heard {

@@ -27,8 +27,14 @@ const (
 	watchLimit = 100 * time.Millisecond
 	// watchNap is how long the receiver leaves news of addresses in the socket,
 	// so as not to wake for each of hundreds.
-	watchNap   = time.Millisecond
-	watchRetry = 200 * time.Millisecond // after a socket that could not be opened or read
+	watchNap = time.Millisecond
+	// watchQuiet is for how long no address may have been added before the
+	// addresses are read for the sake of those, and watchStream how long a stream
+	// of them may put that off: a reading would keep whoever adds them waiting,
+	// and be of no use as the next one comes at once.
+	watchQuiet  = 5 * time.Millisecond
+	watchStream = time.Second
+	watchRetry  = 200 * time.Millisecond // after a socket that could not be opened or read
 	// watchPatience is after how many readings in a row that a change has spoilt the
 	// log says so.
 	watchPatience = 100
@@ -199,36 +205,28 @@ func (w *NetlinkWatcher) read(conn *mdnetlink.Conn, stop <-chan struct{}, tell f
 		case <-ended:
 		}
 	}()
-	news, failed := make(chan bool, 1), make(chan error, 1) // news: of an interface
+	rest, failed := newPending(), make(chan error, 1)
 	var gone removals
 	go func() {
+		in := newNewsReader(conn)
 		for {
-			msgs, err := conn.Receive()
+			msgs, err := in.receive()
 			if err != nil {
 				failed <- err
 				return
 			}
 			gone.add(msgs)
-			urgent := slices.ContainsFunc(msgs, ofInterface)
-			select {
-			case news <- urgent:
-			default: // one that was not seen yet does for both
-			}
-			if !urgent {
+			worst := worstOf(msgs)
+			rest.put(worst)
+			if worst != ofInterface {
 				time.Sleep(watchNap)
 			}
 		}
 	}()
 	for {
 		select {
-		case now := <-news:
-			if !now {
-				time.Sleep(watchPause)
-				select {
-				case <-news:
-				default:
-				}
-			}
+		case <-rest.kick:
+			rest.settle()
 			began := time.Now()
 			removed, low, lost := gone.take()
 			told := tell(lost, removed, low)
@@ -268,11 +266,6 @@ func (w *NetlinkWatcher) undisturbed(stop <-chan struct{}) ([]Interface, error) 
 		}
 		pause = min(2*pause, watchLimit)
 	}
-}
-
-// ofInterface says whether news are of an interface and not of an address.
-func ofInterface(m mdnetlink.Message) bool {
-	return m.Header.Type == unix.RTM_NEWLINK || m.Header.Type == unix.RTM_DELLINK
 }
 
 // sameInterface says whether nothing that a reader could see has changed.
