@@ -9,7 +9,8 @@ import "time"
 //     them DelayBeforeRetry passes.
 //   - A server that is down comes up with the first success; of a check with
 //     several URLs, when all were good in a row.
-//   - A server not yet checked goes down with the first failure. With alpha it
+//   - A server not yet checked goes down with the first failure, unless it is
+//     known to have been up ([Item.Up]). With alpha it
 //     counted as down all along; the verdict says the same, but is now known.
 type Judge struct {
 	retry        int
@@ -19,9 +20,9 @@ type Judge struct {
 	fastRecovery bool
 
 	checked bool // there has been a verdict
-	up      bool
-	failed  int // in a row, while up
-	weight  int // of the last good result; -1: it gave none
+	up      bool // by the last verdict, or by what is known from before the first
+	failed  int  // in a row, while up
+	weight  int  // of the last good result; -1: it gave none
 }
 
 // NewJudge returns the judge for a check, with no verdict yet.
@@ -54,7 +55,7 @@ func (j *Judge) Next(r Result) (changed bool, wait time.Duration) {
 		return j.good(r)
 	}
 	switch {
-	case !j.checked:
+	case !j.checked && !j.up:
 		j.checked = true
 		return true, j.failedDelay
 	case !j.up:
@@ -63,7 +64,7 @@ func (j *Judge) Next(r Result) (changed bool, wait time.Duration) {
 	if j.failed++; j.failed <= j.retry {
 		return false, j.retryDelay
 	}
-	j.up = false
+	j.up, j.checked = false, true
 	return true, j.failedDelay
 }
 

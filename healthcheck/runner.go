@@ -25,6 +25,9 @@ type Item struct {
 	Key    string // names it in verdicts; unique
 	Config Config
 	Paused bool // not run for now (standby_checks, ha_suspend)
+	// Up says of one that is new to the Runner that it was up before: it goes
+	// down as one that is up, after its retries.
+	Up bool
 }
 
 // Verdict is what is known about an item.

@@ -43,6 +43,7 @@ const (
 
 func newUnit(it Item, print string, check Check) *unit {
 	u := &unit{key: it.Key, config: it.Config, print: print, check: check, judge: NewJudge(it.Config), paused: it.Paused}
+	u.judge.up = it.Up
 	if it.Config.Kind == Misc {
 		u.pool = poolMisc
 	}

@@ -52,16 +52,22 @@ func TestIPVSKept(t *testing.T) {
 
 // keptTable has a reload that changes nothing and the death of the lvs
 // process: the kernel is asked but not told anything, and a connection lives
-// on. Then another program changes the table.
+// on. Nor does the successor wait for the checks of servers with alpha, or put
+// one into service that is dead. Then another program changes the table.
 func keptTable(t *testing.T) {
-	n, _, conf := direct(t)
+	n, _, conf := direct(t, "192.0.2.21 81") // where nobody listens
+	conf = strings.Replace(conf, " delay_loop 2\n", " delay_loop 2\n alpha\n", 1)
+	conf = strings.Replace(conf, " real_server 192.0.2.21 81 {\n", " real_server 192.0.2.21 81 {\n alpha no\n", 1)
 	client := n.host("client", "02:00:00:00:00:99", "192.0.2.99/24")
 	p := n.start(n.a, ours(t), conf, pidFiles(n.a)...)
 	n.holder(vip, "a", 30*time.Second)
 	raw := rawIPVSOf(t, n.a)
 	firstChecks(t, n.a)
-	before := tableOf(t, raw)
-	if len(before) != 4 {
+	var before []string
+	if !lab.WaitFor(30*time.Second, func() bool {
+		before = tableOf(t, raw)
+		return len(before) == 4
+	}) {
 		t.Fatalf("the table is not a service, two servers and timeouts:\n%s", strings.Join(before, "\n"))
 	}
 	tap := tapNetlink(t, n.a)

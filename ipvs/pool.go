@@ -88,6 +88,7 @@ type Pool struct {
 	services map[ServiceKey]*virtual
 	timed    map[ServiceKey]bool // those on which time has an effect
 	renewed  []ServiceKey        // see Renewed
+	past     func(*VirtualServer) *Past
 }
 
 // virtual is the state of a virtual server.
@@ -141,8 +142,7 @@ type checkState struct {
 // occurs twice counts once, the first time. The lists in services are the
 // pool's from then on.
 func NewPool(services []VirtualServer) (*Pool, []Event) {
-	p := &Pool{services: map[ServiceKey]*virtual{}, timed: map[ServiceKey]bool{}}
-	return p, p.Reload(services)
+	return ResumePool(services, nil)
 }
 
 // Verdict takes a verdict and returns the events that follow from it. One for

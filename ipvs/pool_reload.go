@@ -29,7 +29,11 @@ func (p *Pool) Reload(services []VirtualServer) []Event {
 		renewed := s == nil || !s.VirtualServer.equal(vs)
 		if renewed {
 			var events []Event
+			fresh := s == nil
 			s, events = newVirtual(*vs, s)
+			if fresh && p.past != nil {
+				events = append(s.resume(p.past(vs)), s.initial(nil)...)
+			}
 			changed = append(changed, events...)
 		}
 		p.services[vs.ServiceKey] = s

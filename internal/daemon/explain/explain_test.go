@@ -222,6 +222,21 @@ func TestWhoWouldWin(t *testing.T) {
 	}
 }
 
+// A backup says nothing, so that a master must not call it dead.
+func TestSilentPeerOfAMaster(t *testing.T) {
+	in := master()
+	in.Peers = []control.Peer{peer("192.0.2.3", 100, 15*time.Second)}
+	x, err := Instance(&control.VRRP{Time: now, Instances: []control.Instance{in}}, in.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	x.Render(&out)
+	if !strings.Contains(out.String(), "last heard 15s ago: silent since, a backup or gone") {
+		t.Error(&out)
+	}
+}
+
 func TestGroupsAndNeighbours(t *testing.T) {
 	a, b := backup(), backup()
 	b.Name = "VI_2"

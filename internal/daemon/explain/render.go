@@ -59,6 +59,8 @@ func (x *Explanation) Render(w io.Writer) {
 			line += fmt.Sprintf("  heard %v ago", x.ago(c.LastHeard))
 		case c.Priority == 0:
 			line += fmt.Sprintf("  last heard %v ago: it has stopped", x.ago(c.LastHeard))
+		case x.State == "MASTER":
+			line += fmt.Sprintf("  last heard %v ago: silent since, a backup or gone", x.ago(c.LastHeard))
 		default:
 			line += fmt.Sprintf("  last heard %v ago: silent, taken for dead", x.Time.Sub(c.LastHeard).Round(time.Second))
 		}

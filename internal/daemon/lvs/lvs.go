@@ -152,10 +152,6 @@ func New(cfg *config.Config, deps Deps) *LVS {
 	l.follow = newFollow(cfg, l.services, l.routers, addresses(l.links))
 	l.daemons.begun.index = l.owned.SyncIndex
 	l.since.init()
-	var list []ipvs.Event
-	l.pool, list = ipvs.NewPool(l.services.pool)
-	list = append(list, l.restore(deps.Settings, time.Now())...)
-	l.first = events(list, l.services, nil)
 	l.runner = healthcheck.NewRunner(healthcheck.RunnerConfig{
 		Deps: deps.Checks, New: deps.NewCheck, Log: deps.Log,
 		Verdict: func(v healthcheck.Verdict) { l.inbox.post(func() { l.verdict(v) }) },
@@ -175,7 +171,7 @@ func (l *LVS) Run(ctx context.Context) error {
 			return fmt.Errorf("lvs: the configuration has services: %w", err)
 		}
 	}
-	if err := l.runner.Replace(l.items()); err != nil {
+	if err := l.runner.Replace(l.begin(time.Now())); err != nil {
 		l.log.Error("health checks that cannot be run", "err", err)
 	}
 	checks := make(chan struct{})

@@ -1,0 +1,133 @@
+package lvs
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"holdfast/internal/config"
+	"holdfast/ipvs"
+)
+
+// succeed is a process that takes the place of one that was killed: the table
+// and what is remembered are as they were.
+func (r *rig) succeed(cfg *config.Config) {
+	r.t.Helper()
+	table, err := r.kernel.Table()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	saved := r.saved
+	r.end()
+	if err := r.kernel.Change(ipvs.Plan(nil, table, nil)...); err != nil {
+		r.t.Fatal(err)
+	}
+	r.saved = saved
+	r.kernel.Ops()
+	r.forget()
+	r.start(cfg, func(d *Deps) { d.Restarted = true })
+}
+
+func TestSuccessorKnowsWhoIsInService(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		v := virtual(1, 1, 2, 3)
+		for i := range v.RealServers {
+			v.RealServers[i].Checkers[0].Alpha = i != 1
+			v.RealServers[i].Checkers[0].Retry = 1
+			v.RealServers[i].Checkers[0].DelayBeforeRetry = time.Second
+		}
+		v.RealServers[2].InhibitOnFailure = true
+		cfg := configOf(v)
+		r.fail("198.51.100.2:80", "198.51.100.3:80")
+		r.start(cfg)
+		r.pass(5 * time.Second)
+		r.wantTable("1:1=1,3=0")
+
+		// Neither is the dead one put into service nor is alpha taken out.
+		r.succeed(cfg)
+		r.wantTable("1:1=1,3=0")
+		r.wantLines("VS [192.0.2.1]:tcp:80 UP")
+		r.fail("198.51.100.1:80", "198.51.100.2:80", "198.51.100.3:80") // one failure is none yet
+		r.pass(1500 * time.Millisecond)
+		r.wantTable("1:1=1,3=0")
+		r.wantOps("")
+		r.wantLines()
+		r.fail("198.51.100.2:80")
+		r.pass(2 * time.Second)
+		r.wantTable("1:1=1,3=3")
+		r.wantLines("RS [198.51.100.3]:tcp:80 [192.0.2.1]:tcp:80 UP")
+		r.fail("198.51.100.1:80")
+		r.pass(5 * time.Second)
+		r.wantTable("1:2=2,3=3")
+		r.end()
+	})
+}
+
+// While the sorry server is in, it stays in; a quorum that is kept by the
+// hysteresis is kept.
+func TestSuccessorKnowsTheQuorum(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		v := virtual(1, 1, 2, 3)
+		v.Quorum, v.Hysteresis = 4, 2
+		v.SorryServer = &config.SorryServer{Addr: netip.MustParseAddr("198.51.100.9"), Port: 80, Forward: v.Forward}
+		cfg := configOf(v)
+		r.start(cfg)
+		r.fail("198.51.100.3:80")
+		r.pass(3 * time.Second)
+		r.wantTable("1:1=1,2=2") // 3 is not below 4-2
+		r.succeed(cfg)
+		r.wantTable("1:1=1,2=2")
+		r.pass(3 * time.Second)
+		r.wantTable("1:1=1,2=2")
+		r.wantOps("")
+		r.fail("198.51.100.2:80", "198.51.100.3:80")
+		r.pass(3 * time.Second)
+		r.wantTable("1:9=1")
+		r.succeed(cfg)
+		r.wantTable("1:9=1")
+		r.wantOps("")
+		r.fail()
+		r.pass(3 * time.Second)
+		r.wantTable("1:1=1,2=2,3=3")
+		r.end()
+	})
+}
+
+// A table that has none of the configured servers says nothing of them.
+func TestSuccessorOfAnotherConfiguration(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start(configOf(virtual(1, 1)))
+		r.pass(3 * time.Second)
+		r.succeed(configOf(virtual(1, 2)))
+		r.wantTable("1:2=2")
+		// Of what it has some of, a server that is new waits for its check.
+		r.pass(3 * time.Second)
+		r.succeed(configOf(virtual(1, 2, 3)))
+		r.wantTable("1:2=2")
+		r.pass(3 * time.Second)
+		r.wantTable("1:2=2,3=3")
+		r.end()
+	})
+}
+
+// Weights that a program gives its server (misc_dynamic) stay until it says
+// otherwise.
+func TestPastWeight(t *testing.T) {
+	v := ipvs.VirtualServer{Service: ipvs.Service{ServiceKey: key(1)}, Servers: []ipvs.RealServer{{
+		Destination: ipvs.Destination{DestKey: ipvs.DestKey{Addr: netip.MustParseAddr("198.51.100.1"), Port: 80}, Weight: 10},
+		Checks:      []ipvs.Check{{ID: "a"}, {ID: "b"}},
+	}}}
+	have := []ipvs.Destination{v.Servers[0].Destination}
+	have[0].Weight = 3
+	dynamic := map[checkRef]bool{{v.ServiceKey, v.Servers[0].DestKey, "b"}: true}
+	pool, _ := ipvs.ResumePool([]ipvs.VirtualServer{v}, func(v *ipvs.VirtualServer) *ipvs.Past {
+		return pastOf(v, v.ServiceKey, have, nil, dynamic)
+	})
+	if e, _ := pool.Entry(v.ServiceKey); len(e.Dests) != 1 || e.Dests[0].Weight != 3 {
+		t.Errorf("entry %v", e)
+	}
+	pool.Verdict(ipvs.Verdict{Service: v.ServiceKey, Server: v.Servers[0].DestKey, Check: "b", Up: true, Weight: -1})
+	if e, _ := pool.Entry(v.ServiceKey); e.Dests[0].Weight != 10 {
+		t.Errorf("entry %v", e)
+	}
+}
