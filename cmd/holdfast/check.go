@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"sort"
 
 	"github.com/spf13/cobra"
@@ -20,7 +21,8 @@ func newCheck() *cobra.Command {
 		Short: "Check configuration files without touching anything",
 		Long: `Check configuration files and print everything there is to say about them, the
 worst last. Nothing is started or changed. Without FILE: the file that run would
-use. Where a daemon runs, what a reload would mean for older keepalived peers is
+use, ` + defaultConfig + `, or where that is missing
+` + compatConfig + `. Where a daemon runs, what a reload would mean for older keepalived peers is
 said as well.
 
 Exit code: 0 clean, 1 warnings, 2 errors. An error, and what is marked so, makes a
@@ -28,8 +30,12 @@ running daemon refuse the file at a reload. With --strict, which is the one to r
 before a reload, such a mark and an unknown keyword are errors too.`,
 		Example: "  holdfast check /etc/keepalived/keepalived.conf\n  holdfast check --strict --offline new.toml",
 		RunE: func(cmd *cobra.Command, files []string) error {
+			neither := "" // what is said where no file is named and both defaults are missing
 			if len(files) == 0 {
 				files = []string{configOrDefault("")}
+				if _, err := os.Stat(files[0]); err != nil {
+					neither = "nor is there " + compatConfig + ": name the file to check"
+				}
 			}
 			opts := load.Options{ConfigID: id, Interfaces: load.SystemInterfaces, Users: true}
 			if offline {
@@ -43,6 +49,11 @@ before a reload, such a mark and an unknown keyword are errors too.`,
 				if !offline {
 					if v, err := vrrpStatus(controlOrDefault("")); err == nil {
 						diags = append(diags, rollOut(f, c, v)...)
+					}
+				}
+				for i := range diags {
+					if diags[i].Severity == config.Error && diags[i].Hint == "" {
+						diags[i].Hint = neither
 					}
 				}
 				if strict {

@@ -69,6 +69,11 @@ func completeKeyword(_ *cobra.Command, args []string, begun string) ([]string, c
 			}
 		}
 	}
+	for _, d := range config.Directives {
+		if strings.HasPrefix(d.Name, begun) {
+			out = append(out, d.Name)
+		}
+	}
 	slices.Sort(out)
 	return slices.Compact(out), cobra.ShellCompDirectiveNoFileComp
 }

@@ -35,8 +35,8 @@ func newInit() *cobra.Command {
 		Short: "Write a first configuration for this machine",
 		Long: `Write a first configuration for this machine: commented, checked, one virtual
 router, and with --server a virtual server on its address. What is not given is
-asked for when standard input is a terminal; the interface is then the one of the
-default route unless you say otherwise.
+asked for when standard input is a terminal, and again when an answer is none; the
+interface is then the one of the default route unless you say otherwise.
 
 It prints TOML, or with --keepalived a keepalived.conf; --output writes a file, in
 the language of its name, and leaves one that exists alone. Addresses are IPv4.`,
@@ -65,7 +65,9 @@ func runInit(cmd *cobra.Command, f *initFlags) error {
 		f.iface = defaultInterface()
 	}
 	if in, ok := cmd.InOrStdin().(*os.File); ok && isTerminal(in) {
-		ask(cmd, in, f)
+		if err := ask(cmd, in, f); err != nil {
+			return err
+		}
 	}
 	a, err := f.answers()
 	if err != nil {
@@ -98,38 +100,87 @@ func runInit(cmd *cobra.Command, f *initFlags) error {
 	return saveFile(f.output, text, f.force)
 }
 
-// ask asks for what the flags leave open.
-func ask(cmd *cobra.Command, in io.Reader, f *initFlags) {
+// ask asks for what the flags leave open. Each answer is tried when it is given,
+// and asked for again when it is none; what the flags say is tried first.
+func ask(cmd *cobra.Command, in io.Reader, f *initFlags) error {
 	lines := bufio.NewScanner(in)
-	question := func(name, text, def string, to *string) {
+	question := func(name, text, def string, take func(answer string) error) error {
 		if cmd.Flags().Changed(name) {
-			return
+			return nil
 		}
 		if def != "" {
 			text += " [" + def + "]"
 		}
-		fmt.Fprint(cmd.ErrOrStderr(), text+": ")
-		*to = def
-		if lines.Scan() && strings.TrimSpace(lines.Text()) != "" {
-			*to = strings.TrimSpace(lines.Text())
+		for {
+			fmt.Fprint(cmd.ErrOrStderr(), text+": ")
+			answer := def
+			more := lines.Scan()
+			if given := strings.TrimSpace(lines.Text()); given != "" {
+				answer = given
+			}
+			err := take(answer)
+			if err == nil || !more {
+				return err
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "  %v\n", err)
 		}
 	}
-	question("interface", "Interface of the address", f.iface, &f.iface)
-	question("vip", "Virtual address", f.vip, &f.vip)
-	question("peer", "Address of the other director (empty: multicast)", "", &f.peer)
-	if !cmd.Flags().Changed("second") {
-		var first string
-		question("second", "Is this the director that holds the address while both are well (yes, no)", "yes", &first)
-		f.second = strings.HasPrefix(strings.ToLower(first), "n")
+	// try takes an answer into its place when it fits with the others.
+	try := func(to *string, answer string) error {
+		was := *to
+		*to = answer
+		_, err := f.given()
+		if err != nil {
+			*to = was
+		}
+		return err
 	}
+	err := question("interface", "Interface of the address", f.iface, func(answer string) error {
+		_, err := ownPrefix(answer)
+		f.iface = answer
+		return err
+	})
+	if err == nil {
+		_, err = f.given()
+	}
+	if err == nil {
+		err = question("vip", "Virtual address", f.vip, func(answer string) error {
+			if answer == "" {
+				return errors.New("an address is wanted: the one that the directors share")
+			}
+			return try(&f.vip, answer)
+		})
+	}
+	if err == nil {
+		err = question("peer", "Address of the other director (empty: multicast)", "", func(answer string) error { return try(&f.peer, answer) })
+	}
+	if err == nil {
+		err = question("second", "Is this the director that holds the address while both are well (yes, no)", "yes", func(answer string) error {
+			switch strings.ToLower(answer) {
+			case "y", "yes":
+				f.second = false
+			case "n", "no":
+				f.second = true
+			default:
+				return fmt.Errorf("%q is neither yes nor no", answer)
+			}
+			return nil
+		})
+	}
+	return err
 }
 
 // answers turns flags into Answers.
 func (f *initFlags) answers() (starter.Answers, error) {
-	a := starter.Answers{RouterID: f.routerID, Interface: f.iface, VRID: f.vrid, First: !f.second, Port: f.port}
 	if f.vip == "" {
-		return a, errors.New("--vip is missing: the address that the directors share")
+		return starter.Answers{}, errors.New("--vip is missing: the address that the directors share")
 	}
+	return f.given()
+}
+
+// given is answers while the virtual address may still be missing.
+func (f *initFlags) given() (starter.Answers, error) {
+	a := starter.Answers{RouterID: f.routerID, Interface: f.iface, VRID: f.vrid, First: !f.second, Port: f.port}
 	if a.RouterID == "" {
 		host, _ := os.Hostname()
 		a.RouterID, _, _ = strings.Cut(host, ".")
@@ -142,7 +193,9 @@ func (f *initFlags) answers() (starter.Answers, error) {
 		return a, err
 	}
 	a.Source = own.Addr()
-	if !strings.Contains(f.vip, "/") {
+	if f.vip == "" {
+		a.VIP = netip.PrefixFrom(netip.IPv4Unspecified(), 32) // any, to try the rest
+	} else if !strings.Contains(f.vip, "/") {
 		vip, err := netip.ParseAddr(f.vip)
 		if err != nil {
 			return a, fmt.Errorf("--vip: %w", err)
@@ -170,7 +223,7 @@ func (f *initFlags) answers() (starter.Answers, error) {
 		}
 		a.Servers = append(a.Servers, addr)
 	}
-	return a, nil
+	return a, a.Check()
 }
 
 // checkText checks the text as check would, and hands errors on.

@@ -70,6 +70,7 @@ var Lints = []Lint{
 	{"unquoted-arguments", "what stands behind the quotes is not passed on", "one pair of quotes around command and arguments"},
 	{"unusable", "the processes would not take it: neither a start nor a reload goes ahead", "see the text"},
 	{"unreadable-file", "an included file cannot be read", "its permissions"},
+	{"unreplaced", "only a blank, a comma, a closing parenthesis or the end of the line ends the name of a parameter: keepalived takes the text as it is", "`${NAME}`"},
 	{"vip-not-held", "the address of a service does not move with mastership", "leave it so when packets are routed to the directors"},
 }
 

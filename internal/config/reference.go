@@ -27,6 +27,10 @@ holdfast knows all %d keywords of keepalived, words within lines included. %d of
 
 The keywords are the same in keepalived.conf and in TOML. Defaults are keepalived's unless they say "TOML".
 `, all, active)
+	b.WriteString("\n## Before the keywords\n\nWhat the preprocessor of keepalived.conf replaces in the text; TOML has none of it.\n\n| form | meaning |\n|---|---|\n")
+	for _, d := range Directives {
+		fmt.Fprintf(b, "| `%s` | %s |\n", d.Syntax, cell(d.Doc))
+	}
 	for _, block := range Blocks() {
 		title := "Top level"
 		if block != "" {

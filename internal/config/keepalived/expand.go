@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"fmt"
 	"strings"
 
 	"holdfast/internal/config"
@@ -121,6 +122,8 @@ func (r *reader) expand(text string, pos config.Pos) (out, body string, changed 
 		value, ok := "", false
 		if name != "" {
 			value, ok = r.parameter(name, pos)
+		} else {
+			r.unreplaced(text[i:], pos)
 		}
 		if ok && strings.Contains(value, "\n") {
 			if strings.Trim(text[i+size:], blanks) == "" {
@@ -142,4 +145,22 @@ func (r *reader) expand(text string, pos config.Pos) (out, body string, changed 
 		}
 	}
 	return b.String(), "", changed
+}
+
+// unreplaced reports a parameter that stays as it is because of what follows its
+// name; text begins with its $.
+func (r *reader) unreplaced(text string, pos config.Pos) {
+	n := nameLength(text[1:])
+	if n == 0 || r.hinted == pos {
+		return
+	}
+	name := text[1 : n+1]
+	if _, ok := r.params[name]; !ok {
+		return
+	}
+	r.hinted = pos // the line is read again for the parameters in its parameters
+	r.found.Add(config.Diagnostic{
+		Pos: pos, Severity: config.Warning, ID: "unreplaced",
+		Text: fmt.Sprintf("$%s is not replaced where %q follows the name", name, text[n+1:n+2]), Hint: "write ${" + name + "}",
+	})
 }

@@ -79,8 +79,8 @@ func TestExpand(t *testing.T) {
 		{"nothing may follow several lines", "$M=p \\\nq\n$M {\n}\nx $M y", "$M{}; x $M y", []string{"expansion", "expansion"}},
 		{"a comment ends a value", "$T=t1 # c\n$T", "t1", nil},
 		{"redefined", "$Q=1\n$P=$Q\n$Q=2\na_${P} a$P a_$P,b (a $P)", "a_2 a2 a_2,b (a 2)", nil},
-		{"not a reference", "$Q=1\na $Q.x", "a $Q.x", nil},
-		{"in quotes", "$Q=1\na \"$Q\" \"x ${Q}\"", `a "$Q" "x 1"`, nil},
+		{"not a reference", "$Q=1\na $Q.x", "a $Q.x", []string{"unreplaced"}},
+		{"in quotes", "$Q=1\na \"$Q\" \"x ${Q}\"", `a "$Q" "x 1"`, []string{"unreplaced"}},
 		{"nothing as a value", "$G=\ng_${G}_", "g__", nil},
 		{"no definition", "$ Q=3\n$9=3", "$ Q=3; $9=3", nil},
 

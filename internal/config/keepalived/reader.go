@@ -96,6 +96,7 @@ type reader struct {
 	unclosed bool                   // a statement of this line has a quote that is not closed
 	checks   config.IncludeCheck    // of includes that do not say themselves
 	random   *rand.Rand             // of ${_RANDOM}; nil: not used yet
+	hinted   config.Pos             // of the last parameter that what follows keeps from being replaced
 }
 
 // Read reads the files that match the pattern path, which may be a plain name,

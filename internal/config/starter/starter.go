@@ -44,6 +44,8 @@ func (a *Answers) Check() error {
 		return errors.New("the peer's address has to be IPv4 like the virtual address")
 	case a.Peer.IsValid() && a.Peer == a.Source:
 		return errors.New("the peer's address is this machine's own")
+	case a.Peer.IsValid() && a.Peer == a.VIP.Addr():
+		return errors.New("the peer's address is the virtual one: give the other director's own")
 	case len(a.Servers) > 0 && (a.Port < 1 || a.Port > 65535):
 		return fmt.Errorf("port %d is not in 1..65535", a.Port)
 	}
