@@ -73,12 +73,16 @@ func (e *Engine) announce(r *router, rounds int) {
 	if rounds <= 0 || !r.wanted {
 		return
 	}
-	for n := 0; n < len(r.live); {
+	e.announceList(r, r.live, rounds)
+}
+
+func (e *Engine) announceList(r *router, list []link.Address, rounds int) {
+	for n := 0; n < len(list); {
 		// Addresses on one interface go together, in their order.
-		dev := r.live[n].Ifindex
-		addrs := make([]netip.Addr, 0, len(r.live)-n)
-		for ; n < len(r.live) && r.live[n].Ifindex == dev; n++ {
-			addrs = append(addrs, r.live[n].Prefix.Addr())
+		dev := list[n].Ifindex
+		addrs := make([]netip.Addr, 0, len(list)-n)
+		for ; n < len(list) && list[n].Ifindex == dev; n++ {
+			addrs = append(addrs, list[n].Prefix.Addr())
 		}
 		e.announceOn(r, dev, addrs, rounds)
 	}

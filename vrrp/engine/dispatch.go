@@ -145,6 +145,7 @@ func (e *Engine) sendFailed(now time.Time, r *router, err error) {
 // table where that has to come first.
 func (e *Engine) want(now time.Time, r *router, want bool, gen uint64) {
 	fresh, old, oldObjs := want && !r.wanted, r.addrs, r.objs
+	r.arriving = want && (fresh || r.arriving)
 	r.wanted, r.gen = want, gen
 	r.addrs, r.objs = nil, nil
 	if want {
@@ -231,7 +232,7 @@ func (e *Engine) applied(now time.Time, a *link.Applied) {
 	if r == nil || a.Gen != r.set {
 		return
 	}
-	r.done = a.Gen
+	r.done, r.arriving = a.Gen, false
 	r.live = r.asked
 	r.inherited = r.inherited && !r.wanted
 	if r.releasing && !r.wanted {

@@ -20,6 +20,7 @@ type inbox struct {
 // note is one event from another goroutine; one of its fields is set.
 type note struct {
 	applied *link.Applied
+	arrives *link.Arriving
 	track   *trackNote
 	ready   string // TableReady
 	tables  *bool  // Tables
@@ -171,6 +172,8 @@ func (e *Engine) take(now time.Time, n *note) {
 	switch {
 	case n.applied != nil:
 		e.applied(now, n.applied)
+	case n.arrives != nil:
+		e.arriving(n.arrives)
 	case n.status != nil:
 		e.dispatch(now) // what has happened is told before it is shown
 		n.status(e.status(now))

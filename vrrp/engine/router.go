@@ -51,6 +51,7 @@ type router struct {
 
 	wanted    bool           // addresses are
 	taking    bool           // a takeover was told as begun, and not yet as MASTER
+	arriving  bool           // wanted, and none was announced as applied yet
 	releasing bool           // not master any more; that the addresses are gone is to be told
 	gen       uint64         // the core's, of wanted
 	set, done uint64         // the applier's: last asked for, last answered

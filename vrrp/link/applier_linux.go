@@ -37,6 +37,7 @@ type NetlinkApplier struct {
 	rules     rulesetWatch
 	repairs   atomic.Uint64 // of the firewall
 	watch     objectWatch
+	arriving  func(Arriving)
 }
 
 type request struct {
@@ -221,7 +222,7 @@ func (a *NetlinkApplier) carryOut(reqs []request) []error {
 		note(p.removals, a.removeCarefully(p.removals))
 	case objs.empty():
 		all := p.all()
-		note(all, a.apply(all))
+		note(all, a.applyTelling(p, all))
 	default:
 		first := slices.Concat(p.replaced, p.adds)
 		note(first, a.apply(first))

@@ -111,6 +111,14 @@ type Applied struct {
 	Err   error
 }
 
+// Arriving tells that addresses of generation Gen are there, while others of it
+// are still being added.
+type Arriving struct {
+	Owner int
+	Gen   uint64
+	There []Address // since the last one
+}
+
 // Applier brings the kernel to what is wanted. Set returns at once; of several
 // Sets of one owner only the newest is carried out. Work of several owners
 // that is waiting together goes to the kernel in one batch.

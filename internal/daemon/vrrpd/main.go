@@ -184,6 +184,7 @@ func (p *process) open(deps *engine.Deps, left link.DeviceRecord) (wire *link.Ep
 	}
 	closers = append(closers, applier.Close)
 	applier.WatchObjects(func(owner int) { p.engine.ObjectLost(owner) }, func(owner int) { p.engine.ObjectInDoubt(owner) })
+	applier.WatchArrivals(func(x link.Arriving) { p.engine.Arriving(x) })
 	p.urgent = &realTime{log: p.log}
 	deps.Urgent, deps.Late = urgent(p.urgent, applier), p.urgent.late
 	p.applier, p.watcher = applier, watcher
