@@ -37,7 +37,8 @@ var byAddress = []string{"dh", "lblc", "lblcr", "mh", "sh"}
 
 // scheduled gives every scheduler the same sequence of connections, IPv4 and
 // IPv6, and judges its choices: its own definition allows them, and no other
-// scheduler's does. The kernel has no twos, and the state says so.
+// scheduler's does. The kernel has no twos, and the state says so. Beside them a
+// block of several protocols has all of them forwarded.
 func scheduled(t *testing.T) {
 	s := trafficLab(t, "scheduled")
 	farm := s.add("farm", "inside 198.51.100.11/24 198.51.100.12/24 198.51.100.13/24 2001:db8:2::11/64 2001:db8:2::12/64 2001:db8:2::13/64")
@@ -49,7 +50,7 @@ func scheduled(t *testing.T) {
 		"ip route add 203.0.113.0/24 via 192.0.2.1", "ip route add 2001:db8:113::/64 via 2001:db8:1::1")
 	s.run(s.a, "ip route add local 203.0.113.0/24 dev lo", "ip route add local 2001:db8:113::/64 dev lo",
 		"ip route add 10.99.0.0/24 via 192.0.2.99", "ip route add 2001:db8:99::/64 via 2001:db8:1::99")
-	conf := "[global_defs]\nrouter_id = \"lab\"\n"
+	conf := "[global_defs]\nrouter_id = \"lab\"\n" + protocolsConf()
 	schedulers := slices.Sorted(maps.Keys(definitions))
 	hasTwos := exec.Command("modprobe", "-q", "ip_vs_twos").Run() == nil
 	for i, name := range append(slices.Clone(schedulers), "twos") {
@@ -67,7 +68,7 @@ func scheduled(t *testing.T) {
 		t.Fatal(err)
 	}
 	raw := rawIPVSOf(t, s.a)
-	full := 2 * 4 * len(schedulers)
+	full := 2*4*len(schedulers) + protocolsLines
 	if !lab.WaitFor(60*time.Second, func() bool { return len(tableOf(t, raw)) >= full+1 }) {
 		t.Fatalf("the table is\n%s\n%s", strings.Join(tableOf(t, raw), "\n"), p.LogEnd())
 	}
@@ -101,6 +102,7 @@ func scheduled(t *testing.T) {
 		}
 	}
 	s.failsOver(100 + slices.Index(schedulers, "fo"))
+	s.everyProtocol(farm)
 	if !hasTwos {
 		var out string
 		if !lab.WaitFor(60*time.Second, func() bool {

@@ -20,7 +20,7 @@ func traffic(t *testing.T) {
 	// Here, not in the hosts, which have a /run of their own: the IPVS kernel's
 	// modprobe is there.
 	if out, err := exec.Command("modprobe", "-a", "ipip", "ip6_tunnel", "ip_gre", "ip6_gre", "fou", "fou6",
-		"iptable_mangle", "ip6table_mangle", "xt_mark").CombinedOutput(); err != nil {
+		"iptable_mangle", "ip6table_mangle", "xt_mark", "sctp").CombinedOutput(); err != nil {
 		t.Fatalf("modprobe: %v: %s", err, out)
 	}
 	t.Run("at once", func(t *testing.T) {

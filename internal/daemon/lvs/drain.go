@@ -47,9 +47,12 @@ func (l *LVS) count(now time.Time) {
 		}
 	}
 	go func() {
-		ended := l.stats.ended(l.deps.Open, ask)
+		ended, lost := l.stats.ended(l.deps.Open, ask)
 		l.inbox.post(func() {
 			l.counting, l.countAt = false, time.Now().Add(drainEvery)
+			if lost {
+				l.table.read = time.Time{} // another program's doing: do not wait for the next look
+			}
 			var list []ipvs.Event
 			for _, t := range ended {
 				list = append(list, l.pool.Drained(t.service, t.server, now)...)
@@ -81,8 +84,8 @@ func (l *LVS) settled(k ipvs.ServiceKey) bool {
 
 // destinations are what a real server is in the kernel: one for each service
 // that its virtual server stands for.
-func (l *LVS) destinations(k ipvs.ServiceKey, d ipvs.DestKey) []subject {
-	var out []subject
+func (l *LVS) destinations(k ipvs.ServiceKey, d ipvs.DestKey) []drainAt {
+	var out []drainAt
 	v := l.services.byKey[k]
 	r := realServer(v, d)
 	for _, m := range l.services.members[k] {
@@ -90,7 +93,8 @@ func (l *LVS) destinations(k ipvs.ServiceKey, d ipvs.DestKey) []subject {
 		if k.Group != "" && r != nil {
 			at.Port = memberPort(destination(r.Addr, r.Port, r.Forward), m)
 		}
-		out = append(out, subject{m, at})
+		there := slices.ContainsFunc(l.table.have[m].Dests, func(d ipvs.Destination) bool { return d.DestKey == at })
+		out = append(out, drainAt{subject{m, at}, there})
 	}
 	return out
 }
@@ -98,33 +102,44 @@ func (l *LVS) destinations(k ipvs.ServiceKey, d ipvs.DestKey) []subject {
 // drainOf is a server that drains.
 type drainOf struct {
 	subject
-	at []subject // in the kernel
+	at []drainAt
+}
+
+// drainAt is where it is in the kernel, or would be if it was there.
+type drainAt struct {
+	subject
+	there bool // as far as we know
 }
 
 // ended returns those servers that have no connection and no persistence
-// template any more, or are not in the kernel at all.
-func (s *stats) ended(open func() (ipvs.Kernel, error), ask []drainOf) []subject {
+// template any more, or are not in the kernel at all. One that should be there
+// and is not (lost) was removed by another program, and drains on: its
+// connections are still known to the kernel, and live when it is back.
+func (s *stats) ended(open func() (ipvs.Kernel, error), ask []drainOf) (out []subject, lost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.connect(open) {
-		return nil
+		return nil, false
 	}
 	busy, read := map[subject]bool{}, map[ipvs.ServiceKey]bool{}
-	var out []subject
 	for _, a := range ask {
 		none := true
 		for _, at := range a.at {
 			if k := at.service; !read[k] {
 				list, err := s.kernel.Dests(k)
 				if err != nil {
-					return nil // the next time
+					return nil, false // the next time
 				}
 				for _, d := range list {
 					busy[subject{k, d.DestKey}] = d.Active > 0 || d.Inactive > 0 || d.Persistent > 0
 				}
 				read[k] = true
 			}
-			none = none && !busy[at]
+			some, found := busy[at.subject]
+			if at.there && !found {
+				some, lost = true, true
+			}
+			none = none && !some
 		}
 		if none {
 			out = append(out, a.subject)
@@ -133,5 +148,5 @@ func (s *stats) ended(open func() (ipvs.Kernel, error), ask []drainOf) []subject
 	slices.SortFunc(out, func(a, b subject) int {
 		return cmp.Or(a.service.Compare(b.service), a.server.Compare(b.server))
 	})
-	return out
+	return out, lost
 }

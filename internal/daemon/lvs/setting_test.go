@@ -205,6 +205,27 @@ func TestDrain(t *testing.T) {
 	})
 }
 
+// A table that another program empties is back at once while a server drains,
+// and the drain goes on.
+func TestDrainOfClearedTable(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		v := virtual(1, 1, 2)
+		r.start(configOf(v, virtual(2, 1)))
+		r.kernel.SetConnections(key(1), ipvs.DestKey{Addr: v.RealServers[0].Addr, Port: 80}, 2, 0)
+		r.mustSet("192.0.2.1:80", "198.51.100.1", "drain", "drains")
+		r.pass(3 * time.Second)
+		if err := r.kernel.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		r.pass(drainEvery + drainEvery/10)
+		r.wantTable("1:1=0,2=2 2:1=1")
+		if st := r.status(); st.Kernel.Repairs != 5 || st.Services[0].Servers[0].State != "draining" {
+			t.Errorf("status %+v", st)
+		}
+		r.end()
+	})
+}
+
 func TestSetService(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		v := virtual(1, 1, 2)
