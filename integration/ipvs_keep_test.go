@@ -50,14 +50,14 @@ func TestIPVSKept(t *testing.T) {
 	})
 }
 
-// keptTable has a reload that changes nothing and the death of the lvs
-// process: the kernel is asked but not told anything, and a connection lives
+// keptTable has a reload that changes nothing, the death of the lvs process and
+// that of all: the kernel is asked but not told anything, and a connection lives
 // on. Nor does the successor wait for the checks of servers with alpha, or put
 // one into service that is dead. Then another program changes the table.
 func keptTable(t *testing.T) {
-	n, _, conf := direct(t, "192.0.2.21 81") // where nobody listens
+	n, _, conf := direct(t, "192.0.2.1 80") // the director itself, where nobody listens
 	conf = strings.Replace(conf, " delay_loop 2\n", " delay_loop 2\n alpha\n", 1)
-	conf = strings.Replace(conf, " real_server 192.0.2.21 81 {\n", " real_server 192.0.2.21 81 {\n alpha no\n", 1)
+	conf = strings.Replace(conf, " real_server 192.0.2.1 80 {\n", " real_server 192.0.2.1 80 {\n alpha no\n", 1)
 	client := n.host("client", "02:00:00:00:00:99", "192.0.2.99/24")
 	p := n.start(n.a, ours(t), conf, pidFiles(n.a)...)
 	n.holder(vip, "a", 30*time.Second)
@@ -145,6 +145,20 @@ func keptTable(t *testing.T) {
 		t.Error(err)
 	} else if answer, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || answer.StatusCode != 200 {
 		t.Errorf("the connection did not live on: %v", err)
+	}
+
+	// After a crash of the whole daemon it is the same.
+	if err := p.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	tap.heard()
+	p = n.start(n.a, ours(t), conf, pidFiles(n.a)...)
+	firstChecks(t, n.a)
+	if w := writesOf(tap.heard()); len(w) > 0 {
+		t.Errorf("the next daemon tells the kernel %v", w)
+	}
+	if after := tableOf(t, raw); !slices.Equal(before, after) {
+		t.Errorf("the table was\n%s\nand is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
 	}
 
 	// Another program's doings: ours is repaired within a minute, theirs stays.
