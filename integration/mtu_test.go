@@ -87,7 +87,11 @@ func TestMTUBelowIPv6(t *testing.T) {
 		r := router{Version: 3, VRID: 92, Interval: 200 * time.Millisecond, Priority: priority, VIPs: vips6, Extra: "  use_vmac vmac92\n"}
 		plain := r
 		plain.VRID, plain.Extra, plain.VIPs = 93, "", []string{"fe80::6565/64", "2001:db8::101/64"}
-		return n.start(h, us, r.conf()+plain.instance("VI_2"))
+		// One of IPv4, which runs on, with an address that comes and goes with IPv6.
+		other := r
+		other.VRID, other.VIPs = 94, []string{"192.0.2.194/24"}
+		other.Extra = "  virtual_ipaddress_excluded {\n    2001:db8::194/64\n  }\n"
+		return n.start(h, us, r.conf()+plain.instance("VI_2")+other.instance("VI_3"))
 	}
 	master := netip.MustParseAddr(linkLocal(1))
 	pair := []struct {
@@ -135,6 +139,7 @@ func TestMTUBelowIPv6(t *testing.T) {
 		}
 		n.holder(vip6, "a", generous)
 		n.holder(netip.MustParseAddr("2001:db8::101"), "a", generous)
+		n.holder(netip.MustParseAddr("2001:db8::194"), "a", generous)
 	}
 	settled("at first")
 	mtu("1000")

@@ -14,14 +14,15 @@ import (
 	"holdfast/vrrp/link"
 )
 
-// asked notes the newest question to an applier.
+// asked notes the newest question to an applier, and how many there were.
 type asked struct {
 	link.Applier
-	gen atomic.Uint64
+	gen, n atomic.Uint64
 }
 
 func (a *asked) Set(owner int, gen uint64, want link.Wanted) {
 	a.gen.Store(gen)
+	a.n.Add(1)
 	a.Applier.Set(owner, gen, want)
 }
 

@@ -147,6 +147,7 @@ func (e *Engine) want(now time.Time, r *router, want bool, gen uint64) {
 	fresh, old, oldObjs := want && !r.wanted, r.addrs, r.objs
 	r.arriving = want && (fresh || r.arriving)
 	r.wanted, r.gen = want, gen
+	r.againAt, r.againIn = time.Time{}, 0
 	r.addrs, r.objs = nil, nil
 	if want {
 		r.addrs, r.objs = e.addresses(r), e.objects(r)
@@ -239,10 +240,7 @@ func (e *Engine) applied(now time.Time, a *link.Applied) {
 		r.releasing = false
 		e.tell(Change{Time: now, Event: true, Name: r.cfg.Name, From: vrrp.Master, To: r.core.Status().State, Released: true})
 	}
-	if a.Err != nil {
-		e.log.Error("setting addresses, routes or rules failed", append(r.attrs(), "error", a.Err)...)
-	}
-	r.applyErr = a.Err
+	e.refusedByKernel(now, r, a.Err)
 	e.step(now, r, &vrrp.Event{Kind: vrrp.EventApplied, Gen: r.askedGen, Up: a.Err == nil})
 	if r.doubt {
 		r.doubt = false

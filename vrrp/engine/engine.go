@@ -108,6 +108,7 @@ type Engine struct {
 	tableless bool          // nobody makes tables ready: no router waits
 	retryAt   time.Time     // ports to open again; zero: none
 	watchAt   time.Time     // watcher to start again; zero: none
+	againAt   time.Time     // routers with an againAt, at the earliest; zero: none
 	deviceAt  time.Time     // devices to ask for again; zero: none
 	watched   bool          // the watcher has told what there is
 	unknown   uint64        // packets on no known port
@@ -258,6 +259,7 @@ func (e *Engine) next() time.Time {
 		d = earlier(d, s.retryAt)
 	}
 	d = earlier(d, e.deviceAt)
+	d = earlier(d, e.againAt)
 	if e.gated > 0 {
 		for _, r := range e.routers {
 			if r != nil {
@@ -286,6 +288,7 @@ func (e *Engine) due(now time.Time) {
 		}
 	}
 	e.dueStatics(now)
+	e.dueAgain(now)
 	if !e.watchAt.IsZero() && !e.watchAt.After(now) {
 		e.watchAt = time.Time{}
 		e.startWatch()

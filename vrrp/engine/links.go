@@ -35,6 +35,7 @@ func (e *Engine) links(now time.Time, u *link.Update) {
 	e.dispatch(now)
 	if u.Fresh || len(u.LowMTU) > 0 || !e.sameBut(old, len(changed) > 0) {
 		e.reopen(now)
+		e.hurry(now)
 	}
 	e.replaceAddresses(now, len(changed) > 0)
 	e.promote()

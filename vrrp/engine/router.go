@@ -58,6 +58,8 @@ type router struct {
 	asked     []link.Address // by set
 	askedGen  uint64         // the core's, of asked
 	applyErr  error
+	againAt   time.Time      // after applyErr: to be asked for again; zero: not due
+	againIn   time.Duration  // how long the last wait for that was
 	gate      time.Time      // zero: open
 	addrs     []link.Address // of wanted
 	live      []link.Address // known to be there
