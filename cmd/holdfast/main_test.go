@@ -131,7 +131,7 @@ func TestCommandsOfHoldfast(t *testing.T) {
 
 func TestKeepalivedsCommandLine(t *testing.T) {
 	_, keepalived := programs(t)
-	file := write(t, clean)
+	file := write(t, "global_defs {\n router_id a\n}\n") // keepalived complains of lo
 	log := filepath.Join(t.TempDir(), "test.log")
 	for name, c := range map[string]struct {
 		args           []string
@@ -153,6 +153,7 @@ func TestKeepalivedsCommandLine(t *testing.T) {
 		"signum":             {[]string{"--signum=JSON"}, 0, "36\n", ""},
 		"signum apart":       {[]string{"--signum", "RELOAD"}, 0, "1\n", ""},
 		"signum unknown":     {[]string{"--signum=DANCE"}, 1, "", "Unknown sigfunc DANCE"},
+		"test loopback":      {[]string{"-t", "-f", write(t, clean)}, 5, "", "k.conf:5:12: info: A: keepalived takes no loopback"},
 		"test clean":         {[]string{"-t", "-f", file}, 0, "", ""},
 		"test abbreviated":   {[]string{"--config-t", "--use-file=" + file}, 0, "", ""},
 		"test odd":           {[]string{"-t", "-f" + write(t, odd)}, 5, "", "rooter_id"},

@@ -10,9 +10,9 @@ func newSchema() *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of holdfast.toml, for editors",
-		Long: `Print the JSON Schema of holdfast.toml: every block and keyword, the type and range of its
-value, its meaning and default. Editors with a TOML language server complete and
-check with it:
+		Long: `Print the JSON Schema of holdfast.toml: every block and keyword, the type
+and range of its value or the words that it can be, its meaning and default.
+Editors with a TOML language server complete and check with it:
 
   holdfast schema >holdfast.schema.json
 

@@ -134,6 +134,9 @@ func instanceInterface(d *decoder, i *instance, n *Node) {
 		d.interfaceExists(i.Interface, i.interfacePos, "interface of vrrp_instance "+i.Name)
 	}
 	i.Interface, i.interfacePos = s, n.ArgPos(0)
+	if s == "lo" && d.opts.Interfaces != nil && !d.toml() {
+		d.report(n.ArgPos(0), Info, ClassGeneral, "loopback", i.Name+": keepalived takes no loopback interface and leaves the instance out; here it runs, and no other director hears it")
+	}
 	if i.VRF != "" {
 		d.bad(n, 0, ClassGeneral, "vrf is for an instance without an interface: it is ignored")
 		i.VRF = ""

@@ -75,7 +75,7 @@ func authInstanceRows() []Keyword {
 				d.bad(n, 0, ClassGeneral, "'%s' is not never, ignored", clip(a))
 			}
 		}), "off", "version 3 by unicast: send the checksum as keepalived before 1.3.6; it is accepted always"),
-		row("v3_checksum", own, custom("pseudo-header|message|old-unicast|follow", []Arg{{Name: "form"}}, checksumForm), "pseudo-header", "form of the checksum that version 3 is sent with; message: as v3_checksum_as_v2; follow: as the last advert accepted"),
+		row("v3_checksum", own, custom("pseudo-header|message|old-unicast|follow", []Arg{{Name: "form"}}, checksumForm), "pseudo-header", "form of the checksum that version 3 is sent with; message: as v3_checksum_as_v2; follow: as the last advert accepted").words(),
 		row("unicast_ttl", rare, integer("ttl", 0, 255, func(i *instance, v int) { i.UnicastTTL, i.ttlGiven = uint8(v), true }), "255", "TTL or hop limit of unicast adverts; 0: 255"),
 		linesRow("advert_paths", own, lineBlock("<interface>", func(d *decoder, i *instance, n *Node) {
 			for _, w := range n.Words {
@@ -111,11 +111,11 @@ func authTables() [][]Keyword {
 		row("active_key", rare, integer("id", 1, 255, func(i *instance, v int) { i.AuthHMAC.ActiveKey = uint8(v) }), "the only key", "key to sign with"),
 		row("anti_replay", rare, custom("time|monotonic", []Arg{{Name: "rule"}}, func(d *decoder, i *instance, n *Node) {
 			i.AuthHMAC.Monotonic = choice(d, n, "time", "monotonic") == 1
-		}), "time", "time: adverts must be of about our time, and newer than the sender's last; monotonic: newer than that only"),
+		}), "time", "time: adverts must be of about our time, and newer than the sender's last; monotonic: newer than that only").words(),
 		row("time_window", rare, seconds("seconds", 1, 300, func(i *instance, v time.Duration) { i.AuthHMAC.TimeWindow = v }), "3 × advert_int, at least 5", "difference of clocks that anti_replay time allows"),
 		row("mode", rare, custom("enforce|permissive|receive-only", []Arg{{Name: "mode"}}, func(d *decoder, i *instance, n *Node) {
 			i.AuthHMAC.Mode = HMACMode(choice(d, n, "enforce", "permissive", "receive-only"))
-		}), "enforce", "permissive: sign, but accept what is not signed; receive-only: do not sign either. Signed adverts are verified in all of them"),
+		}), "enforce", "permissive: sign, but accept what is not signed; receive-only: do not sign either. Signed adverts are verified in all of them").words(),
 	)}
 }
 

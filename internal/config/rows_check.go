@@ -123,7 +123,7 @@ func httpRows() []Keyword {
 			c.check.retry = v
 		}), "", "old spelling of retry"),
 		row("virtualhost", common, text("host", func(c *checker, v string) { c.host = v }), "the real server's, the virtual server's, else address:port", "Host header"),
-		row("http_protocol", rare, custom("1.0|1.0C|1.1", []Arg{{Name: "version"}}, httpProtocol), DefaultHTTPProtocol, "version of HTTP; 1.0C adds Connection: close"),
+		row("http_protocol", rare, custom("1.0|1.0C|1.1", []Arg{{Name: "version"}}, httpProtocol), DefaultHTTPProtocol, "version of HTTP; 1.0C adds Connection: close").fold(),
 		row("fast_recovery", rare, optBool(func(c *checker, v bool) { c.FastRecovery = v }), "off", "fetch all pages at once at start and on recovery"),
 		row("enable_sni", rare, optBool(func(c *checker, v bool) { c.EnableSNI = v }), "off", "send the host name in the TLS handshake"),
 		row("sni_name", rare, text("name", func(c *checker, v string) { c.SNIName, c.EnableSNI = v, true }), "the host", "name to send in the TLS handshake; turns enable_sni on").since("2.4.4"),
@@ -187,7 +187,7 @@ func smtpRows() []Keyword {
 
 func dnsRows() []Keyword {
 	return []Keyword{
-		row("type", common, custom("A|NS|CNAME|SOA|MX|TXT|AAAA|RRSIG|DNSKEY", []Arg{{Name: "type"}}, dnsType), DefaultDNSType, "type of the query"),
+		row("type", common, custom("A|NS|CNAME|SOA|MX|TXT|AAAA|RRSIG|DNSKEY", []Arg{{Name: "type"}}, dnsType), DefaultDNSType, "type of the query").fold(),
 		row("name", common, once(custom("<name>", []Arg{{Name: "name"}}, dnsName)), DefaultDNSName, "name to ask for, without a dot at its end"),
 	}
 }

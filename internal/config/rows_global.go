@@ -140,8 +140,8 @@ func globalRows() []Keyword {
 			{Name: "roles", Key: "roles", Optional: true},
 			{Name: "sync_ports", Key: "sync_ports", Kind: KindInt, Optional: true},
 		}, lvsSyncDaemon), "off", "IPVS connection synchronisation; with an instance its role follows mastership, or both run all the time (roles both); sync_ports: threads of each role, a power of two, alike on all directors"),
-		row("lvs_profile", own, custom("director|sync|tunnel|nat …", []Arg{{Name: "name", Rest: true}}, lvsProfile), "none: nothing is changed", "sets of settings of IPVS (net.ipv4.vs), set back at stop: see operations.md"),
-		row("lvs_follow_vrrp", own, custom("never|auto|true", []Arg{{Name: "when", Kind: KindBool}}, followVRRP), "never; auto in TOML", "install a service only while a virtual router that holds its address is master (auto: not where a sync daemon runs)"),
+		row("lvs_profile", own, custom("director|sync|tunnel|nat …", []Arg{{Name: "name", Rest: true}}, lvsProfile), "none: nothing is changed", "sets of settings of IPVS (net.ipv4.vs), set back at stop: see operations.md").words("director", "sync", "tunnel", "nat"),
+		row("lvs_follow_vrrp", own, custom("never|auto|true", []Arg{{Name: "when", Kind: KindBool}}, followVRRP), "never; auto in TOML", "install a service only while a virtual router that holds its address is master (auto: not where a sync daemon runs)").words("never", "auto", "always", "true", "on", "yes", "false", "off", "no"),
 		row("standby_checks", own, optBool(func(g *globals, v bool) { g.StandbyChecks = v }), "on", "run health checks of services whose virtual router is not master"),
 	)
 }

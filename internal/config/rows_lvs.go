@@ -28,6 +28,12 @@ var methodArgs = []Arg{
 	{Name: "remcsum", Key: "remcsum", Kind: KindFlag, Optional: true},
 }
 
+// transports are those of protocol.
+var transports = []string{"TCP", "UDP", "SCTP"}
+
+// methods are the words that a forwarding method begins with.
+var methods = []string{"NAT", "DR", "TUN"}
+
 const methodSyntax = "NAT|DR|TUN [type ipip|gue port <port>|gre] [nocsum|csum|remcsum]"
 
 func lvsTables() [][]Keyword {
@@ -39,13 +45,13 @@ func lvsTables() [][]Keyword {
 
 func serviceRows() []Keyword {
 	rows := []Keyword{
-		row("lb_algo", core, custom("rr|wrr|lc|wlc|lblc|lblcr|sh|mh|dh|fo|ovf|sed|nq|twos", []Arg{{Name: "scheduler"}}, lbAlgo), "wlc, with a complaint", "scheduler").alias("lvs_sched"),
+		row("lb_algo", core, custom("rr|wrr|lc|wlc|lblc|lblcr|sh|mh|dh|fo|ovf|sed|nq|twos", []Arg{{Name: "scheduler"}}, lbAlgo), "wlc, with a complaint", "scheduler").alias("lvs_sched").words(),
 		row("lb_kind", core, custom(methodSyntax, methodArgs, func(d *decoder, s *service, n *Node) {
 			if f, ok := d.method(n); ok {
 				s.Forward, s.methodSet = f, true
 			}
-		}), "NAT, with a complaint", "how packets reach the real servers").alias("lvs_method"),
-		row("protocol", core, custom("TCP|UDP|SCTP", []Arg{{Name: "protocol"}, {Name: "second", Optional: true}, {Name: "third", Optional: true}}, protocol), "UDP, with a complaint", "protocol of the service; ignored with fwmark. In TOML an array makes one service for each"),
+		}), "NAT, with a complaint", "how packets reach the real servers").alias("lvs_method").words(methods...),
+		row("protocol", core, custom("TCP|UDP|SCTP", []Arg{{Name: "protocol"}, {Name: "second", Optional: true, Words: transports, Fold: true}, {Name: "third", Optional: true, Words: transports, Fold: true}}, protocol), "UDP, with a complaint", "protocol of the service; ignored with fwmark. In TOML an array makes one service for each").fold(),
 		row("persistence_timeout", core, custom("[<1..2678400 s>]", []Arg{{Name: "seconds", Kind: KindSeconds, Optional: true}}, persistenceTimeout), "off; 360 without a number", "a client stays on its server this long"),
 		row("persistence_granularity", common, custom("<netmask>|<prefix length>", []Arg{{Name: "mask"}}, granularity), "32, or 128", "clients of one network count as one"),
 		row("persistence_engine", rare, text("name", func(s *service, v string) { s.PersistenceEngine = v }), "", "persistence engine of the kernel (sip)"),
@@ -56,7 +62,7 @@ func serviceRows() []Keyword {
 		row("hashed", "obsolete", value{set: func(d *decoder, _ any, n *Node) {
 			d.report(n.Pos, Warning, ClassGeneral, "no-effect", "hashed has no effect")
 		}}, "", "no effect"),
-		row("ip_family", rare, custom("inet|inet6", []Arg{{Name: "family"}}, ipFamily), "from the addresses, else inet", "family of an fwmark service"),
+		row("ip_family", rare, custom("inet|inet6", []Arg{{Name: "family"}}, ipFamily), "from the addresses, else inet", "family of an fwmark service").words(),
 		row("virtualhost", common, text("host", func(s *service, v string) { s.VirtualHost = v }), "", "Host header of HTTP checks"),
 		row("alpha", common, flag(func(s *service) { s.Alpha = true; s.check.alpha = ptr(true) }), "off", "servers are down until a check has succeeded"),
 		row("omega", common, flag(func(s *service) { s.Omega = true }), "off", "run notify_down and quorum_down at stop"),
@@ -83,7 +89,7 @@ func serviceRows() []Keyword {
 			if f, ok := d.method(n); ok {
 				s.SorryServer.Forward, s.sorryMethod = f, true
 			}
-		}), "lb_kind", "how packets reach the sorry server"),
+		}), "lb_kind", "how packets reach the sorry server").words(methods...),
 		row("snmp_name", "obsolete", oneWord("name", func(s *service, v string) { s.SNMPName = v }), "", "text for SNMP").parsedOnly(),
 		mailRow(row("smtp_alert", common, optBool(func(s *service, v bool) { s.smtpAlert = &v }), "off", "mail when quorum is gained or lost")),
 		blockRow("real_server", core, block([]Arg{{Name: "ip", Kind: KindAddr}, {Name: "port", Kind: KindInt, Optional: true}}, "<address> [<port>] ", openReal), "one server").repeat(),
@@ -100,7 +106,7 @@ func realRows() []Keyword {
 			if f, ok := d.method(n); ok {
 				r.Forward, r.methodSet = f, true
 			}
-		}), "lb_kind", "how packets reach this server"),
+		}), "lb_kind", "how packets reach this server").words(methods...),
 		row("inhibit_on_failure", core, optBool(func(r *realServer, v bool) { r.InhibitOnFailure, r.inhibitSet = v, true }), vs, "weight 0 in place of removal"),
 		row("uthreshold", common, integer("connections", 0, math.MaxUint32, func(r *realServer, v int) { r.UpperThreshold = uint32(v) }), "0", "no new connections above this many; 0: no limit"),
 		row("lthreshold", rare, integer("connections", 0, math.MaxUint32, func(r *realServer, v int) { r.LowerThreshold = uint32(v) }), "0", "connections are taken again below this many"),

@@ -58,7 +58,7 @@ func trackProcessRows() []Keyword {
 	}
 	return []Keyword{
 		row("process", common, custom("<name> [<argument> …]", []Arg{{Name: "command", Rest: true}}, processCommand), "required", "name of the program, and its arguments if they matter"),
-		row("param_match", rare, custom("initial|partial", []Arg{{Name: "how"}}, paramMatch), "the same arguments", "partial: further arguments may follow; initial: the last one may be longer; without arguments: the program has none"),
+		row("param_match", rare, custom("initial|partial", []Arg{{Name: "how"}}, paramMatch), "the same arguments", "partial: further arguments may follow; initial: the last one may be longer; without arguments: the program has none").words(),
 		row("weight", common, once(custom("-254..254 [reverse]", weightArgs(), func(d *decoder, p *TrackProcess, n *Node) {
 			d.blockWeight(n, 254, &p.Weight, &p.Reverse)
 		})), "0", "added to the priority while the quorum is there (positive) or lost (negative); 0: lost means FAULT"),

@@ -66,7 +66,7 @@ func vrrpTables() [][]Keyword {
 		table("track_group", trackGroupRows()...),
 		table("vrrp_instance", append(instanceRows(), policyRows()...)...),
 		table("vrrp_instance/authentication",
-			row("auth_type", core, custom("PASS|AH", []Arg{{Name: "type"}}, authType), "", "plain password, or a digest in an IPsec authentication header with a count against replays (IPv4)"),
+			row("auth_type", core, custom("PASS|AH", []Arg{{Name: "type"}}, authType), "", "plain password, or a digest in an IPsec authentication header with a count against replays (IPv4)").fold(),
 			row("auth_pass", core, custom("<password>", []Arg{{Name: "password"}}, authPass), "", "password; eight bytes count"),
 		),
 	}
@@ -162,7 +162,7 @@ func instanceRows() []Keyword {
 		return seconds("seconds", 0, math.MaxUint32, set)
 	}
 	rows := []Keyword{
-		row("state", core, custom("MASTER|BACKUP", []Arg{{Name: "state"}}, instanceState), "MASTER if priority is 255, else BACKUP", "wanted state at start; only the owner (255) skips the wait"),
+		row("state", core, custom("MASTER|BACKUP", []Arg{{Name: "state"}}, instanceState), "MASTER if priority is 255, else BACKUP", "wanted state at start; only the owner (255) skips the wait").words(),
 		row("interface", core, custom("<interface>", []Arg{{Name: "name"}}, instanceInterface), "default_interface", "interface that adverts are sent and heard on"),
 		vrfRow(),
 		row("virtual_router_id", core, number("id", KindInt, 1, 255, func(_ *decoder, i *instance, v int, _ *Node) { i.VirtualRouterID, i.vridSet = uint8(v), true }), "required", "number of the virtual router on its link"),

@@ -66,6 +66,10 @@ type Arg struct {
 	// Range bounds a number in TOML, in its unit (seconds, milliseconds); the
 	// zero value says nothing.
 	Range Range
+	// Words are all that the argument may be, where it is one of a fixed set;
+	// Fold: in upper or lower case.
+	Words []string
+	Fold  bool
 }
 
 // Range is what a number may be, both ends included.

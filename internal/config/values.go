@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,8 +33,26 @@ func table(block string, rows ...Keyword) []Keyword {
 }
 
 func (k Keyword) alias(names ...string) Keyword { k.Aliases = append(k.Aliases, names...); return k }
-func (k Keyword) repeat() Keyword               { k.Repeat = true; return k }
-func (k Keyword) since(version string) Keyword  { k.Since = version; return k }
+
+// words says that the first argument is one of a fixed set: those of the syntax
+// unless others are given. fold is the same where case does not matter.
+func (k Keyword) words(list ...string) Keyword {
+	if list == nil {
+		list = strings.Split(k.Syntax, "|")
+	}
+	k.Args = slices.Clone(k.Args)
+	k.Args[0].Words = list
+	return k
+}
+
+func (k Keyword) fold(list ...string) Keyword {
+	k = k.words(list...)
+	k.Args[0].Fold = true
+	return k
+}
+
+func (k Keyword) repeat() Keyword              { k.Repeat = true; return k }
+func (k Keyword) since(version string) Keyword { k.Since = version; return k }
 
 // parsedOnly marks a row that is read and checked but has no effect yet. It is
 // reported once a use.

@@ -53,6 +53,7 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"plain", instance(""), 0, "", false},
 		{"empty", "", 0, "", false},
+		{"loopback", strings.Replace(instance(""), "eth0", "lo", 1), 5, "loopback", false},
 		{"unknown keyword", instance(" foo"), 5, "unknown-keyword", false},
 		{"unknown block", "foo {\n bar\n}\n" + instance(""), 5, "unexpected-brace", false},
 		{"missing vrid", "vrrp_instance A {\n interface eth0\n virtual_ipaddress { 10.0.0.1 }\n}", 5, "no-vrid", true},

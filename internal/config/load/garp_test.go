@@ -97,7 +97,7 @@ func TestTOMLRefresh(t *testing.T) {
 // TestIPv6Instance reads instances of IPv6.
 func TestIPv6Instance(t *testing.T) {
 	six := func(body, vips string) string {
-		return "vrrp_instance A {\n interface lo\n virtual_router_id 1\n" + body + "\n virtual_ipaddress {\n" + vips + "\n }\n}\n"
+		return "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n" + body + "\n virtual_ipaddress {\n" + vips + "\n }\n}\n"
 	}
 	for _, tt := range []struct {
 		text, want string

@@ -3,7 +3,10 @@ package toml
 import (
 	"encoding/json"
 	"io"
+	"regexp"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"holdfast/internal/config"
 )
@@ -105,7 +108,11 @@ func keywordSchema(k *config.Keyword) object {
 		return object{"type": "boolean"}
 	}
 	value := valueSchema(k.Args)
-	if k.Args[0].Kind == config.KindBool && !strings.Contains(k.Syntax, "true|false") {
+	switch {
+	case k.Args[0].Kind != config.KindBool:
+	case k.Args[0].Words != nil:
+		value = object{"anyOf": []any{object{"type": "boolean"}, wordSchema(k.Args[0])}}
+	case !strings.Contains(k.Syntax, "true|false"):
 		// Words of its own beside true and false.
 		value = object{"type": []any{"boolean", "string"}}
 	}
@@ -123,7 +130,12 @@ func keywordSchema(k *config.Keyword) object {
 func valueSchema(args []config.Arg) object {
 	out := alternatives(argSchema(args[0]))
 	if len(args) > 1 || args[0].Rest {
-		out = append(out, object{"type": "string"})
+		if text := (object{"type": "string"}); args[0].Words == nil {
+			out = append(out, text)
+		} else {
+			text["pattern"] = wordPattern(args[0], `[ \t].*`)
+			out = append(out, text)
+		}
 		if len(args) > 1 {
 			named := object{}
 			for _, a := range args {
@@ -137,6 +149,8 @@ func valueSchema(args []config.Arg) object {
 	}
 	switch {
 	case args[0].Kind == config.KindCommand:
+	case args[0].Words != nil && (args[0].Rest || len(args) > 1 && args[1].Words != nil):
+		out = append(out, object{"type": "array", "items": argSchema(args[0])})
 	case args[0].Rest, len(args) > 1:
 		out = append(out, object{"type": "array", "items": object{"type": []any{"string", "number", "boolean"}}})
 	}
@@ -169,7 +183,47 @@ func argSchema(a config.Arg) object {
 			object{"type": "array", "items": object{"type": []any{"string", "number", "boolean"}}},
 		}}
 	}
+	if a.Words != nil {
+		return wordSchema(a)
+	}
 	return object{"type": []any{"string", "number"}}
+}
+
+// wordSchema is one of the words of an argument, or the number that one looks
+// like.
+func wordSchema(a config.Arg) object {
+	var list []any
+	for _, w := range a.Words {
+		list = append(list, w)
+		if n, err := strconv.ParseFloat(w, 64); err == nil {
+			list = append(list, n)
+		}
+	}
+	if !a.Fold {
+		return object{"enum": list}
+	}
+	return object{"anyOf": []any{object{"enum": list}, object{"type": "string", "pattern": wordPattern(a, "")}}}
+}
+
+// wordPattern matches one of the words of an argument, in any case where that
+// does not matter, and after it what rest matches, if anything.
+func wordPattern(a config.Arg, rest string) string {
+	words := make([]string, len(a.Words))
+	for i, w := range a.Words {
+		var b strings.Builder
+		for _, c := range regexp.QuoteMeta(w) {
+			if low, up := unicode.ToLower(c), unicode.ToUpper(c); a.Fold && low != up {
+				b.WriteString("[" + string(up) + string(low) + "]")
+			} else {
+				b.WriteRune(c)
+			}
+		}
+		words[i] = b.String()
+	}
+	if rest != "" {
+		rest = "(" + rest + ")?"
+	}
+	return "^(" + strings.Join(words, "|") + ")" + rest + "$"
 }
 
 // Texts that the reader takes for a number, and for a time: with its unit, or a

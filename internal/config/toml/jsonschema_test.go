@@ -157,3 +157,36 @@ func TestSchemaValues(t *testing.T) {
 		}
 	}
 }
+
+// TestSchemaWords: where a key takes one of a fixed set of words, the schema
+// lists them, for an editor to propose; the check takes each and no other.
+func TestSchemaWords(t *testing.T) {
+	s := compile(t)
+	const service, server = "[[virtual_server]]\nip = \"192.0.2.10\"\nport = 80\n", "[[virtual_server]]\nfwmark = 1\n[[virtual_server.real_server]]\nip = \"192.0.2.21\"\n"
+	for _, c := range []struct{ right, wrong string }{
+		{"[vrrp_instance.A]\nstate = \"MASTER\"", "[vrrp_instance.A]\nstate = \"master\""},
+		{"[vrrp_instance.A.authentication]\nauth_type = \"pass\"", "[vrrp_instance.A.authentication]\nauth_type = \"md5\""},
+		{"[vrrp_instance.A.auth_hmac]\nmode = \"permissive\"", "[vrrp_instance.A.auth_hmac]\nmode = \"lax\""},
+		{"[global_defs]\nlvs_follow_vrrp = \"auto\"", "[global_defs]\nlvs_follow_vrrp = \"sometimes\""},
+		{"[global_defs]\nlvs_follow_vrrp = true", "[global_defs]\nlvs_follow_vrrp = 1"},
+		{"[global_defs]\nlvs_profile = [\"director\", \"nat\"]", "[global_defs]\nlvs_profile = [\"director\", \"all\"]"},
+		{service + "lb_algo = \"wrr\"", service + "lb_algo = \"roundrobin\""},
+		{service + "lb_kind = \"DR\"", service + "lb_kind = \"dr\""},
+		{service + "lb_kind = \"TUN type gre\"", service + "lb_kind = \"TUNNEL type gre\""},
+		{service + "lb_kind = { method = \"TUN\", type = \"gre\" }", service + "lb_kind = { method = \"TUNNEL\" }"},
+		{service + "protocol = \"tcp\"", service + "protocol = \"ICMP\""},
+		{service + "protocol = [\"TCP\", \"UDP\"]", service + "protocol = [\"TCP\", \"ICMP\"]"},
+		{service + "protocol = \"TCP UDP\"", service + "protocol = \"TCPUDP\""},
+		{server + "lvs_method = \"NAT\"", server + "lvs_method = \"MASQ\""},
+		{server + "[[virtual_server.real_server.HTTP_GET]]\nhttp_protocol = \"1.0c\"", server + "[[virtual_server.real_server.HTTP_GET]]\nhttp_protocol = \"2\""},
+		{server + "[[virtual_server.real_server.HTTP_GET]]\nhttp_protocol = 1.1", server + "[[virtual_server.real_server.HTTP_GET]]\nhttp_protocol = 2.0"},
+		{server + "[[virtual_server.real_server.DNS_CHECK]]\ntype = \"AAAA\"", server + "[[virtual_server.real_server.DNS_CHECK]]\ntype = \"PTR\""},
+	} {
+		if err := s.Validate(values(t, c.right)); err != nil {
+			t.Errorf("%s\n%v", c.right, err)
+		}
+		if s.Validate(values(t, c.wrong)) == nil {
+			t.Errorf("accepted:\n%s", c.wrong)
+		}
+	}
+}
