@@ -59,7 +59,8 @@ func dnsType(d *decoder, c *checker, n *Node) {
 	c.DNSType = t
 }
 
-// dnsName takes a name as keepalived does, without a dot at its end.
+// dnsName takes a name, with a dot at its end or without. keepalived 2.2.7 takes
+// that dot for an empty label where the first label is of one letter.
 func dnsName(d *decoder, c *checker, n *Node) {
 	a, ok := arg1(d, n)
 	if !ok || d.already(n, c.DNSName) {
@@ -67,15 +68,19 @@ func dnsName(d *decoder, c *checker, n *Node) {
 	}
 	long := false
 	if a != DefaultDNSName {
-		for label := range strings.SplitSeq(a, ".") {
+		name, dot := strings.CutSuffix(a, ".")
+		for label := range strings.SplitSeq(name, ".") {
 			if label == "" {
-				d.bad(n, 0, ClassGeneral, "'%s' has an empty label (it ends without a dot), ignored", clip(a))
+				d.bad(n, 0, ClassGeneral, "'%s' has an empty label, ignored", clip(a))
 				return
 			}
 			long = long || len(label) > 63
 		}
+		if dot && strings.IndexByte(a, '.') == 1 && !d.toml() {
+			d.report(n.ArgPos(0), Info, ClassGeneral, "dns-dot", "name: keepalived 2.2.7 ignores a name with a dot at its end and a first label of one letter")
+		}
 	}
-	if long || len(a) > 253 {
+	if long || len(strings.TrimSuffix(a, ".")) > 253 {
 		d.silent(n.ArgPos(0), "dns-name", "name: no domain name is longer than 253 bytes, or has a label of more than 63: the check always fails")
 	}
 	c.DNSName = a

@@ -41,6 +41,20 @@ func server(more, real string) string {
 		"\n real_server 10.0.1.1 80 {\n" + real + "\n }\n}\n"
 }
 
+// TestADotEndsADNSName: a full name is taken whole, also in TOML.
+func TestADotEndsADNSName(t *testing.T) {
+	const text = "[[virtual_server]]\nfwmark = 1\nlb_algo = \"rr\"\nlb_kind = \"NAT\"\n[[virtual_server.real_server]]\nip = \"192.0.2.21\"\n[[virtual_server.real_server.DNS_CHECK]]\nname = \"a.example.org.\"\n"
+	if c, diags := load.Load("k.toml", memory(map[string]string{"k.toml": text})); c == nil {
+		t.Error(diags)
+	}
+	_, diags := conf(server("", "DNS_CHECK {\n name a.example.org.\n}"))
+	for _, d := range diags {
+		if d.Severity == config.Warning && d.ID != config.NotActive && d.ID != config.NotActiveKept {
+			t.Error(d)
+		}
+	}
+}
+
 // TestExitCodes compares findings and exit codes with what keepalived 2.2.7 was
 // seen to do under -t. An entry without id has no finding of keepalived's.
 func TestExitCodes(t *testing.T) {
