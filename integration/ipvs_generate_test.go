@@ -16,8 +16,10 @@ type ipvsGen struct {
 	health   genHealth
 	sync     bool     // lvs_sync_daemon, with which no service may have servers of both families
 	global   []string // lines that a reload leaves as they are
+	size     int      // how many services
 	checks   bool     // servers are checked, and everything that follows from that
-	scripts  int      // servers that a program checks: an IPVS kernel starts few in a second
+	programs bool     // some by programs
+	scripts  int      // how many: an IPVS kernel starts few in a second
 }
 
 // genService is a virtual_server; head says which, and stays.
@@ -43,10 +45,10 @@ type genServer struct {
 	check string // a block
 }
 
-// newIPVSGen makes the first configuration of a seed; checks says whether the
-// servers are checked.
-func newIPVSGen(seed uint64, checks bool) *ipvsGen {
-	g := &ipvsGen{Rand: rand.New(rand.NewPCG(seed, 1)), checks: checks}
+// newIPVSGen makes the first configuration of a seed, with so many services;
+// checks says whether the servers are checked, by programs too.
+func newIPVSGen(seed uint64, size int, checks, programs bool) *ipvsGen {
+	g := &ipvsGen{Rand: rand.New(rand.NewPCG(seed, 1)), size: size, checks: checks, programs: programs}
 	g.sync = g.chance(40)
 	for _, l := range []string{"lvs_flush", "lvs_flush_on_stop", "lvs_flush_on_stop VS"} {
 		if g.chance(15) {
@@ -54,7 +56,7 @@ func newIPVSGen(seed uint64, checks bool) *ipvsGen {
 		}
 	}
 	g.health.draw(g)
-	for range 26 {
+	for range g.size {
 		g.services = append(g.services, g.service())
 	}
 	return g
@@ -216,7 +218,7 @@ func (g *ipvsGen) server(s *genService, i int) genServer {
 	case !g.checks:
 	case g.chance(40):
 		r.check = tcpCheck(g.IntN(genTargets))
-	case g.scripts < 2 && g.chance(20) && !slices.Contains(s.lines, "ha_suspend"):
+	case g.programs && g.scripts < 2 && g.chance(20) && !slices.Contains(s.lines, "ha_suspend"):
 		g.scripts++
 		r.check = miscCheck(g.IntN(genPrograms))
 	}
@@ -250,8 +252,9 @@ func (g *ipvsGen) change(s *genService, r *genServer) {
 // servers of a group it removes with wrong ports, and a group not at all with
 // lvs_flush_on_stop (docs/differences.md). Of a server that is down it puts back
 // what gets another method, so where servers are checked only they themselves come
-// and go, and their weights change; and a weight that a program is going to give it
-// takes for 0, so every program has run.
+// and go, and their weights change, and none comes to where a sorry server may be;
+// and a weight that a program is going to give it takes for 0, so every program has
+// run.
 func (g *ipvsGen) reload() {
 	var kept []*genService
 	for _, s := range g.services {
@@ -273,6 +276,9 @@ func (g *ipvsGen) reload() {
 				s.servers[i].lines = append(s.servers[i].lines, fmt.Sprintf("weight %d", 2+g.IntN(60000)))
 			}
 		case 3:
+			if s.checked() && slices.ContainsFunc(s.lines, func(l string) bool { return strings.HasPrefix(l, "sorry_server ") }) {
+				break
+			}
 			s.servers = append(s.servers, g.server(s, len(s.servers)))
 		case 4:
 			if len(s.servers) > 1 {
@@ -286,7 +292,7 @@ func (g *ipvsGen) reload() {
 		kept = append(kept, s)
 	}
 	g.services = kept
-	for range 4 {
+	for range 1 + g.size/9 {
 		g.services = append(g.services, g.service())
 	}
 	g.Shuffle(len(g.services), func(i, j int) { g.services[i], g.services[j] = g.services[j], g.services[i] })
@@ -306,7 +312,7 @@ func (g *ipvsGen) conf() string {
 	}
 	b.WriteString("}\n")
 	if g.checks {
-		b.WriteString(g.health.markers())
+		b.WriteString(g.health.markers(g.programs))
 	}
 	for _, s := range g.services {
 		b.WriteString(s.groups)
