@@ -224,6 +224,9 @@ func saveAndRestore(t *testing.T, h *lab.Host) {
 	if counted() == 0 {
 		t.Error("the counters are lost")
 	}
+	if _, err := operator(t, h, "ipvs", "zero", "-t", "192.0.2.250:80"); err == nil || !strings.Contains(err.Error(), "there is no service [192.0.2.250]:tcp:80") {
+		t.Errorf("zero of a service that is not there: %v", err)
+	}
 	must(t, h, "ipvs", "zero")
 	if n := counted(); n != 0 {
 		t.Errorf("%d connections counted after zero", n)

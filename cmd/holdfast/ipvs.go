@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -195,7 +196,11 @@ func newIPVSZero() *cobra.Command {
 				return err
 			}
 			return withKernel(func(k ipvs.Kernel) error {
-				return k.Zero(append(keys, ipvs.ServiceKey{})[0])
+				err := k.Zero(append(keys, ipvs.ServiceKey{})[0])
+				if len(keys) > 0 && errors.Is(err, syscall.ESRCH) {
+					return fmt.Errorf("there is no service %s", keys[0])
+				}
+				return err
 			})
 		},
 	}
