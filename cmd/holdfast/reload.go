@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -115,7 +114,7 @@ func announce(w io.Writer, socket string, ask control.Request, quiet bool) (pati
 		return 0
 	}
 	held := plan.Hold(&st)
-	say("on trial for %v: watched are %s, %s and the processes", ask.Rollback, count(held.Masters(), "master"), count(held.Services(), "service with its quorum"))
+	say("on trial for %v: watched are %s, %s and the processes", ask.Rollback, count(held.Masters(), "master"), count(held.Services(), "service"))
 	if l := st.Config.Lost; l != nil {
 		for _, what := range l.What {
 			say("%s, since the trial that was taken back at %s: this one has to bring it back (a reload without --rollback ends that)", what, l.At.Format(time.TimeOnly))
@@ -128,6 +127,5 @@ func count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
-	noun, rest, _ := strings.Cut(what, " ")
-	return strings.TrimSpace(fmt.Sprintf("%d %ss %s", n, noun, rest))
+	return fmt.Sprintf("%d %ss", n, what)
 }
