@@ -133,6 +133,8 @@ func gap(subjects [2]subject, s faults.Setting, runs, pairs int) (out [2]outcome
 			for turn := range 2 {
 				who := (round + turn) % 2
 				err := each(pairs, func(i int) error {
+					// Pairs that change at one moment would wait for each other.
+					time.Sleep(time.Duration(i) * s.Interval / time.Duration(pairs))
 					o, err := scenes[2*i+who].Run(f)
 					mu.Lock()
 					defer mu.Unlock()
