@@ -54,7 +54,7 @@ written.`,
 				fmt.Fprintln(errs, "left out:", f)
 			}
 			for _, f := range c.LostComments {
-				fmt.Fprintf(errs, "left out: %s:%d: comment # %s\n", f.Pos.File, f.Pos.Line, f.Text)
+				fmt.Fprintf(errs, "left out: %s:%d: comment%s\n", f.Pos.File, f.Pos.Line, shown(f.Text))
 			}
 			for _, k := range c.Own {
 				fmt.Fprintf(errs, "note: %s is holdfast's own: keepalived does not know it\n", k)
@@ -100,4 +100,15 @@ func target(file, to string) (config.Language, error) {
 		return config.TOML, nil
 	}
 	return 0, fmt.Errorf("--to %s: toml or keepalived is wanted", to)
+}
+
+// shown is a comment as it is printed: not what may be a password that somebody
+// has put out of force.
+func shown(comment string) string {
+	for _, secret := range []string{"pass", "key", "secret"} {
+		if strings.Contains(strings.ToLower(comment), secret) {
+			return ""
+		}
+	}
+	return " # " + comment
 }

@@ -185,3 +185,14 @@ func TestConvertTells(t *testing.T) {
 		t.Errorf("a folder: %d %s", code, errs)
 	}
 }
+
+// What convert says of comments that it cannot keep ends in logs.
+func TestConvertShowsNoPassword(t *testing.T) {
+	for comment, want := range map[string]string{
+		"auth_pass 12345678": "", "the PASSWORD is x": "", "key_file /etc/k": "", "uplink of rack 4": " # uplink of rack 4",
+	} {
+		if got := shown(comment); got != want {
+			t.Errorf("%q is shown as %q, want %q", comment, got, want)
+		}
+	}
+}

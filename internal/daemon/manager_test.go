@@ -53,9 +53,17 @@ func TestServiceManager(t *testing.T) {
 		t.Fatalf("a reload of nothing: %v %s", err, r.Failure)
 	}
 	heard("READY=1", "RELOADING=1", "READY=1", "RELOADING=1", "READY=1")
+	// One on trial is over for the manager when the trial begins: it need not be
+	// over at the stop.
+	d.set("c", true, true)
+	go func() {
+		var r control.Reload
+		_ = control.Ask(d.opts.Control, control.Request{Command: "reload", Rollback: time.Hour}, &r)
+	}()
+	heard("READY=1", "RELOADING=1", "READY=1", "RELOADING=1", "READY=1", "RELOADING=1", "READY=1")
 	d.signal(syscall.SIGTERM)
 	d.wait()
-	heard("READY=1", "RELOADING=1", "READY=1", "RELOADING=1", "READY=1", "STOPPING=1")
+	heard("READY=1", "RELOADING=1", "READY=1", "RELOADING=1", "READY=1", "RELOADING=1", "READY=1", "STOPPING=1")
 }
 
 // A manager that does not listen stops nothing.

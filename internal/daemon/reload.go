@@ -172,7 +172,7 @@ func (p *Parent) reloaded(failure string) {
 		p.reload.done()
 		p.reload.done = nil
 	}
-	if p.up {
+	if p.up && !p.stopping {
 		p.manager.ready()
 	}
 	if failure != "" {

@@ -103,6 +103,7 @@ func (p *Parent) tried(failure *string) (over bool) {
 		return false
 	}
 	p.log.Info("reloaded, on trial", "for", t.limit.String())
+	p.manager.ready() // it has a limit for a reload, and this one may take longer
 	t.until = time.Now().Add(t.limit)
 	p.watchTrial(t)
 	return false
