@@ -127,6 +127,7 @@ type real struct {
 	checks      map[string]*checkState // nil: none
 	failed      int                    // checks that are not up
 	told        bool                   // listeners know that it is down
+	untold      bool                   // down since a predecessor: they may know, see ResumePool
 	orders      *[sources]Order        // nil: none
 	step        int                    // of rampSteps that its weight has; rampSteps: all of it
 	ramp        time.Time              // when the first step was

@@ -163,16 +163,16 @@ func (s *virtual) change(r *real, now time.Time, news bool, f func()) []Event {
 	case is == down && !r.told && (was != down || news):
 		// Also the first failure of a server that counted as down from the
 		// start (alpha) is told.
-		r.told = true
+		r.told, r.untold = true, false
 		return []Event{s.serverEvent(r, false)}
 	case is == up && was == down:
-		if o, _ := r.order(); r.told && r.SlowStart > 0 && o.Action != Weigh {
+		if o, _ := r.order(); (r.told || r.untold) && r.SlowStart > 0 && o.Action != Weigh {
 			r.step, r.ramp = 1, now
 		}
-		r.told = false
+		r.told, r.untold = false, false
 		return []Event{s.serverEvent(r, true)}
 	case is == draining && was != draining, is == up && was == draining:
-		r.told = false
+		r.told, r.untold = false, false
 		e := s.serverEvent(r, is == up)
 		e.Drain = true
 		return []Event{e}

@@ -115,7 +115,7 @@ func newVirtual(vs VirtualServer, old *virtual) (*virtual, []Event) {
 		case now != nil && was.standing() != now.standing():
 			e := s.serverEvent(now, now.standing() == up)
 			e.Drain = now.standing() == draining || was.standing() == draining && e.Up
-			now.told = now.standing() == down
+			now.told, now.untold = now.standing() == down, false
 			events = append(events, e)
 		}
 	}
@@ -174,7 +174,7 @@ func newReal(c *RealServer, old *real, service Order) real {
 		r.checks = make(map[string]*checkState, len(c.Checks))
 	}
 	if old != nil {
-		r.told = old.told
+		r.told, r.untold = old.told, old.untold
 	}
 	r.inherit(old, service)
 	for _, ch := range c.Checks {

@@ -54,10 +54,11 @@ func (l *LVS) past() func(*ipvs.VirtualServer) *ipvs.Past {
 			left[e.ServiceKey] = e.Dests
 		}
 	}
-	ordered := map[subject]bool{}
+	ordered := map[subject]ipvs.Order{}
 	for _, s := range l.deps.Settings {
-		ordered[s.subject()] = true
+		ordered[s.subject()] = s.Order
 	}
+	at := time.Now()
 	dynamic := map[checkRef]bool{}
 	for _, it := range l.services.items {
 		if it.Config.Dynamic {
@@ -65,19 +66,33 @@ func (l *LVS) past() func(*ipvs.VirtualServer) *ipvs.Past {
 		}
 	}
 	return func(v *ipvs.VirtualServer) *ipvs.Past {
+		var of ipvs.ServiceKey
+		there := false
 		for _, k := range l.services.members[v.ServiceKey] {
-			if len(left[k]) > 0 {
-				return pastOf(v, k, left[k], ordered, dynamic)
+			if have, ok := left[k]; ok && (!there || len(have) > 0) {
+				of, there = k, true
+				if len(have) > 0 {
+					break
+				}
 			}
 		}
-		return nil
+		if !there {
+			return nil
+		}
+		past := pastOf(v, of, left[of], ordered, dynamic)
+		if past != nil {
+			past.At = at
+		}
+		return past
 	}
 }
 
 // pastOf reads the past of a virtual server from what one of its services of
-// the kernel has. Nothing is known when that is none of its servers, nor of a
-// server whose place in the table an order decides.
-func pastOf(v *ipvs.VirtualServer, k ipvs.ServiceKey, have []ipvs.Destination, ordered map[subject]bool, dynamic map[checkRef]bool) *ipvs.Past {
+// the kernel has. One without servers had none that was up, or was just being
+// made: that is the same here, for it lasts a moment only, and each server comes
+// with its first check that succeeds. Nothing is known when the service has
+// others than its servers, nor of a server that an order keeps out.
+func pastOf(v *ipvs.VirtualServer, k ipvs.ServiceKey, have []ipvs.Destination, ordered map[subject]ipvs.Order, dynamic map[checkRef]bool) *ipvs.Past {
 	find := func(d ipvs.Destination) (ipvs.Destination, bool) {
 		if v.Group != "" {
 			d.Port = memberPort(d, k)
@@ -89,28 +104,39 @@ func pastOf(v *ipvs.VirtualServer, k ipvs.ServiceKey, have []ipvs.Destination, o
 		return have[i], true
 	}
 	past := &ipvs.Past{Servers: map[ipvs.DestKey]ipvs.PastServer{}}
-	any := false
+	any := len(have) == 0 && len(v.Servers) > 0
 	if v.Sorry != nil {
 		if slices.ContainsFunc(v.Servers, func(r ipvs.RealServer) bool { return r.DestKey == v.Sorry.DestKey }) {
 			return nil // which of the two is there cannot be told
 		}
 		d, found := find(v.Sorry.Destination)
 		past.Sorry = found && d.Weight > 0
-		any = past.Sorry
+		any = any || past.Sorry
 	}
 	for i := range v.Servers {
 		r := &v.Servers[i]
 		d, found := find(r.Destination)
 		any = any || found
-		if len(r.Checks) == 0 || r.Order != (ipvs.Order{}) ||
-			ordered[subject{v.ServiceKey, r.DestKey}] || ordered[subject{v.ServiceKey, ipvs.DestKey{}}] {
+		orders := [...]ipvs.Order{r.Order, ordered[subject{v.ServiceKey, ipvs.DestKey{}}], ordered[subject{v.ServiceKey, r.DestKey}]}
+		weighed, asked := false, r.Weight
+		for _, o := range orders {
+			if o.Action == ipvs.Weigh {
+				weighed, asked = true, o.Weight
+			}
+		}
+		if len(r.Checks) == 0 ||
+			slices.ContainsFunc(orders[:], func(o ipvs.Order) bool { return o.Action == ipvs.Drain || o.Action == ipvs.Disable }) ||
+			weighed && asked == 0 && found && r.Inhibit { // it may be dead, too
 			continue
 		}
-		w := ipvs.PastServer{Up: found && (d.Weight > 0 || !r.Inhibit || r.Weight == 0)}
-		for _, c := range r.Checks {
-			if w.Up && r.SlowStart == 0 && dynamic[checkRef{v.ServiceKey, r.DestKey, c.ID}] && d.Weight != r.Weight {
-				w.Check, w.Weight = c.ID, int(d.Weight)
-				break
+		w := ipvs.PastServer{Up: found && (d.Weight > 0 || !r.Inhibit || asked == 0)}
+		if w.Up && !weighed && d.Weight != r.Weight {
+			w.Weight = int(d.Weight)
+			for _, c := range r.Checks {
+				if dynamic[checkRef{v.ServiceKey, r.DestKey, c.ID}] {
+					w.Check = c.ID
+					break
+				}
 			}
 		}
 		past.Servers[r.DestKey] = w
