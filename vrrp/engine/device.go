@@ -80,6 +80,7 @@ func (e *Engine) advertPort(r *router, device *link.Interface) (at *link.Interfa
 	}
 	// An IPv4 VMAC has no address but the virtual ones: adverts carry that of
 	// the interface below.
+	r.sought = true
 	if source = e.ownAddress(below, c); !source.IsValid() {
 		// An owner's addresses are virtual and its own.
 		if i := slices.IndexFunc(below.Addrs, func(p netip.Prefix) bool { return p.Addr().Is4() }); i >= 0 {

@@ -203,8 +203,8 @@ func (e *Engine) set(r *router) {
 
 // setOf is for routers with thousands of addresses, of which nobody may look for
 // each in a list: the engine's thread has adverts to send.
-func setOf(list []link.Address) map[link.Address]bool {
-	set := make(map[link.Address]bool, len(list))
+func setOf[T comparable](list []T) map[T]bool {
+	set := make(map[T]bool, len(list))
 	for _, a := range list {
 		set[a] = true
 	}
@@ -240,7 +240,7 @@ func (e *Engine) applied(now time.Time, a *link.Applied) {
 		r.releasing = false
 		e.tell(Change{Time: now, Event: true, Name: r.cfg.Name, From: vrrp.Master, To: r.core.Status().State, Released: true})
 	}
-	e.refusedByKernel(now, r, a.Err)
+	e.refusedByKernel(now, r, a)
 	e.step(now, r, &vrrp.Event{Kind: vrrp.EventApplied, Gen: r.askedGen, Up: a.Err == nil})
 	if r.doubt {
 		r.doubt = false

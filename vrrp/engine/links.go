@@ -33,10 +33,10 @@ func (e *Engine) links(now time.Time, u *link.Update) {
 		e.trackAll(now, InterfaceKey(name), result{up: i != nil && i.Up})
 	}
 	e.dispatch(now)
-	if u.Fresh || len(u.LowMTU) > 0 || !e.sameBut(old, len(changed) > 0) {
+	if u.Fresh || e.lowMTU(u) || !e.sameBut(old, len(changed) > 0) {
 		e.reopen(now)
-		e.hurry(now)
 	}
+	e.hurry(now, old, u)
 	e.replaceAddresses(now, len(changed) > 0)
 	e.promote()
 	e.placeStatics(now, len(changed) > 0)
@@ -68,8 +68,7 @@ func (e *Engine) sameBut(old map[string]*link.Interface, changed bool) bool {
 	}
 	for name, i := range e.ifaces {
 		o := old[name]
-		if o == nil || o.Index != i.Index || o.Up != i.Up || o.MTU != i.MTU || o.Multicast != i.Multicast ||
-			o.LinkLocal != i.LinkLocal || o.VRFTable != i.VRFTable || !slices.Equal(o.HWAddr, i.HWAddr) {
+		if o == nil || differs(o, i) {
 			return false
 		}
 		virtual := func(p netip.Prefix) bool { return e.virtual[p.Addr()] && !sources[p.Addr()] }
@@ -117,9 +116,9 @@ func (e *Engine) reopen(now time.Time) {
 		if r == nil {
 			continue
 		}
-		was := r.port
+		was, sought := r.port, r.sought
 		e.place(r)
-		e.keepSource(r, was)
+		e.keepSource(r, was, sought)
 		e.placePaths(r)
 		if r.hasPort {
 			wanted[r.port] = true
@@ -156,7 +155,7 @@ func (e *Engine) reopen(now time.Time) {
 		i := e.byIndex[r.ifindex]
 		present := i != nil && r.open && r.src.IsValid()
 		e.setLink(now, r, present, i != nil && i.Up)
-		if i != nil && r.open && i.Up && !r.src.IsValid() {
+		if i != nil && i.Up && !r.src.IsValid() && (r.open || !r.hasPort) {
 			if !r.sourceless {
 				e.log.Warn("the interface has no address to send from, waiting for it", r.attrs()...)
 			}
@@ -240,7 +239,7 @@ func boolInt(b bool) int {
 
 // place finds the interface and the port of a router.
 func (e *Engine) place(r *router) {
-	r.ifindex, r.hasPort = 0, false
+	r.ifindex, r.hasPort, r.sought = 0, false, false
 	i := e.iface(&r.cfg)
 	if i == nil {
 		return
@@ -254,6 +253,7 @@ func (e *Engine) place(r *router) {
 	if r.cfg.Unicast {
 		r.port.Group = netip.Addr{}
 		if !r.port.Source.IsValid() {
+			r.sought = true
 			r.port.Source = e.ownAddress(i, &r.cfg)
 		}
 		if !r.port.Source.IsValid() {

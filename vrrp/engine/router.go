@@ -38,12 +38,14 @@ type router struct {
 
 	ifindex int // 0: the interface is missing
 	port    link.Port
+	sought  bool // port's source was looked for: without one there is nothing to send from
 	hasPort bool // port is known
 	open    bool // and open
 	portErr error
 	src     netip.Addr
 	lastSrc netip.Addr // a master's src, which its interface has lost; invalid: it has not
 	srcLost bool       // port is kept for one last advert from it
+	stays   bool       // port is what it was, or kept
 	linkUp  bool
 	// sourceless: the interface is up but has no address to send from, and
 	// that was logged.
@@ -60,6 +62,7 @@ type router struct {
 	applyErr  error
 	againAt   time.Time      // after applyErr: to be asked for again; zero: not due
 	againIn   time.Duration  // how long the last wait for that was
+	refusedAt time.Time      // the last answer with an applyErr
 	gate      time.Time      // zero: open
 	addrs     []link.Address // of wanted
 	live      []link.Address // known to be there

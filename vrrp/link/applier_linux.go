@@ -169,11 +169,11 @@ func (a *NetlinkApplier) round() {
 	for size := helping; len(reqs) > 0; size *= 2 {
 		a.work.Lock()
 		n := a.helping(reqs, size)
-		errs := a.carryOut(reqs[:n])
+		errs, failed := a.carryOut(reqs[:n])
 		a.work.Unlock()
 		answers := make([]Applied, n)
 		for i, r := range reqs[:n] {
-			answers[i] = Applied{Owner: r.owner, Gen: r.gen, Err: errs[i]}
+			answers[i] = Applied{Owner: r.owner, Gen: r.gen, Err: errs[i], Failed: failed[i]}
 		}
 		a.answer(answers)
 		reqs = reqs[n:]
@@ -194,19 +194,24 @@ func (a *NetlinkApplier) helping(reqs []request, size int) int {
 	return size
 }
 
-// carryOut changes the kernel's state for reqs; it returns one error for each.
+// carryOut changes the kernel's state for reqs; it returns one error for each,
+// and the addresses of each that could not be added.
 // What is to be added comes first, and of that the addresses: routes may need
 // them. Removal is the other way round.
-func (a *NetlinkApplier) carryOut(reqs []request) []error {
+func (a *NetlinkApplier) carryOut(reqs []request) ([]error, [][]Address) {
 	p := newPlan(a.installed, reqs)
 	objs := newObjectPlan(a.objects, reqs)
-	errs := make([][]error, len(reqs))
+	errs, failed := make([][]error, len(reqs)), make([][]Address, len(reqs))
 	stuck := make(map[planned]bool) // what could not be removed
 	note := func(ops []planned, results []error) {
 		for i, err := range results {
-			if err != nil {
-				errs[ops[i].request] = append(errs[ops[i].request], err)
-				stuck[ops[i]] = !ops[i].add
+			if err == nil {
+				continue
+			}
+			n := ops[i].request
+			errs[n] = append(errs[n], err)
+			if stuck[ops[i]] = !ops[i].add; ops[i].add {
+				failed[n] = append(failed[n], ops[i].addr.Address)
 			}
 		}
 	}
@@ -243,7 +248,7 @@ func (a *NetlinkApplier) carryOut(reqs []request) []error {
 	for i := range reqs {
 		joined[i] = errors.Join(errs[i]...)
 	}
-	return joined
+	return joined, failed
 }
 
 func (a *NetlinkApplier) apply(ops []planned) []error {

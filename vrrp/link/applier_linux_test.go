@@ -3,6 +3,7 @@ package link
 import (
 	"net/netip"
 	"os"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -91,7 +92,7 @@ func TestApplier(t *testing.T) {
 		Scope: unix.RT_SCOPE_LINK, Broadcast: addr("10.9.0.255"),
 	}
 	a.Set(1, 7, Wanted{Addresses: append(want(va, "10.9.0.53/32"), full)})
-	if x := answer(t, answers); x != (Applied{Owner: 1, Gen: 7}) {
+	if x := answer(t, answers); x.Owner != 1 || x.Gen != 7 || x.Err != nil || x.Failed != nil {
 		t.Fatalf("answer %+v", x)
 	}
 	got := kernelAddrs(t, va)
@@ -145,9 +146,12 @@ func TestApplierOneFails(t *testing.T) {
 	if s := present(t, va); s != "10.9.0.2/24 10.9.0.53/32 10.9.0.54/32" {
 		t.Errorf("present: %s", s)
 	}
+	if !slices.Equal(x.Failed, list[1:3]) {
+		t.Errorf("failed: %v", x.Failed)
+	}
 	a.Set(3, 2, Wanted{})
-	if x := answer(t, answers); x.Err != nil {
-		t.Error(x.Err)
+	if x := answer(t, answers); x.Err != nil || x.Failed != nil {
+		t.Errorf("answer %+v", x)
 	}
 	// The last of a batch fails: that is its answer as well.
 	a.Set(3, 3, Wanted{Addresses: []Address{{Ifindex: va, Prefix: prefix("10.9.0.53/32")}, {Ifindex: 4711, Prefix: prefix("192.0.2.1/32")}}})
@@ -175,7 +179,7 @@ func TestApplierNewestWins(t *testing.T) {
 	for range 3 {
 		got = append(got, answer(t, answers))
 	}
-	if !slices.Equal(got, []Applied{{Owner: 9, Gen: 1}, {Owner: 1, Gen: 99}, {Owner: 2, Gen: 9}}) {
+	if !reflect.DeepEqual(got, []Applied{{Owner: 9, Gen: 1}, {Owner: 1, Gen: 99}, {Owner: 2, Gen: 9}}) {
 		t.Errorf("answers %+v", got)
 	}
 	if s := present(t, va); s != "10.9.0.2/24 10.9.0.50/32 10.9.0.54/32" {

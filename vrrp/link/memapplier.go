@@ -110,7 +110,7 @@ func (a *MemApplier) apply() []Applied {
 		owners = append(owners, o)
 	}
 	slices.Sort(owners)
-	errs := map[int][]error{}
+	errs, failed := map[int][]error{}, map[int][]Address{}
 	for _, o := range owners {
 		for _, w := range a.pending[o].want {
 			i := h.byIndex(w.Ifindex)
@@ -127,6 +127,7 @@ func (a *MemApplier) apply() []Applied {
 			}
 			if err != nil && !errors.Is(err, syscall.EEXIST) {
 				errs[o] = append(errs[o], fmt.Errorf("add %v: %w", w.Prefix, err))
+				failed[o] = append(failed[o], w)
 			}
 			if errors.Is(err, syscall.EEXIST) && !i.marked(w.Prefix) {
 				h.refuse("add %v: %v", w.Prefix, err) // taken over from a predecessor or another owner it is fine
@@ -154,7 +155,7 @@ func (a *MemApplier) apply() []Applied {
 			}
 		}
 		a.objects[o] = p.objs
-		out = append(out, Applied{Owner: o, Gen: p.gen, Err: errors.Join(errs[o]...)})
+		out = append(out, Applied{Owner: o, Gen: p.gen, Err: errors.Join(errs[o]...), Failed: failed[o]})
 	}
 	clear(a.pending)
 	return out

@@ -106,9 +106,10 @@ func (w Wanted) Empty() bool { return len(w.Addresses) == 0 && len(w.Objects) ==
 // Applied is the applier's only answer: generation Gen of owner's wanted state
 // was carried out; Err joins what failed.
 type Applied struct {
-	Owner int // the engine's router ID, or below 0 one of its own making
-	Gen   uint64
-	Err   error
+	Owner  int // the engine's router ID, or below 0 one of its own making
+	Gen    uint64
+	Err    error
+	Failed []Address // by Ifindex and Prefix those wanted that could not be added, or of which that is not known
 }
 
 // Arriving tells that addresses of generation Gen are there, while others of it

@@ -43,7 +43,7 @@ func TestKeep(t *testing.T) {
 	if err := (keptApplier{nil, k}).Sweep(link.Wanted{}, link.Wanted{}); err != nil {
 		t.Fatal(err)
 	}
-	if len(answers) != 1 || answers[0] != (link.Applied{Owner: 3, Gen: 7}) {
+	if len(answers) != 1 || answers[0].Owner != 3 || answers[0].Gen != 7 || answers[0].Err != nil {
 		t.Fatalf("answers %+v", answers)
 	}
 }

@@ -1,12 +1,16 @@
 package vrrpd
 
 import (
+	"context"
+	"net/netip"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"holdfast/vrrp"
 	"holdfast/vrrp/engine"
+	"holdfast/vrrp/link"
 )
 
 // What keeps an instance in FAULT is told as it is: an interface that is up but
@@ -30,5 +34,54 @@ func TestTheCauseOfAFaultOfTheInterface(t *testing.T) {
 		if !slices.Equal(in.Faults, []string{c.fault}) || in.Reason != c.reason {
 			t.Errorf("%s: %q, %q", c.name, in.Faults, in.Reason)
 		}
+	}
+}
+
+type deaf struct{}
+
+func (deaf) Changed(engine.Change) {}
+
+// An interface that is up and has lost its address is not down, whatever the way
+// of the adverts.
+func TestTheCauseOfAFaultWithoutASource(t *testing.T) {
+	for _, unicast := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			host := link.NewMemNet(1).Host("a")
+			own := netip.MustParsePrefix("192.0.2.1/24")
+			host.AddInterface("eth0", own)
+			r := engine.Router{Interface: "eth0", Group: netip.MustParseAddr("224.0.0.18")}
+			r.Config = vrrp.Config{Name: "VI_1", VRID: 1, Version: 3, Priority: 100, AdvertInt: time.Second}
+			if unicast {
+				r.Unicast, r.Group, r.Peers = true, netip.Addr{}, []netip.Addr{netip.MustParseAddr("192.0.2.2")}
+			}
+			proc := host.Start()
+			defer proc.Kill()
+			var eng *engine.Engine
+			eng, err := engine.New(engine.Config{Routers: []engine.Router{r}}, engine.Deps{
+				Wire: proc.Wire(), Watcher: proc.Watcher(), Announcer: proc.Announcer(), Observer: deaf{},
+				Applier: proc.Applier(func(a link.Applied) { eng.Applied(a) }),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- eng.Run(ctx) }()
+			time.Sleep(time.Second)
+			if err := host.RemoveAddress("eth0", own); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Second)
+			st, err := eng.Status(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := instanceOf(&st.Routers[0], time.Now())
+			if want := []string{"interface eth0 has no address to send from"}; !slices.Equal(in.Faults, want) || in.Reason != "the interface cannot be used" {
+				t.Errorf("unicast %v: %q, %q", unicast, in.Faults, in.Reason)
+			}
+			cancel()
+			<-done
+		})
 	}
 }
