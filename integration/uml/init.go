@@ -61,6 +61,8 @@ func initScript(o Options, work string) string {
 	line("chmod +x /run/uml/bin/modprobe")
 	line("echo /run/uml/bin/modprobe >/proc/sys/kernel/modprobe")
 	line("hash -r 2>/dev/null")
+	// With systemd's settings for modprobe and without: no dummy0 is there.
+	line("modprobe dummy numdummies=0 || fail \"no module dummy\"")
 	if len(o.Modules) > 0 {
 		line("for m in", strings.Join(o.Modules, " ")+"; do modprobe $m || fail \"no module $m\"; done")
 	}
