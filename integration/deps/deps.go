@@ -31,6 +31,9 @@ var packages = map[string]string{
 	"nsenter":         "util-linux",
 	"perl":            "perl-base",
 	"ping":            "iputils-ping",
+	"python3":         "python3-minimal",
+	"sysctl":          "procps",
+	"tcpdump":         "tcpdump",
 	"unshare":         "util-linux",
 	"vtysh":           "frr",
 }

@@ -20,10 +20,11 @@ func (d *decoder) commands() {
 }
 
 // insecure reports the first program that is run without security, and whether
-// there is one; those of VRRP are looked at only with vrrp.
+// there is one; those of VRRP are looked at only with vrrp. What only a shell
+// understands keepalived takes for no program.
 func (d *decoder) insecure(vrrp bool, class Class) (found bool) {
 	d.cfg.commands(vrrp, func(c *Command) bool {
-		if found = d.executable(*c) || c.Set() && d.cfg.Global.runs(c); found {
+		if found = !c.Shell && d.executable(*c) || c.Set() && d.cfg.Global.runs(c); found {
 			d.report(Pos{}, Warning, class, "script-security",
 				"programs are run without enable_script_security (the first one: "+c.Args[0]+")")
 		}
