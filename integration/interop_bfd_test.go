@@ -124,6 +124,7 @@ func TestBFDSurvivesAKill(t *testing.T) {
 	n.start(n.a, ours(t), conf(r, "192.0.2.1", "192.0.2.2"), pidFiles(n.a)...)
 	n.start(n.b, ours(t), conf(other, "192.0.2.2", "192.0.2.1"))
 	n.holder(vip, "a", r.down()+5*time.Second+5*noise)
+	n.told(n.a, vip)
 	pid := pidIn(n.a.Path("vrrp.pid"))
 	if pid == 0 {
 		t.Fatal("no pid of the vrrp process")

@@ -171,6 +171,19 @@ func (n *network) holder(addr netip.Addr, host string, limit time.Duration) {
 	}
 }
 
+// told waits until the parent process of a holdfast on h, started with
+// pidFiles, knows that its vrrp process holds addr: from then on a successor
+// goes on where that one dies.
+func (n *network) told(h *lab.Host, addr netip.Addr) {
+	n.t.Helper()
+	if !lab.WaitFor(generous, func() bool {
+		state, err := os.ReadFile(h.Path("parent.sock.state"))
+		return err == nil && strings.Contains(string(state), `"`+addr.String()+"/")
+	}) {
+		n.t.Fatalf("%s: the parent does not hear of %v", h.Name, addr)
+	}
+}
+
 // complaints is what keepalived says about packets it does not like. That it
 // discards adverts of a lower priority is the protocol's ordinary course.
 var complaints = regexp.MustCompile(`(?i)invalid|mismatch|checksum|bogus|malformed|wrong|incorrect|unexpected|too short|truncat|ignor.*(packet|advert)|auth.*(fail|differ|not)|address(es)? .*(differ|not|expected)|ttl|unknown|error|drop`)

@@ -83,7 +83,8 @@ func (s *space) prepare() error {
 
 // furnish moves the calling thread into the namespaces and prepares them. Every
 // host has its own /run, so that two daemons' pid files and sockets do not
-// collide, and a /sys that shows its own interfaces.
+// collide, a /sys that shows its own interfaces, and no configuration of the
+// machine's at the paths where the commands look for one.
 func (s *space) furnish(mounts *os.File) error {
 	// A thread shares its working folder with its process until it says otherwise.
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
@@ -100,6 +101,11 @@ func (s *space) furnish(mounts *os.File) error {
 	}
 	if err := os.Mkdir("/run/lock", 0o755); err != nil {
 		return err
+	}
+	for _, d := range []string{"/etc/holdfast", "/etc/keepalived"} {
+		if err := unix.Mount("none", d, "tmpfs", 0, "mode=755"); err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("mount %s: %w", d, err)
+		}
 	}
 	_ = unix.Mount("sysfs", "/sys", "sysfs", 0, "") // where it is not allowed it stays the machine's
 	for _, d := range []string{"default", "all"} {
