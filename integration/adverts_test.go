@@ -13,9 +13,10 @@ import (
 
 // TestAdvertKeywords runs what says where adverts go to and which are taken,
 // many virtual routers at once, against one keepalived.
-func TestAdvertKeywords(t *testing.T) {
+func TestAdvertKeywords(t *testing.T) { patiently(advertKeywordsRound)(t) }
+
+func advertKeywordsRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	n := directors(t, "adverts")
 	const global = "global_defs {\n  router_id lab\n  vrrp_version 3\n  vrrp_mcast_group4 224.0.0.77\n  vrrp_mcast_group6 ff02::77\n}\n"
 	confs := [2]string{global, global}

@@ -13,9 +13,10 @@ import (
 // and looks what garp_extra_if says there again and again: of one address on
 // each VMAC, with all on each interface of any kind, and of nothing else. Here
 // and in keepalived.
-func TestAnnouncementsElsewhere(t *testing.T) {
+func TestAnnouncementsElsewhere(t *testing.T) { patiently(announcementsElsewhereRound)(t) }
+
+func announcementsElsewhereRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	n := directors(t, "garpextra")
 	second, err := n.lab.Segment("second")
 	if err != nil {

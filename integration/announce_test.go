@@ -12,9 +12,10 @@ import (
 
 // TestAnnouncementGaps holds the gaps between announcements that a file asks
 // for: every round of both families comes, spaced.
-func TestAnnouncementGaps(t *testing.T) {
+func TestAnnouncementGaps(t *testing.T) { patiently(announcementGapsRound)(t) }
+
+func announcementGapsRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	n := directors(t, "gaps")
 	r := router{
 		Version: 3, VRID: 66, Interval: 200 * time.Millisecond, Priority: 100,
@@ -70,9 +71,10 @@ func TestAnnouncementGaps(t *testing.T) {
 
 // TestDualStackBlock runs a TOML block of both families against a keepalived
 // that says the same with two instances and a sync group.
-func TestDualStackBlock(t *testing.T) {
+func TestDualStackBlock(t *testing.T) { patiently(dualStackBlockRound)(t) }
+
+func dualStackBlockRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	n := directors(t, "dual")
 	p, err := program()
 	if err != nil {
@@ -94,7 +96,7 @@ func TestDualStackBlock(t *testing.T) {
 	for _, v := range []netip.Addr{vip, vip6} {
 		n.holder(v, "a", 2*r.down()+5*noise)
 	}
-	if _, err := a.Stop(5 * time.Second); err != nil {
+	if _, err := a.Stop(generous); err != nil {
 		t.Fatal(err)
 	}
 	for _, v := range []netip.Addr{vip, vip6} {

@@ -1,8 +1,6 @@
 package integration
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -28,8 +26,7 @@ func TestAuthenticationHeader(t *testing.T) {
 		name          string
 		better, worse lab.Daemon
 	}{{"holdfast twice", us, us}, {"holdfast is the better", us, them}, {"keepalived is the better", them, us}} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			n := directors(t, "ah")
 			low := router{Version: 2, VRID: 75, Interval: time.Second, Priority: 100, Extra: ahLines("labkey1")}
 			high := low
@@ -41,6 +38,7 @@ func TestAuthenticationHeader(t *testing.T) {
 			n.holder(vip, "a", high.down()+5*noise)
 			time.Sleep(2 * high.Interval)
 			if c.better.Name == "holdfast" {
+				n.told(n.a, vip)
 				pid := pidIn(n.a.Path("vrrp.pid"))
 				if pid == 0 {
 					t.Fatal("no vrrp process")
@@ -58,19 +56,20 @@ func TestAuthenticationHeader(t *testing.T) {
 				t.Fatal(err)
 			}
 			n.holder(vip, "b", low.down()+5*noise)
-			if _, err := b.Stop(5 * time.Second); err != nil {
+			if _, err := b.Stop(generous); err != nil {
 				t.Error(err)
 			}
-		})
+		}))
 	}
 }
 
 // TestAuthenticationHeaderForeign has a peer with another key: neither believes
 // the other, and status says why.
-func TestAuthenticationHeaderForeign(t *testing.T) {
+func TestAuthenticationHeaderForeign(t *testing.T) { patiently(authenticationHeaderForeignRound)(t) }
+
+func authenticationHeaderForeignRound(t testing.TB) {
 	lab.Require(t)
 	us, them := ours(t), theirs(t)
-	t.Parallel()
 	n := directors(t, "ahkey")
 	r := router{Version: 2, VRID: 76, Interval: time.Second, Priority: 100, Extra: ahLines("labkey1")}
 	other := r
@@ -78,9 +77,12 @@ func TestAuthenticationHeaderForeign(t *testing.T) {
 	n.start(n.a, them, other.conf())
 	n.holder(vip, "a", other.down()+5*noise)
 	n.start(n.b, us, r.conf())
-	time.Sleep(r.down() + 2*r.Interval)
-	_, v := status(t, n.b)
-	if in := virtualRouter(t, v, "VI_1"); in.State != "MASTER" || in.Drops["digest"] == 0 {
+	var in control.Instance
+	if !lab.WaitFor(generous, func() bool {
+		_, v := status(t, n.b)
+		in = virtualRouter(t, v, "VI_1")
+		return in.State == "MASTER" && in.Drops["digest"] > 0
+	}) {
 		t.Errorf("state %s, drops %v, want MASTER and digest", in.State, in.Drops)
 	} else {
 		if !slices.ContainsFunc(in.Refused, func(r control.Refused) bool { return r.Reason == "digest" }) {
@@ -112,8 +114,7 @@ func TestHMAC(t *testing.T) {
 	lab.Require(t)
 	us, them := ours(t), theirs(t)
 	for _, version := range []int{2, 3} {
-		t.Run("v"+string(rune('0'+version)), func(t *testing.T) {
-			t.Parallel()
+		t.Run("v"+string(rune('0'+version)), patiently(func(t testing.TB) {
 			n := directors(t, "hmac")
 			stranger := n.host("c", "02:00:00:00:00:03", "192.0.2.3/24")
 			low := router{Version: version, VRID: 77, Interval: time.Second, Priority: 100, Extra: hmacLines(hmacOne)}
@@ -141,13 +142,10 @@ func TestHMAC(t *testing.T) {
 				{n.b, b, low, []string{hmacTwo}},
 			} {
 				step.r.Extra = hmacLines(step.lines...)
-				if err := os.WriteFile(filepath.Join(step.h.Dir, "keepalived.conf"), []byte(step.r.conf()), 0o600); err != nil {
-					t.Fatal(err)
+				if c := n.reloadWith(step.p, step.h.Path("keepalived.conf"), []byte(step.r.conf())); c.ReloadFailure != "" {
+					t.Fatal(c.ReloadFailure)
 				}
-				if err := step.p.Signal(syscall.SIGHUP); err != nil {
-					t.Fatal(err)
-				}
-				time.Sleep(1200 * time.Millisecond)
+				time.Sleep(1200 * time.Millisecond) // an advert of each key is heard
 			}
 			time.Sleep(low.down() - 2*time.Second)
 			n.undisturbed("a", high, settled)
@@ -163,6 +161,6 @@ func TestHMAC(t *testing.T) {
 				t.Fatal(err)
 			}
 			n.holder(vip, "b", low.down()+5*noise)
-		})
+		}))
 	}
 }

@@ -12,9 +12,10 @@ import (
 // TestForgedAdverts has a third host send adverts in which exactly one thing is
 // wrong, and the checksum right, besides thousands of random ones: the state
 // stays, and each drop is counted under its reason.
-func TestForgedAdverts(t *testing.T) {
+func TestForgedAdverts(t *testing.T) { patiently(forgedAdvertsRound)(t) }
+
+func forgedAdvertsRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	n := directors(t, "forged")
 	stranger := n.host("stranger", "02:00:00:00:00:66", "192.0.2.66/24")
 	r := router{Version: 3, VRID: 88, Interval: 250 * time.Millisecond, Priority: 150}

@@ -44,9 +44,10 @@ func (n *network) reloadWith(p *lab.Process, path string, text []byte) control.C
 
 // TestReloadUnchanged has a master read the same file again and again: nothing
 // is to be seen of it on the wire.
-func TestReloadUnchanged(t *testing.T) {
+func TestReloadUnchanged(t *testing.T) { patiently(reloadUnchangedRound)(t) }
+
+func reloadUnchangedRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	n := directors(t, "reload")
 	conf := calm.conf()
 	p := n.start(n.a, ours(t), conf)
@@ -116,8 +117,7 @@ virtual_ipaddress = ["%s/24"]
 			{"no file", nil, "no such file"},
 		}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			n := directors(t, "refused")
 			d := ours(t)
 			p, err := n.a.StartDaemon(d, c.file, c.good)
@@ -148,6 +148,6 @@ virtual_ipaddress = ["%s/24"]
 					t.Errorf("%v: %v changed on %s", e.At, e.Addr, e.Host)
 				}
 			}
-		})
+		}))
 	}
 }

@@ -18,8 +18,7 @@ func TestHangingWeightedScript(t *testing.T) {
 		{"hangs", "/bin/sleep 1003"},
 		{"ignores SIGTERM", "/bin/sh -c 'trap \\\"\\\" TERM; while :; do /bin/sleep 1; done'"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			n := directors(t, "hang")
 			high := router{Version: 3, VRID: 89, Interval: 250 * time.Millisecond, Priority: 150, Extra: "  track_script {\n    hang\n  }\n"}
 			low := high
@@ -50,13 +49,13 @@ func TestHangingWeightedScript(t *testing.T) {
 				t.Errorf("%d processes on the host, %d of them the daemon's: %v", len(pids), own, pids)
 			}
 			stopped := time.Now()
-			if exit, err := p.Stop(10 * time.Second); err != nil || exit != 0 {
+			if exit, err := p.Stop(generous); err != nil || exit != 0 {
 				t.Errorf("stop: exit %d, %v", exit, err)
 			}
 			t.Logf("stopped within %v", time.Since(stopped))
 			if !lab.WaitFor(generous, func() bool { return len(n.a.Pids()) == 0 }) {
 				t.Errorf("processes left: %v", n.a.Pids())
 			}
-		})
+		}))
 	}
 }

@@ -21,7 +21,7 @@ import (
 var quick = router{Version: 3, VRID: 60, Interval: 100 * time.Millisecond, Priority: 200}
 
 // master starts the program under test on a and waits until it is master.
-func master(t *testing.T, conf string) (*network, *lab.Process) {
+func master(t testing.TB, conf string) (*network, *lab.Process) {
 	t.Helper()
 	n := directors(t, "bad")
 	p := n.start(n.a, ours(t), conf)
@@ -62,7 +62,7 @@ func (n *network) steady(since time.Time) {
 }
 
 // says waits until the program's log has a line with all the words.
-func says(t *testing.T, p *lab.Process, words ...string) {
+func says(t testing.TB, p *lab.Process, words ...string) {
 	t.Helper()
 	if !lab.WaitFor(generous, func() bool {
 		for line := range strings.SplitSeq(p.Log(), "\n") {
@@ -81,9 +81,10 @@ func says(t *testing.T, p *lab.Process, words ...string) {
 }
 
 // TestTruncatedReload gives a running master every kind of torn file.
-func TestTruncatedReload(t *testing.T) {
+func TestTruncatedReload(t *testing.T) { patiently(truncatedReloadRound)(t) }
+
+func truncatedReloadRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	whole := quick.conf()
 	n, p := master(t, whole)
 	since := time.Now()
@@ -127,9 +128,10 @@ func TestTruncatedReload(t *testing.T) {
 }
 
 // TestUnknownKeyword starts with a misspelt word, in both languages.
-func TestUnknownKeyword(t *testing.T) {
+func TestUnknownKeyword(t *testing.T) { patiently(unknownKeywordRound)(t) }
+
+func unknownKeywordRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	r := quick
 	r.Extra = "  prioritty 100\n"
 	_, p := master(t, r.conf())
@@ -142,7 +144,7 @@ func TestUnknownKeyword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if exit, err := p.Wait(10 * time.Second); err != nil || exit == 0 {
+	if exit, err := p.Wait(generous); err != nil || exit == 0 {
 		t.Errorf("a TOML file with an unknown key: exit %d, %v", exit, err)
 	}
 	says(t, p, "holdfast.toml:4:", "prioritty", "priority")
@@ -150,9 +152,10 @@ func TestUnknownKeyword(t *testing.T) {
 
 // TestMissingInterface checks that one router without an interface leaves the
 // other one alone, and works once the interface is there.
-func TestMissingInterface(t *testing.T) {
+func TestMissingInterface(t *testing.T) { patiently(missingInterfaceRound)(t) }
+
+func missingInterfaceRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	other := router{Version: 3, VRID: 61, Interval: 100 * time.Millisecond, Priority: 200, VIPs: []string{"198.51.100.9/24"}}
 	conf := quick.conf() + strings.Replace(other.instance("VI_2"), "interface eth0", "interface eth9", 1)
 	n, p := master(t, conf)
@@ -184,9 +187,10 @@ func TestMissingInterface(t *testing.T) {
 }
 
 // TestRandomPackets throws bytes at a master that may mean anything.
-func TestRandomPackets(t *testing.T) {
+func TestRandomPackets(t *testing.T) { patiently(randomPacketsRound)(t) }
+
+func randomPacketsRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	n, _ := master(t, quick.conf())
 	since := time.Now()
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -248,9 +252,10 @@ func TestRandomPackets(t *testing.T) {
 }
 
 // TestHangingScript has a check and a notify script that never end.
-func TestHangingScript(t *testing.T) {
+func TestHangingScript(t *testing.T) { patiently(hangingScriptRound)(t) }
+
+func hangingScriptRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	other := router{Version: 3, VRID: 61, Interval: 100 * time.Millisecond, Priority: 200, VIPs: []string{"192.0.2.101/24"}, Extra: "  track_script {\n    hang\n  }\n"}
 	r := quick
 	r.Extra = "  notify_master \"/bin/sleep 1000\"\n  notify \"/bin/sleep 1001\"\n"
@@ -264,7 +269,7 @@ func TestHangingScript(t *testing.T) {
 		t.Error("a router whose check never succeeded sends adverts")
 	}
 	stopped := time.Now()
-	if exit, err := p.Stop(10 * time.Second); err != nil || exit != 0 {
+	if exit, err := p.Stop(generous); err != nil || exit != 0 {
 		t.Errorf("stop: exit %d, %v", exit, err)
 	}
 	if d := time.Since(stopped); d > 5*time.Second {
@@ -276,9 +281,10 @@ func TestHangingScript(t *testing.T) {
 }
 
 // TestFullFIFO gives the daemon a FIFO that nobody reads and that is full.
-func TestFullFIFO(t *testing.T) {
+func TestFullFIFO(t *testing.T) { patiently(fullFIFORound)(t) }
+
+func fullFIFORound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	n := directors(t, "bad")
 	fifo := filepath.Join(n.a.Dir, "fifo")
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
@@ -304,7 +310,7 @@ func TestFullFIFO(t *testing.T) {
 	time.Sleep(time.Second)
 	n.steady(since)
 	says(t, p, fifo)
-	if exit, err := p.Stop(10 * time.Second); err != nil || exit != 0 {
+	if exit, err := p.Stop(generous); err != nil || exit != 0 {
 		t.Errorf("stop: exit %d, %v", exit, err)
 	}
 

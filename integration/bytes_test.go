@@ -42,8 +42,7 @@ func TestSameBytes(t *testing.T) {
 			Extra: "  virtual_ipaddress_excluded {\n    198.51.100.20/24\n  }\n",
 		}.conf()},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			want := sent(t, them, c.conf)
 			got := sent(t, us, c.conf)
 			if diff := cmp.Diff(want.adverts, got.adverts); diff != "" {
@@ -65,7 +64,7 @@ func TestSameBytes(t *testing.T) {
 					break
 				}
 			}
-		})
+		}))
 	}
 }
 
@@ -81,7 +80,7 @@ type transcript struct {
 // gratuitous ARPs, 5 s after the first by default, and off the beat of refreshes.
 const watchFor = 6500 * time.Millisecond
 
-func sent(t *testing.T, d lab.Daemon, conf string) transcript {
+func sent(t testing.TB, d lab.Daemon, conf string) transcript {
 	t.Helper()
 	n := directors(t, "bytes")
 	p := n.start(n.a, d, conf)
@@ -91,9 +90,13 @@ func sent(t *testing.T, d lab.Daemon, conf string) transcript {
 	first := n.capture.Adverts(time.Time{})[0].At
 	time.Sleep(time.Until(first.Add(watchFor)))
 	stopped := time.Now()
-	if _, err := p.Stop(5 * time.Second); err != nil {
+	if _, err := p.Stop(generous); err != nil {
 		t.Fatal(err)
 	}
+	lab.WaitFor(generous, func() bool { // for the capture, not for the daemon, which has ended
+		list := n.capture.Adverts(stopped)
+		return len(list) > 0 && list[len(list)-1].Priority == 0
+	})
 	time.Sleep(100 * time.Millisecond)
 	var tr transcript
 	seen := map[string]bool{}

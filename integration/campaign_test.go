@@ -28,6 +28,7 @@ func TestCampaign(t *testing.T) {
 	} {
 		t.Run(pair.a.Name+"-"+pair.b.Name, func(t *testing.T) {
 			t.Parallel()
+			lab.WatchStalls()
 			scene, err := faults.New(lab.Test(t, "campaign"), pair.a, pair.b, setting)
 			if err != nil {
 				t.Fatal(err)
@@ -40,16 +41,32 @@ func TestCampaign(t *testing.T) {
 					floods.Lock()
 					defer floods.Unlock()
 				}
-				o, err := scene.Run(f)
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Logf("%s: silence %.0f ms, second master %.0f ms after and %.0f ms in the fault, %d moves",
-					f.Name, ms(o.Silence), ms(o.After), ms(o.During), o.Moves)
-				if err := f.Judge(setting, o, noise); err != nil {
-					t.Errorf("%s: %v", f.Name, err)
-				}
+				harm(t, scene, f, setting)
 			}
 		})
+	}
+}
+
+// harm has one fault happen, and again as patient has a test.
+func harm(t *testing.T, scene *faults.Scene, f faults.Fault, setting faults.Setting) {
+	t.Helper()
+	for i := 1; ; i++ {
+		begun := time.Now()
+		o, err := scene.Run(f)
+		if err == nil {
+			t.Logf("%s: silence %.0f ms, second master %.0f ms after and %.0f ms in the fault, %d moves",
+				f.Name, ms(o.Silence), ms(o.After), ms(o.During), o.Moves)
+			err = f.Judge(setting, o, noise)
+		}
+		if err == nil {
+			return
+		}
+		if late := lab.Stalls(begun, time.Now()); i == rounds || late < stalled {
+			t.Fatalf("%s, round %d: %v; the machine stalled for %v", f.Name, i, err, late)
+		}
+		t.Logf("%s, round %d: %v: once more, as the machine stalled", f.Name, i, err)
+		if err := scene.Settle(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"holdfast/integration/lab"
+	"holdfast/internal/daemon/control"
 )
 
 // checksumForm is the form of a version 3 checksum over IPv4 on the wire.
@@ -39,7 +40,7 @@ func TestChecksumForms(t *testing.T) {
 				VIPs: []netip.Prefix{netip.PrefixFrom(vip, 24)},
 			})
 			if err != nil {
-				t.Fatal(err)
+				n.t.Fatal(err)
 			}
 		}, message},
 		{"without leads one with", "message", func(n *network) {
@@ -48,8 +49,7 @@ func TestChecksumForms(t *testing.T) {
 			n.start(n.a, us, high.conf())
 		}, ""},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			n := directors(t, "sum")
 			c.lead(n)
 			if !lab.WaitFor(generous, func() bool {
@@ -61,6 +61,15 @@ func TestChecksumForms(t *testing.T) {
 			low := r
 			low.Priority, low.Extra = 100, c.own
 			n.start(n.b, us, low.conf())
+			// heard is what the backup says of the one that it hears.
+			heard := func() (in control.Instance, count uint64) {
+				_, v := status(t, n.b)
+				if in = virtualRouter(t, v, "VI_1"); len(in.Peers) > 0 {
+					count = uint64(in.Peers[0].Checksums[c.form])
+				}
+				return in, count
+			}
+			lab.WaitFor(generous, func() bool { _, count := heard(); return count >= 5 })
 			time.Sleep(3 * low.down())
 			last, _ := n.capture.Last("a", uint8(r.VRID))
 			if got := checksumForm(last); got != c.form {
@@ -69,14 +78,13 @@ func TestChecksumForms(t *testing.T) {
 			if own, sent := n.capture.Last("b", uint8(r.VRID)); sent {
 				t.Errorf("the backup has sent %v", own)
 			}
-			_, v := status(t, n.b)
-			in := virtualRouter(t, v, "VI_1")
+			in, _ := heard()
 			if in.State != "BACKUP" || len(in.Drops) > 0 || len(in.Peers) != 1 {
 				t.Fatalf("%s, drops %v, peers %+v; want BACKUP, none, one", in.State, in.Drops, in.Peers)
 			}
 			if p := in.Peers[0]; p.Checksum != c.form || p.Checksums[c.form] < 5 {
 				t.Errorf("checksum form %q, %v; want %s", p.Checksum, p.Checksums, c.form)
 			}
-		})
+		}))
 	}
 }

@@ -60,7 +60,7 @@ func TestConfigTest(t *testing.T) {
 	t.Logf("%d of %d files are judged alike", same, len(files))
 }
 
-func configFiles(t *testing.T) []string {
+func configFiles(t testing.TB) []string {
 	t.Helper()
 	files, err := filepath.Glob("/usr/share/doc/keepalived/samples/keepalived.conf*")
 	if err != nil {
@@ -82,7 +82,7 @@ func configFiles(t *testing.T) []string {
 }
 
 // asKeepalived is our program by keepalived's name.
-func asKeepalived(t *testing.T) string {
+func asKeepalived(t testing.TB) string {
 	t.Helper()
 	prog, err := program()
 	if err != nil {
@@ -135,7 +135,7 @@ func hash(s string) (h uint32) {
 var complaint = regexp.MustCompile(`\((?:(\S+): )?Line (\d+)\) (.*)`)
 
 // judgement runs a configuration test; complaints are those with a line.
-func judgement(t *testing.T, h *lab.Host, file, prog string) (code int, complaints map[int]string) {
+func judgement(t testing.TB, h *lab.Host, file, prog string) (code int, complaints map[int]string) {
 	t.Helper()
 	out, err := h.Output(t.Context(), "timeout", "20", prog, "-t", "-l", "-i", "test", "-f", file)
 	var exit *exec.ExitError
@@ -156,7 +156,7 @@ func judgement(t *testing.T, h *lab.Host, file, prog string) (code int, complain
 }
 
 // findings are what holdfast check says, by line.
-func findings(t *testing.T, h *lab.Host, file string) map[int][]string {
+func findings(t testing.TB, h *lab.Host, file string) map[int][]string {
 	t.Helper()
 	prog, err := program()
 	if err != nil {

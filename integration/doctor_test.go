@@ -40,7 +40,7 @@ func examined(t testing.TB, h *lab.Host, args ...string) []finding {
 
 // breakAndMend breaks a host, sees that doctor finds that and only that, does
 // what doctor says, and sees that it finds nothing any more.
-func breakAndMend(t *testing.T, h *lab.Host, harm, id string, args ...string) {
+func breakAndMend(t testing.TB, h *lab.Host, harm, id string, args ...string) {
 	t.Helper()
 	sh(t, h, harm)
 	all := examined(t, h, args...)
@@ -92,8 +92,9 @@ virtual_server 192.0.2.100 81 {
 
 // TestDoctor breaks hosts in every way that a network namespace allows; the
 // IPVS kernel has the rest.
-func TestDoctor(t *testing.T) {
-	t.Parallel()
+func TestDoctor(t *testing.T) { patiently(doctorRound)(t) }
+
+func doctorRound(t testing.TB) {
 	lab.Require(t, "nft", "sysctl")
 	n := directors(t, "doctor")
 	h := n.a
@@ -152,7 +153,7 @@ nft 'add table inet filter; add chain inet filter in { type filter hook input pr
 }
 
 // listened: another cluster with the same number, and two masters, are heard.
-func listened(t *testing.T, n *network, director []string) {
+func listened(t testing.TB, n *network, director []string) {
 	t.Helper()
 	args := append(slices.Clone(director), "--listen", "3s") // the later one counts
 	hears := func(id, what string) {

@@ -27,7 +27,7 @@ type dumpCase struct {
 
 // dumpCases are Debian's samples, the files of HOLDFAST_CORPUS, and generated
 // ones.
-func dumpCases(t *testing.T, generated map[string]string) []dumpCase {
+func dumpCases(t testing.TB, generated map[string]string) []dumpCase {
 	t.Helper()
 	files := configFiles(t)
 	dir := t.TempDir()
@@ -55,7 +55,7 @@ func dumpCases(t *testing.T, generated map[string]string) []dumpCase {
 }
 
 // tell runs keepalived until it has told its configuration.
-func tell(t *testing.T, h *lab.Host, c dumpCase, end string, args ...string) dumped {
+func tell(t testing.TB, h *lab.Host, c dumpCase, end string, args ...string) dumped {
 	t.Helper()
 	pids := make([]string, 0, 8)
 	for _, p := range []string{"-p", "-c", "-r", "-b"} {
@@ -113,7 +113,7 @@ func TestDumpVRRP(t *testing.T) {
 	t.Logf("%d configurations", len(cases))
 }
 
-func compareVRRP(t *testing.T, h *lab.Host, c dumpCase) {
+func compareVRRP(t testing.TB, h *lab.Host, c dumpCase) {
 	t.Helper()
 	if err := h.Do(func() error { return makeInterfaces(c.path) }); err != nil {
 		t.Error(err)
@@ -164,7 +164,7 @@ func TestDumpLVS(t *testing.T) {
 
 // compareDumps reports what differs: things that only one has, and fields of
 // ours that have another value there.
-func compareDumps(t *testing.T, c dumpCase, theirs, ours dumped) {
+func compareDumps(t testing.TB, c dumpCase, theirs, ours dumped) {
 	t.Helper()
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(theirs)) {

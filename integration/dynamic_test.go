@@ -23,7 +23,8 @@ func (n *network) must(h *lab.Host, args ...string) string {
 	return out
 }
 
-// is waits until an instance of a host is in a state.
+// is waits until an instance of a host is in a state. A busy machine gets more
+// than the limit.
 func (n *network) is(h *lab.Host, instance, state string, limit time.Duration) {
 	n.t.Helper()
 	prog, err := program()
@@ -31,7 +32,7 @@ func (n *network) is(h *lab.Host, instance, state string, limit time.Duration) {
 		n.t.Fatal(err)
 	}
 	last := "unknown"
-	if !lab.WaitFor(limit, func() bool {
+	if !lab.WaitFor(limit+generous, func() bool {
 		// It may not have begun to answer yet.
 		out, err := h.Output(n.t.Context(), prog, "explain", "--json", instance)
 		var x explain.Explanation
@@ -47,8 +48,9 @@ func (n *network) is(h *lab.Host, instance, state string, limit time.Duration) {
 
 // TestDynamicInterface lets the interface of a director appear, change its
 // name, vanish, and come back under another index, and that of an address too.
-func TestDynamicInterface(t *testing.T) {
-	t.Parallel()
+func TestDynamicInterface(t *testing.T) { patiently(dynamicInterfaceRound)(t) }
+
+func dynamicInterfaceRound(t testing.TB) {
 	lab.Require(t)
 	us, them := ours(t), theirs(t)
 	n := directors(t, "dynamic")
@@ -77,7 +79,7 @@ func TestDynamicInterface(t *testing.T) {
 	for range 2 {
 		n.must(n.a, "ip", "link", "add", "side0", "type", "veth", "peer", "name", "side1")
 		n.must(n.a, "ip", "link", "set", "side0", "up")
-		if !lab.WaitFor(limit, func() bool { a, err := n.a.Addrs("side0"); return err == nil && contains(a, side) }) {
+		if !lab.WaitFor(limit+generous, func() bool { a, err := n.a.Addrs("side0"); return err == nil && contains(a, side) }) {
 			t.Fatal("the address on the other device is missing")
 		}
 		n.must(n.a, "ip", "link", "del", "side0")
@@ -120,8 +122,9 @@ func TestDynamicInterface(t *testing.T) {
 
 // TestStolenAddress lets a stranger remove the address: it is put back and
 // announced at once, and only the fourth time there is an election.
-func TestStolenAddress(t *testing.T) {
-	t.Parallel()
+func TestStolenAddress(t *testing.T) { patiently(stolenAddressRound)(t) }
+
+func stolenAddressRound(t testing.TB) {
 	lab.Require(t)
 	n := directors(t, "stolen")
 	r := router{Version: 3, VRID: 62, Interval: 200 * time.Millisecond, Priority: 200}
@@ -174,8 +177,9 @@ func TestStolenAddress(t *testing.T) {
 // TestOverrun floods the kernel with changes of addresses, so that its news
 // overrun the socket, while the master's address is removed and its link goes
 // down: what follows is a look at everything, and the right state.
-func TestOverrun(t *testing.T) {
-	t.Parallel()
+func TestOverrun(t *testing.T) { patiently(overrunRound)(t) }
+
+func overrunRound(t testing.TB) {
 	lab.Require(t)
 	n := directors(t, "overrun")
 	r := router{Version: 3, VRID: 63, Interval: 200 * time.Millisecond, Priority: 200}

@@ -31,15 +31,14 @@ func TestElection(t *testing.T) {
 			name string
 			a, b lab.Daemon
 		}{{"holdfast first", us, them}, {"keepalived first", them, us}} {
-			t.Run(fmt.Sprintf("%s/%s", e.name, role.name), func(t *testing.T) {
-				t.Parallel()
+			t.Run(fmt.Sprintf("%s/%s", e.name, role.name), patiently(func(t testing.TB) {
 				election(t, e.router, role.a, role.b)
-			})
+			}))
 		}
 	}
 }
 
-func election(t *testing.T, r router, first, second lab.Daemon) {
+func election(t testing.TB, r router, first, second lab.Daemon) {
 	n := directors(t, "election")
 	high, low := r, r
 	high.Priority, low.Priority = 150, 100
@@ -51,12 +50,12 @@ func election(t *testing.T, r router, first, second lab.Daemon) {
 	settled := time.Now()
 
 	// An ordinary stop: priority 0, then the backup waits its skew only.
-	if exit, err := a.Stop(5 * time.Second); err != nil || exit != 0 {
+	if exit, err := a.Stop(generous); err != nil || exit != 0 {
 		t.Fatalf("stop of the master: exit %d, %v", exit, err)
 	}
 	n.holder(vip, "b", low.skew()+5*noise)
-	bye, ok := n.capture.Last("a", uint8(r.VRID))
-	if !ok || bye.Priority != 0 {
+	bye, ok := n.farewell("a", r)
+	if !ok {
 		t.Fatalf("the last advert of the stopped master is %v, want priority 0", bye)
 	}
 	took, _ := n.watch.FirstAdded("b", vip, settled)
@@ -96,6 +95,17 @@ func election(t *testing.T, r router, first, second lab.Daemon) {
 			t.Errorf("%s complains: %s", p.Host.Name, line)
 		}
 	}
+}
+
+// farewell waits until the last advert of a host's router that was heard is one of
+// priority 0.
+func (n *network) farewell(host string, r router) (last lab.Advert, ok bool) {
+	ok = lab.WaitFor(generous, func() bool {
+		var heard bool
+		last, heard = n.capture.Last(host, uint8(r.VRID))
+		return heard && last.Priority == 0
+	})
+	return last, ok
 }
 
 // ms is a time in milliseconds, for logs.

@@ -28,10 +28,9 @@ func TestExamplePairs(t *testing.T) {
 		{"two-uplinks", uplinkDies},
 	} {
 		for _, ext := range []string{".conf", ".toml"} {
-			t.Run(c.name+ext, func(t *testing.T) {
-				t.Parallel()
+			t.Run(c.name+ext, patiently(func(t testing.TB) {
 				c.run(&exampleMachines{t: t, file: c.name + ext})
-			})
+			}))
 		}
 	}
 }
@@ -39,7 +38,7 @@ func TestExamplePairs(t *testing.T) {
 // exampleMachines are both machines of an example.
 type exampleMachines struct {
 	*network
-	t    *testing.T
+	t    testing.TB
 	file string
 }
 
@@ -168,7 +167,7 @@ func nginxDies(m *exampleMachines) {
 }
 
 // killTree kills nginx's master and its workers.
-func killTree(t *testing.T, h *lab.Host, master int) {
+func killTree(t testing.TB, h *lab.Host, master int) {
 	t.Helper()
 	if master == 0 {
 		t.Fatal("nginx does not run")
@@ -206,11 +205,11 @@ func dualMaster(m *exampleMachines) {
 	}
 	m.holds("192.0.2.10", "a")
 	m.holds("192.0.2.20", "b")
-	if exit, err := b.Stop(15 * time.Second); err != nil || exit != 0 {
+	if exit, err := b.Stop(generous); err != nil || exit != 0 {
 		m.t.Errorf("stop: exit %d, %v", exit, err)
 	}
 	m.holds("192.0.2.20", "a")
-	if exit, err := a.Stop(15 * time.Second); err != nil || exit != 0 {
+	if exit, err := a.Stop(generous); err != nil || exit != 0 {
 		m.t.Errorf("stop: exit %d, %v", exit, err)
 	}
 }

@@ -29,7 +29,7 @@ type example struct {
 	settle time.Duration
 	swap   [][2]string // makes the second machine's file; none: there is no second
 	other  []string    // addresses the second machine must hold
-	then   func(*testing.T, *network, *lab.Process, []*lab.Process)
+	then   func(testing.TB, *network, *lab.Process, []*lab.Process)
 }
 
 func pairOf(addr string, ports ...string) map[string][]string {
@@ -70,7 +70,7 @@ var exampleCases = []example{
 		vips:   map[string]string{"192.0.2.10": "eth0"},
 		table:  []string{"-A -t 192.0.2.10:80 -s wlc", "-a -t 192.0.2.10:80 -r 192.0.2.21:80 -g -w 1", "-a -t 192.0.2.10:80 -r 192.0.2.22:80 -g -w 1"},
 		settle: 8 * time.Second,
-		then: func(t *testing.T, n *network, _ *lab.Process, webs []*lab.Process) {
+		then: func(t testing.TB, n *network, _ *lab.Process, webs []*lab.Process) {
 			for _, w := range webs {
 				if err := w.Kill(); err != nil {
 					t.Fatal(err)
@@ -149,15 +149,14 @@ func allExamples(t *testing.T, ipvs bool) {
 			continue
 		}
 		for _, ext := range []string{".conf", ".toml"} {
-			t.Run(e.name+ext, func(t *testing.T) {
-				t.Parallel()
+			t.Run(e.name+ext, patiently(func(t testing.TB) {
 				runExample(t, e, e.name+ext)
-			})
+			}))
 		}
 	}
 }
 
-func runExample(t *testing.T, e example, file string) {
+func runExample(t testing.TB, e example, file string) {
 	text, err := fs.ReadFile(examples.Files, file)
 	if err != nil {
 		t.Fatal(err)
@@ -258,7 +257,7 @@ func runExample(t *testing.T, e example, file string) {
 				t.Errorf("the log says: %s", line)
 			}
 		}
-		if exit, err := p.Stop(15 * time.Second); err != nil || exit != 0 {
+		if exit, err := p.Stop(generous); err != nil || exit != 0 {
 			t.Errorf("stop: exit %d, %v", exit, err)
 		}
 	}
@@ -274,7 +273,7 @@ func runExample(t *testing.T, e example, file string) {
 
 // prepareExample gives a host what the examples find on a real machine: a web
 // server, and the script in a folder that only root can write to.
-func prepareExample(t *testing.T, h *lab.Host) {
+func prepareExample(t testing.TB, h *lab.Host) {
 	t.Helper()
 	script, err := fs.ReadFile(examples.Files, "nginx-ha-check.sh")
 	if err != nil {
@@ -291,7 +290,7 @@ func prepareExample(t *testing.T, h *lab.Host) {
 }
 
 // startExample runs an example as it stands, but for the place of the script.
-func startExample(t *testing.T, h *lab.Host, file, text string) *lab.Process {
+func startExample(t testing.TB, h *lab.Host, file, text string) *lab.Process {
 	t.Helper()
 	prog, err := program()
 	if err != nil {
@@ -305,7 +304,7 @@ func startExample(t *testing.T, h *lab.Host, file, text string) *lab.Process {
 	return p
 }
 
-func serve(t *testing.T, h *lab.Host, ports ...string) *lab.Process {
+func serve(t testing.TB, h *lab.Host, ports ...string) *lab.Process {
 	t.Helper()
 	numbers := make([]int, len(ports))
 	for i, p := range ports {
@@ -334,7 +333,7 @@ func has(h *lab.Host, iface, addr string) bool {
 }
 
 // waitTable waits until ipvsadm -Sn prints the lines given and no other.
-func waitTable(t *testing.T, h *lab.Host, limit time.Duration, want ...string) {
+func waitTable(t testing.TB, h *lab.Host, limit time.Duration, want ...string) {
 	t.Helper()
 	got := ""
 	if !lab.WaitFor(limit, func() bool {

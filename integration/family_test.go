@@ -13,9 +13,10 @@ import (
 // TestNativeIPv6 gives an instance an IPv4 address first. Without native_ipv6
 // that would make it one of IPv4; with it the address is ignored, and the rest
 // is an instance of IPv6, here and in keepalived.
-func TestNativeIPv6(t *testing.T) {
+func TestNativeIPv6(t *testing.T) { patiently(nativeIPv6Round)(t) }
+
+func nativeIPv6Round(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	n := directors(t, "native")
 	low := router{
 		Version: 3, VRID: 68, Interval: 200 * time.Millisecond, Priority: 100,

@@ -37,11 +37,10 @@ func TestFRR(t *testing.T) {
 			if r.Extra != "" {
 				family += " with a VMAC"
 			}
-			t.Run(fmt.Sprintf("v%d %s every %v/%s first", r.Version, family, r.Interval, first), func(t *testing.T) {
-				t.Parallel()
+			t.Run(fmt.Sprintf("v%d %s every %v/%s first", r.Version, family, r.Interval, first), patiently(func(t testing.TB) {
 				n := newFRRPair(t, r, us, first == "FRR")
 				n.life()
-			})
+			}))
 		}
 	}
 }
@@ -62,7 +61,7 @@ type frrPair struct {
 	logs    []func() string
 }
 
-func newFRRPair(t *testing.T, r router, us lab.Daemon, frrFirst bool) *frrPair {
+func newFRRPair(t testing.TB, r router, us lab.Daemon, frrFirst bool) *frrPair {
 	n := &frrPair{network: directors(t, "frr"), us: us, frrFirst: frrFirst, high: r, low: r}
 	n.high.Priority, n.low.Priority = 150, 100
 	for _, h := range []*lab.Host{n.a, n.b} {
@@ -116,12 +115,12 @@ func (n *frrPair) up(h *lab.Host) {
 func (n *frrPair) down(h *lab.Host) {
 	n.t.Helper()
 	if h == n.ourHost {
-		if exit, err := n.proc.Stop(5 * time.Second); err != nil || exit != 0 {
+		if exit, err := n.proc.Stop(generous); err != nil || exit != 0 {
 			n.t.Fatalf("stop: exit %d, %v", exit, err)
 		}
 		return
 	}
-	if err := n.frr.Stop(5 * time.Second); err != nil {
+	if err := n.frr.Stop(generous); err != nil {
 		n.t.Fatal(err)
 	}
 }
@@ -144,7 +143,7 @@ func (n *frrPair) crash(h *lab.Host) {
 func (n *frrPair) leads(h *lab.Host, since time.Time, limit time.Duration) time.Time {
 	n.t.Helper()
 	var first time.Time
-	ok := lab.WaitFor(limit, func() bool {
+	ok := lab.WaitFor(limit+generous, func() bool {
 		for _, a := range n.capture.Adverts(since) {
 			if a.From == h.Name && a.Priority > 0 {
 				first = a.At
@@ -172,7 +171,7 @@ func (n *frrPair) leads(h *lab.Host, since time.Time, limit time.Duration) time.
 func (n *frrPair) agree(master *lab.Host) {
 	n.t.Helper()
 	want := map[bool]string{true: "Master", false: "Backup"}[master != n.ourHost]
-	if err := n.frr.WaitState(n.theirs, want, 5*time.Second); err != nil {
+	if err := n.frr.WaitState(n.theirs, want, generous); err != nil {
 		n.t.Fatal(err)
 	}
 	before, err := n.frr.State(n.t.Context(), n.theirs)

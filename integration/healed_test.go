@@ -26,8 +26,7 @@ func TestSilentYield(t *testing.T) {
 		{"IPv6", us, us, vips6},
 		{"IPv6 beside keepalived", them, us, vips6},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			n := directors(t, "heal")
 			client, addr := n.host("client", "02:00:00:00:00:99", "192.0.2.99/24"), vip
 			if c.vips != nil {
@@ -44,7 +43,7 @@ func TestSilentYield(t *testing.T) {
 			n.holder(addr, "a", high.down()+5*noise)
 			n.start(n.b, c.loser, low.conf())
 			knows := func(mac string) bool {
-				return lab.WaitFor(15*time.Second, func() bool { return n.neighbour(client, addr) == mac })
+				return lab.WaitFor(generous, func() bool { return n.neighbour(client, addr) == mac })
 			}
 			n.sh(client, "ping -c 1 -W 5 %v", addr)
 			if !knows(macOf("a")) {
@@ -72,7 +71,7 @@ func TestSilentYield(t *testing.T) {
 					t.Error("the winner heard an advert of the loser: nothing is shown by this")
 				}
 			}
-		})
+		}))
 	}
 }
 
@@ -101,8 +100,7 @@ sum = sum(struct.unpack("!34H", vip + nodes + na(0) + struct.pack("!HH", 32, 58)
 while sum > 0xffff: sum = (sum >> 16) + (sum & 0xffff)
 s.send(bytes.fromhex("333300000001") + mac + bytes.fromhex("86dd6000000000203aff") + vip + nodes + na(0xffff - sum))`},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			n := directors(t, "claim")
 			addr := vip
 			if c.vips != nil {
@@ -116,17 +114,17 @@ s.send(bytes.fromhex("333300000001") + mac + bytes.fromhex("86dd6000000000203aff
 			n.holder(addr, "a", 15*time.Second)
 			n.sh(client, "ping -c 1 -W 5 %v", addr)
 			n.must(stranger, "python3", "-c", head+c.send)
-			if !lab.WaitFor(15*time.Second, func() bool {
+			if !lab.WaitFor(generous, func() bool {
 				_, v := status(t, n.a)
 				c := virtualRouter(t, v, "VI_1").Claim
 				return c != nil && c.MAC == "02:00:00:00:00:66" && c.Address == addr && c.Count > 0
 			}) {
 				t.Error("status does not name who announces the address")
 			}
-			if !lab.WaitFor(15*time.Second, func() bool { return n.neighbour(client, addr) == macOf("a") }) {
+			if !lab.WaitFor(generous, func() bool { return n.neighbour(client, addr) == macOf("a") }) {
 				t.Errorf("the client believes %s", n.neighbour(client, addr))
 			}
-		})
+		}))
 	}
 }
 

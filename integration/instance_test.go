@@ -13,9 +13,10 @@ import (
 
 // TestInstanceKeywords runs what needs no peer to be seen, one virtual router
 // for each keyword, in holdfast and in keepalived at the same time.
-func TestInstanceKeywords(t *testing.T) {
+func TestInstanceKeywords(t *testing.T) { patiently(instanceKeywordsRound)(t) }
+
+func instanceKeywordsRound(t testing.TB) {
 	lab.Require(t, "nft")
-	t.Parallel()
 	n := directors(t, "instance")
 	client := n.host("client", "02:00:00:00:00:99", "192.0.2.99/24")
 	const (

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"holdfast/integration/lab"
+	"holdfast/internal/daemon/control"
 )
 
 // bfdBlock is a bfd_instance of a host towards another one.
@@ -37,24 +38,23 @@ func TestBFD(t *testing.T) {
 		"keepalived":     {"192.0.2.1", "192.0.2.2", peer(theirs(t), "192.0.2.2", "192.0.2.1")},
 		"holdfast, IPv6": {"2001:db8::1", "2001:db8::2", peer(us, "2001:db8::2", "2001:db8::1")},
 		"FRR, link-local": {linkLocal(1), linkLocal(2) + "%eth0", func(n *network) *lab.Process {
-			lab.RequireFRR(t)
+			lab.RequireFRR(n.t)
 			p, err := n.b.StartFRRBFD(" peer "+linkLocal(1)+" local-address "+linkLocal(2)+" interface eth0", "  receive-interval 50", "  transmit-interval 50", "  detect-multiplier 5", "  no shutdown", " exit")
 			if err != nil {
-				t.Fatal(err)
+				n.t.Fatal(err)
 			}
 			return p
 		}},
 		"FRR": {"192.0.2.1", "192.0.2.2", func(n *network) *lab.Process {
-			lab.RequireFRR(t)
+			lab.RequireFRR(n.t)
 			p, err := n.b.StartFRRBFD(" peer 192.0.2.1 local-address 192.0.2.2", "  receive-interval 50", "  transmit-interval 50", "  detect-multiplier 5", "  no shutdown", " exit")
 			if err != nil {
-				t.Fatal(err)
+				n.t.Fatal(err)
 			}
 			return p
 		}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(name, patiently(func(t testing.TB) {
 			n := directors(t, "bfd")
 			for _, h := range []*lab.Host{n.a, n.b} {
 				addr := map[*lab.Host]string{n.a: "2001:db8::1/64", n.b: "2001:db8::2/64"}[h]
@@ -64,10 +64,10 @@ func TestBFD(t *testing.T) {
 			}
 			n.start(n.a, us, with(r, bfdBlock(c.own, c.neighbor)))
 			n.holder(vip, "a", r.down()+2*time.Second+5*noise)
-			priority := func(what string, want uint8, limit time.Duration) time.Duration {
+			priority := func(what string, want uint8) time.Duration {
 				t.Helper()
 				since := time.Now()
-				if !lab.WaitFor(limit, func() bool {
+				if !lab.WaitFor(generous, func() bool {
 					a, ok := n.capture.Last("a", uint8(r.VRID))
 					return ok && a.Priority == want && a.At.After(since)
 				}) {
@@ -76,9 +76,9 @@ func TestBFD(t *testing.T) {
 				}
 				return time.Since(since)
 			}
-			priority("without a neighbour", 100, time.Second+noise)
+			priority("without a neighbour", 100)
 			p := c.start(n)
-			t.Logf("up after %v", priority("with a neighbour", 120, 8*time.Second))
+			t.Logf("up after %v", priority("with a neighbour", 120))
 			_, v := status(t, n.a)
 			if b := v.Tracked.BFD; len(b) != 1 || b[0].State != "Up" || b[0].Track != "up" {
 				t.Errorf("status: %+v", b)
@@ -90,10 +90,10 @@ func TestBFD(t *testing.T) {
 				}
 			}
 			signal(syscall.SIGSTOP)
-			t.Logf("down after %v", priority("frozen", 100, 2*time.Second+noise))
+			t.Logf("down after %v", priority("frozen", 100))
 			signal(syscall.SIGCONT)
-			priority("going on", 120, 8*time.Second)
-			if _, err := p.Stop(10 * time.Second); err != nil {
+			priority("going on", 120)
+			if _, err := p.Stop(generous); err != nil {
 				t.Error(err)
 			}
 			time.Sleep(time.Second)
@@ -102,15 +102,16 @@ func TestBFD(t *testing.T) {
 			if name == "holdfast, IPv6" && v.Tracked.BFD[0].Track != "up" {
 				t.Error("a neighbour that stopped on purpose has failed")
 			}
-		})
+		}))
 	}
 }
 
 // TestBFDSurvivesAKill: the session of a vrrp process that was killed comes up
 // anew in its successor, which meanwhile goes on as master.
-func TestBFDSurvivesAKill(t *testing.T) {
+func TestBFDSurvivesAKill(t *testing.T) { patiently(bfdSurvivesAKillRound)(t) }
+
+func bfdSurvivesAKillRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	n := directors(t, "bfdkill")
 	conf := func(r router, own, neighbor string) string {
 		head, rest, _ := strings.Cut(r.conf(), "vrrp_instance")
@@ -140,8 +141,12 @@ func TestBFDSurvivesAKill(t *testing.T) {
 			break
 		}
 	}
-	_, v := status(t, n.a)
-	if b := v.Tracked.BFD; len(b) != 1 || b[0].State != "Up" || v.Instances[0].State != "MASTER" {
-		t.Errorf("status: %s, sessions %+v", v.Instances[0].State, b)
+	var v control.VRRP
+	if !lab.WaitFor(generous, func() bool {
+		_, v = status(t, n.a)
+		b := v.Tracked.BFD
+		return len(b) == 1 && b[0].State == "Up"
+	}) || virtualRouter(t, v, "VI_1").State != "MASTER" {
+		t.Errorf("status: %+v, sessions %+v", v.Instances, v.Tracked.BFD)
 	}
 }

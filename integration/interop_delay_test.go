@@ -15,10 +15,18 @@ import (
 func TestLinkDelays(t *testing.T) {
 	lab.Require(t)
 	var want, got []string
+	retell(t, func() string {
+		linkDelays(t, &want, &got)
+		return cmp.Diff(want, got)
+	})
+	t.Logf("%s", strings.Join(got, "\n"))
+}
+
+// linkDelays is the story of both.
+func linkDelays(t *testing.T, want, got *[]string) {
 	t.Run("stories", func(t *testing.T) {
-		for d, to := range map[*lab.Daemon]*[]string{pointer(theirs(t)): &want, pointer(ours(t)): &got} {
-			t.Run(d.Name, func(t *testing.T) {
-				t.Parallel()
+		for d, to := range map[*lab.Daemon]*[]string{pointer(theirs(t)): want, pointer(ours(t)): got} {
+			t.Run(d.Name, patiently(func(t testing.TB) {
 				n := directors(t, "delay")
 				r := router{Version: 3, VRID: 93, Interval: time.Second, Priority: 200}
 				s := begin(t, n, *d, r, "interface_up_down_delays {\n  eth0 1.2 0.5\n}\n")
@@ -36,23 +44,22 @@ func TestLinkDelays(t *testing.T) {
 				s.step("and up again", flap("up", 0))
 				s.step("down for longer", flap("down", 1400*time.Millisecond))
 				s.step("up", flap("up", 0))
+				*to = nil
 				for _, line := range s.table {
 					_, told, _ := strings.Cut(line, ", told ")
 					name, _, _ := strings.Cut(line, ":")
 					*to = append(*to, name+" "+told)
 				}
 				*to = (*to)[1:]
-			})
+			}))
 		}
 	})
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-keepalived +holdfast):\n%s", diff)
-	}
-	t.Logf("%s", strings.Join(got, "\n"))
 }
 
 // TestLinkbeat takes the carrier away where the driver is asked for it.
-func TestLinkbeat(t *testing.T) {
+func TestLinkbeat(t *testing.T) { inTurn(linkbeatRound)(t) }
+
+func linkbeatRound(t testing.TB) {
 	lab.Require(t)
 	n := directors(t, "beat")
 	r := router{Version: 3, VRID: 94, Interval: 200 * time.Millisecond, Priority: 200}

@@ -29,8 +29,7 @@ func TestSyncGroup(t *testing.T) {
 		name string
 		a, b lab.Daemon
 	}{{"holdfast's", us, them}, {"keepalived's", them, us}, {"both holdfast", us, us}} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			n := directors(t, "group")
 			second, err := n.lab.Segment("second")
 			if err != nil {
@@ -89,6 +88,6 @@ func TestSyncGroup(t *testing.T) {
 					t.Errorf("%v has two holders for %v", addr, o)
 				}
 			}
-		})
+		}))
 	}
 }

@@ -64,8 +64,7 @@ func TestIPv6(t *testing.T) {
 			extra: [2]string{"  mcast_src_ip 2001:db8::1\n", "  mcast_src_ip 2001:db8::2\n"},
 		},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			n := directors(t, "ipv6")
 			n.plug6()
 			high, low := r, r
@@ -86,7 +85,7 @@ func TestIPv6(t *testing.T) {
 			}
 
 			stopped := time.Now()
-			if _, err := a.Stop(5 * time.Second); err != nil {
+			if _, err := a.Stop(generous); err != nil {
 				t.Fatal(err)
 			}
 			n.holder(vip6, "b", low.skew()+5*noise)
@@ -111,7 +110,7 @@ func TestIPv6(t *testing.T) {
 			for _, line := range complaintsIn(b.Log()) {
 				t.Errorf("b complains: %s", line)
 			}
-		})
+		}))
 	}
 }
 
@@ -145,8 +144,7 @@ func TestIPv6EqualPriorities(t *testing.T) {
 		name string
 		a, b lab.Daemon
 	}{{"holdfast higher", them, us}, {"keepalived higher", us, them}} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			n := directors(t, "tie6")
 			r := router{Version: 3, VRID: 62, Interval: 200 * time.Millisecond, Priority: 100, VIPs: vips6}
 			n.start(n.a, c.a, r.conf())
@@ -167,7 +165,7 @@ func TestIPv6EqualPriorities(t *testing.T) {
 				_ = syscall.Kill(pid, syscall.SIGCONT)
 			}
 			n.holder(vip6, "b", r.down()+5*noise)
-		})
+		}))
 	}
 }
 
@@ -187,15 +185,15 @@ func TestBothFamilies(t *testing.T) {
 		name string
 		a, b lab.Daemon
 	}{{"holdfast first", us, them}, {"keepalived first", them, us}} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			n := directors(t, "families")
 			a := n.start(n.a, c.a, conf(150, 100))
 			b := n.start(n.b, c.b, conf(100, 150))
+			four := four
 			four.Priority = 150
 			n.holder(vip, "a", four.down()+5*noise)
 			n.holder(vip6, "b", four.down()+5*noise)
-			if _, err := b.Stop(5 * time.Second); err != nil {
+			if _, err := b.Stop(generous); err != nil {
 				t.Fatal(err)
 			}
 			n.holder(vip6, "a", six.down()+5*noise)
@@ -205,16 +203,17 @@ func TestBothFamilies(t *testing.T) {
 					t.Errorf("%s complains: %s", p.Host.Name, line)
 				}
 			}
-		})
+		}))
 	}
 }
 
 // TestIPv6Addresses looks at the kernel: how addresses are installed, that a
 // stranger's removal is mended, that a killed vrrp process keeps them, and that
 // a stop leaves nothing.
-func TestIPv6Addresses(t *testing.T) {
+func TestIPv6Addresses(t *testing.T) { patiently(iPv6AddressesRound)(t) }
+
+func iPv6AddressesRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	n := directors(t, "addr6")
 	r := router{
 		Version: 3, VRID: 64, Interval: 200 * time.Millisecond, Priority: 100,
@@ -257,6 +256,7 @@ func TestIPv6Addresses(t *testing.T) {
 	}
 	n.announced6("a", removed)
 
+	n.told(n.a, vip6)
 	pid := pidIn(n.a.Path("vrrp.pid"))
 	killed := time.Now()
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
@@ -273,7 +273,7 @@ func TestIPv6Addresses(t *testing.T) {
 	if last, _ := n.capture.Last("a", 64); last.Src != netip.MustParseAddr(linkLocal(1)) || last.At.Before(killed) {
 		t.Errorf("the new process sends from %v at %v", last.Src, last.At)
 	}
-	if _, err := p.Stop(5 * time.Second); err != nil {
+	if _, err := p.Stop(generous); err != nil {
 		t.Fatal(err)
 	}
 	if after := show(); after != before {

@@ -20,8 +20,7 @@ func TestLeftOvers(t *testing.T) {
 		killed lab.Daemon
 		swept  []netip.Addr // keepalived leaves no note of what it held
 	}{{"of holdfast", us, []netip.Addr{vip, forgotten}}, {"of keepalived", them, []netip.Addr{vip}}} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			n := directors(t, "leftover")
 			high := router{Version: 3, VRID: 80, Interval: 200 * time.Millisecond, Priority: 150, VIPs: []string{"192.0.2.100/24", "192.0.2.101/24"}}
 			a := n.start(n.a, c.killed, high.conf())
@@ -63,6 +62,6 @@ func TestLeftOvers(t *testing.T) {
 			if adv, heard := n.capture.Last("a", 80); heard && adv.At.After(started) {
 				t.Errorf("the machine that came back has sent %v", adv)
 			}
-		})
+		}))
 	}
 }

@@ -15,8 +15,7 @@ func TestInterfaceDown(t *testing.T) {
 		name string
 		a, b lab.Daemon
 	}{{"holdfast's", us, them}, {"keepalived's", them, us}} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			n := directors(t, "link")
 			high := router{Version: 3, VRID: 77, Interval: 200 * time.Millisecond, Priority: 150}
 			low := router{Version: 3, VRID: 77, Interval: 200 * time.Millisecond, Priority: 100}
@@ -53,6 +52,6 @@ func TestInterfaceDown(t *testing.T) {
 			if o := n.watch.Overlap(vip, settled); o > low.Interval+noise {
 				t.Errorf("two holders for %v", o)
 			}
-		})
+		}))
 	}
 }

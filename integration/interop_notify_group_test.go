@@ -15,21 +15,20 @@ import (
 func TestGroupNotifications(t *testing.T) {
 	lab.Require(t)
 	var want, got []string
-	t.Run("stories", func(t *testing.T) {
-		for d, to := range map[*lab.Daemon]*[]string{pointer(theirs(t)): &want, pointer(ours(t)): &got} {
-			t.Run(d.Name, func(t *testing.T) {
-				t.Parallel()
-				*to = groupStory(t, *d)
-			})
-		}
+	retell(t, func() string {
+		t.Run("stories", func(t *testing.T) {
+			for d, to := range map[*lab.Daemon]*[]string{pointer(theirs(t)): &want, pointer(ours(t)): &got} {
+				t.Run(d.Name, patiently(func(t testing.TB) {
+					*to = groupStory(t, *d)
+				}))
+			}
+		})
+		return cmp.Diff(want, got)
 	})
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("lines of the FIFO (-keepalived +holdfast):\n%s", diff)
-	}
 	t.Logf("%q", got)
 }
 
-func groupStory(t *testing.T, d lab.Daemon) []string {
+func groupStory(t testing.TB, d lab.Daemon) []string {
 	n := directors(t, "notify")
 	second, err := n.lab.Segment("second")
 	if err != nil {
@@ -67,7 +66,7 @@ func groupStory(t *testing.T, d lab.Daemon) []string {
 		t.Fatal(err, out)
 	}
 	stage(6, "interface up")
-	if exit, err := p.Stop(5 * time.Second); err != nil || exit != 0 {
+	if exit, err := p.Stop(generous); err != nil || exit != 0 {
 		t.Errorf("stop: exit %d, %v", exit, err)
 	}
 	fifo.until(t, len(fifo.lines)+3)

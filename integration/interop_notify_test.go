@@ -24,17 +24,16 @@ var notifyRouter = router{Version: 3, VRID: 84, Interval: 200 * time.Millisecond
 func TestNotifications(t *testing.T) {
 	lab.Require(t)
 	var want, got told
-	t.Run("stories", func(t *testing.T) {
-		for d, to := range map[*lab.Daemon]*told{pointer(theirs(t)): &want, pointer(ours(t)): &got} {
-			t.Run(d.Name, func(t *testing.T) {
-				t.Parallel()
-				*to = notifications(t, *d)
-			})
-		}
+	retell(t, func() string {
+		t.Run("stories", func(t *testing.T) {
+			for d, to := range map[*lab.Daemon]*told{pointer(theirs(t)): &want, pointer(ours(t)): &got} {
+				t.Run(d.Name, patiently(func(t testing.TB) {
+					*to = notifications(t, *d)
+				}))
+			}
+		})
+		return cmp.Diff(want.fifo, got.fifo) + cmp.Diff(sortedPairs(want.scripts), sortedPairs(got.scripts))
 	})
-	if diff := cmp.Diff(want.fifo, got.fifo); diff != "" {
-		t.Errorf("lines of the FIFO (-keepalived +holdfast):\n%s", diff)
-	}
 	// keepalived starts the scripts of one change at once, so that either may
 	// be first; holdfast runs them one after the other.
 	for i := 0; i+1 < len(got.scripts); i += 2 {
@@ -42,9 +41,6 @@ func TestNotifications(t *testing.T) {
 			t.Errorf("the scripts were not run in order: %q", got.scripts)
 			break
 		}
-	}
-	if diff := cmp.Diff(sortedPairs(want.scripts), sortedPairs(got.scripts)); diff != "" {
-		t.Errorf("calls of scripts (-keepalived +holdfast):\n%s", diff)
 	}
 	t.Logf("FIFO %q, scripts %q", got.fifo, got.scripts)
 }
@@ -70,7 +66,7 @@ type listener struct {
 }
 
 // listen opens the FIFO once the daemon has made it.
-func listen(t *testing.T, path string) *listener {
+func listen(t testing.TB, path string) *listener {
 	t.Helper()
 	l := &listener{}
 	if !lab.WaitFor(generous, func() bool {
@@ -85,7 +81,7 @@ func listen(t *testing.T, path string) *listener {
 }
 
 // until reads until there are so many lines.
-func (l *listener) until(t *testing.T, n int) {
+func (l *listener) until(t testing.TB, n int) {
 	t.Helper()
 	if !lab.WaitFor(generous, func() bool {
 		l.poll()
@@ -114,7 +110,7 @@ func (l *listener) poll() {
 	}
 }
 
-func notifications(t *testing.T, d lab.Daemon) told {
+func notifications(t testing.TB, d lab.Daemon) told {
 	n := directors(t, "notify")
 	script, record := n.a.Path("notify.sh"), n.a.Path("record")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\necho \"$*\" >> "+record+"\n"), 0o755); err != nil {
@@ -163,7 +159,7 @@ func notifications(t *testing.T, d lab.Daemon) told {
 	fifo.until(t, 8) // BACKUP, MASTER
 	calls(14)
 
-	if exit, err := p.Stop(5 * time.Second); err != nil || exit != 0 {
+	if exit, err := p.Stop(generous); err != nil || exit != 0 {
 		t.Errorf("stop: exit %d, %v", exit, err)
 	}
 	fifo.until(t, 9) // STOP

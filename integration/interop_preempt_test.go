@@ -16,8 +16,7 @@ func TestNoPreempt(t *testing.T) {
 		name          string
 		better, worse lab.Daemon
 	}{{"holdfast comes back", us, them}, {"keepalived comes back", them, us}} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			n := directors(t, "nopreempt")
 			high := router{Version: 2, VRID: 70, Interval: time.Second, Priority: 150, Extra: "  nopreempt\n"}
 			low := router{Version: 2, VRID: 70, Interval: time.Second, Priority: 100}
@@ -32,7 +31,7 @@ func TestNoPreempt(t *testing.T) {
 			}
 
 			// The farewell of the master ends its restraint.
-			if _, err := b.Stop(5 * time.Second); err != nil {
+			if _, err := b.Stop(generous); err != nil {
 				t.Fatal(err)
 			}
 			n.holder(vip, "a", high.skew()+5*noise)
@@ -42,7 +41,7 @@ func TestNoPreempt(t *testing.T) {
 			if d := took.Sub(bye.At); bye.Priority != 0 || d > high.skew()+noise {
 				t.Errorf("took over %v after %v", d, bye)
 			}
-		})
+		}))
 	}
 }
 
@@ -57,8 +56,7 @@ func TestPreemptDelay(t *testing.T) {
 		name          string
 		better, worse lab.Daemon
 	}{{"holdfast waits", us, them}, {"keepalived waits", them, us}} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			n := directors(t, "delay")
 			high := router{Version: 2, VRID: 71, Interval: time.Second, Priority: 150, Extra: "  preempt_delay 2.5\n"}
 			low := router{Version: 2, VRID: 71, Interval: time.Second, Priority: 100}
@@ -99,6 +97,6 @@ func TestPreemptDelay(t *testing.T) {
 					t.Errorf("%s complains: %s", p.Host.Name, line)
 				}
 			}
-		})
+		}))
 	}
 }

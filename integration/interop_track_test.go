@@ -32,8 +32,7 @@ func TestTrackedScript(t *testing.T) {
 		{"fault, holdfast checks", "  fall 2\n  rise 2\n", us, them, "FAULT"},
 		{"fault, keepalived checks", "  fall 2\n  rise 2\n", them, us, ""},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			n := directors(t, "track")
 			file := n.a.Path("alive")
 			if err := os.WriteFile(file, nil, 0o644); err != nil {
@@ -72,6 +71,6 @@ func TestTrackedScript(t *testing.T) {
 			if o := n.watch.Overlap(vip, settled); o > low.Interval+noise {
 				t.Errorf("two holders for %v", o)
 			}
-		})
+		}))
 	}
 }

@@ -19,7 +19,7 @@ import (
 // story is one master that tracks something, and what is told and sent after
 // each step.
 type story struct {
-	t     *testing.T
+	t     testing.TB
 	n     *network
 	fifo  *listener
 	seen  int
@@ -28,7 +28,7 @@ type story struct {
 
 // begin starts a daemon that writes changes of priority to its FIFO, with the
 // blocks given before the instance.
-func begin(t *testing.T, n *network, d lab.Daemon, r router, blocks string) *story {
+func begin(t testing.TB, n *network, d lab.Daemon, r router, blocks string) *story {
 	t.Helper()
 	r.Extra += "  notify_priority_changes true\n"
 	conf := strings.Replace(r.conf(), "  enable_script_security\n  script_user root\n",
@@ -65,17 +65,16 @@ func (s *story) step(what string, do func() error) {
 }
 
 // compare runs a story with both daemons.
-func compare(t *testing.T, name string, tell func(t *testing.T, n *network, d lab.Daemon) []string) {
+func compare(t *testing.T, name string, tell func(t testing.TB, n *network, d lab.Daemon) []string) {
 	t.Run(name, func(t *testing.T) {
 		t.Parallel()
 		var want, got []string
 		told := func() string {
 			t.Run("stories", func(t *testing.T) {
 				for d, to := range map[*lab.Daemon]*[]string{pointer(theirs(t)): &want, pointer(ours(t)): &got} {
-					t.Run(d.Name, func(t *testing.T) {
-						t.Parallel()
+					t.Run(d.Name, patiently(func(t testing.TB) {
 						*to = tell(t, directors(t, "tracked"), *d)
-					})
+					}))
 				}
 			})
 			return cmp.Diff(want, got)
@@ -88,7 +87,7 @@ func compare(t *testing.T, name string, tell func(t *testing.T, n *network, d la
 // retell tells a story until it is as it should be, three times at most: which
 // of two things that happen at once comes first, and whether a busy machine lets
 // a reader see each of two values, differs from time to time.
-func retell(t *testing.T, told func() (diff string)) {
+func retell(t testing.TB, told func() (diff string)) {
 	t.Helper()
 	for i := range 3 {
 		diff := told()
@@ -112,7 +111,7 @@ func replace(path, text string) error {
 }
 
 // copyOf is a program under a name that nobody else on this machine has.
-func copyOf(t *testing.T, prog string) string {
+func copyOf(t testing.TB, prog string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "hf"+strconv.FormatInt(time.Now().UnixNano()%1e8, 36)+strconv.Itoa(os.Getpid()))
 	in, err := os.Open(prog)
@@ -143,7 +142,7 @@ func TestTrackedFiles(t *testing.T) {
 		"weight 0 reverse":    {"  weight 0 reverse\n", ""},
 		"weight in the track": {"", " weight 3 reverse"},
 	} {
-		compare(t, name, func(t *testing.T, n *network, d lab.Daemon) []string {
+		compare(t, name, func(t testing.TB, n *network, d lab.Daemon) []string {
 			path := n.a.Path("value")
 			r := r
 			r.Extra = "  track_file {\n    load" + c.line + "\n  }\n"
@@ -187,10 +186,11 @@ func (s *sleepers) endAll() {
 
 // TestTrackedProcesses starts and ends processes. There is no comparison, as
 // keepalived sees no process in a network namespace, neither at start nor later.
-func TestTrackedProcesses(t *testing.T) {
+func TestTrackedProcesses(t *testing.T) { patiently(trackedProcessesRound)(t) }
+
+func trackedProcessesRound(t testing.TB) {
 	lab.Require(t)
 	r := router{Version: 3, VRID: 92, Interval: 100 * time.Millisecond, Priority: 100}
-	t.Parallel()
 	tell := func(lines ...string) string {
 		for i := range lines {
 			lines[i] = `INSTANCE "VI_1" ` + lines[i]
@@ -212,7 +212,7 @@ func TestTrackedProcesses(t *testing.T) {
 }
 
 // processStory starts and ends the processes.
-func processStory(t *testing.T, r router) []string {
+func processStory(t testing.TB, r router) []string {
 	t.Helper()
 	n := directors(t, "procs")
 	p := sleepers{path: copyOf(t, "/bin/sleep")}

@@ -26,8 +26,7 @@ func TestUnicast(t *testing.T) {
 			name string
 			a, b lab.Daemon
 		}{{"holdfast first", us, them}, {"keepalived first", them, us}} {
-			t.Run(fmt.Sprintf("v%d/%s", r.Version, c.name), func(t *testing.T) {
-				t.Parallel()
+			t.Run(fmt.Sprintf("v%d/%s", r.Version, c.name), patiently(func(t testing.TB) {
 				n := directors(t, "unicast")
 				high, low := r, r
 				high.Priority, low.Priority = 150, 100
@@ -62,7 +61,7 @@ func TestUnicast(t *testing.T) {
 						t.Errorf("%s complains: %s", p.Host.Name, line)
 					}
 				}
-			})
+			}))
 		}
 	}
 }
@@ -80,8 +79,7 @@ func TestSameBytesUnicast(t *testing.T) {
 			Extra: unicast(linkLocal(1), linkLocal(2)),
 		},
 	} {
-		t.Run(fmt.Sprintf("v%d, VRID %d", r.Version, r.VRID), func(t *testing.T) {
-			t.Parallel()
+		t.Run(fmt.Sprintf("v%d, VRID %d", r.Version, r.VRID), patiently(func(t testing.TB) {
 			want, got := sent(t, them, r.conf()), sent(t, us, r.conf())
 			if diff := cmp.Diff(want.adverts, got.adverts); diff != "" {
 				t.Errorf("adverts (-keepalived +holdfast):\n%s", diff)
@@ -92,6 +90,6 @@ func TestSameBytesUnicast(t *testing.T) {
 			if diff := cmp.Diff(want.arps, got.arps); diff != "" {
 				t.Errorf("gratuitous ARPs (-keepalived +holdfast):\n%s", diff)
 			}
-		})
+		}))
 	}
 }

@@ -15,13 +15,13 @@ func TestIPVlanAndVRF(t *testing.T) {
 	if inIPVS(t, 4*time.Minute) {
 		return
 	}
-	t.Run("ipvlan", ipvlan)
-	t.Run("VRF", vrf)
+	t.Run("ipvlan", inTurn(ipvlan))
+	t.Run("VRF", inTurn(vrf))
 }
 
 // ipvlan runs use_ipvlan: the same interfaces as keepalived's, and a pair with
 // keepalived.
-func ipvlan(t *testing.T) {
+func ipvlan(t testing.TB) {
 	us, them := ours(t), theirs(t)
 	high := router{Version: 3, VRID: 60, Interval: 300 * time.Millisecond, Priority: 150, Extra: "  use_ipvlan 192.0.2.11/24\n"}
 	low := router{Version: 3, VRID: 60, Interval: 300 * time.Millisecond, Priority: 100, Extra: "  use_ipvlan ipvl.60 192.0.2.12/24 private\n"}

@@ -21,7 +21,7 @@ import (
 // next look at the kernel and that is told, and at once when a change is due,
 // which the kernel then refuses, or when a server drains, whose connection lives
 // on; and a reload in the middle of it ends with the table that it wants.
-func cleared(t *testing.T) {
+func cleared(t testing.TB) {
 	n, _, conf := direct(t)
 	p := n.start(n.a, ours(t), conf, pidFiles(n.a)...)
 	n.holder(vip, "a", 60*time.Second)
@@ -110,7 +110,7 @@ func cleared(t *testing.T) {
 
 // clearedInReload has a program empty the table over and over while a reload
 // brings many services.
-func clearedInReload(t *testing.T, n *network, p *lab.Process, conf string) {
+func clearedInReload(t testing.TB, n *network, p *lab.Process, conf string) {
 	t.Helper()
 	var text strings.Builder
 	text.WriteString(conf)
@@ -166,7 +166,7 @@ func clearedInReload(t *testing.T, n *network, p *lab.Process, conf string) {
 
 // firstChecks waits until the first checks of a director with one service have
 // ended: then nothing is due.
-func firstChecks(t *testing.T, h *lab.Host) {
+func firstChecks(t testing.TB, h *lab.Host) {
 	t.Helper()
 	if !lab.WaitFor(60*time.Second, func() bool {
 		time.Sleep(100 * time.Millisecond)

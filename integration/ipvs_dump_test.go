@@ -23,7 +23,7 @@ type rawIPVS struct {
 	family genetlink.Family
 }
 
-func rawIPVSOf(t *testing.T, h *lab.Host) *rawIPVS {
+func rawIPVSOf(t testing.TB, h *lab.Host) *rawIPVS {
 	t.Helper()
 	r := &rawIPVS{}
 	err := h.Do(func() error {

@@ -61,7 +61,7 @@ func (h *genHealth) markers(programs bool) string {
 
 // set has the targets and programs of every side be so, and returns what the
 // tables hold once that was seen.
-func (h *genHealth) set(t *testing.T, s *sides, programs bool) (want []string) {
+func (h *genHealth) set(t testing.TB, s *sides, programs bool) (want []string) {
 	t.Helper()
 	line := func(port int) string { return fmt.Sprintf("addr 192.0.2.77 port %d: addr %s ", port, genTarget) }
 	for i, up := range h.up {

@@ -19,25 +19,22 @@ import (
 // even seeds servers are checked, and fail and recover between the reloads.
 func equalGenerated(t *testing.T) {
 	if !seedsAsked() {
-		t.Run("unchecked", func(t *testing.T) {
-			t.Parallel()
+		t.Run("unchecked", patiently(func(t testing.TB) {
 			equalSeed(t, newIPVSGen(1, 26, false, false), 2)
-		})
+		}))
 		for seed := range uint64(2) {
-			t.Run(fmt.Sprint("checked ", seed), func(t *testing.T) {
-				t.Parallel()
+			t.Run(fmt.Sprint("checked ", seed), patiently(func(t testing.TB) {
 				equalSeed(t, newIPVSGen(seed, 6, true, false), 1)
-			})
+			}))
 		}
 		return
 	}
 	first, count := envNumber(t, envSeed, 1), envNumber(t, envSeeds, 1)
 	for seed := first; seed < first+count; seed++ {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			t.Parallel()
+		t.Run(fmt.Sprint("seed ", seed), patiently(func(t testing.TB) {
 			t.Logf("%s=%d", envSeed, seed)
 			equalSeed(t, newIPVSGen(uint64(seed), 26, seed%2 == 0, true), 2)
-		})
+		}))
 	}
 }
 
@@ -49,7 +46,7 @@ const (
 // seedsAsked reports whether somebody looks for a seed that fails.
 func seedsAsked() bool { return os.Getenv(envSeed)+os.Getenv(envSeeds) != "" }
 
-func envNumber(t *testing.T, env string, otherwise int) int {
+func envNumber(t testing.TB, env string, otherwise int) int {
 	t.Helper()
 	text := os.Getenv(env)
 	if text == "" {
@@ -62,7 +59,7 @@ func envNumber(t *testing.T, env string, otherwise int) int {
 	return n
 }
 
-func equalSeed(t *testing.T, g *ipvsGen, reloads int) {
+func equalSeed(t testing.TB, g *ipvsGen, reloads int) {
 	var last confs
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -114,7 +111,7 @@ func equalSeed(t *testing.T, g *ipvsGen, reloads int) {
 }
 
 // converted is a keepalived.conf as TOML, made by the program under test.
-func converted(t *testing.T, conf string) string {
+func converted(t testing.TB, conf string) string {
 	t.Helper()
 	prog, err := program()
 	if err != nil {

@@ -24,37 +24,19 @@ func TestIPVSKept(t *testing.T) {
 	if inIPVS(t, 5*time.Minute) {
 		return
 	}
-	t.Run("untouched and repaired", func(t *testing.T) {
-		t.Parallel()
-		keptTable(t)
-	})
-	t.Run("cleared", func(t *testing.T) {
-		t.Parallel()
-		cleared(t)
-	})
-	t.Run("set by hand", func(t *testing.T) {
-		t.Parallel()
-		setByHand(t)
-	})
-	t.Run("never refused", func(t *testing.T) {
-		t.Parallel()
-		neverRefused(t)
-	})
-	t.Run("never refused by a reload", func(t *testing.T) {
-		t.Parallel()
-		neverRefusedByReload(t)
-	})
-	t.Run("follows the master", func(t *testing.T) {
-		t.Parallel()
-		followMaster(t)
-	})
+	t.Run("untouched and repaired", patiently(keptTable))
+	t.Run("cleared", patiently(cleared))
+	t.Run("set by hand", patiently(setByHand))
+	t.Run("never refused", patiently(neverRefused))
+	t.Run("never refused by a reload", patiently(neverRefusedByReload))
+	t.Run("follows the master", patiently(followMaster))
 }
 
 // keptTable has a reload that changes nothing, the death of the lvs process and
 // that of all: the kernel is asked but not told anything, and a connection lives
 // on. Nor does the successor wait for the checks of servers with alpha, or put
 // one into service that is dead. Then another program changes the table.
-func keptTable(t *testing.T) {
+func keptTable(t testing.TB) {
 	n, _, conf := direct(t, "192.0.2.1 80") // the director itself, where nobody listens
 	conf = strings.Replace(conf, " delay_loop 2\n", " delay_loop 2\n alpha\n", 1)
 	conf = strings.Replace(conf, " real_server 192.0.2.1 80 {\n", " real_server 192.0.2.1 80 {\n alpha no\n", 1)
@@ -64,7 +46,7 @@ func keptTable(t *testing.T) {
 	raw := rawIPVSOf(t, n.a)
 	firstChecks(t, n.a)
 	var before []string
-	if !lab.WaitFor(30*time.Second, func() bool {
+	if !lab.WaitFor(60*time.Second, func() bool {
 		before = tableOf(t, raw)
 		return len(before) == 4
 	}) {
@@ -73,7 +55,7 @@ func keptTable(t *testing.T) {
 	tap := tapNetlink(t, n.a)
 	var conn net.Conn
 	if err := client.Do(func() (err error) {
-		conn, err = net.DialTimeout("tcp", vip.String()+":80", 5*time.Second)
+		conn, err = net.DialTimeout("tcp", vip.String()+":80", generous)
 		return err
 	}); err != nil {
 		t.Fatal(err)
@@ -98,7 +80,7 @@ func keptTable(t *testing.T) {
 			t.Fatal(err)
 		}
 		var heard []asked
-		if !lab.WaitFor(30*time.Second, func() bool {
+		if !lab.WaitFor(60*time.Second, func() bool {
 			heard = append(heard, writesOf(tap.heard())...)
 			return slices.Equal(tableOf(t, raw), before) == (text == conf)
 		}) {
@@ -116,14 +98,14 @@ func keptTable(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if !lab.WaitFor(20*time.Second, func() bool {
+	if !lab.WaitFor(60*time.Second, func() bool {
 		next := pidIn(n.a.Path("lvs.pid"))
 		return next != 0 && next != pid
 	}) {
 		t.Fatal("the lvs process is not replaced")
 	}
 	var heard []asked
-	read := lab.WaitFor(30*time.Second, func() bool {
+	read := lab.WaitFor(60*time.Second, func() bool {
 		heard = append(heard, tap.heard()...)
 		return slices.ContainsFunc(heard, func(a asked) bool { return a.ipvs && a.command == ipvsGetService })
 	})
@@ -138,7 +120,7 @@ func keptTable(t *testing.T) {
 	if after := tableOf(t, raw); !slices.Equal(before, after) {
 		t.Errorf("the table was\n%s\nand is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
 	}
-	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(generous)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := fmt.Fprint(conn, "GET / HTTP/1.0\r\n\r\n"); err != nil {
@@ -180,7 +162,7 @@ func keptTable(t *testing.T) {
 	}
 	says(t, p, "changed by another program")
 	says(t, p, "left alone")
-	if exit, err := p.Stop(15 * time.Second); err != nil || exit != 0 {
+	if exit, err := p.Stop(generous); err != nil || exit != 0 {
 		t.Errorf("stop: exit %d, %v", exit, err)
 	}
 	if left := strings.Join(tableOf(t, raw), "\n"); strings.Contains(left, "port 80 ") || !strings.Contains(left, "port 8080 ") {
@@ -188,7 +170,7 @@ func keptTable(t *testing.T) {
 	}
 }
 
-func tableOf(t *testing.T, r *rawIPVS) []string {
+func tableOf(t testing.TB, r *rawIPVS) []string {
 	t.Helper()
 	table, err := r.lines()
 	if err != nil {
@@ -235,7 +217,7 @@ real_server = [{ ip = "192.0.2.21", port = 80 }]
 
 // followMaster has the table of the virtual address on the master alone: there
 // before the address, gone after it.
-func followMaster(t *testing.T) {
+func followMaster(t testing.TB) {
 	n := directors(t, "follow")
 	prog, err := program()
 	if err != nil {
@@ -254,7 +236,7 @@ func followMaster(t *testing.T) {
 	has := func(i int, addr string, want int) {
 		t.Helper()
 		count := 0
-		if !lab.WaitFor(20*time.Second, func() bool {
+		if !lab.WaitFor(60*time.Second, func() bool {
 			count = 0
 			for _, l := range tableOf(t, raws[i]) {
 				if strings.Contains(l, addr+" ") {
@@ -270,7 +252,7 @@ func followMaster(t *testing.T) {
 	profile := func(want string) {
 		t.Helper()
 		got := ""
-		if !lab.WaitFor(20*time.Second, func() bool {
+		if !lab.WaitFor(60*time.Second, func() bool {
 			out, err := n.b.Output(t.Context(), "cat", "/proc/sys/net/ipv4/vs/expire_nodest_conn", "/proc/sys/net/ipv4/vs/schedule_icmp")
 			if err != nil {
 				t.Fatal(err)
@@ -316,7 +298,7 @@ func followMaster(t *testing.T) {
 	has(1, "192.0.2.250", 2)
 	var list []asked
 	var removed, gone int
-	lab.WaitFor(20*time.Second, func() bool {
+	lab.WaitFor(60*time.Second, func() bool {
 		list = append(list, taps[1].heard()...)
 		removed, gone = first(list, false, unix.RTM_DELADDR), last(list, true, ipvsDelService)
 		return removed >= 0 && gone >= 0
@@ -325,7 +307,7 @@ func followMaster(t *testing.T) {
 		t.Errorf("b removes its address as request %d and the table as request %d", removed, gone)
 	}
 	for i, p := range procs {
-		if exit, err := p.Stop(15 * time.Second); err != nil || exit != 0 {
+		if exit, err := p.Stop(generous); err != nil || exit != 0 {
 			t.Errorf("stop: exit %d, %v", exit, err)
 		}
 		has(i, vip.String(), 0)
@@ -349,7 +331,7 @@ func last(list []asked, ipvs bool, command int) int {
 
 // tableFirst requires that the service and its servers were asked for before
 // the address.
-func tableFirst(t *testing.T, when string, list []asked) {
+func tableFirst(t testing.TB, when string, list []asked) {
 	t.Helper()
 	service, server, addr := first(list, true, ipvsNewService), last(list, true, ipvsNewDest), first(list, false, unix.RTM_NEWADDR)
 	if service < 0 || server < 0 || addr < 0 || service > addr || server > addr {

@@ -40,7 +40,7 @@ var otherVIP = netip.MustParseAddr("192.0.2.101")
 // that add and remove services and servers, its own among them: its service
 // stays, so it is never refused. What a reload takes away with its address goes
 // after that.
-func neverRefusedByReload(t *testing.T) {
+func neverRefusedByReload(t testing.TB) {
 	n, _, _ := direct(t)
 	client := n.host("client", "02:00:00:00:00:99", "192.0.2.99/24")
 	prog, err := program()
@@ -118,7 +118,7 @@ func neverRefusedByReload(t *testing.T) {
 	if len(sum.By) != 2 {
 		t.Errorf("answers came from %v", sum.By)
 	}
-	if exit, err := p.Stop(15 * time.Second); err != nil || exit != 0 {
+	if exit, err := p.Stop(generous); err != nil || exit != 0 {
 		t.Errorf("stop: exit %d, %v", exit, err)
 	}
 }

@@ -21,7 +21,7 @@ import (
 // setByHand uses holdfast set on a director under way: a weight, a drain that
 // waits for a connection and outlives the lvs process, and a server that stays
 // out over a reload.
-func setByHand(t *testing.T) {
+func setByHand(t testing.TB) {
 	n, _, conf := direct(t)
 	conf = "global_defs {\n lvs_timeouts tcpfin 2\n lvs_notify_fifo " + n.a.Path("fifo") + "\n}\n" + conf
 	if err := syscall.Mkfifo(n.a.Path("fifo"), 0o600); err != nil {
@@ -38,7 +38,7 @@ func setByHand(t *testing.T) {
 	raw := rawIPVSOf(t, n.a)
 	until := func(what string, ok func(table string) bool) {
 		t.Helper()
-		if !lab.WaitFor(20*time.Second, func() bool { return ok(strings.Join(tableOf(t, raw), "\n")) }) {
+		if !lab.WaitFor(60*time.Second, func() bool { return ok(strings.Join(tableOf(t, raw), "\n")) }) {
 			t.Errorf("%s: the table is\n%s", what, strings.Join(tableOf(t, raw), "\n"))
 		}
 	}
@@ -53,7 +53,7 @@ func setByHand(t *testing.T) {
 		return func(table string) bool { return !strings.Contains(table, server) }
 	}
 	until("start", func(table string) bool { return has("192.0.2.21", 1)(table) && has("192.0.2.22", 1)(table) })
-	time.Sleep(4 * time.Second) // the first checks
+	firstChecks(t, n.a)
 	prog, err := program()
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +90,7 @@ func setByHand(t *testing.T) {
 	// A drain waits for the connection, also that of a new lvs process.
 	var conn net.Conn
 	if err := client.Do(func() (err error) {
-		conn, err = net.DialTimeout("tcp", vip.String()+":80", 5*time.Second)
+		conn, err = net.DialTimeout("tcp", vip.String()+":80", generous)
 		return err
 	}); err != nil {
 		t.Fatal(err)
@@ -110,13 +110,13 @@ func setByHand(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if !lab.WaitFor(20*time.Second, func() bool {
+	if !lab.WaitFor(60*time.Second, func() bool {
 		next := pidIn(n.a.Path("lvs.pid"))
 		return next != 0 && next != pid
 	}) {
 		t.Fatal("the lvs process is not replaced")
 	}
-	if !lab.WaitFor(20*time.Second, func() bool {
+	if !lab.WaitFor(60*time.Second, func() bool {
 		l := lvsStatus(t, n.a) // the process may not be there yet
 		return len(l.Services) == 1 &&
 			l.Services[0].Servers[slices.Index([]string{"192.0.2.21", "192.0.2.22"}, server)].State == "draining"
@@ -151,18 +151,21 @@ func setByHand(t *testing.T) {
 	until("reload", func(table string) bool { return without(server)(table) && has(other, 1)(table) })
 	holdfast("set real_server 192.0.2.100:80 " + server + " enable")
 	until("enable", has(server, 1))
-	lines := readLines(fifo)
 	want := []string{"DRAIN", "DRAIN", "DOWN", "UP"} // the new lvs process tells how it begins
-	var got []string
-	for _, l := range lines {
-		if strings.HasPrefix(l, "RS ["+server+"]") {
-			got = append(got, l[strings.LastIndexByte(l, ' ')+1:])
+	var lines, got []string
+	lab.WaitFor(generous, func() bool {
+		for _, l := range readLines(fifo) {
+			lines = append(lines, l)
+			if strings.HasPrefix(l, "RS ["+server+"]") {
+				got = append(got, l[strings.LastIndexByte(l, ' ')+1:])
+			}
 		}
-	}
+		return len(got) >= len(want)
+	})
 	if !slices.Equal(got, want) {
 		t.Errorf("the FIFO said %q, want %q of %s", lines, want, server)
 	}
-	if exit, err := p.Stop(15 * time.Second); err != nil || exit != 0 {
+	if exit, err := p.Stop(generous); err != nil || exit != 0 {
 		t.Errorf("stop: exit %d, %v", exit, err)
 	}
 }
@@ -176,7 +179,7 @@ func readLines(f *os.File) []string {
 }
 
 // connectedTo is the server of the one established connection.
-func connectedTo(t *testing.T, h *lab.Host) string {
+func connectedTo(t testing.TB, h *lab.Host) string {
 	t.Helper()
 	server := ""
 	if !lab.WaitFor(generous, func() bool {
@@ -197,7 +200,7 @@ func connectedTo(t *testing.T, h *lab.Host) string {
 }
 
 // failovers is how often neverRefused has the address move.
-func failovers(t *testing.T) int {
+func failovers(t testing.TB) int {
 	n, err := strconv.Atoi(os.Getenv("HOLDFAST_FAILOVERS"))
 	if err != nil {
 		return 4
@@ -209,7 +212,7 @@ func failovers(t *testing.T) int {
 // neverRefused has a client that connects all the time while the address moves
 // between two directors, by stop, start, death and return: it may have to wait,
 // but is never refused, for no director has the address without the table.
-func neverRefused(t *testing.T) {
+func neverRefused(t testing.TB) {
 	n, _, _ := direct(t)
 	client := n.host("client", "02:00:00:00:00:99", "192.0.2.99/24")
 	prog, err := program()
@@ -235,7 +238,7 @@ func neverRefused(t *testing.T) {
 	for i := range failovers(t) {
 		switch i % 4 {
 		case 0: // the master stops
-			if exit, err := procs[0].Stop(15 * time.Second); err != nil || exit != 0 {
+			if exit, err := procs[0].Stop(generous); err != nil || exit != 0 {
 				t.Errorf("stop: exit %d, %v", exit, err)
 			}
 			n.holder(vip, "b", 20*time.Second)
@@ -276,7 +279,7 @@ func neverRefused(t *testing.T) {
 	}
 	for _, p := range procs {
 		if p != nil {
-			_, _ = p.Stop(15 * time.Second)
+			_, _ = p.Stop(generous)
 		}
 	}
 }

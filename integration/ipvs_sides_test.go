@@ -22,7 +22,7 @@ import (
 // sides are daemons that run one configuration, each in a network of its own;
 // the first is the real keepalived. What is done to one is done to all.
 type sides struct {
-	t     *testing.T
+	t     testing.TB
 	list  []*side
 	often int // how often all must be equal in a row; 0: twice
 }
@@ -44,7 +44,7 @@ type side struct {
 
 // sideBySide is keepalived and the program under test called as keepalived;
 // with toml also the program under its own name, which then gets TOML.
-func sideBySide(t *testing.T, toml bool) *sides {
+func sideBySide(t testing.TB, toml bool) *sides {
 	t.Helper()
 	s := &sides{t: t}
 	s.add(theirs(t), false)

@@ -21,15 +21,15 @@ func ipvsKernel(t *testing.T) {
 	if inIPVS(t, 8*time.Minute) {
 		return
 	}
-	t.Run("same table", sameTable)
-	t.Run("kill the lvs process", killLVSProcess)
-	t.Run("dead real server", deadRealServer)
-	t.Run("operator's tools", operatorsTools)
+	t.Run("same table", inTurn(sameTable))
+	t.Run("kill the lvs process", inTurn(killLVSProcess))
+	t.Run("dead real server", inTurn(deadRealServer))
+	t.Run("operator's tools", inTurn(operatorsTools))
 }
 
 // dump is everything the kernel says of IPVS in a host, one fact a line, in an
 // order of its own.
-func dump(t *testing.T, h *lab.Host) []string {
+func dump(t testing.TB, h *lab.Host) []string {
 	t.Helper()
 	var lines []string
 	for _, args := range [][]string{
@@ -103,7 +103,7 @@ func service(addr, algo, kind, protocol, extra string, servers ...string) string
 
 // sameTable runs one configuration with both daemons, each in a network of its
 // own, and compares the kernel's whole table in every state of their lives.
-func sameTable(t *testing.T) {
+func sameTable(t testing.TB) {
 	nets := [2]*network{directors(t, "theirs"), directors(t, "ours")}
 	daemons := [2]lab.Daemon{theirs(t), ours(t)}
 	r := router{Version: 2, VRID: 51, Interval: time.Second, Priority: 150}
@@ -114,7 +114,7 @@ func sameTable(t *testing.T) {
 	same := func(when, must string) {
 		t.Helper()
 		var want, got []string
-		if !lab.WaitFor(20*time.Second, func() bool {
+		if !lab.WaitFor(60*time.Second, func() bool {
 			want, got = dump(t, nets[0].a), dump(t, nets[1].a)
 			return slices.Equal(want, got) && strings.Contains(strings.Join(got, "\n"), must)
 		}) {
@@ -132,7 +132,7 @@ func sameTable(t *testing.T) {
 		n.holder(vip, "a", r.down()+10*time.Second)
 	}
 	gone := func() bool { return !strings.Contains(strings.Join(dump(t, nets[1].a), "\n"), "198.51.100.3") }
-	if !lab.WaitFor(20*time.Second, gone) {
+	if !lab.WaitFor(60*time.Second, gone) {
 		t.Error("the server whose check fails stays in the table")
 	}
 	same("at start", "master")
@@ -145,16 +145,16 @@ func sameTable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !lab.WaitFor(20*time.Second, func() bool { return strings.Contains(strings.Join(dump(t, nets[1].a), "\n"), "192.0.2.103") }) {
+	if !lab.WaitFor(60*time.Second, func() bool { return strings.Contains(strings.Join(dump(t, nets[1].a), "\n"), "192.0.2.103") }) {
 		t.Error("the reload brings no new service")
 	}
-	if !lab.WaitFor(20*time.Second, gone) {
+	if !lab.WaitFor(60*time.Second, gone) {
 		t.Error("the server whose check fails stays in the table")
 	}
 	same("after reload", "200 40 60")
 
 	for _, p := range procs {
-		if exit, err := p.Stop(10 * time.Second); err != nil || exit != 0 {
+		if exit, err := p.Stop(generous); err != nil || exit != 0 {
 			t.Errorf("stop: exit %d, %v", exit, err)
 		}
 	}
@@ -165,7 +165,7 @@ func sameTable(t *testing.T) {
 }
 
 // direct is a director with two web servers in DR mode and a client.
-func direct(t *testing.T, extra ...string) (n *network, webs [2]*lab.Process, conf string) {
+func direct(t testing.TB, extra ...string) (n *network, webs [2]*lab.Process, conf string) {
 	t.Helper()
 	n = directors(t, "direct")
 	for i := range webs {
@@ -186,14 +186,14 @@ func direct(t *testing.T, extra ...string) (n *network, webs [2]*lab.Process, co
 	conf = router{Version: 2, VRID: 51, Interval: time.Second, Priority: 150}.conf()
 	conf += "virtual_server " + vip.String() + " 80 {\n delay_loop 2\n lb_algo rr\n lb_kind DR\n protocol TCP\n"
 	for _, s := range append([]string{"192.0.2.21 80", "192.0.2.22 80"}, extra...) {
-		conf += " real_server " + s + " {\n  TCP_CHECK {\n   connect_timeout 1\n   retry 1\n   delay_before_retry 1\n  }\n }\n"
+		conf += " real_server " + s + " {\n  TCP_CHECK {\n   connect_timeout 5\n   retry 1\n   delay_before_retry 1\n  }\n }\n"
 	}
 	return n, webs, conf + "}\n"
 }
 
 // killLVSProcess kills the process that keeps the table, under traffic: the
 // table stays, and its replacement goes on watching the servers.
-func killLVSProcess(t *testing.T) {
+func killLVSProcess(t testing.TB) {
 	n, webs, conf := direct(t)
 	client := n.host("client", "02:00:00:00:00:99", "192.0.2.99/24")
 	p := n.start(n.a, ours(t), conf, pidFiles(n.a)...)
@@ -210,7 +210,7 @@ func killLVSProcess(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if !lab.WaitFor(20*time.Second, func() bool {
+	if !lab.WaitFor(60*time.Second, func() bool {
 		next := pidIn(file)
 		return next != 0 && next != pid && syscall.Kill(next, 0) == nil
 	}) {
@@ -233,7 +233,7 @@ func killLVSProcess(t *testing.T) {
 		t.Error("the new lvs process does not take a dead server out")
 	}
 	traffic.Close()
-	if exit, err := p.Stop(10 * time.Second); err != nil || exit != 0 {
+	if exit, err := p.Stop(generous); err != nil || exit != 0 {
 		t.Errorf("stop: exit %d, %v", exit, err)
 	}
 	if left := strings.Join(dump(t, n.a), "\n"); strings.Contains(left, vip.String()) {
@@ -243,7 +243,7 @@ func killLVSProcess(t *testing.T) {
 
 // deadRealServer has a server whose address nobody has and one that swallows
 // every packet; the others and the adverts are not disturbed.
-func deadRealServer(t *testing.T) {
+func deadRealServer(t testing.TB) {
 	n, _, conf := direct(t, "192.0.2.23 80", "192.0.2.24 80")
 	swallow := n.host("swallow", "02:00:00:00:00:24", "192.0.2.24/24")
 	if _, err := swallow.Output(t.Context(), "ip", "route", "add", "blackhole", "192.0.2.1/32"); err != nil {

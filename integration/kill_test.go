@@ -35,15 +35,14 @@ func TestKillEachProcess(t *testing.T) {
 	lab.Require(t, "nginx")
 	for _, victim := range []string{"parent", "vrrp"} {
 		for _, peer := range []lab.Daemon{ours(t), theirs(t)} {
-			t.Run(victim+", peer "+peer.Name, func(t *testing.T) {
-				t.Parallel()
+			t.Run(victim+", peer "+peer.Name, patiently(func(t testing.TB) {
 				killOne(t, victim, peer)
-			})
+			}))
 		}
 	}
 }
 
-func killOne(t *testing.T, victim string, peer lab.Daemon) {
+func killOne(t testing.TB, victim string, peer lab.Daemon) {
 	n := directors(t, "kill")
 	client := n.host("client", "02:00:00:00:00:99", "192.0.2.99/24")
 	for _, h := range []*lab.Host{n.a, n.b} {
@@ -60,6 +59,7 @@ func killOne(t *testing.T, victim string, peer lab.Daemon) {
 	traffic := client.Client(netip.AddrPortFrom(vip, 80), 20*time.Millisecond, 300*time.Millisecond)
 	time.Sleep(500 * time.Millisecond)
 
+	n.told(n.a, vip)
 	file := n.a.Path(victim + ".pid")
 	pid := pidIn(file)
 	if pid == 0 {

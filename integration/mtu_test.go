@@ -16,9 +16,10 @@ import (
 // TestMTU changes the MTU below a master with more addresses than an advert may
 // hold, and with it how many it advertises; it holds all of them all the time.
 // A VMAC, which the kernel makes smaller but never larger, follows both ways.
-func TestMTU(t *testing.T) {
+func TestMTU(t *testing.T) { patiently(mtuRound)(t) }
+
+func mtuRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	n := directors(t, "mtu")
 	masters := []struct {
 		host *lab.Host
@@ -49,7 +50,7 @@ func TestMTU(t *testing.T) {
 		}
 		for _, m := range masters {
 			at := time.Now()
-			if !lab.WaitFor(15*time.Second, func() bool {
+			if !lab.WaitFor(generous, func() bool {
 				a, ok := n.capture.Last(m.host.Name, uint8(m.r.VRID))
 				return ok && a.At.After(at) && len(a.VIPs) == c.addresses
 			}) {
@@ -78,9 +79,10 @@ func TestMTU(t *testing.T) {
 // there, and up again. Both IPv6 instances, with a VMAC and without, are in FAULT
 // and then what they were, and no VMAC has an address made from the virtual MAC,
 // which would be the same on both directors.
-func TestMTUBelowIPv6(t *testing.T) {
+func TestMTUBelowIPv6(t *testing.T) { patiently(mtuBelowIPv6Round)(t) }
+
+func mtuBelowIPv6Round(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	n := directors(t, "mtu6")
 	us := ours(t)
 	director := func(h *lab.Host, priority int) *lab.Process {

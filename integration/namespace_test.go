@@ -18,8 +18,9 @@ import (
 // TestOwnNamespace starts a director outside of the network namespace that its
 // configuration names, with the keywords about the daemon's own files, and
 // looks at what it does there. Its /run is one of its own.
-func TestOwnNamespace(t *testing.T) {
-	t.Parallel()
+func TestOwnNamespace(t *testing.T) { patiently(ownNamespaceRound)(t) }
+
+func ownNamespaceRound(t testing.TB) {
 	lab.Require(t, "ip", "mount")
 	dir := t.TempDir()
 	in, out := fmt.Sprintf("hf-in-%d", os.Getpid()), fmt.Sprintf("hf-out-%d", os.Getpid())
@@ -148,7 +149,7 @@ mount --bind `+path("ns")+` /run/netns/`+in+` && exec `+asKeepalived(t)+` -n -l 
 }
 
 // run runs a program and returns what it says.
-func run(t *testing.T, name string, args ...string) string {
+func run(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	out, err := exec.Command(name, args...).CombinedOutput()
 	if err != nil {

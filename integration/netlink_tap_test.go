@@ -57,7 +57,7 @@ const (
 
 // tapNetlink starts the recording, which ends with the test. It needs the
 // kernel's nlmon.
-func tapNetlink(t *testing.T, h *lab.Host) *netlinkTap {
+func tapNetlink(t testing.TB, h *lab.Host) *netlinkTap {
 	t.Helper()
 	family := int(rawIPVSOf(t, h).family.ID)
 	if _, err := h.Output(t.Context(), "ip", "link", "add", "tap0", "type", "nlmon"); err != nil {

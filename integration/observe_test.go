@@ -21,23 +21,26 @@ func status(t testing.TB, h *lab.Host) (st control.Status, v control.VRRP) {
 	}
 	var out string
 	asked := time.Now()
-	// One that was started a moment ago has no socket yet.
+	// One that was started a moment ago has no socket yet, or not all its processes.
 	if !lab.WaitFor(generous, func() bool {
 		args := []string{prog, "status", "--json"}
 		if socket := h.Path("parent.sock"); exists(socket) { // started with pidFiles
 			args = append(args, "--control", socket)
 		}
 		asked = time.Now()
-		out, err = h.Output(t.Context(), args...)
-		return err == nil
-	}) {
+		if out, err = h.Output(t.Context(), args...); err != nil {
+			return false
+		}
+		st = control.Status{}
+		if err := json.Unmarshal([]byte(out), &st); err != nil {
+			t.Fatalf("status: %v: %s", err, out)
+		}
+		return st.VRRP != nil
+	}) && err != nil {
 		t.Fatal(err)
 	}
 	if d := time.Since(asked); d > 10*time.Second { // what a process may take to answer
 		t.Errorf("the status took %v", d)
-	}
-	if err := json.Unmarshal([]byte(out), &st); err != nil {
-		t.Fatalf("status: %v: %s", err, out)
 	}
 	if st.VRRP != nil {
 		if err := json.Unmarshal(st.VRRP, &v); err != nil {

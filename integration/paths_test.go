@@ -28,8 +28,7 @@ func TestAdvertPaths(t *testing.T) {
 		{"VMAC", router{Version: 3, VRID: 78, Interval: 500 * time.Millisecond, Extra: "  use_vmac\n"}, false},
 		{"IPv6 with a VMAC", router{Version: 3, VRID: 78, Interval: 500 * time.Millisecond, VIPs: vips6, Extra: "  use_vmac\n"}, false},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			n := directors(t, "paths")
 			vip := vip
 			if c.r.VIPs != nil {
@@ -113,7 +112,7 @@ func TestAdvertPaths(t *testing.T) {
 			}) {
 				t.Error("nobody took over after the crash")
 			}
-		})
+		}))
 	}
 }
 

@@ -16,9 +16,10 @@ import (
 // TestProcessSettings has a file name the processes, give the vrrp process a nice
 // value, a processor, a real-time priority and locked memory, and a reload take
 // that away. It writes the states to the FIFO as well.
-func TestProcessSettings(t *testing.T) {
+func TestProcessSettings(t *testing.T) { patiently(processSettingsRound)(t) }
+
+func processSettingsRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	n := directors(t, "process")
 	r := router{Version: 3, VRID: 90, Interval: time.Second, Priority: 100}
 	const settings = `
@@ -111,9 +112,10 @@ func TestProcessSettings(t *testing.T) {
 
 // TestTrackSourceAddress takes the configured source address of a master away
 // and gives it back.
-func TestTrackSourceAddress(t *testing.T) {
+func TestTrackSourceAddress(t *testing.T) { patiently(trackSourceAddressRound)(t) }
+
+func trackSourceAddressRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	n := directors(t, "source")
 	r := router{Version: 3, VRID: 92, Interval: 200 * time.Millisecond, Priority: 100, Extra: "  mcast_src_ip 192.0.2.77\n  track_src_ip\n"}
 	n.must(n.a, "ip", "addr", "add", "192.0.2.77/24", "dev", "eth0")

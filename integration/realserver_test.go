@@ -52,8 +52,9 @@ func hostState(t testing.TB, h *lab.Host) string {
 // TestRealServer: a host with the address on lo answers ARP for it until it is
 // set up as a real server; then it is silent, serves what a director sends to
 // its hardware address, and is as before when it is taken down.
-func TestRealServer(t *testing.T) {
-	t.Parallel()
+func TestRealServer(t *testing.T) { patiently(realServerRound)(t) }
+
+func realServerRound(t testing.TB) {
 	l := lab.Test(t, "realserver")
 	lan, err := l.Segment("lan")
 	if err != nil {
@@ -85,7 +86,7 @@ func TestRealServer(t *testing.T) {
 
 	// By hand, the address alone: the server takes it from the director.
 	sh(t, server, "ip addr add "+four+"/32 dev lo")
-	if !lab.WaitFor(20*time.Second, func() bool { return answers(four) }) {
+	if !lab.WaitFor(60*time.Second, func() bool { return answers(four) }) {
 		t.Error("a host with the address on lo does not answer ARP for it: the test shows nothing")
 	}
 	out, err := operator(t, server, "realserver", "status", "--check", four)
@@ -103,7 +104,7 @@ func TestRealServer(t *testing.T) {
 		}
 		forget(a)
 		neighbour(a)
-		if !lab.WaitFor(20*time.Second, func() bool { return answers(a) }) {
+		if !lab.WaitFor(60*time.Second, func() bool { return answers(a) }) {
 			t.Errorf("%s: what a director would send is not served", a)
 		}
 	}
@@ -186,8 +187,9 @@ ip addr add `+four+`/24 dev lo; ip addr add `+second+`/24 brd + dev lo; ip addr 
 }
 
 // TestRealServerUnit: the command lines of the systemd unit work.
-func TestRealServerUnit(t *testing.T) {
-	t.Parallel()
+func TestRealServerUnit(t *testing.T) { patiently(realServerUnitRound)(t) }
+
+func realServerUnitRound(t testing.TB) {
 	unit, err := os.ReadFile("../packaging/holdfast-realserver.service")
 	if err != nil {
 		t.Fatal(err)

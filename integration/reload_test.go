@@ -92,10 +92,9 @@ func TestReloadOfManyServices(t *testing.T) {
 func TestRollOutOfAnAddress(t *testing.T) {
 	lab.Require(t)
 	for _, first := range []string{"master", "backup"} {
-		t.Run(first+" first", func(t *testing.T) {
-			t.Parallel()
+		t.Run(first+" first", patiently(func(t testing.TB) {
 			n := directors(t, "rollout")
-			high := router{Version: 3, VRID: 72, Interval: 100 * time.Millisecond, Priority: 200}
+			high := router{Version: 3, VRID: 72, Interval: 500 * time.Millisecond, Priority: 200}
 			low := high
 			low.Priority = 100
 			pa := n.start(n.a, ours(t), high.conf())
@@ -146,6 +145,6 @@ func TestRollOutOfAnAddress(t *testing.T) {
 			if a, err := n.a.Addrs("eth0"); err != nil || len(a) < 3 {
 				t.Errorf("the master has %v, %v", a, err)
 			}
-		})
+		}))
 	}
 }

@@ -44,9 +44,10 @@ func (n *network) stays() {
 
 // TestReloadOfPaths gives a running pair a second way for its adverts, director
 // by director, and takes it away again: nobody's mastership changes.
-func TestReloadOfPaths(t *testing.T) {
+func TestReloadOfPaths(t *testing.T) { patiently(reloadOfPathsRound)(t) }
+
+func reloadOfPathsRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	n := directors(t, "ways")
 	second, err := n.lab.Segment("second")
 	if err != nil {
@@ -105,9 +106,10 @@ func TestReloadOfPaths(t *testing.T) {
 
 // TestReloadOfPeers gives a unicast master a second peer and takes it away
 // again.
-func TestReloadOfPeers(t *testing.T) {
+func TestReloadOfPeers(t *testing.T) { patiently(reloadOfPeersRound)(t) }
+
+func reloadOfPeersRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	n := directors(t, "peers")
 	us := ours(t)
 	high := router{Version: 3, VRID: 80, Interval: 500 * time.Millisecond, Priority: 200, Extra: unicast("192.0.2.1", "192.0.2.2")}

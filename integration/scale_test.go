@@ -13,7 +13,9 @@ import (
 
 // TestThousandsOfRouters: 4,000 virtual routers over 16 interfaces settle on one
 // director and, when it dies, all of them on the other, each with one change.
-func TestThousandsOfRouters(t *testing.T) {
+func TestThousandsOfRouters(t *testing.T) { inTurn(thousandsOfRoutersRound)(t) }
+
+func thousandsOfRoutersRound(t testing.TB) {
 	lab.Require(t)
 	const (
 		ifaces, each = 16, 250
@@ -57,7 +59,7 @@ func TestThousandsOfRouters(t *testing.T) {
 		t.Fatal(err)
 	}
 	begun := time.Now()
-	if !lab.WaitFor(40*time.Second, func() bool { return held(a) == all }) {
+	if !lab.WaitFor(2*time.Minute, func() bool { return held(a) == all }) {
 		t.Fatalf("%d addresses on a\n%s", held(a), first.Log())
 	}
 	t.Logf("all masters after %v", time.Since(begun).Round(time.Millisecond))
@@ -78,7 +80,7 @@ func TestThousandsOfRouters(t *testing.T) {
 	for _, pid := range first.Tree() {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
-	if !lab.WaitFor(30*time.Second, func() bool { return held(b) == all }) {
+	if !lab.WaitFor(2*time.Minute, func() bool { return held(b) == all }) {
 		t.Fatalf("%d addresses on b\n%s", held(b), second.Log())
 	}
 	_, last := watch.Held(b.Name, vips)
@@ -102,7 +104,7 @@ func TestThousandsOfRouters(t *testing.T) {
 	}
 }
 
-func scaleHost(t *testing.T, l *lab.Lab, name string) *lab.Host {
+func scaleHost(t testing.TB, l *lab.Lab, name string) *lab.Host {
 	t.Helper()
 	h, err := l.Host(name)
 	if err != nil {

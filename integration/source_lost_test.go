@@ -17,8 +17,7 @@ func TestSourceLost(t *testing.T) {
 		"multicast": func(_, _ *router) {},
 		"vmac":      func(a, b *router) { a.Extra, b.Extra = "  use_vmac\n", "  use_vmac\n" },
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(name, patiently(func(t testing.TB) {
 			n := directors(t, "source")
 			high := router{Version: 3, VRID: 64, Interval: 200 * time.Millisecond, Priority: 150}
 			low := high
@@ -49,6 +48,6 @@ func TestSourceLost(t *testing.T) {
 			}
 			n.must(n.a, "ip", "addr", "add", own, "dev", "eth0")
 			n.holder(vip, "a", high.down()+5*noise)
-		})
+		}))
 	}
 }

@@ -47,8 +47,9 @@ virtual_ipaddress = ["192.0.2.100/24"]
 
 // TestStickyMaster lets a sticky router and a keepalived that would preempt it
 // come and go: whoever is master stays it.
-func TestStickyMaster(t *testing.T) {
-	t.Parallel()
+func TestStickyMaster(t *testing.T) { patiently(stickyMasterRound)(t) }
+
+func stickyMasterRound(t testing.TB) {
 	lab.Require(t)
 	us, them := ours(t), theirs(t)
 	n := directors(t, "sticky")
@@ -82,7 +83,7 @@ func TestStickyMaster(t *testing.T) {
 	if x.Winner != "192.0.2.2" || len(x.Contenders) != 2 || !strings.Contains(text, "192.0.2.2 is master: its priority 200 is higher than 100") {
 		t.Errorf("explained as %+v\n%s", x, text)
 	}
-	if _, err := k.Stop(5 * time.Second); err != nil {
+	if _, err := k.Stop(generous); err != nil {
 		t.Fatal(err)
 	}
 	n.holder(vip, "a", low.skew()+5*noise)
@@ -91,8 +92,9 @@ func TestStickyMaster(t *testing.T) {
 // TestStickyPair parts two sticky directors: when the segment is whole again
 // the one that was master before stays it, although the other one has the
 // higher priority and address, and the clients are told.
-func TestStickyPair(t *testing.T) {
-	t.Parallel()
+func TestStickyPair(t *testing.T) { patiently(stickyPairRound)(t) }
+
+func stickyPairRound(t testing.TB) {
 	lab.Require(t)
 	n := directors(t, "stickypair")
 	prog, err := program()
@@ -137,8 +139,9 @@ func TestStickyPair(t *testing.T) {
 
 // TestStoppedMaster stops the processes of a master for longer than its peers
 // wait: when they go on they say nothing, and status counts it.
-func TestStoppedMaster(t *testing.T) {
-	t.Parallel()
+func TestStoppedMaster(t *testing.T) { patiently(stoppedMasterRound)(t) }
+
+func stoppedMasterRound(t testing.TB) {
 	lab.Require(t)
 	n := directors(t, "stopped")
 	high := router{Version: 3, VRID: 66, Interval: 100 * time.Millisecond, Priority: 150, Extra: "  nopreempt\n"}
@@ -183,8 +186,9 @@ func TestStoppedMaster(t *testing.T) {
 // TestSecondMaster lets adverts go one way only: the master that hears the
 // second one says so in its status, its log and its FIFO, and all is well once
 // adverts go both ways.
-func TestSecondMaster(t *testing.T) {
-	t.Parallel()
+func TestSecondMaster(t *testing.T) { patiently(secondMasterRound)(t) }
+
+func secondMasterRound(t testing.TB) {
 	lab.Require(t)
 	n := directors(t, "second")
 	high := router{Version: 3, VRID: 67, Interval: 100 * time.Millisecond, Priority: 150}
@@ -210,7 +214,7 @@ func TestSecondMaster(t *testing.T) {
 	if c := strings.Count(p.Log(), "a second master is heard"); c != 1 {
 		t.Errorf("the log says it %d times", c)
 	}
-	fifo := n.must(n.a, "timeout", "2", "head", "-n", "3", "/run/fifo")
+	fifo := n.must(n.a, "timeout", "20", "head", "-n", "3", "/run/fifo")
 	if !strings.Contains(fifo, `INSTANCE "VI_1" MASTER_RX_LOWER_PRI 150`) {
 		t.Errorf("the FIFO says %q", fifo)
 	}

@@ -16,7 +16,7 @@ import (
 // syncLife has the sync daemons of a director through everything that Linux
 // takes without a word: no interface, an interface without an address, one that
 // is made anew, backup_only beside the master role, another number of threads.
-func syncLife(t *testing.T) {
+func syncLife(t testing.TB) {
 	l := lab.Test(t, "synclife")
 	h, err := l.Host("a")
 	if err != nil {
@@ -178,7 +178,7 @@ func groupsOf(igmp, name string) string {
 
 // lvsStatus asks for the part of the lvs process; it is empty while the daemon,
 // started with pidFiles, does not answer.
-func lvsStatus(t *testing.T, h *lab.Host) (st control.LVS) {
+func lvsStatus(t testing.TB, h *lab.Host) (st control.LVS) {
 	t.Helper()
 	var all control.Status
 	if control.Ask(h.Path("parent.sock"), control.Request{Command: "status"}, &all) != nil || all.LVS == nil {
@@ -191,7 +191,7 @@ func lvsStatus(t *testing.T, h *lab.Host) (st control.LVS) {
 }
 
 // procNet reads a file of a host's /proc/net.
-func procNet(t *testing.T, h *lab.Host, name string) string {
+func procNet(t testing.TB, h *lab.Host, name string) string {
 	t.Helper()
 	var b []byte
 	if err := h.Do(func() (err error) {

@@ -34,7 +34,7 @@ const callID = "3848276298220188511@lab.example"
 
 // syncStream has a kernel tell another of connections of every kind, and reads
 // along. Then that other kernel is told of connections that were encoded here.
-func syncStream(t *testing.T) {
+func syncStream(t testing.TB) {
 	s := &survivors{t: t, lab: lab.Test(t, "syncstream")}
 	s.front, s.back = s.segment("front"), s.segment("back")
 	s.a, s.b = s.director("a", 1), s.director("b", 2)

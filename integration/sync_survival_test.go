@@ -45,7 +45,7 @@ type survivalPlan struct {
 // must lose none. The full form (make survival) has the return of the old master
 // as a machine that was started anew, and the failback to it, and has keepalived
 // do the same work. It prints what lives after each step.
-func survival(t *testing.T) {
+func survival(t testing.TB) {
 	p := survivalPlan{daemons: []lab.Daemon{ours(t)}, conns: 25, every: 100 * time.Millisecond, servers: 1}
 	if os.Getenv(envSurvival) != "" {
 		p = survivalPlan{
@@ -90,7 +90,7 @@ func survival(t *testing.T) {
 
 // survivors are two directors with servers, and connections through them.
 type survivors struct {
-	t      *testing.T
+	t      testing.TB
 	plan   survivalPlan
 	daemon lab.Daemon
 	lab    *lab.Lab
@@ -146,7 +146,7 @@ func (s *survivor) beBusy(every time.Duration) {
 	}
 }
 
-func newSurvivors(t *testing.T, d lab.Daemon, p survivalPlan) *survivors {
+func newSurvivors(t testing.TB, d lab.Daemon, p survivalPlan) *survivors {
 	t.Helper()
 	s := &survivors{t: t, plan: p, daemon: d, lab: lab.Test(t, "sync")}
 	s.front, s.back = s.segment("front"), s.segment("back")
@@ -344,7 +344,7 @@ func (s *survivors) must(err error) {
 }
 
 // echo answers everyone with what they say, until the test ends.
-func echo(t *testing.T, h *lab.Host, network, addr string) {
+func echo(t testing.TB, h *lab.Host, network, addr string) {
 	t.Helper()
 	var l net.Listener
 	if err := h.Do(func() (err error) {

@@ -23,7 +23,7 @@ func TestConnectionSync(t *testing.T) {
 		return
 	}
 	full := os.Getenv(envSurvival) != ""
-	for name, f := range map[string]func(*testing.T){
+	for name, f := range map[string]func(testing.TB){
 		"connections survive": survival,
 		"stream":              syncStream,
 		"life":                syncLife,
@@ -31,9 +31,6 @@ func TestConnectionSync(t *testing.T) {
 		if full && name != "connections survive" {
 			continue
 		}
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			f(t)
-		})
+		t.Run(name, patiently(f))
 	}
 }

@@ -44,7 +44,7 @@ func bracketed(addr string) string {
 
 // operatorsTools sets servers up with realserver and the director with ipvs
 // restore, without a daemon, and sends real traffic each way.
-func operatorsTools(t *testing.T) {
+func operatorsTools(t testing.TB) {
 	loadTunnels(t)
 	n := directors(t, "tools")
 	client := n.host("client", "02:00:00:00:00:99", "192.0.2.99/24")
@@ -99,7 +99,7 @@ func operatorsTools(t *testing.T) {
 	for _, f := range forwarded {
 		want := servers[f.server].Name
 		out := ""
-		if !lab.WaitFor(20*time.Second, func() bool {
+		if !lab.WaitFor(60*time.Second, func() bool {
 			out, _ = client.Output(t.Context(), "curl", "-s", "--max-time", "3", "http://"+bracketed(f.vip)+"/")
 			return out == want
 		}) {
@@ -108,7 +108,7 @@ func operatorsTools(t *testing.T) {
 	}
 
 	silent := ""
-	if !lab.WaitFor(20*time.Second, func() bool { // the kernel adds up every two seconds
+	if !lab.WaitFor(60*time.Second, func() bool { // the kernel adds up every two seconds
 		var l ipvstable.Listing
 		if err := json.Unmarshal([]byte(must(t, n.a, "ipvs", "stats", "--json")), &l); err != nil {
 			t.Fatal(err)
@@ -147,7 +147,7 @@ func operatorsTools(t *testing.T) {
 }
 
 // doctorOfTunnels: what needs IPVS or a tunnel's device to be broken.
-func doctorOfTunnels(t *testing.T, director, server *lab.Host) {
+func doctorOfTunnels(t testing.TB, director, server *lab.Host) {
 	t.Helper()
 	sh(t, server, "ip route add default via 192.0.2.1 metric 7")
 	breakAndMend(t, server, "sysctl -qw net.ipv4.conf.tunl0.rp_filter=0", "rp-filter", "--listen", "0") // all is 1; tunnel-mss as well
@@ -163,7 +163,7 @@ func doctorOfTunnels(t *testing.T, director, server *lab.Host) {
 // loadTunnels has realserver load the kernel's modules, in this process's own
 // network: the hosts of a lab, which have a /run of their own, do not see the
 // modules of the IPVS kernel.
-func loadTunnels(t *testing.T) {
+func loadTunnels(t testing.TB) {
 	t.Helper()
 	prog, err := program()
 	if err != nil {
@@ -190,7 +190,7 @@ func loadTunnels(t *testing.T) {
 
 // saveAndRestore: what was saved is the state that there is; a change touches
 // what differs only, and the counters of the rest go on.
-func saveAndRestore(t *testing.T, h *lab.Host) {
+func saveAndRestore(t testing.TB, h *lab.Host) {
 	t.Helper()
 	saved := must(t, h, "ipvs", "save")
 	path := h.Path("saved")
@@ -244,7 +244,7 @@ func saveAndRestore(t *testing.T, h *lab.Host) {
 
 // keptByTheDaemon: the services of a running daemon are marked, and left alone
 // by restore.
-func keptByTheDaemon(t *testing.T, n *network, file string) {
+func keptByTheDaemon(t testing.TB, n *network, file string) {
 	t.Helper()
 	conf := "virtual_server 192.0.2.110 80 {\n lb_algo rr\n lb_kind DR\n protocol TCP\n real_server 192.0.2.21 80 {\n  weight 3\n }\n}\n"
 	p := n.start(n.a, ours(t), conf)
@@ -268,7 +268,7 @@ func keptByTheDaemon(t *testing.T, n *network, file string) {
 	if len(table) != len(forwarded)+1 {
 		t.Errorf("after restore:\n%s", table)
 	}
-	if exit, err := p.Stop(10 * time.Second); err != nil || exit != 0 {
+	if exit, err := p.Stop(generous); err != nil || exit != 0 {
 		t.Errorf("stop: exit %d, %v", exit, err)
 	}
 }

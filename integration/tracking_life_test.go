@@ -14,9 +14,10 @@ import (
 
 // TestTrackingLives has a sync group follow a file, a process and an interface
 // from a TOML file, through a killed vrrp process, reloads and the stop.
-func TestTrackingLives(t *testing.T) {
+func TestTrackingLives(t *testing.T) { patiently(trackingLivesRound)(t) }
+
+func trackingLivesRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	n := directors(t, "life")
 	p := sleepers{path: copyOf(t, "/bin/sleep")}
 	defer p.endAll()
@@ -126,7 +127,7 @@ track_interface = ["eth0", "lo weight 1"]
 	if err != nil || !strings.Contains(out, "track_file load: 100") || !strings.Contains(out, "file load") {
 		t.Errorf("status: %v\n%s", err, out)
 	}
-	if exit, err := daemon.Stop(10 * time.Second); err != nil || exit != 0 {
+	if exit, err := daemon.Stop(generous); err != nil || exit != 0 {
 		t.Errorf("stop: exit %d, %v", exit, err)
 	}
 	if _, err := os.Stat(number); err != nil {

@@ -33,7 +33,7 @@ const modprobePath = "/proc/sys/kernel/modprobe"
 // moduleUnloaded takes the kernel's IPVS away from under the daemon, and the
 // means to load it again: the state says what is missing, and nothing is taken
 // for done. When it can be loaded the table is back.
-func moduleUnloaded(t *testing.T) {
+func moduleUnloaded(t testing.TB) {
 	if !uml.Inside() {
 		t.Skip("the modules are the machine's")
 	}

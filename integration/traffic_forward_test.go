@@ -134,7 +134,7 @@ func (f family) at(addr string, port int) string { return net.JoinHostPort(addr,
 
 // everyMethod has a client's requests answered by every real server of every
 // method, and the table kept over a restart of the daemon.
-func everyMethod(t *testing.T) {
+func everyMethod(t testing.TB) {
 	s := trafficLab(t, "forwarded")
 	s.forwardedHosts()
 	conf := "global_defs {\n router_id lab\n enable_script_security\n script_user root\n}\n"
@@ -392,7 +392,7 @@ func (s *serving) restarted(p *lab.Process, conf string, raw *rawIPVS) {
 
 // tableStatus is what holdfast status says of the services of a host; nothing
 // while no daemon answers.
-func tableStatus(t *testing.T, h *lab.Host) (st control.LVS) {
+func tableStatus(t testing.TB, h *lab.Host) (st control.LVS) {
 	t.Helper()
 	out, err := operator(t, h, "status", "--json")
 	if err != nil {

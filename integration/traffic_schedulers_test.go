@@ -39,7 +39,7 @@ var byAddress = []string{"dh", "lblc", "lblcr", "mh", "sh"}
 // IPv6, and judges its choices: its own definition allows them, and no other
 // scheduler's does. The kernel has no twos, and the state says so. Beside them a
 // block of several protocols has all of them forwarded.
-func scheduled(t *testing.T) {
+func scheduled(t testing.TB) {
 	s := trafficLab(t, "scheduled")
 	farm := s.add("farm", "inside 198.51.100.11/24 198.51.100.12/24 198.51.100.13/24 2001:db8:2::11/64 2001:db8:2::12/64 2001:db8:2::13/64")
 	s.run(farm, "ip route add default via 198.51.100.1", "ip route add default via 2001:db8:2::1")
@@ -282,7 +282,7 @@ func connect(h *lab.Host, from netip.Addr, to netip.AddrPort) (conn net.Conn, se
 }
 
 // names tells everyone which address they are connected to, until they leave.
-func names(t *testing.T, h *lab.Host, addr string) {
+func names(t testing.TB, h *lab.Host, addr string) {
 	t.Helper()
 	var l net.Listener
 	if err := h.Do(func() (err error) {

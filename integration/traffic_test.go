@@ -24,21 +24,15 @@ func traffic(t *testing.T) {
 		t.Fatalf("modprobe: %v: %s", err, out)
 	}
 	t.Run("at once", func(t *testing.T) {
-		t.Run("forwarded", func(t *testing.T) {
-			t.Parallel()
-			everyMethod(t)
-		})
-		t.Run("scheduled", func(t *testing.T) {
-			t.Parallel()
-			scheduled(t)
-		})
+		t.Run("forwarded", patiently(everyMethod))
+		t.Run("scheduled", patiently(scheduled))
 	})
-	t.Run("module unloaded", moduleUnloaded)
+	t.Run("module unloaded", inTurn(moduleUnloaded))
 }
 
 // trafficLab is a lab without virtual routers; s.a is the director, with eth0
 // outside and eth1 inside.
-func trafficLab(t *testing.T, name string) *serving {
+func trafficLab(t testing.TB, name string) *serving {
 	t.Helper()
 	s := &serving{network: &network{t: t, lab: lab.Test(t, name)}, t: t, segments: map[string]*lab.Segment{}}
 	s.a = s.add("director", "outside 192.0.2.1/24 192.0.2.100/24 192.0.2.101/24 2001:db8:1::1/64 2001:db8:1::100/64 2001:db8:1::101/64",

@@ -33,8 +33,7 @@ func TestUnicastSigned(t *testing.T) {
 		{name: "AH", version: 2, auth: ahLines("labkey1"), fromPeer: "min_ttl 250 max_ttl 250"},
 		{name: "too far", version: 3, auth: hmacLines(hmacOne), fromPeer: "min_ttl 251", dropped: "peer-ttl"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			n := directors(t, "signed")
 			a, b, at := "192.0.2.1", "192.0.2.2", vip
 			low := router{Version: c.version, VRID: 79, Interval: 200 * time.Millisecond, Priority: 100}
@@ -68,6 +67,6 @@ func TestUnicastSigned(t *testing.T) {
 				t.Fatal(err)
 			}
 			n.holder(at, "b", low.down()+5*noise)
-		})
+		}))
 	}
 }

@@ -20,8 +20,9 @@ import (
 
 // TestVerdictsOfKeepalived holds every eighth line of the list of verdicts
 // against the keepalived that is installed and against our program.
-func TestVerdictsOfKeepalived(t *testing.T) {
-	t.Parallel()
+func TestVerdictsOfKeepalived(t *testing.T) { patiently(verdictsOfKeepalivedRound)(t) }
+
+func verdictsOfKeepalivedRound(t testing.TB) {
 	lab.Require(t, "keepalived")
 	cases, err := verdict.All()
 	if err != nil {

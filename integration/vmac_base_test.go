@@ -27,8 +27,7 @@ func TestVMACBase(t *testing.T) {
 		{"holdfast is the better, unicast", us, them, uni},
 		{"keepalived is the better, unicast", them, us, uni},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			n := directors(t, "vmacbase")
 			high := router{Version: 2, VRID: 56, Interval: time.Second, Priority: 150, Extra: c.extra[0]}
 			low := high
@@ -43,7 +42,7 @@ func TestVMACBase(t *testing.T) {
 				t.Fatal(err)
 			}
 			n.holder(vip, "b", low.down()+5*noise)
-			if code, err := b.Stop(10 * time.Second); err != nil || code != 0 {
+			if code, err := b.Stop(generous); err != nil || code != 0 {
 				t.Errorf("stop: %d, %v", code, err)
 			}
 			for _, adv := range n.capture.Adverts(time.Time{}) {
@@ -72,7 +71,7 @@ func TestVMACBase(t *testing.T) {
 					t.Errorf("%s complains: %s", p.Host.Name, line)
 				}
 			}
-		})
+		}))
 	}
 }
 
@@ -80,9 +79,10 @@ func TestVMACBase(t *testing.T) {
 // one: use_vmac_addr for all, use_vmac for one, and a MAC and names of the
 // administrator's choice. The result is the same as keepalived's, names
 // included.
-func TestVMACAddresses(t *testing.T) {
+func TestVMACAddresses(t *testing.T) { patiently(vmacAddressesRound)(t) }
+
+func vmacAddressesRound(t testing.TB) {
 	lab.Require(t)
-	t.Parallel()
 	const conf = `global_defs {
   vrrp_version 3
   vmac_prefix vm
@@ -145,7 +145,7 @@ vrrp_instance C {
 		}
 		time.Sleep(noise)
 		results[d.Name] = n.sh(n.a, `for i in $(ls /sys/class/net | sort); do echo "$i $(cat /sys/class/net/$i/address)" $(ip -o addr show $i | sed 's/.* inet6\? \([^ ]*\) .*/\1/' | sort); done`)
-		if code, err := a.Stop(10 * time.Second); err != nil || code != 0 {
+		if code, err := a.Stop(generous); err != nil || code != 0 {
 			t.Errorf("%s: stop: %d, %v", d.Name, code, err)
 		}
 		if got := n.macvlans(n.a); got != "" {

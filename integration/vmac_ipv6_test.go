@@ -21,8 +21,7 @@ func TestVMACIPv6(t *testing.T) {
 		name          string
 		better, worse lab.Daemon
 	}{{"holdfast twice", us, us}, {"holdfast is the better", us, them}, {"keepalived is the better", them, us}} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			n := directors(t, "vmac6")
 			n.plug6()
 			client := n.host("client", "02:00:00:00:00:99", "2001:db8::99/64")
@@ -52,7 +51,7 @@ func TestVMACIPv6(t *testing.T) {
 			if got := n.sh(client, "ping -c 1 -W 2 %v >/dev/null; ip neigh show %v", vip6, vip6); c.worse.Name == "holdfast" && !strings.Contains(got, mac) {
 				t.Errorf("the client has %q", got)
 			}
-			if code, err := b.Stop(10 * time.Second); err != nil || code != 0 {
+			if code, err := b.Stop(generous); err != nil || code != 0 {
 				t.Errorf("stop: %d, %v", code, err)
 			}
 			if got := n.macvlans(n.b); got != "" {
@@ -100,6 +99,6 @@ func TestVMACIPv6(t *testing.T) {
 					t.Errorf("%s complains: %s", p.Host.Name, line)
 				}
 			}
-		})
+		}))
 	}
 }

@@ -31,8 +31,9 @@ func (n *network) quiet(what, host string, since time.Time) {
 // same VMAC, which never loses the address. When all are killed, the next
 // daemon starts with it as backup; when the vrrp process dies for good, the
 // parent cleans up.
-func TestVMACKill(t *testing.T) {
-	t.Parallel()
+func TestVMACKill(t *testing.T) { patiently(vmacKillRound)(t) }
+
+func vmacKillRound(t testing.TB) {
 	n := directors(t, "vmackill")
 	before := n.sh(n.a, settingsScript, "")
 	high := router{Version: 3, VRID: 53, Interval: 500 * time.Millisecond, Priority: 150, Extra: "  use_vmac\n"}
@@ -42,6 +43,7 @@ func TestVMACKill(t *testing.T) {
 	n.holder(vip, "a", high.down()+5*noise)
 	n.start(n.b, theirs(t), low.conf())
 	time.Sleep(noise)
+	n.told(n.a, vip)
 	device := n.macvlans(n.a)
 
 	since := time.Now()
@@ -50,8 +52,8 @@ func TestVMACKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(2 * low.down())
-	if next := pidIn(n.a.Path("vrrp.pid")); next == pid || next == 0 {
-		t.Errorf("the vrrp process was not replaced: %d", next)
+	if !lab.WaitFor(generous, func() bool { next := pidIn(n.a.Path("vrrp.pid")); return next != pid && next != 0 }) {
+		t.Error("the vrrp process was not replaced")
 	}
 	n.quiet("vrrp process killed", "a", since)
 	if got := n.macvlans(n.a); got != device || device == "" {
@@ -75,7 +77,7 @@ func TestVMACKill(t *testing.T) {
 	if o := n.watch.Overlap(vip, started.Add(noise)); o > high.Interval {
 		t.Errorf("two holders for %v", o)
 	}
-	if code, err := a.Stop(10 * time.Second); err != nil || code != 0 {
+	if code, err := a.Stop(generous); err != nil || code != 0 {
 		t.Errorf("stop: %d, %v", code, err)
 	}
 	if got := n.macvlans(n.a); got != "" {
@@ -92,7 +94,7 @@ func TestVMACKill(t *testing.T) {
 	if err := syscall.Kill(pidIn(n.a.Path("vrrp.pid")), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Wait(10 * time.Second); err != nil {
+	if _, err := a.Wait(generous); err != nil {
 		t.Error(err)
 	}
 	if got := n.macvlans(n.a); got != "" {
@@ -105,9 +107,10 @@ func TestVMACKill(t *testing.T) {
 
 // TestVMACTaken has a stranger take the VMAC, the interface below and settings
 // away, and reloads with and without use_vmac.
-func TestVMACTaken(t *testing.T) {
+func TestVMACTaken(t *testing.T) { patiently(vmacTakenRound)(t) }
+
+func vmacTakenRound(t testing.TB) {
 	lab.Require(t, "nft")
-	t.Parallel()
 	n := directors(t, "vmactaken")
 	high := router{Version: 3, VRID: 54, Interval: 500 * time.Millisecond, Priority: 150, Extra: "  use_vmac foo.bar.54\n"}
 	low := high
@@ -130,7 +133,7 @@ func TestVMACTaken(t *testing.T) {
 	}
 	elements := table()
 	n.must(n.a, "nft", "flush", "ruleset")
-	if !lab.WaitFor(15*time.Second, func() bool {
+	if !lab.WaitFor(generous, func() bool {
 		return strings.Contains(status(), "use_vmac: somebody removed the nftables table") && table() == elements
 	}) {
 		t.Errorf("after nft flush ruleset:\n%s\nwas\n%s\nstatus:\n%s", table(), elements, status())
@@ -199,7 +202,7 @@ func TestVMACTaken(t *testing.T) {
 	if o := n.watch.Overlap(vip, gone); o > low.down() {
 		t.Errorf("two holders for %v", o)
 	}
-	if code, err := a.Stop(10 * time.Second); err != nil || code != 0 {
+	if code, err := a.Stop(generous); err != nil || code != 0 {
 		t.Errorf("stop: %d, %v", code, err)
 	}
 	if got := n.macvlans(n.a); got != "" {

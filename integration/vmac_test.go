@@ -23,7 +23,7 @@ func sourceMAC(frame []byte) string { return net.HardwareAddr(frame[6:12]).Strin
 // sh runs a command in a host and returns what it printed.
 func (n *network) sh(h *lab.Host, format string, args ...any) string {
 	n.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), generous)
 	defer cancel()
 	out, err := h.Output(ctx, "sh", "-c", fmt.Sprintf(format, args...))
 	if err != nil {
@@ -55,14 +55,13 @@ func TestVMACFailover(t *testing.T) {
 		name          string
 		better, worse lab.Daemon
 	}{{"holdfast twice", us, us}, {"holdfast is the better", us, them}, {"keepalived is the better", them, us}} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, patiently(func(t testing.TB) {
 			vmacFailover(t, c.better, c.worse)
-		})
+		}))
 	}
 }
 
-func vmacFailover(t *testing.T, better, worse lab.Daemon) {
+func vmacFailover(t testing.TB, better, worse lab.Daemon) {
 	n := directors(t, "vmac")
 	client := n.host("client", "02:00:00:00:00:99", "192.0.2.99/24")
 	sniff, err := client.Start(lab.Spec{Args: []string{"tcpdump", "-l", "-e", "-v", "-n", "-i", "eth0", "igmp"}})
@@ -123,7 +122,7 @@ func vmacFailover(t *testing.T, better, worse lab.Daemon) {
 
 	// The stop.
 	stopped := time.Now()
-	if code, err := a.Stop(10 * time.Second); err != nil || code != 0 {
+	if code, err := a.Stop(generous); err != nil || code != 0 {
 		t.Errorf("stop: exit %d, %v", code, err)
 	}
 	n.holder(vip, "b", low.skew()+5*noise)

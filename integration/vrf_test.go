@@ -16,7 +16,7 @@ const inGuest = 20 * time.Second
 
 // vrf runs a pair whose segment belongs to a VRF, without an interface. (keepalived
 // 2.2.7 refuses every such instance, so the peer is ours.)
-func vrf(t *testing.T) {
+func vrf(t testing.TB) {
 	us := ours(t)
 	n := directors(t, "vrf")
 	r := router{Version: 3, VRID: 61, Interval: 500 * time.Millisecond, VIPs: []string{vip.String() + "/24 dev eth0"}}

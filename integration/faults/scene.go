@@ -154,7 +154,7 @@ func (n *Node) signal(sig syscall.Signal) error {
 func (s *Scene) Settle() error {
 	calm := 4*s.Interval + 50*time.Millisecond
 	// Start, master-down interval of a newcomer, and once more for a detour.
-	limit := 4*s.Down() + 10*time.Second
+	limit := 4*s.Down() + 30*time.Second
 	ok := lab.WaitFor(limit, func() bool {
 		time.Sleep(10 * time.Millisecond)
 		now := time.Now()

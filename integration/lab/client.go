@@ -252,7 +252,7 @@ http {
 	if err != nil {
 		return nil, err
 	}
-	if !WaitFor(10*time.Second, func() bool { return !p.Running() || h.listens(ports[0]) }) || !p.Running() {
+	if !WaitFor(30*time.Second, func() bool { return !p.Running() || h.listens(ports[0]) }) || !p.Running() {
 		return nil, fmt.Errorf("lab: %s: nginx does not run: %s", h.Name, p.Log())
 	}
 	return p, nil

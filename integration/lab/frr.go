@@ -63,7 +63,7 @@ func (h *Host) StartFRR(routers ...FRRRouter) (*FRR, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !WaitFor(10*time.Second, func() bool { return exists(f.path("zserv.api")) && exists(f.path("zebra.vty")) }) {
+	if !WaitFor(30*time.Second, func() bool { return exists(f.path("zserv.api")) && exists(f.path("zebra.vty")) }) {
 		return nil, fmt.Errorf("lab: %s: zebra does not run: %s", h.Name, f.zebra.Log())
 	}
 	f.vrrpd, err = h.Start(Spec{Args: append([]string{

@@ -26,7 +26,7 @@ func (h *Host) StartFRRBFD(lines ...string) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !WaitFor(10*time.Second, func() bool { return exists(f.path("zserv.api")) && exists(f.path("zebra.vty")) }) {
+	if !WaitFor(30*time.Second, func() bool { return exists(f.path("zserv.api")) && exists(f.path("zebra.vty")) }) {
 		return nil, fmt.Errorf("lab: %s: zebra does not run", h.Name)
 	}
 	return h.Start(Spec{Args: append([]string{

@@ -225,7 +225,7 @@ func (h *Host) KillAll() error {
 	h.mu.Lock()
 	procs := append([]*Process(nil), h.procs...)
 	h.mu.Unlock()
-	ok := WaitFor(5*time.Second, func() bool {
+	ok := WaitFor(30*time.Second, func() bool {
 		left := h.space.pids()
 		for _, p := range procs {
 			if p.Running() {

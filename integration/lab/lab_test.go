@@ -94,7 +94,7 @@ func TestKillTree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !WaitFor(5*time.Second, func() bool { return len(p.Tree()) == 3 }) {
+	if !WaitFor(30*time.Second, func() bool { return len(p.Tree()) == 3 }) {
 		t.Fatalf("tree %v", p.Tree())
 	}
 	if err := p.Kill(); err != nil {
@@ -150,7 +150,7 @@ func TestWatchAndCapture(t *testing.T) {
 		}
 	}
 	add(a)
-	if err := w.WaitHolder(vip, "a", 5*time.Second); err != nil {
+	if err := w.WaitHolder(vip, "a", 30*time.Second); err != nil {
 		t.Fatal(err)
 	}
 	add(b)
@@ -161,7 +161,7 @@ func TestWatchAndCapture(t *testing.T) {
 	if err := a.Cut(); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.WaitHolder(vip, "b", 5*time.Second); err != nil {
+	if err := w.WaitHolder(vip, "b", 30*time.Second); err != nil {
 		t.Error(err)
 	}
 	if o := w.Overlap(vip, start); o < 100*time.Millisecond || o > time.Since(start) {
@@ -171,7 +171,7 @@ func TestWatchAndCapture(t *testing.T) {
 		t.Errorf("holders %v", got)
 	}
 	_ = ping(t, b, "10.0.0.77")
-	if !WaitFor(5*time.Second, func() bool {
+	if !WaitFor(30*time.Second, func() bool {
 		return slices.ContainsFunc(c.ARPs(start), func(m ARP) bool {
 			return m.From == "b" && m.TargetIP == netip.MustParseAddr("10.0.0.77") && !m.Gratuitous()
 		})

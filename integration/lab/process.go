@@ -74,7 +74,7 @@ func (h *Host) Start(spec Spec) (*Process, error) {
 	h.procs = append(h.procs, p)
 	h.mu.Unlock()
 	// Until it has entered the namespaces it is not yet the host's.
-	WaitFor(5*time.Second, func() bool { return !p.Running() || h.space.has(p.Pid) && !isNsenter(p.Pid) })
+	WaitFor(30*time.Second, func() bool { return !p.Running() || h.space.has(p.Pid) && !isNsenter(p.Pid) })
 	return p, nil
 }
 
@@ -164,7 +164,7 @@ func (p *Process) Kill() error {
 	for _, pid := range p.Tree() {
 		_ = syscall.Kill(pid, syscall.SIGSTOP)
 	}
-	ok := WaitFor(5*time.Second, func() bool {
+	ok := WaitFor(30*time.Second, func() bool {
 		pids := p.Tree()
 		for _, pid := range pids {
 			if pid != p.Pid {

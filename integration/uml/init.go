@@ -71,7 +71,7 @@ func initScript(o Options, work string) string {
 
 	// A program that logs to syslog blocks or fails without a reader.
 	line("perl -MSocket -e " + quote(syslogReader) + " /dev/log " + quote(filepath.Join(work, "syslog")) + " &")
-	line("n=0; while [ ! -S /dev/log ] && [ $n -lt 50 ]; do n=$((n+1)); sleep 0.02; done")
+	line("n=0; while [ ! -S /dev/log ] && [ $n -lt 1000 ]; do n=$((n+1)); sleep 0.02; done")
 
 	line("cd " + quote(o.Dir) + " || fail " + quote("no folder "+o.Dir))
 	line("export HOME=/root TMPDIR=/tmp " + envInside + "=1")

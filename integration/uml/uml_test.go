@@ -24,7 +24,7 @@ modprobe ip_vs_sed; grep -q ip_vs_sed /proc/modules
 test "$X" = "a 'b' c"
 echo heard >` + results + `/file
 perl -MSocket -e 'socket(S,PF_UNIX,SOCK_DGRAM,0); send(S,"<30>to syslog",0,sockaddr_un("/dev/log")) or die $!'
-sleep 0.2
+n=0; while ! grep -q 'to syslog' ` + os.TempDir() + `/holdfast-uml-*/syslog && [ $n -lt 150 ]; do n=$((n+1)); sleep 0.2; done
 if touch /usr/holdfast-stray 2>/dev/null; then echo the root is writable; exit 9; fi
 echo out; echo err >&2; exit 3`
 	res, err := Run(t.Context(), Options{

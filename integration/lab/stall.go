@@ -1,0 +1,80 @@
+package lab
+
+import (
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// stallTick is how often each processor is looked at.
+	stallTick = 10 * time.Millisecond
+	// leastStall is the shortest delay that is kept. Below it are a kernel with a
+	// clock of 100 Hz and a processor with something else to do.
+	leastStall = 20 * time.Millisecond
+)
+
+// stalls are the times in which a processor of this machine did not run what was
+// due on it.
+var stalls struct {
+	once sync.Once
+	mu   sync.Mutex
+	list []span
+}
+
+// WatchStalls begins to look how late this machine is: a thread on each processor
+// wakes every 10 ms and keeps when it was late. It does so until the process ends;
+// further calls do nothing.
+func WatchStalls() {
+	stalls.once.Do(func() {
+		var all unix.CPUSet
+		if unix.SchedGetaffinity(0, &all) != nil {
+			go watchStalls(nil)
+			return
+		}
+		for cpu, left := 0, all.Count(); left > 0; cpu++ {
+			if !all.IsSet(cpu) {
+				continue
+			}
+			left--
+			one := &unix.CPUSet{}
+			one.Set(cpu)
+			go watchStalls(one)
+		}
+	})
+}
+
+// watchStalls looks at one processor, or at any.
+func watchStalls(on *unix.CPUSet) {
+	// Never unlocked: no other goroutine may run on a thread that is bound so.
+	runtime.LockOSThread()
+	if on != nil {
+		_ = unix.SchedSetaffinity(0, on)
+	}
+	pause := unix.NsecToTimespec(int64(stallTick))
+	for {
+		from := time.Now()
+		_ = unix.Nanosleep(&pause, nil)
+		if to := time.Now(); to.Sub(from)-stallTick >= leastStall {
+			stalls.mu.Lock()
+			stalls.list = append(stalls.list, span{from.Add(stallTick), to})
+			stalls.mu.Unlock()
+		}
+	}
+}
+
+// Stalls is the longest time, of those that touch the time given, in which a
+// processor of this machine did not run what was due; 0: none as long as 20 ms.
+// WatchStalls has to be called before.
+func Stalls(since, until time.Time) (longest time.Duration) {
+	stalls.mu.Lock()
+	defer stalls.mu.Unlock()
+	for _, s := range stalls.list {
+		if s.to.After(since) && s.from.Before(until) {
+			longest = max(longest, s.to.Sub(s.from))
+		}
+	}
+	return longest
+}

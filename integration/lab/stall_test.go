@@ -1,0 +1,44 @@
+package lab
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestStalls keeps a processor from a thread that is bound to it.
+func TestStalls(t *testing.T) {
+	at := func(s int64) time.Time { return time.Unix(s, 0) }
+	stalls.mu.Lock()
+	stalls.list = append(stalls.list, span{at(10), at(12)}, span{at(20), at(21)})
+	stalls.mu.Unlock()
+	for _, c := range []struct {
+		since, until int64
+		want         time.Duration
+	}{{0, 10, 0}, {0, 11, 2 * time.Second}, {11, 30, 2 * time.Second}, {12, 30, time.Second}, {20, 20, 0}, {21, 30, 0}} {
+		if got := Stalls(at(c.since), at(c.until)); got != c.want {
+			t.Errorf("from %d to %d: %v, want %v", c.since, c.until, got, c.want)
+		}
+	}
+
+	// A thread of a higher class takes one processor for a while.
+	WatchStalls()
+	since := time.Now()
+	hog := func() error {
+		if err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}, 0); err != nil {
+			return err
+		}
+		for begun := time.Now(); time.Since(begun) < 200*time.Millisecond; {
+		}
+		return nil
+	}
+	ended := make(chan error, 1)
+	ownThread(func() { ended <- hog() })
+	if err := <-ended; err != nil {
+		t.Skipf("no real-time priority here: %v", err)
+	}
+	if !WaitFor(10*time.Second, func() bool { return Stalls(since, time.Now()) >= leastStall }) {
+		t.Error("nothing was noticed of a thread that left no time to others for 200 ms")
+	}
+}
