@@ -1,10 +1,12 @@
 package role
 
 import (
+	"cmp"
 	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"sync"
 	"time"
 )
@@ -30,7 +32,10 @@ type Spare struct {
 	works   int
 	collect func() // ends what CollectLate began for these works
 	untidy  bool   // the last one's garbage is not collected yet
+	had     uint64 // bytes that the heap had from the system at its end
+	release func() // lets the runtime give unused memory back; nil: it may
 	timer   *time.Timer
+	rest    time.Duration // in place of tidyTime, for tests; zero: that
 }
 
 // Work notes that large work begins; end, which may be called again, that it is
@@ -45,6 +50,7 @@ func (s *Spare) Work() (end func()) {
 		if s.timer != nil {
 			s.timer.Stop()
 		}
+		s.unkeep()
 		if s.untidy { // work follows work
 			runtime.GC()
 		}
@@ -57,8 +63,9 @@ func (s *Spare) done() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.works--; s.works == 0 {
+		s.had = heap("/memory/classes/heap/objects:bytes", "/memory/classes/heap/unused:bytes", "/memory/classes/heap/free:bytes")
 		s.collect()
-		s.timer = time.AfterFunc(tidyTime, s.tidy)
+		s.timer = time.AfterFunc(cmp.Or(s.rest, tidyTime), s.tidy)
 	}
 }
 
@@ -70,8 +77,65 @@ func (s *Spare) tidy() {
 		return
 	}
 	s.untidy = false
-	s.timer = time.AfterFunc(spareTime, debug.FreeOSMemory)
-	go runtime.GC() // nobody has to wait for it here
+	s.timer = time.AfterFunc(spareTime, s.free)
+	go func() { // nobody has to wait for it here
+		runtime.GC()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.works == 0 && !s.untidy {
+			s.keep()
+		}
+	}()
+}
+
+// keep has the runtime keep the memory that the last work left. By itself it
+// gives back within seconds what it does not expect to need before the next
+// collection, so that is put off until as much is in use again.
+func (s *Spare) keep() {
+	live := max(1, heap("/gc/heap/live:bytes"))
+	if s.release != nil || s.had <= live || tuned() {
+		return
+	}
+	usual := debug.SetGCPercent(int(min((s.had-live)*100/live, math.MaxInt32)))
+	s.release = func() { debug.SetGCPercent(usual) }
+}
+
+func (s *Spare) unkeep() {
+	if s.release != nil {
+		s.release()
+		s.release = nil
+	}
+}
+
+// free gives back what is not in use.
+func (s *Spare) free() {
+	s.mu.Lock()
+	if s.works > 0 {
+		s.mu.Unlock()
+		return
+	}
+	s.unkeep()
+	s.mu.Unlock()
+	debug.FreeOSMemory()
+}
+
+// heap is the sum of figures of the runtime about its heap, in bytes.
+func heap(names ...string) (sum uint64) {
+	figures := make([]metrics.Sample, len(names))
+	for i, name := range names {
+		figures[i].Name = name
+	}
+	metrics.Read(figures)
+	for _, f := range figures {
+		sum += f.Value.Uint64()
+	}
+	return sum
+}
+
+// tuned reports whether the operator said how often or how late garbage is
+// collected.
+func tuned() bool {
+	return os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != ""
 }
 
 // CollectLate puts garbage collection off until so many bytes more are
@@ -79,7 +143,7 @@ func (s *Spare) tidy() {
 // and again; from then on it is as before. It does nothing where the operator
 // said how often or how late garbage is collected (GOGC, GOMEMLIMIT).
 func CollectLate(more int64) (collect func()) {
-	if os.Getenv("GOGC") != "" || debug.SetMemoryLimit(-1) != math.MaxInt64 {
+	if tuned() || debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		return func() {}
 	}
 	var m runtime.MemStats

@@ -29,7 +29,7 @@ func TestSpare(t *testing.T) {
 			t.Errorf("%s: percentage %d, limit %d; want %d and limited: %t", when, p, limit, percent, limited)
 		}
 	}
-	var s Spare
+	s := Spare{rest: time.Hour}
 	end := s.Work()
 	as("at work", -1, true)
 	inner := s.Work()
@@ -87,13 +87,15 @@ func TestSpareTidies(t *testing.T) {
 	if s.Work()(); cycles() == before {
 		t.Error("nothing was collected before work that follows work")
 	}
+	s.Work() // without an end: nothing of this test happens in the next one
+	s.collect()
 }
 
 // What the operator says by GOGC holds during work too.
 func TestSpareGOGC(t *testing.T) {
 	t.Setenv("GOGC", "70")
 	defer debug.SetGCPercent(debug.SetGCPercent(70))
-	var s Spare
+	s := Spare{rest: time.Hour}
 	end := s.Work()
 	if p, limit := settings(); p != 70 || limit != math.MaxInt64 {
 		t.Errorf("at work: percentage %d, limit %d", p, limit)
@@ -101,5 +103,48 @@ func TestSpareGOGC(t *testing.T) {
 	end()
 	if p, limit := settings(); p != 70 || limit != math.MaxInt64 {
 		t.Errorf("after it: percentage %d, limit %d", p, limit)
+	}
+	s.had = 1 << 40
+	if s.keep(); s.release != nil {
+		t.Error("memory is kept in another way than the operator says")
+	}
+}
+
+// The memory of a work stays with the process for the next one, and no longer
+// than that is sensible.
+func TestSpareKeeps(t *testing.T) {
+	t.Setenv("GOGC", "")
+	defer debug.SetGCPercent(debug.SetGCPercent(50))
+	s := Spare{rest: time.Nanosecond}
+	end := s.Work()
+	var garbage [][]byte
+	for range 16 << 10 {
+		garbage = append(garbage, make([]byte, 1<<10))
+	}
+	runtime.KeepAlive(garbage)
+	garbage = nil
+	end()
+	kept := 0
+	for deadline := time.Now().Add(10 * time.Second); kept <= 50; time.Sleep(time.Millisecond) {
+		if kept, _ = settings(); time.Now().After(deadline) {
+			t.Fatal("memory is not kept after the work")
+		}
+	}
+	// As much may be in use again as was: 16 MiB and what else there is.
+	if goal := heap("/gc/heap/goal:bytes"); goal < 15<<20 {
+		t.Errorf("collected again at %d bytes", goal)
+	}
+	s.Work()
+	if p, _ := settings(); p != -1 {
+		t.Errorf("at work: percentage %d", p)
+	}
+	s.rest = time.Hour
+	s.done()
+	s.free()
+	if p, _ := settings(); p != 50 {
+		t.Errorf("after the memory was given back: percentage %d", p)
+	}
+	if left := heap("/memory/classes/heap/free:bytes"); left > 4<<20 {
+		t.Errorf("%d bytes are unused and not given back", left)
 	}
 }
