@@ -23,6 +23,7 @@ var packages = map[string]string{
 	"ipvsadm":         "ipvsadm",
 	"iptables-legacy": "iptables",
 	"keepalived":      "keepalived",
+	"killall":         "psmisc", // for the scripts of keepalived's samples
 	"linux.uml":       "user-mode-linux",
 	"logger":          "bsdutils",
 	"modprobe":        "kmod",
