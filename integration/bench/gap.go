@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +20,15 @@ var gapOnly = flag.Bool("gap", false, "only the failover gap")
 // gapLimit is how much later than the timers a client may have its answer, in
 // every run.
 const gapLimit = 10 * time.Millisecond
+
+// A run counts when every processor ran while the address changed hands: of one
+// in which one stood still for longer than stillLimit there is another, up to
+// gapTries for each that is wanted. Both daemons are treated alike, and what
+// was set aside is told.
+const (
+	stillLimit = 2 * time.Millisecond
+	gapTries   = 3
+)
 
 // gapSettings are those of the failover gap; pairs of one daemon run at the
 // same time where a run takes long.
@@ -40,22 +50,41 @@ var gapFaults = []string{"crash of the master", "stop of the master", pausing}
 // gaps measures the failover gap of both daemons and prints a table.
 func gaps(w io.Writer, subjects [2]subject, runs int, only string) error {
 	var list []row
+	var aside []string
+	// Blocked system calls of the clients must not keep other clients waiting.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(64))
+	stalls, err := watchStillness()
+	if err != nil {
+		return err
+	}
+	defer stalls.close()
 	for _, s := range gapSettings {
 		if !strings.Contains("gap "+s.String(), only) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "bench: failover gap, %s…\n", s)
-		got, err := gap(subjects, s.Setting, runs, s.pairs)
+		got, err := gap(subjects, s.Setting, stalls, runs, s.pairs)
 		if err != nil {
 			return err
 		}
 		list = append(list, gapRows(s.Setting, got)...)
+		for i, o := range got {
+			if len(o[setAside]) > 0 {
+				answers := o.values(setAside, func(o faults.Outcome) time.Duration { return o.Answered })
+				aside = append(aside, fmt.Sprintf("%s, %s: %d runs set aside, as a processor stood still for longer than %v: answers %s past the timers",
+					s, subjects[i].name, len(answers), stillLimit, spread(answers)))
+			}
+		}
 	}
 	if len(list) == 0 {
 		return fmt.Errorf("no failover gap's name contains %q", only)
 	}
 	fmt.Fprintln(w, "Failover gap: worst run (median).")
-	return verdict(print(w, subjects, list), nil)
+	missed := print(w, subjects, list)
+	for _, line := range aside {
+		fmt.Fprintln(w, line)
+	}
+	return verdict(missed, nil)
 }
 
 // gapRows are the lines of one setting; [0] is ours.
@@ -91,6 +120,9 @@ func spread(v []float64) string {
 	return fmt.Sprintf("%.1f (%.1f) ms", 1000*slices.Max(v), 1000*median(v))
 }
 
+// setAside is the name of the runs in which the machine stood still.
+const setAside = "set aside"
+
 // outcomes are the runs of one daemon by fault.
 type outcomes map[string][]faults.Outcome
 
@@ -103,7 +135,7 @@ func (o outcomes) values(name string, of func(faults.Outcome) time.Duration) []f
 }
 
 // gap has each harm happen so many times to each daemon, in turns.
-func gap(subjects [2]subject, s faults.Setting, runs, pairs int) (out [2]outcomes, err error) {
+func gap(subjects [2]subject, s faults.Setting, stalls *stillness, runs, pairs int) (out [2]outcomes, err error) {
 	scenes := make([]*faults.Scene, 2*pairs) // even: the first subject
 	var started []*lab.Lab
 	defer func() {
@@ -129,9 +161,13 @@ func gap(subjects [2]subject, s faults.Setting, runs, pairs int) (out [2]outcome
 		if !slices.Contains(gapFaults, f.Name) {
 			continue
 		}
-		for round := range max(1, (runs+pairs-1)/pairs) {
+		enough := func(who int) bool { return len(out[who][f.Name]) >= runs }
+		for round := 0; (!enough(0) || !enough(1)) && round < gapTries*runs; round++ {
 			for turn := range 2 {
 				who := (round + turn) % 2
+				if enough(who) {
+					continue
+				}
 				err := each(pairs, func(i int) error {
 					// Pairs that change at one moment would wait for each other.
 					time.Sleep(time.Duration(i) * s.Interval / time.Duration(pairs))
@@ -141,12 +177,27 @@ func gap(subjects [2]subject, s faults.Setting, runs, pairs int) (out [2]outcome
 					if err == nil && !o.TookOver {
 						err = fmt.Errorf("%s, %s: the backup did not take over", subjects[who].name, f.Name)
 					}
-					out[who][f.Name] = append(out[who][f.Name], o)
+					kind, still := f.Name, stalls.longest(o.Due, o.Due.Add(o.Answered))
+					if still > stillLimit && kind != pausing {
+						kind = setAside
+					}
+					if o.Answered > gapLimit {
+						fmt.Fprintf(os.Stderr, "bench: %s, %s, %s, due at %s: address %v, answer %v past the timers; a processor stood still for %v\n",
+							subjects[who].name, s, f.Name, o.Due.Format("15:04:05.000"), o.Took, o.Answered, still)
+					}
+					out[who][kind] = append(out[who][kind], o)
 					return err
 				})
 				if err != nil {
 					return out, err
 				}
+			}
+		}
+	}
+	for who := range out {
+		for _, name := range gapFaults {
+			if len(out[who][name]) == 0 {
+				return out, fmt.Errorf("%s, %s: a processor of this machine stood still in every one of %d runs", subjects[who].name, name, len(out[who][setAside]))
 			}
 		}
 	}

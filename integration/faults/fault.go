@@ -121,6 +121,8 @@ type Outcome struct {
 	// the backup took over.
 	Took, Answered time.Duration
 	TookOver       bool
+	// Due is when the timers gave the address to the backup.
+	Due time.Time
 	// Back is how long after the end of the fault everything was as before.
 	Back time.Duration
 }
@@ -151,7 +153,7 @@ func (s *Scene) Run(f Fault) (Outcome, error) {
 	o.Silence, _ = s.pinger.Silence(begun, settled)
 	if took, ok := s.watch.FirstAdded(s.B.Host.Name, VIP, begun); ok {
 		due := s.due(took)
-		o.TookOver, o.Took = true, took.Round(0).Sub(due)
+		o.TookOver, o.Due, o.Took = true, due, took.Round(0).Sub(due)
 		o.Answered = s.pinger.Next(took).Sub(due)
 	}
 	o.Back = settled.Sub(ended)
