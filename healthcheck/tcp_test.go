@@ -65,13 +65,34 @@ func TestTCPConnectsAndSendsNothing(t *testing.T) {
 	}
 }
 
-func TestTCPSaysWhyNot(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// refusing is an address of loopback where nobody listens, and nobody else can
+// while the test runs.
+func refusing(t *testing.T) netip.AddrPort {
+	t.Helper()
+	_, addr := bound(t)
+	return addr
+}
+
+// bound is a socket with a port of 127.0.0.1.
+func bound(t *testing.T) (fd int, addr netip.AddrPort) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().(*net.TCPAddr).AddrPort()
-	l.Close()
+	t.Cleanup(func() { unix.Close(fd) })
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(sa.(*unix.SockaddrInet4).Port))
+}
+
+func TestTCPSaysWhyNot(t *testing.T) {
+	addr := refusing(t)
 	r := check(t, Config{Kind: TCP, Addr: addr}, Deps{}).Run(t.Context())
 	if r.Up || r.Text != "connect: connection refused" {
 		t.Errorf("%+v", r)
@@ -82,22 +103,10 @@ func TestTCPSaysWhyNot(t *testing.T) {
 // leaves further SYNs without an answer.
 func full(t *testing.T) netip.AddrPort {
 	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { unix.Close(fd) })
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
+	fd, addr := bound(t)
 	if err := unix.Listen(fd, 0); err != nil {
 		t.Fatal(err)
 	}
-	sa, err := unix.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(sa.(*unix.SockaddrInet4).Port))
 	for range 4 {
 		c, err := net.DialTimeout("tcp", addr.String(), 200*time.Millisecond)
 		if err != nil {
@@ -117,14 +126,14 @@ func TestTCPTimesOut(t *testing.T) {
 	if r.Up || r.Text != "connect: timed out" {
 		t.Errorf("%+v", r)
 	}
-	if d := time.Since(began); d < 100*time.Millisecond || d > 2*time.Second {
+	if d := time.Since(began); d < 100*time.Millisecond || d > 30*time.Second {
 		t.Errorf("took %v", d)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	began = time.Now()
-	check(t, Config{Kind: TCP, Addr: addr}, Deps{}).Run(ctx)
-	if d := time.Since(began); d > 2*time.Second {
+	check(t, Config{Kind: TCP, Addr: addr, ConnectTimeout: 2 * time.Minute}, Deps{}).Run(ctx)
+	if d := time.Since(began); d > time.Minute {
 		t.Errorf("the context did not end the look: %v", d)
 	}
 }
@@ -132,16 +141,28 @@ func TestTCPTimesOut(t *testing.T) {
 func TestTCPLocalEnd(t *testing.T) {
 	from := make(chan netip.AddrPort, 4)
 	addr := listen(t, func(c net.Conn) { from <- c.RemoteAddr().(*net.TCPAddr).AddrPort() })
-	port := freePort(t)
-	for _, c := range []Config{
+	var port uint16
+	for i, c := range []Config{
 		{BindTo: netip.MustParseAddr("127.0.0.9")},
-		{BindTo: netip.MustParseAddr("127.0.0.9"), BindPort: port},
-		{BindPort: freePort(t)},
+		{BindTo: netip.MustParseAddr("127.0.0.9")},
+		{},
 	} {
 		c.Kind, c.Addr = TCP, addr
-		if r := check(t, c, Deps{}).Run(t.Context()); !r.Up {
+		var r Result
+		for range 10 { // somebody else may have taken the port meanwhile
+			if i > 0 {
+				c.BindPort = freePort(t)
+			}
+			if r = check(t, c, Deps{}).Run(t.Context()); r.Up || !strings.Contains(r.Text, "already in use") {
+				break
+			}
+		}
+		if !r.Up {
 			t.Errorf("%+v: %s", c, r.Text)
 			continue
+		}
+		if i == 1 {
+			port = c.BindPort
 		}
 		got := <-from
 		if c.BindTo.IsValid() && got.Addr() != c.BindTo || c.BindPort != 0 && got.Port() != c.BindPort {
@@ -200,9 +221,18 @@ func TestTCPOverIPv6(t *testing.T) {
 		l.Close()
 	}
 	addr := listenOn(t, "[::1]:0", func(net.Conn) {})
-	for _, c := range []Config{{}, {BindTo: netip.MustParseAddr("::1")}, {BindPort: freePort(t)}} {
+	for i, c := range []Config{{}, {BindTo: netip.MustParseAddr("::1")}, {}} {
 		c.Kind, c.Addr = TCP, addr
-		if r := check(t, c, Deps{}).Run(t.Context()); !r.Up {
+		var r Result
+		for range 10 { // somebody else may have taken the port meanwhile
+			if i == 2 {
+				c.BindPort = freePort(t)
+			}
+			if r = check(t, c, Deps{}).Run(t.Context()); r.Up || !strings.Contains(r.Text, "already in use") {
+				break
+			}
+		}
+		if !r.Up {
 			t.Errorf("%+v: %s", c, r.Text)
 		}
 	}

@@ -52,6 +52,7 @@ type FIFO struct {
 	file   *os.File
 	made   fs.FileInfo // of the pipe, if we made it
 	reader *reader
+	grace  time.Duration // readerGrace
 
 	mu     sync.Mutex
 	lines  [][]byte
@@ -83,7 +84,7 @@ func OpenFIFO(cfg FIFOConfig, deps FIFODeps) (*FIFO, error) {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
 	f := &FIFO{
-		cfg: cfg, log: deps.Log.With("fifo", cfg.Path),
+		cfg: cfg, log: deps.Log.With("fifo", cfg.Path), grace: readerGrace,
 		wake: make(chan struct{}, 1), empty: make(chan struct{}), ended: make(chan struct{}),
 	}
 	var err error
@@ -327,7 +328,7 @@ func (f *FIFO) Close(ctx context.Context) error {
 	f.poke()
 	<-f.ended
 	if f.reader != nil {
-		f.reader.stop(ctx, readerGrace)
+		f.reader.stop(ctx, f.grace)
 	}
 	f.unlink()
 	return err

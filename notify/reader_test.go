@@ -111,6 +111,7 @@ func TestReaderThatEndsByItselfIsNotStopped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.grace = time.Minute // nobody knows how long a busy machine takes
 	f.Write("a")
 	<-first
 	f.Write("STOP")

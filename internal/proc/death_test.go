@@ -51,17 +51,7 @@ func TestScriptsEndWithTheDaemon(t *testing.T) {
 		t.Fatalf("script %s: %v", pid, err)
 	}
 	// The loader of a program that has just begun opens libraries for a moment.
-	n := count(t, "/proc/"+pid+"/fd")
-	for range 200 {
-		if n == 3 {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-		n = count(t, "/proc/"+pid+"/fd")
-	}
-	if n != 3 {
-		t.Errorf("the script has %d descriptors, want 3", n)
-	}
+	eventually(t, "a script with three descriptors", func() bool { return count(t, "/proc/"+pid+"/fd") == 3 })
 	if err := parent.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}

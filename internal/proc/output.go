@@ -65,6 +65,32 @@ func (t *tail) close() []byte {
 	// it open may have 50 ms.
 	_ = t.r.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 	<-t.done
+	t.rest()
 	t.r.Close()
 	return t.buf
+}
+
+// rest reads what is in the pipe after the deadline: the reader may not have had
+// its turn before that. The reader has ended. A pipe holds 64 KiB; a descendant
+// that writes on does not keep us.
+func (t *tail) rest() {
+	_ = t.r.SetReadDeadline(time.Time{})
+	c, err := t.r.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = c.Read(func(fd uintptr) bool {
+		chunk := make([]byte, 4096)
+		for range MaxCapture / len(chunk) {
+			n, err := unix.Read(int(fd), chunk)
+			if err == unix.EINTR {
+				continue
+			}
+			if err != nil || n <= 0 {
+				break
+			}
+			t.add(chunk[:n])
+		}
+		return true // it never waits
+	})
 }

@@ -128,36 +128,51 @@ func TestChildGetsACleanPlace(t *testing.T) {
 
 func TestTimeoutReachesWholeGroup(t *testing.T) {
 	dir := t.TempDir()
-	pidfile := filepath.Join(dir, "pids")
-	// Leader and child both ignore SIGTERM.
-	s := sh("trap '' TERM; (trap '' TERM; sleep 60 & echo $! >>" + pidfile + "; wait) & echo $! >>" + pidfile + "; wait; sleep 60")
-	s.Timeout, s.KillAfter = 300*time.Millisecond, 300*time.Millisecond
-	p, err := Start(s)
-	if err != nil {
-		t.Fatal(err)
+	inTime(t, func(limit time.Duration) (ready bool) {
+		pidfile, err := os.CreateTemp(dir, "pids")
+		if err != nil {
+			t.Fatal(err)
+		}
+		pidfile.Close()
+		name := pidfile.Name()
+		// Leader and child both ignore SIGTERM.
+		s := sh("trap '' TERM; (trap '' TERM; sleep 60 & echo $! >>" + name + "; wait) & echo $! >>" + name + "; wait; sleep 60")
+		s.Timeout, s.KillAfter = limit, 300*time.Millisecond
+		p, err := Start(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-p.Expired()
+		r := p.Result()
+		<-p.Gone()
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids := strings.Fields(string(b))
+		for _, pid := range pids {
+			waitGone(t, pid)
+		}
+		if len(pids) != 2 {
+			return false
+		}
+		if !r.TimedOut || r.Signal != int(syscall.SIGKILL) || r.OK() || r.Took < s.Timeout+s.KillAfter {
+			t.Errorf("got %+v; want it killed %v after the timeout of %v", r, s.KillAfter, s.Timeout)
+		}
+		return true
+	})
+}
+
+// inTime gives f more and more time until a program has come as far as it has to
+// be when that is over: nobody knows how long that takes on a busy machine.
+func inTime(t *testing.T, f func(limit time.Duration) (ready bool)) {
+	t.Helper()
+	for limit := 300 * time.Millisecond; limit < 30*time.Second; limit *= 3 {
+		if f(limit) || t.Failed() {
+			return
+		}
 	}
-	<-p.Expired()
-	select {
-	case <-p.Done():
-		t.Fatal("a program that ignores SIGTERM ended at the timeout")
-	case <-time.After(50 * time.Millisecond):
-	}
-	r := p.Result()
-	if !r.TimedOut || r.Signal != int(syscall.SIGKILL) || r.OK() {
-		t.Fatalf("got %+v", r)
-	}
-	<-p.Gone()
-	b, err := os.ReadFile(pidfile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pids := strings.Fields(string(b))
-	if len(pids) != 2 {
-		t.Fatalf("pids %q", pids)
-	}
-	for _, pid := range pids {
-		waitGone(t, pid)
-	}
+	t.Error("the program never came as far as it has to be")
 }
 
 // A leader that honours SIGTERM must not save a child that does not.
@@ -169,8 +184,8 @@ func TestStopAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	StopAll(10 * time.Second)
-	if d := time.Since(began); d > 5*time.Second {
+	StopAll(time.Minute)
+	if d := time.Since(began); d > 30*time.Second {
 		t.Errorf("%v for a program that ends at once", d)
 	}
 	if r := polite.Result(); !r.Stopped || r.Signal != int(unix.SIGTERM) {
@@ -181,15 +196,10 @@ func TestStopAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 500 { // until the trap is set and the first sleep runs
-		if groupHasOthers(deaf.Pid()) {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	eventually(t, "the trap set and the first sleep running", func() bool { return groupHasOthers(deaf.Pid()) })
 	began = time.Now()
 	StopAll(200 * time.Millisecond)
-	if d := time.Since(began); d < 200*time.Millisecond || d > 5*time.Second {
+	if d := time.Since(began); d < 200*time.Millisecond || d > 30*time.Second {
 		t.Errorf("%v for a program that ignores SIGTERM", d)
 	}
 	<-deaf.Done()
@@ -199,23 +209,40 @@ func TestStopAll(t *testing.T) {
 }
 
 func TestTimeoutKillsWhatTheLeaderLeftBehind(t *testing.T) {
-	pidfile := filepath.Join(t.TempDir(), "pid")
-	s := sh("(trap '' TERM; echo ok >" + pidfile + ".ready; while :; do sleep 0.05; done) & echo $! >" + pidfile + "; wait")
-	s.Timeout, s.KillAfter = 500*time.Millisecond, 400*time.Millisecond
-	p, err := Start(s)
-	if err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	inTime(t, func(limit time.Duration) (ready bool) {
+		pidfile := filepath.Join(dir, limit.String())
+		s := sh("(trap '' TERM; echo ok >" + pidfile + ".ready; while :; do sleep 0.05; done) & echo $! >" + pidfile + "; wait")
+		s.Timeout, s.KillAfter = limit, 400*time.Millisecond
+		p, err := Start(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := p.Result()
+		<-p.Gone()
+		b, err := os.ReadFile(pidfile)
+		ok, _ := os.ReadFile(pidfile + ".ready")
+		if pid := strings.TrimSpace(string(b)); pid != "" {
+			waitGone(t, pid)
+		}
+		if err != nil || len(b) == 0 || len(ok) == 0 {
+			return false
+		}
+		if !r.TimedOut || r.Signal != int(syscall.SIGTERM) {
+			t.Errorf("leader: %+v", r)
+		}
+		return true
+	})
+}
+
+// eventually waits for cond, for as long as a busy machine may take.
+func eventually(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !cond(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never seen: %s", what)
+		}
 	}
-	r := p.Result()
-	if !r.TimedOut || r.Signal != int(syscall.SIGTERM) {
-		t.Fatalf("leader: %+v", r)
-	}
-	<-p.Gone()
-	b, err := os.ReadFile(pidfile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	waitGone(t, strings.TrimSpace(string(b)))
 }
 
 func waitGone(t *testing.T, pid string) {
@@ -224,12 +251,11 @@ func waitGone(t *testing.T, pid string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 100 {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		b, err := os.ReadFile("/proc/" + pid + "/stat")
 		if err != nil || strings.Contains(string(b), ") Z ") {
 			return
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	_ = syscall.Kill(n, syscall.SIGKILL)
 	t.Errorf("process %s is still alive", pid)
@@ -237,8 +263,8 @@ func waitGone(t *testing.T, pid string) {
 
 func TestABackgroundChildOutlivesItsLeader(t *testing.T) {
 	pidfile := filepath.Join(t.TempDir(), "pid")
-	s := sh("sleep 30 & echo $! >" + pidfile)
-	s.Timeout = 5 * time.Second
+	s := sh("sleep 300 & echo $! >" + pidfile)
+	s.Timeout = time.Minute
 	p, err := Start(s)
 	if err != nil {
 		t.Fatal(err)
@@ -260,18 +286,21 @@ func TestABackgroundChildOutlivesItsLeader(t *testing.T) {
 
 func TestOutputIsBounded(t *testing.T) {
 	// yes prints gigabytes a second.
-	s := Spec{Args: []string{"yes", "abcdefg"}, Timeout: 200 * time.Millisecond, Capture: 4096}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	r := Run(t.Context(), s)
-	runtime.ReadMemStats(&after)
-	if !r.TimedOut || len(r.Output) != 4096 {
-		t.Fatalf("timed out %v, %d bytes kept", r.TimedOut, len(r.Output))
-	}
-	if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {
-		t.Errorf("reading the output allocated %d bytes", n)
-	}
-	s = sh("printf 0123456789; printf abc")
+	inTime(t, func(limit time.Duration) (ready bool) {
+		s := Spec{Args: []string{"yes", "abcdefg"}, Timeout: limit, Capture: 4096}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		r := Run(t.Context(), s)
+		runtime.ReadMemStats(&after)
+		if !r.TimedOut || len(r.Output) > 4096 {
+			t.Fatalf("timed out %v, %d bytes kept", r.TimedOut, len(r.Output))
+		}
+		if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {
+			t.Errorf("reading the output allocated %d bytes", n)
+		}
+		return len(r.Output) == 4096
+	})
+	s := sh("printf 0123456789; printf abc")
 	s.Capture = 5
 	if r := Run(t.Context(), s); string(r.Output) != "89abc" {
 		t.Errorf("kept %q, want the last five bytes", r.Output)
@@ -279,26 +308,63 @@ func TestOutputIsBounded(t *testing.T) {
 }
 
 func TestOutputDoesNotWaitForDescendants(t *testing.T) {
-	s := sh("echo first; sleep 5 &")
+	s := sh("sleep 300 & echo $!")
 	s.Capture = 100
 	began := time.Now()
 	r := Run(t.Context(), s)
-	if d := time.Since(began); d > 2*time.Second {
+	if d := time.Since(began); d > time.Minute {
 		t.Errorf("waited %v for a descendant that holds the pipe", d)
 	}
-	if string(r.Output) != "first\n" {
-		t.Errorf("output %q", r.Output)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(r.Output)))
+	if err != nil {
+		t.Fatalf("output %q", r.Output)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Errorf("the descendant: %v", err)
+	}
+}
+
+// What an ended program wrote is not lost on a machine that is too busy to read
+// it within the time that a descendant has.
+func TestOutputThatWasNotReadInTime(t *testing.T) {
+	out, w, err := newTail(MaxCapture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := out.r.SetReadDeadline(time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	<-out.done
+	want := strings.Repeat("late ", 5000)
+	if _, err := w.WriteString(want); err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close() // as a descendant holds it
+	if got := out.close(); string(got) != want {
+		t.Errorf("%d bytes are kept, want %d", len(got), len(want))
 	}
 }
 
 func TestContextStopsTheGroup(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	r := Run(ctx, Spec{Args: []string{"sleep", "60"}})
+	go func() {
+		defer cancel()
+		for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			running.mu.Lock()
+			for p := range running.set {
+				if p.spec.Args[len(p.spec.Args)-1] == "4711" {
+					end = time.Time{}
+				}
+			}
+			running.mu.Unlock()
+		}
+	}()
+	r := Run(ctx, Spec{Args: []string{"sleep", "4711"}})
 	if !r.Stopped || r.Signal != int(syscall.SIGTERM) || r.String() != "stopped" {
 		t.Fatalf("got %+v", r)
 	}
-	if r := Run(ctx, Spec{Args: []string{"true"}}); !errors.Is(r.Err, context.DeadlineExceeded) {
+	if r := Run(ctx, Spec{Args: []string{"true"}}); !errors.Is(r.Err, context.Canceled) {
 		t.Errorf("an ended context still started the program: %+v", r)
 	}
 }
@@ -384,11 +450,9 @@ func TestNoZombiesNoDescriptorsLeft(t *testing.T) {
 	for range 4 {
 		run()
 	}
-	time.Sleep(50 * time.Millisecond)
-	if n := count(t, "/proc/self/fd"); n > fds+1 {
-		t.Errorf("%d descriptors open, %d before", n, fds)
-	}
-	if n := count(t, "/proc/self/task"); n > threads+12 {
+	eventually(t, "no more descriptors than before", func() bool { return count(t, "/proc/self/fd") <= fds+1 })
+	// How many threads the runtime needs at once is chance; 96 programs ran.
+	if n := count(t, "/proc/self/task"); n > threads+40 {
 		t.Errorf("%d threads, %d before", n, threads)
 	}
 	if z := zombies(t); len(z) > 0 {
@@ -436,7 +500,7 @@ func TestHangingProgramsHoldNoThread(t *testing.T) {
 		}
 		procs = append(procs, p)
 	}
-	if n := count(t, "/proc/self/task"); n > warm+20 {
+	if n := count(t, "/proc/self/task"); n > warm+50 {
 		t.Errorf("%d threads for 100 waiting programs, %d before", n, warm)
 	}
 	for _, p := range procs {

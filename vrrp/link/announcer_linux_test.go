@@ -149,7 +149,7 @@ func TestAnnounceMany(t *testing.T) {
 	// They are counted when the kernel has returned, which the last one read may
 	// be ahead of.
 	s := a.Stats()
-	for end := time.Now().Add(10 * time.Second); s.Sent < 5*255 && time.Now().Before(end); s = a.Stats() {
+	for end := time.Now().Add(30 * time.Second); s.Sent < 5*255 && time.Now().Before(end); s = a.Stats() {
 		time.Sleep(time.Millisecond)
 	}
 	if s.Sent != 5*255 || s.Dropped+s.Stale+s.Failed != 0 {
@@ -201,7 +201,7 @@ func TestAnnouncerRetries(t *testing.T) {
 		select {
 		case x := <-sent:
 			got = append(got, x)
-		case <-time.After(2 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Fatalf("got %v only", got)
 		}
 	}

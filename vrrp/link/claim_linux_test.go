@@ -44,7 +44,7 @@ func TestWatchClaims(t *testing.T) {
 	eventually(t, "both claims", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
-		return len(told) >= 2
+		return slices.Contains(told, want[0]) && slices.Contains(told, want[1])
 	})
 	if err := c.Close(); err != nil {
 		t.Error(err)
@@ -113,7 +113,7 @@ func TestWatchClaims6(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		return len(told) >= 2
+		return slices.Contains(told, want[0]) && slices.Contains(told, want[1])
 	})
 	if err := c.Close(); err != nil {
 		t.Error(err)

@@ -56,7 +56,7 @@ func inNetns(t testing.TB) bool {
 			t.Errorf("cannot remove the network namespace: %v: %s", err, out)
 		}
 	})
-	args := []string{"netns", "exec", name, os.Args[0], "-test.v", "-test.timeout=60s"}
+	args := []string{"netns", "exec", name, os.Args[0], "-test.v", "-test.timeout=5m"}
 	if b, ok := t.(*testing.B); ok {
 		args = append(args, "-test.run=^$", "-test.bench=^"+b.Name()+"$", "-test.benchmem")
 	} else {
@@ -128,7 +128,7 @@ func index(t testing.TB, name string) int {
 // eventually waits for cond, for as long as a busy machine may take.
 func eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if cond() {
 			return
 		}
@@ -137,7 +137,8 @@ func eventually(t testing.TB, what string, cond func() bool) {
 }
 
 // capture opens a packet socket on an interface for one EtherType; of IPv4 it
-// gives VRRP only, as IGMP comes by as well.
+// gives VRRP only, as IGMP comes by as well. What it returns waits for the next
+// frame, for as long as a busy machine may take, and gives nil when none comes.
 func capture(t testing.TB, ifindex int, etherType uint16) func() []byte {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
@@ -146,7 +147,7 @@ func capture(t testing.TB, ifindex int, etherType uint16) func() []byte {
 	}
 	t.Cleanup(func() { unix.Close(fd) })
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 8<<20)
-	tv := unix.NsecToTimeval(int64(time.Second))
+	tv := unix.NsecToTimeval(int64(15 * time.Second))
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
 		t.Fatal(err)
 	}

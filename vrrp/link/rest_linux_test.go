@@ -35,8 +35,8 @@ func TestWirePark(t *testing.T) {
 		}
 		sender.Wait()
 
-		time.AfterFunc(10*time.Millisecond, wb.Wake)
 		begun := wb.Now()
+		time.AfterFunc(10*time.Millisecond, wb.Wake)
 		if ps, err := wb.Wait(time.Time{}); err != nil || len(ps) > 0 || wb.Now().Sub(begun) < 5*time.Millisecond {
 			t.Errorf("round %d: woken after %v with %v, %v", i, wb.Now().Sub(begun), ps, err)
 		}
@@ -51,7 +51,7 @@ func TestWirePark(t *testing.T) {
 	wb.Park(true)
 	if n := testing.AllocsPerRun(50, func() {
 		send1(wa, pa, body)
-		if ps, err := wb.Wait(wb.Now().Add(time.Second)); err != nil || len(ps) != 1 {
+		if ps, err := wb.Wait(wb.Now().Add(15 * time.Second)); err != nil || len(ps) != 1 {
 			t.Errorf("Wait = %d packets, %v", len(ps), err)
 		}
 	}); n != 0 {

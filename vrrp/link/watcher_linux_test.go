@@ -27,7 +27,7 @@ func watch(t testing.TB) chan Update {
 			if err != nil {
 				t.Errorf("Watch: %v", err)
 			}
-		case <-time.After(5 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Error("Watch did not end")
 		}
 		w.Close()
@@ -35,12 +35,12 @@ func watch(t testing.TB) chan Update {
 	return updates
 }
 
-// until reads updates until cond holds, ten seconds at most, and returns what was
-// lost on the way.
+// until reads updates until cond holds, a minute at most, and returns what was lost
+// on the way.
 func until(t testing.TB, updates chan Update, what string, cond func([]Interface) bool) []LostAddress {
 	t.Helper()
 	var lost []LostAddress
-	for limit := time.After(10 * time.Second); ; {
+	for limit := time.After(time.Minute); ; {
 		select {
 		case u := <-updates:
 			lost = append(lost, u.Lost...)

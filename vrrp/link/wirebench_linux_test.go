@@ -32,7 +32,7 @@ func newPingPong(t testing.TB, n int) *pingPong {
 func (x *pingPong) round(t testing.TB) {
 	x.w.Send(x.batch)
 	for got := 0; got < len(x.batch); {
-		ps, err := x.hear.Wait(x.hear.Now().Add(time.Second))
+		ps, err := x.hear.Wait(x.hear.Now().Add(15 * time.Second))
 		if err != nil || len(ps) == 0 {
 			t.Fatalf("got %d of %d: %v", got, len(x.batch), err)
 		}

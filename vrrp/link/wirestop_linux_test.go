@@ -6,12 +6,16 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// helperSent names the file that the helper makes when it has sent.
+const helperSent = "HOLDFAST_LINK_SENT"
 
 // A process that was stopped at any moment while it waited, past its deadline,
 // reads what arrived meanwhile before it is told of the deadline.
@@ -28,10 +32,10 @@ func TestWireStopped(t *testing.T) {
 	pb := Port{Ifindex: b, Group: group}
 	hear := wire(t, WireConfig{})
 	open(t, hear, pb)
-	for i := range 12 {
-		hear.Park(i%2 == 1)
+	dir := t.TempDir()
+	stopped := func(after time.Duration, sent string) (n int, err error) {
 		helper := exec.Command(os.Args[0], "-test.run=^TestWireStopped$")
-		helper.Env = append(os.Environ(), helperEnv+"="+strconv.Itoa(os.Getpid()))
+		helper.Env = append(os.Environ(), helperEnv+"="+strconv.Itoa(os.Getpid()), helperSent+"="+sent)
 		line, err := helper.StdinPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -39,30 +43,41 @@ func TestWireStopped(t *testing.T) {
 		if err := helper.Start(); err != nil {
 			t.Fatal(err)
 		}
-		// Stopped while it waits, about when the timer fires, or before.
 		deadline := hear.Now().Add(10 * time.Millisecond)
-		time.AfterFunc(time.Duration(i)*time.Millisecond, func() {
+		time.AfterFunc(after, func() {
 			line.Close() // tells the helper to begin
 			_ = unix.Kill(os.Getpid(), unix.SIGSTOP)
 		})
-		// A Wait that is over sooner than the stop lasts was not stopped.
-		var ps []Packet
-		for limit := deadline.Add(5 * time.Second); err == nil && hear.Now().Before(limit); {
-			began := hear.Now()
-			ps, err = hear.Wait(deadline)
-			if len(ps) > 0 || hear.Now().Sub(began) > 25*time.Millisecond {
+		// One that is over before the helper has sent anything was not stopped.
+		for limit := deadline.Add(30 * time.Second); err == nil && hear.Now().Before(limit); time.Sleep(time.Millisecond) {
+			var ps []Packet
+			if ps, err = hear.Wait(deadline); len(ps) > 0 {
+				n = len(ps)
 				break
 			}
-			time.Sleep(time.Millisecond)
-		}
-		if err != nil || len(ps) != 3 {
-			t.Errorf("stopped after %d ms: Wait = %d packets, %v; want 3", i, len(ps), err)
+			if _, gone := os.Stat(sent); gone == nil {
+				break
+			}
 		}
 		if err := helper.Wait(); err != nil {
 			t.Fatal(err)
 		}
-		for ps, _ = hear.Wait(hear.Now()); len(ps) > 0; {
+		for ps, _ := hear.Wait(hear.Now()); len(ps) > 0; {
 			ps, _ = hear.Wait(hear.Now())
+		}
+		return n, err
+	}
+	for i := range 12 {
+		hear.Park(i%2 == 1)
+		// Stopped while it waits, about when the timer fires, or before. It may also
+		// be stopped when it has looked for the last time: no harm, if that is rare.
+		var n int
+		var err error
+		for try := 0; n != 3 && err == nil && try < 3; try++ {
+			n, err = stopped(time.Duration(i)*time.Millisecond, filepath.Join(dir, fmt.Sprint(i, ".", try)))
+		}
+		if err != nil || n != 3 {
+			t.Errorf("stopped after %d ms: Wait = %d packets, %v; want 3", i, n, err)
 		}
 	}
 }
@@ -83,6 +98,9 @@ func helpStopped(t *testing.T, pid int) {
 	})
 	send(t, w, p, "224.0.0.18", []byte("1"), []byte("2"), []byte("3"))
 	time.Sleep(30 * time.Millisecond)
+	if err := os.WriteFile(os.Getenv(helperSent), nil, 0o600); err != nil {
+		t.Error(err)
+	}
 	if err := unix.Kill(pid, unix.SIGCONT); err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func (r *numbers) changed(key string, v int) {
 
 func (r *numbers) wait(t *testing.T, key string, want int) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(2 * time.Millisecond) {
 		r.mu.Lock()
 		v, ok := r.last[key]
 		r.mu.Unlock()

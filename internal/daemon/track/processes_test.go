@@ -112,7 +112,7 @@ func (r *states) wait(t *testing.T, key string, want bool) {
 // until waits for a state and does something before each look.
 func (r *states) until(t *testing.T, key string, want bool, do func()) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(2 * time.Millisecond) {
 		do()
 		r.mu.Lock()
 		v, ok := r.last[key]
@@ -160,9 +160,11 @@ func start(t *testing.T, path string, args ...string) (stop func()) {
 // it (where it does) and once without.
 func TestProcesses(t *testing.T) {
 	for _, blind := range []bool{false, true} {
+		// Before anything is started: a program that a child being made has still
+		// open for writing cannot be executed.
+		path := program(t)
 		t.Run(map[bool]string{false: "connector", true: "scan"}[blind], func(t *testing.T) {
 			t.Parallel()
-			path := program(t)
 			r := &states{last: map[string]bool{}}
 			p := NewProcesses(ProcessesDeps{Changed: r.changed})
 			t.Cleanup(p.Close)

@@ -279,14 +279,18 @@ func TestRealScripts(t *testing.T) {
 		Log:     slog.New(slog.NewTextHandler(&logged, nil)),
 	})
 	defer tr.Close()
-	real := func(name, text string) config.VRRPScript {
-		return config.VRRPScript{Name: name, Command: config.Command{Args: []string{text}, Shell: true}, Interval: 100 * time.Millisecond, Rise: 1, Fall: 2}
+	const soon, never = 200 * time.Millisecond, time.Minute
+	real := func(name, text string, timeout time.Duration) config.VRRPScript {
+		return config.VRRPScript{
+			Name: name, Command: config.Command{Args: []string{text}, Shell: true},
+			Interval: 100 * time.Millisecond, Timeout: timeout, Rise: 1, Fall: 2,
+		}
 	}
 	tr.SetScripts([]config.VRRPScript{
-		real("file", "test -e "+flag),
-		real("hang", "trap '' TERM; sleep 60 & wait; sleep 60"),
-		real("print", "yes"),
-		real("fork", "sleep 3 & exit 0"),
+		real("file", "test -e "+flag, never),
+		real("hang", "trap '' TERM; sleep 60 & wait; sleep 60", soon),
+		real("print", "yes", soon),
+		real("fork", "sleep 3 & exit 0", never),
 	}, Settings{})
 	seen := map[string]bool{}
 	await := func(n int) {
@@ -295,7 +299,7 @@ func TestRealScripts(t *testing.T) {
 			select {
 			case s := <-told:
 				seen[s] = true
-			case <-time.After(5 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatalf("only %v; %+v", seen, tr.Status())
 			}
 		}
