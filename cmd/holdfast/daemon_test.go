@@ -99,7 +99,7 @@ func (d *director) has() bool {
 
 func (d *director) until(what string, f func() bool) {
 	d.t.Helper()
-	if !lab.WaitFor(15*time.Second, f) {
+	if !lab.WaitFor(30*time.Second, f) {
 		d.t.Fatalf("not in time: %s", what)
 	}
 }
@@ -157,7 +157,7 @@ func TestRunsInTheBackgroundAsKeepalivedDoes(t *testing.T) {
 	d := newDirector(t)
 	d.conf(fast)
 	first := d.start("-l")
-	if code, err := first.Wait(20 * time.Second); err != nil || code != 0 {
+	if code, err := first.Wait(time.Minute); err != nil || code != 0 {
 		t.Fatalf("exit %d, %v", code, err)
 	}
 	// Up means that everything is there: pid files and a process that answers.
@@ -187,13 +187,13 @@ func TestRunsInTheBackgroundAsKeepalivedDoes(t *testing.T) {
 		t.Errorf("%v, %v", st, err)
 	}
 	second := d.start()
-	if code, err := second.Wait(20 * time.Second); err != nil || code != 0 {
+	if code, err := second.Wait(time.Minute); err != nil || code != 0 {
 		t.Errorf("a second start: exit %d, %v", code, err)
 	}
 	if d.pid("a.pid") != parent {
 		t.Error("the second start changed the pid file")
 	}
-	d.until("the VIP", d.has)
+	d.until("MASTER", func() bool { return d.has() && strings.Contains(d.notified(), "MASTER") })
 	syscall.Kill(parent, syscall.SIGTERM)
 	d.until("the end", func() bool { return len(d.left()) == 0 && !d.has() })
 	// keepalived's umask, no signal ignored, nothing of ours in the environment.
@@ -213,7 +213,7 @@ func TestDontReleaseKeepsTheAddressesAndSaysNothing(t *testing.T) {
 	p := d.start("-n", "-l", "-V", "-u", "022")
 	d.until("the VIP", d.has)
 	d.until("MASTER", func() bool { return strings.Contains(d.notified(), "MASTER 255 0022") })
-	if code, err := p.Stop(10 * time.Second); err != nil || code != 0 {
+	if code, err := p.Stop(30 * time.Second); err != nil || code != 0 {
 		t.Fatalf("exit %d, %v", code, err)
 	}
 	if !d.has() {
@@ -235,7 +235,7 @@ func TestDontReleaseKeepsTheAddressesAndSaysNothing(t *testing.T) {
 	d.conf("")
 	p = d.start("-n", "-l")
 	d.until("the VIP of the former daemon removed", func() bool { return !d.has() })
-	if code, err := p.Stop(10 * time.Second); err != nil || code != 0 {
+	if code, err := p.Stop(30 * time.Second); err != nil || code != 0 {
 		t.Fatalf("exit %d, %v", code, err)
 	}
 	if l := d.left(); len(l) > 0 {
@@ -294,7 +294,7 @@ func TestStatesThatAreNotTheProtocols(t *testing.T) {
 	if !slices.ContainsFunc(s.Config.NotActive, func(l string) bool { return strings.Contains(l, "smtp_server") }) {
 		t.Errorf("not active: %v", s.Config.NotActive)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	out, err := d.Output(ctx, "env", "TEST_PROGRAM=1", filepath.Join(filepath.Dir(d.prog), "holdfast"), "status", "--control", d.Path("a.sock"))
 	if err != nil || !strings.Contains(out, "vrrp_instance W: WAITING") {
@@ -307,7 +307,7 @@ func TestStatesThatAreNotTheProtocols(t *testing.T) {
 	d.conf(fast)
 	p.Signal(syscall.SIGHUP)
 	d.until("the VIP again", d.has)
-	if code, err := p.Stop(10 * time.Second); err != nil || code != 0 || d.has() || len(d.left()) > 0 {
+	if code, err := p.Stop(30 * time.Second); err != nil || code != 0 || d.has() || len(d.left()) > 0 {
 		t.Errorf("exit %d, %v, VIP %t, left %v", code, err, d.has(), d.left())
 	}
 }

@@ -42,7 +42,7 @@ func TestAStuckWriterNeverHoldsTheCaller(t *testing.T) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("put or flush waits for the writer")
 	}
 	s.mu.Unlock()
@@ -50,10 +50,24 @@ func TestAStuckWriterNeverHoldsTheCaller(t *testing.T) {
 	w.put(slog.LevelInfo, nil)
 	w.flush()
 	w.flush()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !strings.Contains(strings.Join(s.lines, ""), "log lines lost") {
-		t.Error("lost lines are not told")
+	s.until(t, "that lines were lost", func(lines []string) bool {
+		return strings.Contains(strings.Join(lines, ""), "log lines lost")
+	})
+}
+
+// until waits for lines: flush does so for half a second only.
+func (s *stuck) until(t *testing.T, what string, cond func([]string) bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		s.mu.Lock()
+		ok := cond(s.lines)
+		s.mu.Unlock()
+		if ok {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("never told: %s", what)
+		}
 	}
 }
 
@@ -75,6 +89,9 @@ func TestTheWriterIsToldTheLevel(t *testing.T) {
 	log.Warn("w", "b", 2)
 	log.Error("e")
 	w.flush()
+	s.until(t, "three lines", func(lines []string) bool { return len(lines) >= 3 })
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	want := []string{"INFO level=INFO msg=i a=1\n", "WARN level=WARN msg=w a=1 g.b=2\n", "ERROR level=ERROR msg=e a=1\n"}
 	if fmt.Sprint(s.lines) != fmt.Sprint(want) {
 		t.Errorf("%q, want %q", s.lines, want)
@@ -102,12 +119,16 @@ func TestSyslogIsFoundLater(t *testing.T) {
 	}
 	defer there.Close()
 	there.SetReadBuffer(1 << 20)
+	if until := time.Until(s.next); s.next.IsZero() || until > redial {
+		t.Errorf("the next attempt is in %v", until)
+	}
+	s.next = time.Now().Add(time.Hour)
 	s.writeLine(slog.LevelInfo, []byte("too early\n"))
 	s.next = time.Time{}
 	go s.writeLine(slog.LevelError, []byte("last\n"))
 	var got []string
 	b := make([]byte, 1024)
-	there.SetReadDeadline(time.Now().Add(10 * time.Second))
+	there.SetReadDeadline(time.Now().Add(time.Minute))
 	for range keptLines + 1 {
 		n, err := there.Read(b)
 		if err != nil {

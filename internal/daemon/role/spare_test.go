@@ -39,13 +39,19 @@ func TestSpare(t *testing.T) {
 	inner()
 	as("after both", 60, false)
 
-	end = s.Work()
+	for range 10 { // on a busy machine the former work's garbage may be collected right now
+		end = s.Work()
+		if p, _ := settings(); p == -1 {
+			break
+		}
+		end()
+	}
 	as("at work again", -1, true)
 	var keep [][]byte
 	for range 2 * room >> 20 {
 		keep = append(keep, make([]byte, 1<<20))
 	}
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if p, _ := settings(); p == 60 {
 			break
 		}
@@ -76,7 +82,7 @@ func TestSpareTidies(t *testing.T) {
 	end := s.Work()
 	before := cycles()
 	end()
-	for deadline := time.Now().Add(10 * time.Second); cycles() == before; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); cycles() == before; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("nothing was collected after the work")
 		}

@@ -96,7 +96,7 @@ func TestAThreadThatRunsWildBecomesOrdinary(t *testing.T) {
 		t.Fatal(err)
 	}
 	for began := time.Now(); policy(t, 0) == unix.SCHED_FIFO; time.Sleep(time.Millisecond) {
-		if time.Since(began) > 5*time.Second {
+		if time.Since(began) > 30*time.Second {
 			t.Fatal("still real-time")
 		}
 	}
