@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"runtime"
 	"sync"
 	"time"
 
@@ -31,7 +30,7 @@ func WatchStalls() {
 	stalls.once.Do(func() {
 		var all unix.CPUSet
 		if unix.SchedGetaffinity(0, &all) != nil {
-			go watchStalls(nil)
+			ownThread(func() { watchStalls(nil) })
 			return
 		}
 		for cpu, left := 0, all.Count(); left > 0; cpu++ {
@@ -41,15 +40,14 @@ func WatchStalls() {
 			left--
 			one := &unix.CPUSet{}
 			one.Set(cpu)
-			go watchStalls(one)
+			ownThread(func() { watchStalls(one) })
 		}
 	})
 }
 
-// watchStalls looks at one processor, or at any.
+// watchStalls looks at one processor, or at any, from a thread of its own, which
+// is not the main one: what that is bound to is what this process is taken for.
 func watchStalls(on *unix.CPUSet) {
-	// Never unlocked: no other goroutine may run on a thread that is bound so.
-	runtime.LockOSThread()
 	if on != nil {
 		_ = unix.SchedSetaffinity(0, on)
 	}

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -24,6 +25,12 @@ func TestStalls(t *testing.T) {
 
 	// A thread of a higher class takes one processor for a while.
 	WatchStalls()
+	if runtime.NumCPU() > 1 {
+		var cpus unix.CPUSet
+		if err := unix.SchedGetaffinity(unix.Getpid(), &cpus); err != nil || cpus.Count() < 2 {
+			t.Errorf("the main thread is bound to %d processors, %v", cpus.Count(), err)
+		}
+	}
 	since := time.Now()
 	hog := func() error {
 		if err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}, 0); err != nil {
