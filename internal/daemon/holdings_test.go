@@ -55,7 +55,7 @@ func TestResumeOnlyWhatASuccessorReaches(t *testing.T) {
 	}
 	p := &Parent{log: slog.New(slog.DiscardHandler), cfg: &running{}, events: make(chan func(), 8), done: make(chan struct{})}
 	p.holdings.said(held("fast", "192.0.2.10/32", 20*time.Millisecond))
-	p.holdings.said(held("slow", "192.0.2.20/32", 2*time.Second))
+	p.holdings.said(held("slow", "192.0.2.20/32", time.Hour))
 	died := time.Now()
 	p.holdings.died()
 	list := p.resume(died)
@@ -69,9 +69,9 @@ func TestResumeOnlyWhatASuccessorReaches(t *testing.T) {
 		t.Errorf("a successor would sweep %v", left)
 	}
 
-	p.holdings.said(held("slow", "192.0.2.20/32", 2*time.Second))
+	p.holdings.said(held("slow", "192.0.2.20/32", time.Hour))
 	p.holdings.died()
-	if list := p.resume(died.Add(-1950 * time.Millisecond)); len(list) != 0 {
+	if list := p.resume(died.Add(50*time.Millisecond - time.Hour)); len(list) != 0 {
 		t.Errorf("50 ms before the peers take over: %+v", list)
 	}
 }

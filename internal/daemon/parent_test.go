@@ -2,14 +2,17 @@ package daemon
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -28,6 +31,8 @@ func TestMain(m *testing.M) {
 	if r := role.Current(); r != "" {
 		os.Exit(play(r))
 	}
+	// A signal for a daemon that has ended a moment ago must not end the tests.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGHUP)
 	os.Exit(m.Run())
 }
 
@@ -195,7 +200,9 @@ func (d *daemonUnderTest) run() *daemonUnderTest {
 
 // launch starts the daemon.
 func (d *daemonUnderTest) launch() {
-	go func() { d.exit <- Run(d.opts, slog.New(slog.NewTextHandler(d.t.Output(), nil))) }()
+	log := &testLog{out: d.t.Output()}
+	go func() { d.exit <- Run(d.opts, slog.New(slog.NewTextHandler(log, nil))) }()
+	d.t.Cleanup(log.close)
 	d.t.Cleanup(func() {
 		select {
 		case <-d.exit:
@@ -206,6 +213,28 @@ func (d *daemonUnderTest) launch() {
 	})
 }
 
+// testLog writes to the log of a test until that is over: what a child says last
+// may be read after the daemon's end.
+type testLog struct {
+	mu  sync.Mutex
+	out io.Writer // nil: it is over
+}
+
+func (l *testLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.out == nil {
+		return len(b), nil
+	}
+	return l.out.Write(b)
+}
+
+func (l *testLog) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.out = nil
+}
+
 func start(t *testing.T, routerID string) *daemonUnderTest { return newDaemon(t, routerID).run() }
 
 func (d *daemonUnderTest) signal(s syscall.Signal) { syscall.Kill(os.Getpid(), s) }
@@ -214,6 +243,9 @@ func (d *daemonUnderTest) path(name string) string { return filepath.Join(d.dir,
 
 func (d *daemonUnderTest) set(routerID string, vrrp, lvs bool) {
 	c := &config.Config{Global: config.GlobalDefs{RouterID: routerID}}
+	if !slices.Contains(strings.Fields(routerID), "hang") {
+		c.Daemon.ChildWait = 30 * time.Second // on a busy machine a child takes its time to stop
+	}
 	if vrrp {
 		c.Instances = []config.VRRPInstance{{Name: "VI_1", AdvertInt: time.Second}}
 	}
@@ -292,6 +324,21 @@ func (d *daemonUnderTest) waitHeld() {
 		time.Sleep(10 * time.Millisecond)
 	}
 	d.t.Fatal("the state file does not fill")
+}
+
+// pidNow is the process of a role, by what the parent says, when it has been
+// replaced so many times.
+func (d *daemonUnderTest) pidNow(r role.Role, restarts int) (pid int) {
+	d.t.Helper()
+	d.status(func(s control.Status) bool {
+		for _, p := range s.Processes {
+			if p.Role == string(r) && p.Restarts == restarts {
+				pid = p.PID
+			}
+		}
+		return pid != 0
+	})
+	return pid
 }
 
 func (d *daemonUnderTest) status(until func(control.Status) bool) control.Status {

@@ -103,7 +103,6 @@ func TestAReloadThatAddsAProcessThatCannotWork(t *testing.T) {
 	d.says("MASTER")
 	d.run()
 	d.status(func(s control.Status) bool { return len(s.Processes) == 1 && len(s.Missing) == 0 })
-	time.Sleep(50 * time.Millisecond) // it is up a moment after
 	d.set("exit=101", true, true)
 	if r := <-d.try(time.Minute); !strings.Contains(r.Failure, "rolled back: no answer from lvs") {
 		t.Errorf("failure %q", r.Failure)
