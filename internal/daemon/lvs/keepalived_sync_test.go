@@ -17,7 +17,7 @@ vrrp_instance VI_1 {
     interface lan0
     virtual_router_id 77
     priority 200
-    advert_int 1
+    advert_int 2
     virtual_ipaddress {
         192.0.2.1/24
     }
@@ -41,7 +41,7 @@ func TestSyncDaemonsAreKeepaliveds(t *testing.T) {
 		s.start(strings.Replace(syncConf, "OPTIONS", options, 1))
 		time.Sleep(time.Second)
 		s.compare("backup "+options, inAnyOrder)
-		s.lvs.RouterStates(RouterState{Name: "VI_1", Master: true}) // keepalived becomes master after 3.2 s
+		s.lvs.RouterStates(RouterState{Name: "VI_1", Master: true}) // keepalived becomes master after 6.4 s
 		time.Sleep(4 * time.Second)
 		s.compare("master "+options, inAnyOrder)
 		s.end()
