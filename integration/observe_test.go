@@ -74,12 +74,15 @@ func virtualRouter(t testing.TB, v control.VRRP, name string) control.Instance {
 func (n *network) beat(host string, r router, since time.Time) (missed int, pause time.Duration) {
 	n.t.Helper()
 	var at []time.Time
-	for _, a := range n.capture.Adverts(since) {
-		if a.From == host && a.VRID == uint8(r.VRID) {
-			at = append(at, a.At)
+	if !lab.WaitFor(generous, func() bool {
+		at = nil
+		for _, a := range n.capture.Adverts(since) {
+			if a.From == host && a.VRID == uint8(r.VRID) {
+				at = append(at, a.At)
+			}
 		}
-	}
-	if len(at) < 5 {
+		return len(at) >= 5
+	}) {
 		n.t.Fatalf("%s sent %d adverts in %v, too few to judge", host, len(at), time.Since(since))
 	}
 	place := func(from, to int) time.Duration {

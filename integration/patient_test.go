@@ -54,7 +54,7 @@ func patient(t *testing.T, f func(testing.TB)) {
 			return
 		}
 		t.Logf("round %d has failed, and the machine stalled for %v in it: once more", i, late)
-		// A line in the log of a whole run, which does not show what passes.
+		// This is printed even if the test passes in the end, should another one fail.
 		fmt.Fprintf(os.Stderr, "%s: round %d of %d has failed, the machine stalled for %v\n", t.Name(), i, rounds, late)
 	}
 }
