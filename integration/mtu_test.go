@@ -144,6 +144,8 @@ func mtuBelowIPv6Round(t testing.TB) {
 		n.holder(netip.MustParseAddr("2001:db8::194"), "a", generous)
 	}
 	settled("at first")
+	sockets := func(h *lab.Host) string { return n.sh(h, "grep -c ':0070 ' /proc/net/raw6") }
+	first := sockets(n.b)
 	mtu("1000")
 	for _, m := range pair {
 		become("without IPv6", m.host, m.p, "FAULT")
@@ -178,4 +180,7 @@ func mtuBelowIPv6Round(t testing.TB) {
 		}
 	}
 	settled("and later")
+	if now := sockets(n.b); now != first {
+		t.Errorf("%s sockets of IPv6 adverts, %s at first", now, first)
+	}
 }

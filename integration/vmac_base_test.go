@@ -77,8 +77,8 @@ func TestVMACBase(t *testing.T) {
 
 // TestVMACAddresses puts addresses on interfaces besides the instance's own
 // one: use_vmac_addr for all, use_vmac for one, and a MAC and names of the
-// administrator's choice. The result is the same as keepalived's, names
-// included.
+// administrator's choice, also for addresses of both families. The result is
+// the same as keepalived's, names included.
 func TestVMACAddresses(t *testing.T) { patiently(vmacAddressesRound)(t) }
 
 func vmacAddressesRound(t testing.TB) {
@@ -127,6 +127,19 @@ vrrp_instance C {
     203.0.113.57
   }
 }
+vrrp_instance D {
+  interface eth0
+  virtual_router_id 60
+  advert_int 0.3
+  use_vmac vm.60 02:aa:bb:cc:dd:60
+  virtual_ipaddress {
+    192.0.2.60
+  }
+  virtual_ipaddress_excluded {
+    2001:db8::60/64 dev eth1 use_vmac
+    203.0.113.60 dev eth1 use_vmac
+  }
+}
 `
 	results := map[string]string{}
 	for _, d := range []lab.Daemon{ours(t), theirs(t)} {
@@ -140,7 +153,7 @@ vrrp_instance C {
 			t.Fatal(err)
 		}
 		a := n.start(n.a, d, conf)
-		for _, addr := range []string{"192.0.2.100", "192.0.2.58", "203.0.113.57"} {
+		for _, addr := range []string{"192.0.2.100", "192.0.2.58", "203.0.113.57", "203.0.113.60", "2001:db8::60"} {
 			n.holder(netip.MustParseAddr(addr), "a", 2*time.Second+5*noise)
 		}
 		time.Sleep(noise)

@@ -97,13 +97,15 @@ func (e *Engine) wantedDevices() []link.Device {
 		if d.Kind == link.NoDevice {
 			return
 		}
-		d.Group = group
+		if group.IsValid() {
+			d.Groups[family(group)] = group
+		}
 		i := slices.IndexFunc(want, func(o link.Device) bool { return o.DeviceKey == d.DeviceKey })
 		switch {
 		case i < 0:
 			want = append(want, d)
-		case !want[i].Group.IsValid() && group.IsValid():
-			want[i].Group = group
+		case group.IsValid() && !want[i].Groups[family(group)].IsValid():
+			want[i].Groups[family(group)] = group
 		}
 	}
 	for _, r := range e.routers {
@@ -125,6 +127,14 @@ func (e *Engine) wantedDevices() []link.Device {
 		}
 	}
 	return want
+}
+
+// family is where the group of a family is among a device's.
+func family(group netip.Addr) int {
+	if group.Is4() {
+		return 0
+	}
+	return 1
 }
 
 // startDevices makes the devices before anything is received.

@@ -42,10 +42,13 @@ type DeviceKey struct {
 type Device struct {
 	DeviceKey
 	Prefix string // of a made name, "vrrp" for vrrp.51
-	// Group is the multicast group that the interface below joins in place of
-	// this one, so that switches see the report come from where the machine
-	// is, and not the virtual MAC. Invalid: none.
-	Group netip.Addr
+	// Groups are the multicast groups, of IPv4 and of IPv6, that the interface
+	// below joins in place of this one, so that switches see the report come
+	// from where the machine is, and not the virtual MAC. Invalid: none.
+	Groups [2]netip.Addr
+	// Both: addresses of both families are on it. Of one MAC there can be one
+	// Macvlan only above an interface.
+	Both bool
 	// Source: adverts leave here, or the addresses on it are its only ones, so
 	// one of IPv6 needs a link-local address. Without one it would report its
 	// groups from ::, which no router or switch has to heed (RFC 3810 section
@@ -54,6 +57,10 @@ type Device struct {
 	LinkGroup    uint32 // group of the interface (IFLA_GROUP)
 	HasLinkGroup bool   // false: that of the interface below
 }
+
+// is4 and is6 say whether it is for IPv4, and for IPv6.
+func (d *Device) is4() bool { return d.Both || !d.IPv6 }
+func (d *Device) is6() bool { return d.Both || d.IPv6 }
 
 func (k DeviceKey) String() string {
 	name := k.Name

@@ -20,7 +20,7 @@ func (d *NetlinkDevices) ownAddress(w *Device, l, below netlink.Link) error {
 	switch {
 	case w.Kind == IPVlan && w.Addr.IsValid():
 		return d.addAddress(l, w.Addr, math.MaxUint32)
-	case w.Kind == Macvlan && w.IPv6 && w.Source:
+	case w.Kind == Macvlan && w.is6() && w.Source:
 		have, err := linkLocal(d.nl, l)
 		if err != nil || have.IsValid() {
 			return err

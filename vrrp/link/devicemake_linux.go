@@ -90,7 +90,7 @@ func (d *NetlinkDevices) configure(w *Device, m *madeDevice, links *linkTable) e
 		// Below its least MTU the kernel has no IPv6 on the interface. It comes
 		// back with all settings as new, and must not be up then: it would make
 		// an address before addrgenmode is set.
-		if w.IPv6 && l.Attrs().MTU < minMTU6 && mtu >= minMTU6 && l.Attrs().RawFlags&unix.IFF_UP != 0 {
+		if w.is6() && l.Attrs().MTU < minMTU6 && mtu >= minMTU6 && l.Attrs().RawFlags&unix.IFF_UP != 0 {
 			if err := d.nl.LinkSetDown(l); err != nil {
 				return fmt.Errorf("switch %s off: %w", m.Name, err)
 			}
@@ -107,7 +107,7 @@ func (d *NetlinkDevices) configure(w *Device, m *madeDevice, links *linkTable) e
 			errs = append(errs, fmt.Errorf("addrgenmode none: %w", err))
 		}
 	}
-	errs = append(errs, d.sys.setDevice(w.DeviceKey, m.Name))
+	errs = append(errs, d.sys.setDevice(w, m.Name))
 	if w.filtered() {
 		errs = append(errs, d.sys.setParent(w.Parent, m.parent))
 	}
@@ -123,7 +123,7 @@ func (d *NetlinkDevices) configure(w *Device, m *madeDevice, links *linkTable) e
 
 // filtered says whether ARP and the reverse path filter are the device's
 // affair.
-func (w Device) filtered() bool { return w.Kind == Macvlan && !w.IPv6 }
+func (d Device) filtered() bool { return d.Kind == Macvlan && d.is4() }
 
 // settle undoes settings that nothing needs any more and joins groups on the
 // interfaces below.
@@ -136,8 +136,10 @@ func (d *NetlinkDevices) settle(want []Device, states []DeviceState, links *link
 			continue
 		}
 		// Without IPv6 the kernel forgets who joined: joined anew when it is back.
-		if w.Group.IsValid() && (w.Group.Is4() || links.index[states[i].Parent].Attrs().MTU >= minMTU6) {
-			joins[membership{states[i].Parent, w.Group}] = true
+		for _, g := range w.Groups {
+			if g.IsValid() && (g.Is4() || links.index[states[i].Parent].Attrs().MTU >= minMTU6) {
+				joins[membership{states[i].Parent, g}] = true
+			}
 		}
 		if w.filtered() {
 			parents[states[i].Parent], vmacs = true, true

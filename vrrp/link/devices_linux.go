@@ -61,6 +61,7 @@ type NetlinkDevices struct {
 type madeDevice struct {
 	MadeDevice
 	key    DeviceKey
+	both   bool // Device.Both
 	parent int
 	ours   bool // to be removed when it is not wanted any more
 }
@@ -235,6 +236,7 @@ func (d *NetlinkDevices) place(all []Device, w *Device, links *linkTable) Device
 		d.have[w.DeviceKey] = m
 		delete(d.left, m.Ifindex)
 	}
+	m.both = w.Both
 	st.Ifindex, st.Name = m.Ifindex, m.Name
 	return st
 }
@@ -245,6 +247,8 @@ func (d *NetlinkDevices) silence() {
 	for key, m := range d.have {
 		switch {
 		case key.Kind != Macvlan:
+		case m.both:
+			want[0][m.Ifindex], want[1][m.Ifindex] = m.parent, m.parent
 		case key.IPv6:
 			want[1][m.Ifindex] = m.parent
 		default:
@@ -299,10 +303,10 @@ func (d *NetlinkDevices) Findings() map[string][]string {
 	defer d.work.Unlock()
 	out := map[string][]string{}
 	for key, m := range d.have {
-		if key.Kind != Macvlan || key.IPv6 {
+		if key.Kind != Macvlan || key.IPv6 && !m.both {
 			continue
 		}
-		if f := d.sys.findings(m.Name, key.Parent); len(f) > 0 {
+		if f := d.sys.findings(m.Name, m.both, key.Parent); len(f) > 0 {
 			out[m.Name] = f
 		}
 	}

@@ -41,13 +41,13 @@ func setSetting(t testing.TB, path, value string) {
 // vmac51 is the VMAC of VRID 51 on an interface.
 func vmac51(parent string, ipv6 bool) Device {
 	family := byte(1)
-	group := netip.MustParseAddr("224.0.0.18")
+	groups := [2]netip.Addr{0: netip.MustParseAddr("224.0.0.18")}
 	if ipv6 {
-		family, group = 2, netip.MustParseAddr("ff02::12")
+		family, groups = 2, [2]netip.Addr{1: netip.MustParseAddr("ff02::12")}
 	}
 	return Device{
 		DeviceKey: DeviceKey{Kind: Macvlan, Parent: parent, VRID: 51, IPv6: ipv6, MAC: [6]byte{0, 0, 0x5e, 0, family, 51}},
-		Prefix:    "vrrp", Group: group, Source: true,
+		Prefix:    "vrrp", Groups: groups, Source: true,
 	}
 }
 

@@ -23,14 +23,19 @@ func (w wantedSetting) least() int {
 }
 
 // vmacSettings are those of the IPv4 VMAC itself, as keepalived 2.2.7 sets
-// them. One of IPv6 has none but its addresses' generation mode.
-func vmacSettings(name string) []wantedSetting {
+// them, but where it has IPv6 addresses too. One of IPv6 has none but its
+// addresses' generation mode.
+func vmacSettings(name string, both bool) []wantedSetting {
+	six := wantedSetting{confPath(6, name, "disable_ipv6"), "1", "the virtual MAC shows itself with IPv6 of its own"}
+	if both {
+		six.value, six.why = "0", "it cannot have its IPv6 addresses"
+	}
 	return []wantedSetting{
 		{confPath(4, name, "arp_ignore"), "1", "answers for addresses of other interfaces with the virtual MAC"},
 		{confPath(4, name, "rp_filter"), "0", "packets to the addresses are dropped: their senders are reached by another interface"},
 		{confPath(4, name, "accept_local"), "1", "packets from this machine's own addresses are dropped"},
 		{confPath(4, name, "promote_secondaries"), "1", "removing one address may take others along"},
-		{confPath(6, name, "disable_ipv6"), "1", "the virtual MAC shows itself with IPv6 of its own"},
+		six,
 	}
 }
 
@@ -55,12 +60,12 @@ func parentSettings(name string) []wantedSetting {
 }
 
 // setDevice writes the settings of a device that is ours.
-func (s *sysctls) setDevice(k DeviceKey, name string) error {
-	if k.IPv6 {
+func (s *sysctls) setDevice(d *Device, name string) error {
+	if !d.is4() {
 		return nil
 	}
-	list := vmacSettings(name)
-	if k.Kind == IPVlan {
+	list := vmacSettings(name, d.Both)
+	if d.Kind == IPVlan {
 		list = ipvlanSettings(name)
 	}
 	var errs []error
@@ -120,12 +125,12 @@ func (s *sysctls) clearAll() error {
 
 // findings says which settings do not hold: what somebody else changed since,
 // or what could not be set.
-func (s *sysctls) findings(vmac, parent string) []string {
+func (s *sysctls) findings(vmac string, both bool, parent string) []string {
 	var out []string
 	say := func(path, have, why string) {
 		out = append(out, fmt.Sprintf("net/%s is %s: %s", path, have, why))
 	}
-	for _, w := range vmacSettings(vmac) {
+	for _, w := range vmacSettings(vmac, both) {
 		if have, err := s.get(w.path); err == nil && have != w.value {
 			say(w.path, have, w.why)
 		}

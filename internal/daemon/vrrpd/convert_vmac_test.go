@@ -49,3 +49,37 @@ func TestAddressPlaces(t *testing.T) {
 		}
 	}
 }
+
+// TestOneDeviceOfOneMAC has both families use a MAC of the administrator's
+// choice: there can be one interface of that MAC only, in one instance, in
+// two, and wherever else an address names it.
+func TestOneDeviceOfOneMAC(t *testing.T) {
+	own := config.VMAC{Kind: config.VMACMacvlan, Name: "vm7", MAC: [6]byte{2, 0, 0, 0, 0, 7}}
+	vip := func(addr, dev string) config.VIP {
+		return config.VIP{Prefix: netip.MustParsePrefix(addr), Dev: dev, UseVMAC: true}
+	}
+	four := config.VRRPInstance{
+		Name: "four", Interface: "eth0", VirtualRouterID: 7, Family: 4, VMAC: own,
+		VirtualIPAddress:         []config.VIP{{Prefix: netip.MustParsePrefix("192.0.2.1/24")}},
+		VirtualIPAddressExcluded: []config.VIP{vip("2001:db8::1/64", ""), vip("192.0.2.3/24", "eth1")},
+	}
+	six := config.VRRPInstance{
+		Name: "six", Interface: "eth0", VirtualRouterID: 7, Family: 6, VMAC: own,
+		VirtualIPAddress:         []config.VIP{{Prefix: netip.MustParsePrefix("2001:db8::2/64")}},
+		VirtualIPAddressExcluded: []config.VIP{vip("2001:db8::3/64", "eth1")},
+	}
+	six.VMAC.Name = "another"
+	plain := config.VRRPInstance{Name: "plain", Interface: "eth0", VirtualRouterID: 8, Family: 4, VMAC: config.VMAC{Kind: config.VMACMacvlan}}
+	rs := engineConfig(&config.Config{Instances: []config.VRRPInstance{four, six, plain}}, &mtus{}).Routers
+	one, other := rs[0].Device, rs[0].VIPs[2].Device
+	switch {
+	case !one.Both || !one.Source || one.Name != "vm7":
+		t.Errorf("the device is %+v", one)
+	case rs[1].Device != one || rs[0].VIPs[1].Device != one:
+		t.Errorf("of one instance and its address %+v and %+v, of the other %+v", one, rs[0].VIPs[1].Device, rs[1].Device)
+	case !other.Both || !other.Source || rs[1].VIPs[1].Device != other || other.DeviceKey == one.DeviceKey:
+		t.Errorf("on eth1 %+v and %+v", other, rs[1].VIPs[1].Device)
+	case rs[2].Device.Both:
+		t.Errorf("one with a MAC of its own family: %+v", rs[2].Device)
+	}
+}
