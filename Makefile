@@ -61,7 +61,9 @@ sim: ## 10,000 seeds through the protocol core, 2,000 through whole engines; a s
 	go test -count=1 -run Simulation ./vrrp/engine -sim.time 1m
 
 integration: build ## labs of namespaces, interop with keepalived, the IPVS kernel
-	HOLDFAST_REQUIRE=1 HOLDFAST_BIN=$(CURDIR)/build/holdfast go test -count=1 -p 1 -parallel 8 -timeout 25m ./integration/...
+	@rm -f build/rounds
+	HOLDFAST_REQUIRE=1 HOLDFAST_ROUNDS=$(CURDIR)/build/rounds HOLDFAST_BIN=$(CURDIR)/build/holdfast go test -count=1 -p 1 -parallel 8 -timeout 25m ./integration/...; \
+		status=$$?; [ ! -f build/rounds ] || { echo "rounds that were repeated, as the machine stood still in them:"; cat build/rounds; }; exit $$status
 
 survival: deps build ## connections through failover, return and failback, beside keepalived's, in the IPVS kernel
 	HOLDFAST_REQUIRE=1 HOLDFAST_SURVIVAL=full HOLDFAST_BIN=$(CURDIR)/build/holdfast go test -count=1 -v -timeout 15m -run '^TestConnectionSync$$' ./integration

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -61,10 +62,9 @@ func harm(t *testing.T, scene *faults.Scene, f faults.Fault, setting faults.Sett
 		if err == nil {
 			return
 		}
-		if late := lab.Stalls(begun, time.Now()); i == rounds || late < stalled {
-			t.Fatalf("%s, round %d: %v; the machine stalled for %v", f.Name, i, err, late)
+		if !again(t, fmt.Sprintf("%s: %v", f.Name, err), i, begun) {
+			t.FailNow()
 		}
-		t.Logf("%s, round %d: %v: once more, as the machine stalled", f.Name, i, err)
 		if err := scene.Settle(); err != nil {
 			t.Fatal(err)
 		}

@@ -1,11 +1,13 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,7 +20,16 @@ const (
 	// stalled is the least delay of a processor that counts as such: with adverts
 	// every 10 ms a backup waits for no more than 36 ms.
 	stalled = 25 * time.Millisecond
+	// repeatable is how many rounds of all tests together may be repeated: more
+	// are no matter of the machine.
+	repeatable = 12
+	// envRounds names a file that hears of every repeated round: go test is
+	// silent about what passes in the end.
+	envRounds = "HOLDFAST_ROUNDS"
 )
+
+// repeated counts the rounds that were.
+var repeated atomic.Int32
 
 // patiently is a parallel test that f is the body of. Real daemons with timers of
 // a fraction of a second cannot be told from broken ones while the machine stands
@@ -48,15 +59,40 @@ func patient(t *testing.T, f func(testing.TB)) {
 		if !r.Failed() || t.Skipped() {
 			return
 		}
-		late := lab.Stalls(begun, time.Now())
-		if i == rounds || late < stalled {
-			t.Errorf("round %d has failed; the machine stalled for %v in it", i, late)
+		if !again(t, "failed", i, begun) {
 			return
 		}
-		t.Logf("round %d has failed, and the machine stalled for %v in it: once more", i, late)
-		// This is printed even if the test passes in the end, should another one fail.
-		fmt.Fprintf(os.Stderr, "%s: round %d of %d has failed, the machine stalled for %v\n", t.Name(), i, rounds, late)
 	}
+}
+
+// again says whether round i of a test, which began then and has failed for a
+// reason, may be repeated, and tells that it is; if not the test has failed.
+func again(t *testing.T, why string, i int, begun time.Time) bool {
+	t.Helper()
+	late := lab.Stalls(begun, time.Now())
+	line := fmt.Sprintf("%s: round %d of %d: %s; the machine stalled for %v in it", t.Name(), i, rounds, why, late)
+	if i == rounds || late < stalled {
+		t.Error(line)
+		return false
+	}
+	if n := repeated.Add(1); n > repeatable {
+		t.Errorf("%s, and %d rounds were repeated before", line, n-1)
+		return false
+	}
+	t.Log(line)
+	name := os.Getenv(envRounds)
+	if name == "" {
+		return true
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err == nil {
+		_, err = fmt.Fprintln(f, line)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	return true
 }
 
 // round is a testing.TB whose failures are those of one round.

@@ -51,6 +51,7 @@ var gapFaults = []string{"crash of the master", "stop of the master", pausing}
 func gaps(w io.Writer, subjects [2]subject, runs int, only string) error {
 	var list []row
 	var aside []string
+	short := 0
 	// Blocked system calls of the clients must not keep other clients waiting.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(64))
 	stalls, err := watchStillness()
@@ -69,6 +70,12 @@ func gaps(w io.Writer, subjects [2]subject, runs int, only string) error {
 		}
 		list = append(list, gapRows(s.Setting, got)...)
 		for i, o := range got {
+			for _, f := range gapFaults {
+				if n := len(o[f]); n < runs {
+					short++
+					aside = append(aside, fmt.Sprintf("%s, %s, %s: only %d of %d runs count", s, subjects[i].name, f, n, runs))
+				}
+			}
 			if len(o[setAside]) > 0 {
 				answers := o.values(setAside, func(o faults.Outcome) time.Duration { return o.Answered })
 				aside = append(aside, fmt.Sprintf("%s, %s: %d runs set aside, as a processor stood still for longer than %v: answers %s past the timers",
@@ -84,7 +91,7 @@ func gaps(w io.Writer, subjects [2]subject, runs int, only string) error {
 	for _, line := range aside {
 		fmt.Fprintln(w, line)
 	}
-	return verdict(missed, nil)
+	return verdict(missed+short, nil)
 }
 
 // gapRows are the lines of one setting; [0] is ours.
