@@ -30,6 +30,9 @@ type teller struct {
 	states  map[string]ipc.RouterState
 	routers []ipc.RouterState // to be told to lvs
 	held    []ipc.Held        // to be told to the parent
+
+	// rest hears of all that happens: whatever does is told.
+	rest role.Rest
 }
 
 func newTeller(boot role.Boot, parent, peer *ipc.Mailbox, n *transitions) *teller {
@@ -90,6 +93,7 @@ func (t *teller) run() {
 		}
 		if len(t.queue) == 0 {
 			t.mu.Unlock()
+			t.rest.End()
 			return
 		}
 		batch := t.queue
@@ -99,6 +103,7 @@ func (t *teller) run() {
 			f()
 		}
 		t.flush()
+		t.rest.Stir()
 		t.mu.Lock()
 	}
 }
