@@ -18,6 +18,9 @@ const (
 	// spareTime is how long memory that is not in use is kept for the next
 	// work.
 	spareTime = time.Minute
+	// worthwhile is the least memory that is kept: less is there again in a
+	// moment.
+	worthwhile = 16 << 20
 	// room is how much may be allocated by large work before garbage is
 	// collected. Most of what it allocates stays until its end, so that
 	// collecting takes much time and gives little memory; but there is an end
@@ -93,7 +96,7 @@ func (s *Spare) tidy() {
 // collection, so that is put off until as much is in use again.
 func (s *Spare) keep() {
 	live := max(1, heap("/gc/heap/live:bytes"))
-	if s.release != nil || s.had <= live || tuned() {
+	if s.release != nil || s.had < worthwhile || s.had <= live || tuned() {
 		return
 	}
 	usual := debug.SetGCPercent(int(min((s.had-live)*100/live, math.MaxInt32)))
