@@ -202,8 +202,13 @@ func trackedProcessesRound(t testing.TB) {
 		"one: sends 100, told " + tell("BACKUP 100", "MASTER 100"),
 		"two: sends 130, told " + tell("MASTER_PRIORITY 130"),
 		"three: sends 100, told " + tell("MASTER_PRIORITY 100"),
-		"status: up, 3 running",
-		"status: down, 3 running",
+		"status: any up, 3 running",
+		"status: exact down, 3 running",
+		"status: few down, 3 running",
+		"status: initial down, 3 running",
+		"status: less down, 0 running",
+		"status: none down, 0 running",
+		"status: partial down, 3 running",
 		"two left: sends 130, told " + tell("MASTER_PRIORITY 130"),
 		"one left: sends 100, told " + tell("MASTER_PRIORITY 100"),
 		"none left: silent, told " + tell("FAULT 100"),
@@ -217,17 +222,34 @@ func processStory(t testing.TB, r router) []string {
 	n := directors(t, "procs")
 	p := sleepers{path: copyOf(t, "/bin/sleep")}
 	defer p.endAll()
-	r.Extra = "  track_process {\n    few weight 30\n    any\n  }\n"
 	name := filepath.Base(p.path)
+	r.Extra = "  track_process {\n    few weight 30\n    any\n"
+	// They are counted and, with a quorum that never is, have no weight.
+	counted := ""
+	for _, c := range [][3]string{
+		{"exact", " 1000 2000", ""},
+		{"less", " 1000", ""},
+		{"none", "", "initial"},
+		{"partial", " 1000", "partial"},
+		{"initial", " 1000 20", "initial"},
+	} {
+		r.Extra += "    " + c[0] + "\n"
+		counted += "vrrp_track_process " + c[0] + " {\n  process " + name + c[1] + "\n  quorum 100\n  weight 1\n"
+		if c[2] != "" {
+			counted += "  param_match " + c[2] + "\n"
+		}
+		counted += "}\n"
+	}
+	r.Extra += "  }\n"
 	s := begin(t, n, ours(t), r, "vrrp_track_process few {\n  process "+name+"\n  quorum 2\n  quorum_max 2\n  weight 5\n}\n"+
-		"vrrp_track_process any {\n  process "+name+"\n  terminate_delay 0.2\n}\n")
+		"vrrp_track_process any {\n  process "+name+"\n  terminate_delay 0.2\n}\n"+counted)
 	s.step("start", func() error { return nil })
 	s.step("one", p.run)
 	s.step("two", p.run)
 	s.step("three", p.run)
 	_, v := status(t, n.a)
 	for _, p := range v.Tracked.Processes {
-		s.table = append(s.table, fmt.Sprintf("status: %s, %d running", p.State, p.Running))
+		s.table = append(s.table, fmt.Sprintf("status: %s %s, %d running", p.Name, p.State, p.Running))
 	}
 	if v.Tracked.Blind != "" {
 		t.Logf("no events: %s", v.Tracked.Blind)
