@@ -26,11 +26,13 @@ trial, this one begins when that is over.
 A configuration with errors is refused whole: the running one stays in force.
 With --rollback the new one is on trial for a time: when a virtual router that
 was master is not any more, or a service loses its quorum, the former one is put
-into force again. The file is not changed. What a trial lost that was taken back
-has to come back in the next one, unless a reload without --rollback came between.
+into force again. The file is not changed. What a trial lost that was taken back,
+and has not come back since, has to come back in the next one, unless a reload
+without --rollback came between.
 
-Exit code: 0 when the new configuration is in force, 1 when no daemon answers,
-2 when it was refused, not taken over by every process, or rolled back.`,
+Exit code: 0 when the new configuration is in force (with --wait=false: when the
+reload has begun, or waits), 1 when no daemon answers, 2 when it was not begun,
+refused, not taken over by every process, or rolled back.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if rollback < 0 || rollback > control.MaxRollback || rollback > 0 && !wait {

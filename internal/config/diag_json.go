@@ -24,17 +24,24 @@ type finding struct {
 // serves keepalived's exit codes only, is left out.
 func (d Diagnostic) MarshalJSON() ([]byte, error) {
 	f := finding{File: d.Pos.File, Line: d.Pos.Line, Column: d.Pos.Column, Severity: d.Severity.String(), ID: d.ID, Text: d.Text, Hint: d.Hint, Refuses: d.RefusesReload()}
-	if d.Class == ClassNone && d.Severity != Error {
-		for _, l := range Lints {
-			if l.ID == d.ID {
-				f.Why, f.Fix = l.Why, l.Fix
-			}
-		}
+	if l := lint(d.ID); d.Class == ClassNone && l != nil {
+		f.Why, f.Fix = l.Why, l.Fix
 	}
 	return json.Marshal(f)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
+// lint is the one with an ID; nil: there is none.
+func lint(id string) *Lint {
+	for i := range Lints {
+		if Lints[i].ID == id {
+			return &Lints[i]
+		}
+	}
+	return nil
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote. The class is lost, but for whether
+// keepalived complains too.
 func (d *Diagnostic) UnmarshalJSON(b []byte) error {
 	var f finding
 	if err := json.Unmarshal(b, &f); err != nil {
@@ -43,6 +50,9 @@ func (d *Diagnostic) UnmarshalJSON(b []byte) error {
 	for s := Info; s <= Error; s++ {
 		if s.String() == f.Severity {
 			*d = Diagnostic{Pos: Pos{File: f.File, Line: f.Line, Column: f.Column}, Severity: s, ID: f.ID, Text: f.Text, Hint: f.Hint, Raised: s == Error && !f.Refuses}
+			if f.Why == "" && lint(f.ID) != nil {
+				d.Class = ClassGeneral
+			}
 			return nil
 		}
 	}

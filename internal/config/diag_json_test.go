@@ -24,9 +24,21 @@ func TestDiagnosticJSON(t *testing.T) {
 	if b, err := json.Marshal(lint); err != nil || !strings.Contains(string(b), `"fix":"`) || !strings.Contains(string(b), `"why":"`) {
 		t.Errorf("a lint is %s, %v", b, err)
 	}
+	unusable := Diagnostic{Severity: Error, ID: "unusable", Text: "too many"} // which is never less
+	if b, err := json.Marshal(unusable); err != nil || !strings.Contains(string(b), `"fix":"`) {
+		t.Errorf("a lint that is an error is %s, %v", b, err)
+	}
 	lint.Class = ClassGeneral // keepalived complains too: the text says all
-	if b, err := json.Marshal(lint); err != nil || strings.Contains(string(b), `"fix"`) {
+	b, err = json.Marshal(lint)
+	if err != nil || strings.Contains(string(b), `"fix"`) {
 		t.Errorf("a complaint is %s, %v", b, err)
+	}
+	var read Diagnostic
+	if err := json.Unmarshal(b, &read); err != nil {
+		t.Error(err)
+	}
+	if again, err := json.Marshal(read); err != nil || string(again) != string(b) {
+		t.Errorf("written again, a complaint is %s, %v", again, err)
 	}
 	if err := json.Unmarshal([]byte(`{"severity":"dire"}`), &d); err == nil {
 		t.Error("an unknown severity is accepted")

@@ -42,7 +42,7 @@ var Lints = []Lint{
 	{"more-findings", "there are more findings than anybody reads", "mend the ones above first"},
 	{"no-accept", "packets to the virtual addresses are dropped (strict mode, or no_accept): they do not answer, IPVS included", "`accept`, or do without strict mode"},
 	{"no-effect", "the keyword, or this value, has no effect", "leave it out"},
-	{"no-file", "an included file does not exist", "`includea` makes that an error"},
+	{"no-file", "the file, or one that it includes, is missing", "correct the path; `includea` makes an error of an included file that is missing"},
 	{"no-peers", "`unicast_fault_no_peer` without peers: the instance stays in FAULT", "`unicast_peer`"},
 	{"no-regex", "options of a pattern without a pattern", "`regex`"},
 	{"no-such-id", "no line with an @id counts: most often the id was forgotten", "`-i`"},

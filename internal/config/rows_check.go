@@ -188,7 +188,7 @@ func smtpRows() []Keyword {
 func dnsRows() []Keyword {
 	return []Keyword{
 		row("type", common, custom("A|NS|CNAME|SOA|MX|TXT|AAAA|RRSIG|DNSKEY", []Arg{{Name: "type"}}, dnsType), DefaultDNSType, "type of the query").fold(),
-		row("name", common, once(custom("<name>", []Arg{{Name: "name"}}, dnsName)), DefaultDNSName, "name to ask for, without a dot at its end"),
+		row("name", common, once(custom("<name>", []Arg{{Name: "name"}}, dnsName)), DefaultDNSName, "name to ask for, with or without a dot at its end"),
 	}
 }
 

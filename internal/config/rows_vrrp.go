@@ -66,7 +66,7 @@ func vrrpTables() [][]Keyword {
 		table("track_group", trackGroupRows()...),
 		table("vrrp_instance", append(instanceRows(), policyRows()...)...),
 		table("vrrp_instance/authentication",
-			row("auth_type", core, custom("PASS|AH", []Arg{{Name: "type"}}, authType), "", "plain password, or a digest in an IPsec authentication header with a count against replays (IPv4)").fold(),
+			row("auth_type", core, custom("PASS|AH", []Arg{{Name: "type"}}, authType), "", "plain password, or a digest in an IPsec authentication header with a count against replays (IPv4)").words("PASS", "pass", "AH", "ah"),
 			row("auth_pass", core, custom("<password>", []Arg{{Name: "password"}}, authPass), "", "password; eight bytes count"),
 		),
 	}

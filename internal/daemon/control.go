@@ -89,12 +89,7 @@ func (p *Parent) answer(r control.Request) (any, error) {
 	case "reload":
 		return wait(p, r.Limit(), func(answer func(control.Reload)) {
 			if r.NoWait {
-				r := control.Reload{Outcome: control.ReloadBegun}
-				if p.reload.running {
-					r.Outcome = control.ReloadWaits
-				}
-				p.startReload()
-				answer(r)
+				answer(p.beginReload())
 				return
 			}
 			if r.Rollback > 0 {
@@ -146,9 +141,11 @@ func (p *Parent) status(done func(control.Status)) {
 		StartupScript: p.startupText(),
 	}
 	waiting := 1
+	back := p.looksBack()
 	answered := func() {
 		if waiting--; waiting == 0 {
 			slices.Sort(s.Missing)
+			p.lookBack(back, &s)
 			p.trialStatus(&s)
 			done(s)
 		}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"holdfast/internal/daemon/control"
+	"holdfast/internal/daemon/ipc"
+	"holdfast/internal/daemon/role"
 )
 
 // The service manager hears of the start when the children work, of a reload
@@ -24,7 +27,11 @@ func TestServiceManager(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		said = append(said, first)
+		// On a slow machine it may be up before the children are, and says how
+		// they do when that changes.
+		if len(said) == 0 || said[len(said)-1] != first {
+			said = append(said, first)
+		}
 	}
 	heard := func(want ...string) {
 		t.Helper()
@@ -80,6 +87,107 @@ func TestServiceManagerThatHangs(t *testing.T) {
 		}
 	}
 	d.signal(syscall.SIGTERM)
+	if code := d.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// A manager that listens again after a while hears the last word.
+func TestServiceManagerThatHangsForAWhile(t *testing.T) {
+	begun, release, last := make(chan struct{}), make(chan struct{}), make(chan string, 100)
+	var once sync.Once
+	m := newManager(func(s string) {
+		once.Do(func() { close(begun) })
+		<-release
+		last <- s
+	})
+	m.reloading()
+	<-begun
+	for range managerQueue {
+		m.ready("working: vrrp")
+		m.reloading()
+	}
+	m.ready("working: lvs")
+	close(release)
+	m.close()
+	var heard string
+	for range 1 + managerQueue {
+		heard = <-last
+	}
+	if heard != "READY=1\nSTATUS=working: lvs" {
+		t.Errorf("the last word is %q", heard)
+	}
+}
+
+// When not all children work in time the daemon is up nevertheless, and the
+// manager is told who does not work, until that changes.
+func TestServiceManagerHearsWhoDoesNotWork(t *testing.T) {
+	said := make(chan string, managerQueue)
+	works := func() *child { return &child{ready: true} }
+	p := &Parent{
+		log: quiet(), cfg: &running{}, manager: &manager{says: said}, settled: func() {},
+		vrrp: &slot{role: role.VRRP, wanted: true, child: works()}, lvs: &slot{role: role.LVS, wanted: true, child: &child{}},
+	}
+	hears := func(when, want string) {
+		t.Helper()
+		var got string
+		if len(said) > 0 {
+			got = <-said
+		}
+		if got != want || len(said) > 0 {
+			t.Errorf("%s: said %q, want %q", when, got, want)
+		}
+	}
+	p.checkUp()
+	hears("at first", "")
+	p.isUp()
+	hears("after a while", "READY=1\nSTATUS=not working: lvs")
+	p.message(p.lvs.child, ipc.Message{Type: ipc.TypeReady})
+	hears("then", "READY=1\nSTATUS=working: vrrp, lvs")
+	p.message(p.lvs.child, ipc.Message{Type: ipc.TypeReady})
+	hears("no news", "")
+	p.vrrp.child = nil
+	p.reload.running = true
+	p.tellWorks()
+	hears("during a reload", "")
+	p.reload.running = false
+	p.tellWorks()
+	hears("after its death", "READY=1\nSTATUS=not working: vrrp")
+	p.vrrp.wanted, p.lvs.wanted = false, false
+	p.tellWorks()
+	hears("nothing to do", "READY=1\nSTATUS=nothing to run")
+}
+
+// What programs of the configuration may take, the manager gives them.
+func TestServiceManagerLeavesTimeForThePrograms(t *testing.T) {
+	d := newDaemon(t, "a")
+	d.withPrograms(untilGo, "true", 1000*time.Second)
+	said := make(chan string, 100)
+	d.opts.Manager = func(state string) { said <- state }
+	d.launch()
+	hears := func(part string, least time.Duration) {
+		t.Helper()
+		limit := time.After(60 * time.Second)
+		for {
+			select {
+			case s := <-said:
+				if !strings.Contains(s, part) {
+					continue
+				}
+				_, after, _ := strings.Cut(s, "EXTEND_TIMEOUT_USEC=")
+				number, _, _ := strings.Cut(after, "\n")
+				if us, err := strconv.Atoi(number); err != nil || time.Duration(us)*time.Microsecond <= least {
+					t.Errorf("said %q, which is not more than %v", s, least)
+				}
+				return
+			case <-limit:
+				t.Fatalf("%s is not said", part)
+			}
+		}
+	}
+	hears("STATUS=running startup_script", 1000*time.Second+upLimit)
+	d.signal(syscall.SIGTERM)
+	hears("STOPPING=1", 1000*time.Second+2*30*time.Second) // and child_wait_time for each process
 	if code := d.wait(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}

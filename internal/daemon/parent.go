@@ -274,12 +274,9 @@ func (p *Parent) cleanUp() {
 
 // checkUp tells that the daemon is up when all children work.
 func (p *Parent) checkUp() {
-	for _, s := range []*slot{p.vrrp, p.lvs} {
-		if s.wanted && (s.child == nil || !s.child.ready) {
-			return
-		}
+	if p.allWork() {
+		p.isUp()
 	}
-	p.isUp()
 }
 
 func (p *Parent) isUp() {
@@ -287,7 +284,10 @@ func (p *Parent) isUp() {
 		return
 	}
 	p.up = true
-	p.manager.ready()
+	if !p.allWork() {
+		p.log.Warn("up, although not everything works", "is", p.works())
+	}
+	p.tellReady()
 	if p.opts.Up != nil {
 		p.opts.Up()
 	}
@@ -342,6 +342,7 @@ func (p *Parent) message(c *child, m ipc.Message) {
 			p.unsaved = true
 		}
 		p.checkUp()
+		p.tellWorks()
 	case ipc.TypeHeld:
 		var list []ipc.Held
 		if err := m.Decode(&list); err != nil {

@@ -44,6 +44,7 @@ func (p *Parent) runStartup() {
 		return
 	}
 	p.startup = run
+	p.manager.starting(s.Timeout + upLimit)
 	go func() {
 		r := run.Result()
 		p.post(func() {

@@ -25,12 +25,28 @@ type reloadState struct {
 	later    []func(control.Reload) // for the one after it
 }
 
+// whileStopping answers who asks for a reload during the stop.
+var whileStopping = control.Reload{Outcome: control.ReloadNotBegun, Failure: "not begun: the daemon stops"}
+
+// beginReload reloads and says whether that has begun.
+func (p *Parent) beginReload() control.Reload {
+	r := control.Reload{Outcome: control.ReloadBegun}
+	switch {
+	case p.stopping:
+		return whileStopping
+	case p.reload.running:
+		r.Outcome = control.ReloadWaits
+	}
+	p.startReload()
+	return r
+}
+
 // askReload reloads and answers when that is over. A reload that runs already
 // may have read the file before it was changed, so one more follows it.
 func (p *Parent) askReload(answer func(control.Reload)) {
 	switch {
 	case p.stopping:
-		answer(control.Reload{Outcome: control.ReloadNotBegun, Failure: "the daemon stops"})
+		answer(whileStopping)
 		return
 	case p.reload.running:
 		p.reload.later = append(p.reload.later, answer)
@@ -54,7 +70,9 @@ func (p *Parent) startReload() {
 		return
 	}
 	p.reload.running, p.reload.refused = true, false
-	p.manager.reloading()
+	if p.up { // else it starts still, for the manager too
+		p.manager.reloading()
+	}
 	p.reload.worked = p.spare.Work()
 	p.reload.done = p.reading()
 	p.log.Info("reloading", "config", p.opts.ConfigFile)
@@ -172,9 +190,7 @@ func (p *Parent) reloaded(failure string) {
 		p.reload.done()
 		p.reload.done = nil
 	}
-	if p.up && !p.stopping {
-		p.manager.ready()
-	}
+	p.tellReady()
 	if failure != "" {
 		p.log.Error("reload failed", "err", failure)
 	} else {

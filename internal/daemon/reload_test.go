@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/role"
@@ -202,6 +203,21 @@ func TestConfigOnRequest(t *testing.T) {
 		var r control.Reload
 		if err := control.Ask(d.opts.Control, control.Request{Command: "reload"}, &r); err != nil || r.Failure != "" {
 			t.Fatal(err, r.Failure)
+		}
+	}
+}
+
+// During the stop no reload begins, whether anybody waits for it or not.
+func TestNoReloadBeginsDuringTheStop(t *testing.T) {
+	for _, r := range []control.Request{{Command: "reload", NoWait: true}, {Command: "reload"}, {Command: "reload", Rollback: time.Second}} {
+		p := &Parent{
+			log: quiet(), cfg: &running{}, events: make(chan func(), 1), done: make(chan struct{}),
+			vrrp: &slot{role: role.VRRP}, lvs: &slot{role: role.LVS}, stopping: true,
+		}
+		go func() { (<-p.events)() }()
+		v, err := p.answer(r)
+		if got, ok := v.(control.Reload); err != nil || !ok || got.Outcome != control.ReloadNotBegun || got.Failure == "" {
+			t.Errorf("%+v: %+v, %v", r, v, err)
 		}
 	}
 }

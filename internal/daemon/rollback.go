@@ -15,20 +15,22 @@ const trialTick = 250 * time.Millisecond
 // While it lasts the reload counts as running: others wait.
 type trial struct {
 	limit time.Duration
-	held  plan.Held
-	owed  map[string]bool // keys of what an earlier trial lost: it has to come back
+	held  plan.Held // with what an earlier trial lost: it has to come back
 	prev  *running
 	until time.Time
 	why   string // it was taken back
 }
 
-// takenBack is what was held before a trial that was taken back, until
-// everything is again or a reload without a trial makes the present state the
-// measure. What a next trial finds lost would otherwise count as never held.
+// takenBack is what was held before a trial that was taken back and is not there
+// again, until a reload without a trial makes the present state the measure. What
+// a next trial finds lost would otherwise count as never held.
 type takenBack struct {
 	at   time.Time
 	held plan.Held
 }
+
+// lookBackEvery is the longest time between two looks whether it is there again.
+const lookBackEvery = 5 * time.Second
 
 // tryReload reloads and keeps an eye on the result for limit. It answers when
 // that is over.
@@ -47,10 +49,9 @@ func (p *Parent) tryReload(limit time.Duration, answer func(control.Reload)) {
 			answer(control.Reload{Outcome: control.ReloadNotBegun, Failure: failure})
 			return
 		}
-		t := &trial{limit: limit, held: plan.Hold(&now), owed: map[string]bool{}, prev: p.cfg}
+		t := &trial{limit: limit, held: plan.Hold(&now), prev: p.cfg}
 		if b := p.takenBack; b != nil {
 			for _, loss := range b.held.Lost(&now) {
-				t.owed[loss.Key] = true
 				p.log.Warn("lost by the trial that was taken back: this one has to bring it back", "at", b.at.Format(time.DateTime), "lost", loss.Text)
 			}
 			t.held = t.held.And(b.held)
@@ -84,6 +85,7 @@ func (p *Parent) tried(failure *string) (over bool) {
 		return true
 	case t.why != "": // the former configuration is in force again, or should be
 		p.trial = nil
+		p.watchTakenBack(p.takenBack, trialTick)
 		if *failure != "" {
 			*failure = "; and that failed: " + *failure
 		}
@@ -103,7 +105,7 @@ func (p *Parent) tried(failure *string) (over bool) {
 		return false
 	}
 	p.log.Info("reloaded, on trial", "for", t.limit.String())
-	p.manager.ready() // it has a limit for a reload, and this one may take longer
+	p.tellReady() // the manager has a limit for a reload, and this one may take longer
 	t.until = time.Now().Add(t.limit)
 	p.watchTrial(t)
 	return false
@@ -121,14 +123,14 @@ func (p *Parent) watchTrial(t *trial) {
 				p.reloaded("the daemon stops")
 				return
 			}
-			lost := t.held.Lost(&now)
-			missed := t.missed(lost)
+			owed := p.owed(&now)
+			missed := t.missed(&now, owed)
 			over := time.Now().After(t.until)
 			switch {
 			case missed != "":
 				p.rollBack(missed)
-			case over && len(t.owed) > 0:
-				p.rollBack(fmt.Sprintf("%s, since the trial that was taken back at %s", lost[0].Text, p.takenBack.at.Format(time.TimeOnly)))
+			case over && len(owed) > 0:
+				p.rollBack(fmt.Sprintf("%s, since the trial that was taken back at %s", owed[0].Text, p.takenBack.at.Format(time.TimeOnly)))
 			case over:
 				p.trial, p.takenBack = nil, nil
 				p.reloaded("")
@@ -139,24 +141,61 @@ func (p *Parent) watchTrial(t *trial) {
 	})
 }
 
-// missed is what was lost in this trial; empty: nothing. What an earlier one lost
-// and has come back counts as held from then on.
-func (t *trial) missed(lost []plan.Loss) string {
-	now := map[string]bool{}
-	for _, l := range lost {
-		now[l.Key] = true
+// missed is what was lost in this trial and not in an earlier one; empty:
+// nothing.
+func (t *trial) missed(now *control.Status, owed []plan.Loss) string {
+	known := map[string]bool{}
+	for _, l := range owed {
+		known[l.Key] = true
 	}
-	for key := range t.owed {
-		if !now[key] {
-			delete(t.owed, key)
-		}
-	}
-	for _, l := range lost {
-		if !t.owed[l.Key] {
+	for _, l := range t.held.Lost(now) {
+		if !known[l.Key] {
 			return l.Text
 		}
 	}
 	return ""
+}
+
+// owed is what a trial lost that was taken back and is not there again.
+func (p *Parent) owed(now *control.Status) []plan.Loss {
+	if p.takenBack == nil {
+		return nil
+	}
+	return p.takenBack.held.Lost(now)
+}
+
+// watchTakenBack looks whether what was lost is there again, until all is. What
+// is lost after that has other reasons.
+func (p *Parent) watchTakenBack(b *takenBack, next time.Duration) {
+	p.after(next, func() {
+		if p.takenBack != b || p.stopping {
+			return
+		}
+		p.status(func(control.Status) { p.watchTakenBack(b, min(2*next, lookBackEvery)) })
+	})
+}
+
+// looksBack is what the status that is gathered from now on can say something
+// about: nothing while the former configuration comes into force again, for what
+// holds then need not last.
+func (p *Parent) looksBack() *takenBack {
+	if p.trial != nil && p.trial.why != "" {
+		return nil
+	}
+	return p.takenBack
+}
+
+// lookBack forgets what is there again of b, which looksBack returned before the
+// status was gathered.
+func (p *Parent) lookBack(b *takenBack, now *control.Status) {
+	if b == nil || b != p.takenBack {
+		return
+	}
+	var some bool
+	if b.held, some = b.held.Rest(now); !some {
+		p.takenBack = nil
+		p.log.Info("all is there again that the trial had lost that was taken back", "at", b.at.Format(time.DateTime))
+	}
 }
 
 // rollBack puts the former configuration into force again. The file stays as
@@ -164,10 +203,11 @@ func (t *trial) missed(lost []plan.Loss) string {
 func (p *Parent) rollBack(why string) {
 	t := p.trial
 	t.why = why
-	if p.takenBack == nil {
-		p.takenBack = &takenBack{at: time.Now()}
+	b := &takenBack{at: time.Now(), held: t.held}
+	if p.takenBack != nil {
+		b.at = p.takenBack.at
 	}
-	p.takenBack.held = t.held
+	p.takenBack = b // another one, for who has looked at the former already
 	p.log.Error("rolling back to the former configuration; the file is not changed", "config", p.opts.ConfigFile, "err", fmt.Sprintf("the new one: %s", why))
 	p.take(t.prev)
 }
@@ -175,18 +215,15 @@ func (p *Parent) rollBack(why string) {
 // trialStatus adds what is on trial, or was lost by one, to the status.
 func (p *Parent) trialStatus(s *control.Status) {
 	if t := p.trial; t != nil {
-		s.Config.Trial = &control.Trial{For: t.limit, Until: t.until, TakenBack: t.why, Owed: len(t.owed), Waiting: len(p.reload.later)}
+		s.Config.Trial = &control.Trial{For: t.limit, Until: t.until, TakenBack: t.why, Owed: len(p.owed(s)), Waiting: len(p.reload.later)}
 		if p.reload.again && s.Config.Trial.Waiting == 0 {
 			s.Config.Trial.Waiting = 1
 		}
 	}
-	if b := p.takenBack; b != nil {
-		var lost []string
-		for _, l := range b.held.Lost(s) {
-			lost = append(lost, l.Text)
-		}
-		if lost != nil {
-			s.Config.Lost = &control.Lost{At: b.at, What: lost}
+	if lost := p.owed(s); lost != nil {
+		s.Config.Lost = &control.Lost{At: p.takenBack.at}
+		for _, l := range lost {
+			s.Config.Lost.What = append(s.Config.Lost.What, l.Text)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"holdfast/internal/daemon/control"
+	"holdfast/internal/daemon/plan"
 	"holdfast/internal/daemon/role"
 )
 
@@ -206,5 +207,92 @@ func TestASecondTrialBringsBackWhatTheFirstLost(t *testing.T) {
 	d.signal(syscall.SIGTERM)
 	if code := d.wait(); code != 0 {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// What is there again after a trial that was taken back is owed no more: when it
+// is lost later that has other reasons.
+func TestWhatIsThereAgainIsOwedNoMore(t *testing.T) {
+	d := newDaemon(t, "a")
+	d.says("MASTER")
+	d.run()
+	d.story(role.LVS, began("a"), "peer")
+	d.set("b", true, true)
+	out := d.try(time.Hour)
+	d.told(role.VRRP, "config b other=true")
+	d.says("FAULT")
+	if r := <-out; r.Outcome != control.ReloadRolledBack {
+		t.Errorf("%+v", r)
+	}
+	d.status(func(s control.Status) bool { return s.Config.Lost != nil })
+	d.says("MASTER")
+	d.status(func(s control.Status) bool { return s.Config.Lost == nil })
+	d.says("BACKUP") // an ordinary failover
+	if l := d.status(func(control.Status) bool { return true }).Config.Lost; l != nil {
+		t.Errorf("lost by the trial: %q", l.What)
+	}
+	d.set("c", true, true)
+	if r := <-d.try(time.Millisecond); r.Outcome != control.ReloadDone {
+		t.Errorf("%+v", r)
+	}
+}
+
+// The daemon looks by itself whether what a trial lost is there again.
+func TestTheDaemonLooksForWhatATrialLost(t *testing.T) {
+	handsOver(t, func(h handingOver) {
+		now := control.Status{VRRP: []byte(`{"instances":[{"name":"VI_1","state":"MASTER"}]}`)}
+		h.takenBack = &takenBack{held: plan.Hold(&now)}
+		h.vrrp.child, h.lvs.child, h.lvs.wanted = nil, nil, false // nobody knows what becomes of it
+		h.watchTakenBack(h.takenBack, trialTick)
+		h.pass(time.Hour)
+		if h.takenBack == nil {
+			t.Error("what was lost is forgotten although no process answers")
+		}
+		h.vrrp.wanted = false // by nobody any more
+		h.pass(lookBackEvery)
+		if h.takenBack != nil {
+			t.Error("what was lost is not forgotten")
+		}
+		h.pass(lookBackEvery)
+		if len(h.events) > 0 {
+			t.Error("it goes on looking")
+		}
+	})
+}
+
+// While the former configuration comes into force again, nothing is there again
+// for good.
+func TestNothingIsThereAgainBeforeATrialIsTakenBack(t *testing.T) {
+	now := control.Status{VRRP: []byte(`{"instances":[{"name":"VI_1","state":"MASTER"}]}`)}
+	p := &Parent{log: quiet(), takenBack: &takenBack{held: plan.Hold(&now)}}
+	p.trial = &trial{why: "VI_1 was MASTER and is BACKUP"}
+	if p.lookBack(p.looksBack(), &now); p.takenBack == nil {
+		t.Error("forgotten while it is taken back")
+	}
+	p.trial = nil
+	before := p.looksBack()
+	p.takenBack = &takenBack{held: plan.Hold(&now)} // another one came between
+	if p.lookBack(before, &now); p.takenBack == nil {
+		t.Error("forgotten by a look that began before it")
+	}
+	if p.lookBack(p.looksBack(), &now); p.takenBack != nil {
+		t.Error("not forgotten")
+	}
+}
+
+// A trial that begins before the daemon is up does not make it so.
+func TestATrialDoesNotSayThatTheDaemonIsUp(t *testing.T) {
+	said := make(chan string, managerQueue)
+	p := &Parent{
+		log: quiet(), cfg: &running{}, done: make(chan struct{}), manager: &manager{says: said},
+		vrrp: &slot{wanted: true}, lvs: &slot{}, trial: &trial{limit: time.Hour, prev: &running{}},
+	}
+	defer close(p.done)
+	var failure string
+	if p.tried(&failure) {
+		t.Error("the trial is over")
+	}
+	if len(said) > 0 {
+		t.Errorf("said %q", <-said)
 	}
 }

@@ -57,6 +57,7 @@ func (p *Parent) exited(c *child, died time.Time, code int) {
 		// away what was there before.
 		p.replace(s, c, died, code)
 	}
+	p.tellWorks()
 	// Last: the end of a reload starts what does not run, and would start it as
 	// one that replaces nobody.
 	p.unanswered(c)
@@ -111,7 +112,7 @@ func (p *Parent) stop(code int) {
 		return
 	}
 	p.stopping, p.exit = true, code
-	p.manager.stopping()
+	p.manager.stopping(p.stopLimit())
 	if p.vrrp.child != nil {
 		p.tellStop(p.vrrp)
 	} else {

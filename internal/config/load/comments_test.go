@@ -103,3 +103,21 @@ func TestCommentsAreKeptOrListed(t *testing.T) {
 	texts["back.conf"] = conf
 	contains(convert("back.conf", config.TOML), "# c10 connect_port 81\n# c11")
 }
+
+// A comment may be in any encoding and hold anything; TOML takes UTF-8 without
+// control characters.
+func TestCommentsThatTOMLDoesNotTake(t *testing.T) {
+	const text = "# above: caf\xe9\nvrrp_instance VI_1 {\n  interface lo\n  virtual_router_id 5 # beside: \x1b[1m\tbold\x7f\n  virtual_ipaddress {\n    192.0.2.10/24\n    # last: \xfcber\n  }\n}\n"
+	c, diags, err := Convert("k.conf", config.TOML, Options{Files: func(string) ([]byte, error) { return []byte(text), nil }})
+	if err != nil {
+		t.Fatal(err, diags)
+	}
+	for _, want := range []string{"# above: caf\ufffd\n", "# beside: \ufffd[1m\tbold\ufffd\n", "# last: \ufffdber\n"} {
+		if !strings.Contains(c.Text, want) {
+			t.Errorf("%q is missing in\n%s", want, c.Text)
+		}
+	}
+	if len(c.LostComments) > 0 {
+		t.Errorf("lost %q", c.LostComments)
+	}
+}

@@ -166,6 +166,7 @@ func TestSchemaWords(t *testing.T) {
 	for _, c := range []struct{ right, wrong string }{
 		{"[vrrp_instance.A]\nstate = \"MASTER\"", "[vrrp_instance.A]\nstate = \"master\""},
 		{"[vrrp_instance.A.authentication]\nauth_type = \"pass\"", "[vrrp_instance.A.authentication]\nauth_type = \"md5\""},
+		{"[vrrp_instance.A.authentication]\nauth_type = \"AH\"", "[vrrp_instance.A.authentication]\nauth_type = \"Pass\""}, // which the reader refuses
 		{"[vrrp_instance.A.auth_hmac]\nmode = \"permissive\"", "[vrrp_instance.A.auth_hmac]\nmode = \"lax\""},
 		{"[global_defs]\nlvs_follow_vrrp = \"auto\"", "[global_defs]\nlvs_follow_vrrp = \"sometimes\""},
 		{"[global_defs]\nlvs_follow_vrrp = true", "[global_defs]\nlvs_follow_vrrp = 1"},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"holdfast/internal/config"
 )
@@ -189,9 +190,20 @@ func (w *writer) lines(name string, k *config.Keyword, nodes []*config.Node) {
 func (w *writer) comments(indent string, nodes ...*config.Node) {
 	for _, n := range nodes {
 		for _, c := range n.Comments {
-			w.b.WriteString(strings.TrimRight(indent+"# "+c, " ") + "\n")
+			w.b.WriteString(strings.TrimRight(indent+"# "+comment(c), " ") + "\n")
 		}
 	}
+}
+
+// comment is a comment as TOML has it: in UTF-8, without control characters but
+// the tabulator. What cannot be in one is shown as U+FFFD.
+func comment(text string) string {
+	return strings.Map(func(c rune) rune { // a byte that is no UTF-8 is U+FFFD already
+		if c < ' ' && c != '\t' || c == 0x7f {
+			return utf8.RuneError
+		}
+		return c
+	}, text)
 }
 
 // array writes a list, one item a line when it is long.

@@ -3,8 +3,10 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"holdfast/internal/daemon/control"
+	"holdfast/internal/daemon/role"
 )
 
 // Held is what a daemon holds that a reload could make it lose: the virtual
@@ -60,6 +62,41 @@ func (h Held) And(o Held) Held {
 		}
 	}
 	return both
+}
+
+// Rest is what of h is not there again, and whether that is anything: h without
+// what is held now and what is not configured any more. What a process holds
+// that does not answer is not known, and stays.
+func (h Held) Rest(now *control.Status) (rest Held, some bool) {
+	rest = Held{map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	var v control.VRRP
+	decode(now.VRRP, &v)
+	isMaster := map[string]bool{} // of those configured
+	for i := range v.Instances {
+		isMaster[v.Instances[i].Name] = v.Instances[i].State == "MASTER"
+	}
+	var l control.LVS
+	decode(now.LVS, &l)
+	isUp := map[string]bool{}
+	for i := range l.Services {
+		isUp[l.Services[i].Name] = l.Services[i].Up
+	}
+	for _, part := range []struct {
+		process        role.Role
+		was, left, has map[string]bool
+	}{{role.VRRP, h.masters, rest.masters, isMaster}, {role.LVS, h.services, rest.services, isUp}} {
+		process := string(part.process)
+		silent := slices.Contains(now.Missing, process)
+		for name := range part.was {
+			if has, configured := part.has[name]; silent || configured && !has {
+				part.left[name] = true
+			}
+		}
+		if !silent || h.mute[process] {
+			rest.mute[process] = true
+		}
+	}
+	return rest, len(rest.masters)+len(rest.services)+len(rest.Lost(now)) > 0
 }
 
 // Loss is one thing that was held and is not now.

@@ -40,6 +40,33 @@ func TestLost(t *testing.T) {
 			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
 		}
 	}
+	// What is there again, or not configured any more, is left out; what a process
+	// holds that does not answer is not known.
+	const backup = `{"instances":[{"name":"VI_1","state":"BACKUP"}]}`
+	for _, tc := range []struct {
+		name          string
+		before, after *control.Status
+		want          string // lost, when nothing is there later
+	}{
+		{"all is there", status(master, up), status(master, up), ""},
+		{"none is", status(master, up), status(backup, down), "master VI_1, service [192.0.2.10]:tcp:80"},
+		{"the service is", status(master, up), status(backup, up), "master VI_1"},
+		{"the virtual router is", status(master, up), status(master, down), "service [192.0.2.10]:tcp:80"},
+		{"a router that is gone", status(master, up), status(other, up), ""},
+		{"all processes are gone", status(master, up), status("", ""), ""},
+		{"no answer", status(master, up), status("", down, "vrrp"), "process vrrp, master VI_1, service [192.0.2.10]:tcp:80"},
+		{"no answer before", status("", up, "vrrp"), status("", up, "vrrp"), ""},
+	} {
+		rest, some := Hold(tc.before).Rest(tc.after)
+		var keys []string
+		for _, l := range rest.Lost(status(backup, down, tc.after.Missing...)) {
+			keys = append(keys, l.Key)
+		}
+		if got := strings.Join(keys, ", "); got != tc.want || some != (tc.want != "") {
+			t.Errorf("%s: %q, some %t, want %q", tc.name, got, some, tc.want)
+		}
+	}
+
 	// What was held at one of two times, or answered at one, is lost.
 	both := Hold(status(fault, up, "vrrp")).And(Hold(status(master, down, "lvs")))
 	if both.Masters() != 1 || both.Services() != 1 {
