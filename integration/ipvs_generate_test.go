@@ -91,6 +91,14 @@ func (g *ipvsGen) service() *genService {
 	for i := range 1 + g.IntN(5) {
 		s.servers = append(s.servers, g.server(s, i))
 	}
+	if s.groups != "" && slices.Contains(g.global, "lvs_flush_on_stop VS") {
+		// Of a group keepalived 2.2.7 leaves the services in the kernel when a server
+		// was away at the stop: none goes.
+		s.lines = slices.DeleteFunc(s.lines, func(l string) bool { return strings.HasPrefix(l, "sorry_server") })
+		for i := range s.servers {
+			s.servers[i].check = ""
+		}
+	}
 	return s
 }
 
@@ -254,7 +262,8 @@ func (g *ipvsGen) change(s *genService, r *genServer) {
 // what gets another method, so where servers are checked only they themselves come
 // and go, and their weights change, and none comes to where a sorry server may be;
 // and a weight that a program is going to give it takes for 0, so every program has
-// run.
+// run. A service without a quorum keeps its sorry server and inhibit_on_failure: the
+// servers that keepalived takes from the table for these stay away.
 func (g *ipvsGen) reload() {
 	var kept []*genService
 	for _, s := range g.services {
@@ -269,7 +278,11 @@ func (g *ipvsGen) reload() {
 		case 0:
 			continue // gone
 		case 1:
-			g.scheduling(s)
+			before := s.lines
+			starved := s.starved()
+			if g.scheduling(s); starved {
+				s.keep(before, "sorry_server ", "inhibit_on_failure")
+			}
 		case 2:
 			for i := range s.servers {
 				g.change(s, &s.servers[i])
@@ -296,6 +309,33 @@ func (g *ipvsGen) reload() {
 		g.services = append(g.services, g.service())
 	}
 	g.Shuffle(len(g.services), func(i, j int) { g.services[i], g.services[j] = g.services[j], g.services[i] })
+}
+
+// starved reports whether the quorum of the service can be out of reach although
+// all its servers are up.
+func (s *genService) starved() bool {
+	if slices.ContainsFunc(s.lines, func(l string) bool { return strings.HasPrefix(l, "hysteresis ") }) {
+		return true
+	}
+	return !slices.ContainsFunc(s.servers, func(r genServer) bool {
+		weight := "" // the last one counts; without one it is the service's, which is not 0
+		for _, l := range r.lines {
+			if w, ok := strings.CutPrefix(l, "weight "); ok {
+				weight = w
+			}
+		}
+		return weight != "0"
+	})
+}
+
+// keep adds the lines of before that begin with one of words unless there are such.
+func (s *genService) keep(before []string, words ...string) {
+	for _, w := range words {
+		with := func(l string) bool { return strings.HasPrefix(l, w) }
+		if i := slices.IndexFunc(before, with); i >= 0 && !slices.ContainsFunc(s.lines, with) {
+			s.lines = append(s.lines, before[i])
+		}
+	}
 }
 
 // checked reports whether a server of the service has a check.

@@ -115,3 +115,20 @@ func TestWatched(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// A number below 0 looks like a flag.
+func TestSetRefusesWhatIsBelow0(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"real_server all 198.51.100.7 weight -1", "-1: a weight and a time are not below 0"},
+		{"virtual_server 192.0.2.1:80 drain -5m --keep", "-5m: a weight and a time are not below 0"},
+		{"virtual_server 192.0.2.1:80 weight -- -1", `weight "-1": a number from 0 to 65535 is wanted`},
+		{"virtual_server 192.0.2.1:80 drain -x", "unknown shorthand flag: 'x' in -x"},
+		{"virtual_server 192.0.2.1:80 drain --kept", "unknown flag: --kept"},
+	} {
+		cmd := newRoot()
+		cmd.SetArgs(append([]string{"set"}, strings.Fields(c.args)...))
+		if err := cmd.Execute(); err == nil || err.Error() != c.want {
+			t.Errorf("set %s: %v, want %s", c.args, err, c.want)
+		}
+	}
+}

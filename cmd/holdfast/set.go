@@ -2,11 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/lvs"
@@ -96,6 +98,7 @@ func runSet(cmd *cobra.Command, ask func(args []string) lvs.Ask) {
 	f.StringVar(&socket, "control", "", "control socket (default $"+controlEnv+" or "+defaultControl+")")
 	f.BoolVar(&keep, "keep", false, "keep it when the daemon reloads or restarts")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return negative(err) })
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		a := ask(args)
 		a.Keep = keep
@@ -125,6 +128,19 @@ func runSet(cmd *cobra.Command, ask func(args []string) lvs.Ask) {
 		}
 		return nil
 	}
+}
+
+// negative says what is wrong with a number below 0, which is taken for a flag.
+func negative(err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	word := unknown.GetSpecifiedShortnames()
+	if word == "" || word[0] < '0' || word[0] > '9' {
+		return err
+	}
+	return fmt.Errorf("-%s: a weight and a time are not below 0", word)
 }
 
 // completeSet completes names that the running daemon knows, and what can be

@@ -84,6 +84,17 @@ func (d *decoder) lintOnePacket(s *service) {
 			"ops schedules every packet by itself, and persistence keeps a client on one server: together the packets of a client are not spread",
 			"drop one of the two")
 	}
+	if !s.OnePacket || s.PersistenceEngine == "sip" {
+		return // with which Linux translates what the servers send by itself
+	}
+	for i := range s.RealServers {
+		if r := &s.RealServers[i]; r.Forward.Method == NAT {
+			d.lint(s, Warning, "ops-nat",
+				fmt.Sprintf("real_server %v: the kernel forgets a client with each packet of ops, so answers through NAT keep the server's own address, and the client takes them for somebody else's", r.Addr),
+				"DR or TUN, or do without ops")
+			return
+		}
+	}
 }
 
 // lintChecks: a server without a check stays in service when it dies; a

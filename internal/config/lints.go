@@ -53,6 +53,7 @@ var Lints = []Lint{
 	{"not-active-kept", "the keyword has no effect yet; it is read, checked and converted", "do not rely on it"},
 	{"nothing-to-run", "no vrrp_instance and no virtual_server", "the file is another one, or half written"},
 	{"nul-byte", "a line holds a zero byte and is ignored", "the file is damaged"},
+	{"ops-nat", "with ops the kernel does not translate what the servers of NAT answer: clients get no answer", "DR or TUN, or do without ops"},
 	{"owner-weight", "the priority of an address owner, 255, never changes: weights have no effect", "a priority below 255, or no weights"},
 	{"persistence-ops", "ops schedules every packet by itself, persistence keeps a client on one server", "drop one of the two"},
 	{"quoted-file", "quotes are part of the name in keepalived", "leave them out"},

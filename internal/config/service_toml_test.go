@@ -25,7 +25,7 @@ func tomlService(keys string) string {
 }
 
 func TestSeveralProtocols(t *testing.T) {
-	cfg, says := loadedTOML(t, tomlService("lb_algo = \"rr\"\nops = true\nprotocol = [\"UDP\", \"tcp\", \"SCTP\"]"))
+	cfg, says := loadedTOML(t, strings.Replace(tomlService("lb_algo = \"rr\"\nops = true\nprotocol = [\"UDP\", \"tcp\", \"SCTP\"]"), "NAT", "DR", 1))
 	if cfg == nil || len(cfg.VirtualServers) != 3 {
 		t.Fatalf("%+v\n%s", cfg, says)
 	}

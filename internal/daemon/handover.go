@@ -17,8 +17,9 @@ const (
 	// process that does not answer.
 	headStart = 2 * time.Second
 	// lvsLimit and vrrpLimit bound how long a process may take over a new
-	// configuration before the reload counts as failed. The lvs process gives
-	// up after 10 s itself, with a better word for it.
+	// configuration before the reload counts as failed. The lvs process has as
+	// long again whenever it says that it is at work, and gives up itself after
+	// 10 s in which nothing came on, with a better word for it.
 	lvsLimit  = 12 * time.Second
 	vrrpLimit = 30 * time.Second
 )

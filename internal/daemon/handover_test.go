@@ -93,6 +93,18 @@ func (h handingOver) answer(s *slot, failure string) {
 	h.t.Errorf("%s was not asked", s.role)
 }
 
+// atWork has the lvs process say that it is at work on what it was asked.
+func (h handingOver) atWork() {
+	h.t.Helper()
+	for id, q := range h.asked {
+		if q.child == h.lvs.child {
+			h.message(h.lvs.child, ipc.Message{Type: ipc.TypeAtWork, ID: id})
+			return
+		}
+	}
+	h.t.Error("lvs was not asked")
+}
+
 // over checks that the reload has ended.
 func (h handingOver) over(failure string) {
 	h.t.Helper()
@@ -111,6 +123,32 @@ func TestTheLVSProcessIsHandedTheConfigurationFirst(t *testing.T) {
 		h.asks("after the head start", "vrrp")
 		h.answer(h.vrrp, "no such interface")
 		h.over("lvs: no room; vrrp: no such interface")
+	})
+}
+
+// Writing a large table can take the lvs process longer than any limit.
+func TestAnLVSProcessAtWorkIsWaitedFor(t *testing.T) {
+	handsOver(t, func(h handingOver) {
+		h.reloads()
+		h.pass(headStart)
+		h.answer(h.vrrp, "")
+		for range 3 {
+			h.pass(lvsLimit - headStart - time.Millisecond)
+			h.atWork()
+			h.asks("at work", "lvs")
+		}
+		h.pass(lvsLimit - time.Millisecond)
+		h.asks("before the last limit", "lvs")
+		h.answer(h.lvs, "")
+		h.over("")
+
+		h.reloads()
+		h.pass(headStart)
+		h.answer(h.vrrp, "")
+		h.atWork()
+		h.message(h.vrrp.child, ipc.Message{Type: ipc.TypeAtWork, ID: h.nextID}) // of nobody's question
+		h.pass(lvsLimit)
+		h.over("lvs: " + errLate.Error())
 	})
 }
 

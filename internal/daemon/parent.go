@@ -368,6 +368,8 @@ func (p *Parent) message(c *child, m ipc.Message) {
 		if p.stopping {
 			p.tellStop(p.lvs)
 		}
+	case ipc.TypeAtWork:
+		p.atWork(c, m.ID)
 	default:
 		if q, ok := p.asked[m.ID]; ok && q.child == c {
 			delete(p.asked, m.ID)

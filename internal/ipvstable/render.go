@@ -99,7 +99,11 @@ func (l *Listing) RenderStats(w io.Writer) error {
 	}
 	for i := range l.Services {
 		s := &l.Services[i]
-		line(fmt.Sprintf("%-4s %s", s.Protocol, s.Name), &s.Counters)
+		name := fmt.Sprintf("%-4s %s", s.Protocol, s.Name)
+		if s.IPv6 {
+			name += " IPv6" // a mark can have a service of each family
+		}
+		line(name, &s.Counters)
 		for j := range s.Servers {
 			line("  -> "+s.Servers[j].Name, &s.Servers[j].Counters)
 		}

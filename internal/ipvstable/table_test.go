@@ -2,6 +2,7 @@ package ipvstable
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -84,6 +85,27 @@ Timeout (tcp tcpfin udp): 100 20 30
 	}
 	if _, err := List(k, none, []ipvs.ServiceKey{ipvs.MarkKey(ipvs.INET, 9)}); err == nil {
 		t.Error("a service that is not there is no error")
+	}
+}
+
+// A mark can have a service of each family.
+func TestStatsNameTheFamilyOfAMark(t *testing.T) {
+	l, err := List(restored(t, file+"-A -f 9 -s rr\n"), none, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := l.RenderStats(&b); err != nil {
+		t.Fatal(err)
+	}
+	var marks []string
+	for line := range strings.Lines(b.String()) {
+		if words := strings.Fields(line); words[0] == "FWM" {
+			marks = append(marks, strings.Join(words[1:3], " "))
+		}
+	}
+	if want := []string{"9 0", "9 IPv6"}; !slices.Equal(marks, want) {
+		t.Errorf("%q, want %q\n%s", marks, want, b.String())
 	}
 }
 

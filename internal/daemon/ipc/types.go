@@ -14,6 +14,9 @@ const (
 	// TypeConfig [parent to child, File: the boot record]: take over this
 	// configuration; answered by TypeConfig with the same ID.
 	TypeConfig = "config"
+	// TypeAtWork [lvs to parent, ID of the question]: a configuration is being
+	// taken over and takes its time; the answer comes later.
+	TypeAtWork = "at-work"
 	// TypePeer [parent to child, File: stream]: the other child was replaced.
 	TypePeer = "peer"
 	// TypeStatus [both ways]: question, and answer with the same ID.

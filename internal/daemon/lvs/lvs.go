@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"holdfast/healthcheck"
@@ -109,6 +110,10 @@ type LVS struct {
 	first    []Event   // of the start, told when Run begins
 
 	stats stats
+
+	// progress counts what was done in the kernel, see Progress; any goroutine
+	// reads it.
+	progress atomic.Uint64
 }
 
 // New prepares the services of a configuration. Nothing happens before Run.
@@ -166,6 +171,7 @@ func New(cfg *config.Config, deps Deps) *LVS {
 func (l *LVS) Run(ctx context.Context) error {
 	defer close(l.ended)
 	defer l.closeKernel()
+	l.ctx = ctx
 	if l.needsKernel() {
 		if err := l.open(); errors.Is(err, ipvs.ErrNoIPVS) {
 			return fmt.Errorf("lvs: the configuration has services: %w", err)
@@ -181,7 +187,6 @@ func (l *LVS) Run(ctx context.Context) error {
 	}()
 	defer func() { <-checks }()
 
-	l.ctx = ctx
 	l.followLinks = sync.OnceFunc(func() { go l.watchLinks(ctx) })
 	l.followAddresses()
 	l.first = append(l.first, events(l.watchPins(), l.services, nil)...)
@@ -198,6 +203,9 @@ func (l *LVS) Run(ctx context.Context) error {
 			return nil
 		case <-timer.C:
 		case <-l.inbox.wake:
+		}
+		if l.stopping() {
+			continue
 		}
 		for _, f := range l.inbox.take() {
 			f()
@@ -237,7 +245,7 @@ func (l *LVS) Change(ctx context.Context, cfg, of *config.Config, kept []int) er
 	case <-l.ended:
 		return errors.New("lvs: not running")
 	case <-ctx.Done():
-		return fmt.Errorf("lvs: reload: %w", ctx.Err())
+		return fmt.Errorf("lvs: reload: %w", context.Cause(ctx))
 	}
 }
 

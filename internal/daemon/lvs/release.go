@@ -3,6 +3,7 @@ package lvs
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"holdfast/internal/config"
 	"holdfast/ipvs"
@@ -37,8 +38,11 @@ func (l *LVS) releaseTable() error {
 		l.ownChanged = true
 		return nil
 	}
+	// The last service first: the kernel keeps what leaves for two minutes in a
+	// list, the latest in front, and looks through it for each server that comes.
+	// A start that follows then finds each one in front.
 	var ops []ipvs.Op
-	for _, k := range l.own.list() {
+	for _, k := range slices.Backward(l.own.list()) {
 		ops = append(ops, ipvs.Op{Kind: ipvs.DelService, Service: ipvs.Service{ServiceKey: k}})
 	}
 	if err := l.table.kernel.Apply(ops); err != nil {

@@ -78,6 +78,9 @@ func (l *LVS) closeKernel() {
 // work does what is due in the kernel and returns the time until something is
 // due again.
 func (l *LVS) work(now time.Time) time.Duration {
+	if l.stopping() {
+		return 0
+	}
 	if !l.needsKernel() {
 		l.ready()
 		return readEvery
@@ -89,6 +92,8 @@ func (l *LVS) work(now time.Time) time.Duration {
 	if full || news {
 		err := l.bring(now, full)
 		switch {
+		case errors.Is(err, errStopping):
+			return 0
 		case err != nil:
 			t.tries.failed(now, err, l.log)
 		case full && t.tries.succeeded():
@@ -152,6 +157,7 @@ func (l *LVS) bring(now time.Time, full bool) error {
 func (l *LVS) readTable(now time.Time) error {
 	t := &l.table
 	have, err := t.kernel.Table()
+	l.progress.Add(1)
 	if err != nil {
 		t.known = false
 		return err
@@ -232,7 +238,9 @@ func (l *LVS) bringTable(now time.Time) error {
 		l.ownOne(e.ServiceKey)
 	}
 	l.save() // before the kernel: a kill in between must not make orphans
-	if err := l.apply(have, want); err != nil {
+	if err := l.apply(have, want); errors.Is(err, errStopping) {
+		return err // release takes away all that may have come
+	} else if err != nil {
 		if rerr := l.readTable(now); rerr != nil {
 			return errors.Join(err, rerr)
 		}
@@ -253,51 +261,6 @@ func (l *LVS) bringTable(now time.Time) error {
 	t.all, t.dirty = false, nil
 	l.disown()
 	return nil
-}
-
-// planned is how many services are planned at a time, in the same memory. The
-// plan of a large table is as large as the table, and getting memory takes longer
-// than planning.
-const planned = 100
-
-// apply makes have what want is; both are in canonical order. It goes on after
-// what the kernel refuses: the error joins that.
-func (l *LVS) apply(have, want ipvs.Table) error {
-	var errs []error
-	do := func(ops []ipvs.Op) error {
-		if len(ops) == 0 {
-			return nil
-		}
-		l.log.Debug("table", "changes", len(ops), "first", ops[0].String())
-		err := l.table.kernel.Apply(ops)
-		var refused *ipvs.OpError
-		if err != nil && !errors.As(err, &refused) {
-			return err // nothing more can be said to the kernel
-		}
-		if err != nil {
-			errs = append(errs, err)
-		}
-		return nil
-	}
-	var ops []ipvs.Op
-	for part := range slices.Chunk(want, planned) {
-		first, _ := have.Find(part[0].ServiceKey)
-		end, found := have.Find(part[len(part)-1].ServiceKey)
-		if found {
-			end++
-		}
-		ops = ipvs.AppendPlan(ops[:0], have[first:end], part, nil)
-		if err := do(ops); err != nil {
-			return errors.Join(append(errs, err)...)
-		}
-	}
-	var gone ipvs.Table
-	for _, e := range have {
-		if _, ok := want.Find(e.ServiceKey); !ok {
-			gone = append(gone, e)
-		}
-	}
-	return errors.Join(append(errs, do(ipvs.Plan(gone, nil, l.isOurs)))...)
 }
 
 // scope returns what the kernel has and what it should have of the services

@@ -3,6 +3,8 @@ package lvsd
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"time"
 
 	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/ipc"
@@ -75,13 +77,45 @@ func (p *process) fromPeer(c *ipc.Conn) {
 
 func (p *process) reload(m ipc.Message) {
 	answer := ipc.Message{Type: ipc.TypeConfig, ID: m.ID}
-	if err := p.takeOver(m); err != nil {
+	ctx, cancel := patience(p.lvs.Progress, func() { p.parent.Post(ipc.Message{Type: ipc.TypeAtWork, ID: m.ID}, nil) })
+	defer cancel()
+	if err := p.takeOver(ctx, m); err != nil {
 		answer.Err = err.Error()
 	}
 	p.parent.Post(answer, nil)
 }
 
-func (p *process) takeOver(m ipc.Message) error {
+// errStands says that a configuration is not taken over yet, and why.
+var errStands = fmt.Errorf("the kernel's table has not come on for %v; the configuration is in force when it does", answerLimit)
+
+// patience is a context that ends when progress has stayed the same for
+// answerLimit. Where it has changed tell is called, every tellEvery at most.
+func patience(progress func() uint64, tell func()) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	go func() {
+		tick := time.NewTicker(tellEvery)
+		defer tick.Stop()
+		last, since := progress(), time.Now()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case now := <-tick.C:
+				switch p := progress(); {
+				case p != last:
+					last, since = p, now
+					tell()
+				case now.Sub(since) >= answerLimit:
+					cancel(errStands)
+					return
+				}
+			}
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+func (p *process) takeOver(ctx context.Context, m ipc.Message) error {
 	p.reloads.Lock()
 	defer p.reloads.Unlock()
 	defer p.spare.Work()()
@@ -89,8 +123,6 @@ func (p *process) takeOver(m ipc.Message) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
-	defer cancel()
 	p.configure(boot.Config)
 	err = p.lvs.Change(ctx, boot.Config, p.took.Config, boot.Kept)
 	p.took = role.Taken{ID: boot.ID, Config: boot.Config}

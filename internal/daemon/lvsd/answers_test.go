@@ -1,10 +1,14 @@
 package lvsd
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"holdfast/internal/daemon/ipc"
 	"holdfast/internal/daemon/role"
@@ -20,7 +24,7 @@ func TestAConfigurationDoesNotComeAfterANewerOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = p.takeOver(ipc.Message{Type: ipc.TypeConfig, ID: id, File: f})
+		err = p.takeOver(t.Context(), ipc.Message{Type: ipc.TypeConfig, ID: id, File: f})
 		if f.Close() == nil {
 			t.Errorf("%d: its file stays open", id)
 		}
@@ -34,4 +38,31 @@ func TestAConfigurationDoesNotComeAfterANewerOne(t *testing.T) {
 			t.Errorf("%d: %v", c.id, err)
 		}
 	}
+}
+
+// A large table can take the kernel minutes: a reload in that time is late, and
+// has not failed.
+func TestAReloadIsWaitedForWhileTheTableComesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var progress, told atomic.Int64
+		ctx, cancel := patience(func() uint64 { return uint64(progress.Load()) }, func() { told.Add(1) })
+		defer cancel()
+		const pause = answerLimit - tellEvery
+		for range 10 {
+			time.Sleep(pause)
+			progress.Add(1)
+		}
+		synctest.Wait()
+		if n := told.Load(); ctx.Err() != nil || n < 9 || n > 10 {
+			t.Fatalf("after 10 steps: %v, told %d times", context.Cause(ctx), n)
+		}
+		time.Sleep(answerLimit + 2*tellEvery)
+		synctest.Wait()
+		if err := context.Cause(ctx); !errors.Is(err, errStands) {
+			t.Errorf("after a while without a step: %v", err)
+		}
+		if n := told.Load(); n != 10 {
+			t.Errorf("told %d times of 10 steps", n)
+		}
+	})
 }

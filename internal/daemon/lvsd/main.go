@@ -26,8 +26,11 @@ import (
 )
 
 const (
-	// answerLimit bounds how long a reload or a status may take.
+	// answerLimit bounds how long a status may take, and a reload when nothing
+	// comes on in the kernel.
 	answerLimit = 10 * time.Second
+	// tellEvery is how often the parent hears that a reload is being worked at.
+	tellEvery = 2 * time.Second
 	// flushLimit bounds how long the last words to the parent may take.
 	flushLimit = time.Second
 )
