@@ -242,9 +242,8 @@ func (e *Engine) applied(now time.Time, a *link.Applied) {
 	}
 	e.refusedByKernel(now, r, a)
 	e.step(now, r, &vrrp.Event{Kind: vrrp.EventApplied, Gen: r.askedGen, Up: a.Err == nil})
-	if r.doubt {
-		r.doubt = false
-		e.verify(now, r)
+	if r.doubt != 0 {
+		e.suspect(r)
 	}
 }
 

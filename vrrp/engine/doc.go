@@ -34,7 +34,8 @@
 // the goroutine in both cases.
 //
 // Run, and all calls to Wire (but Wake), Announcer and Observer, and
-// Applier.Set and Sweep, are on the engine's thread. Applied, Track,
+// Applier.Set and Sweep, are on the engine's thread; Watcher.List is only at the
+// start, and is later called in a goroutine that Run waits for. Applied, Track,
 // TableReady, Tables, Reload and Status are for any goroutine: they put an event into
 // an inbox and wake the engine. The Observer must not block.
 //

@@ -116,14 +116,14 @@ type Engine struct {
 	asleep    time.Duration // of the machine, as far as handled
 
 	askedDevices []link.Device
-	promoted     map[string]int            // interfaces with promote_secondaries, as last asked
-	present      map[link.LostAddress]bool // addresses that are there; nil: not read for these notes
+	promoted     map[string]int // interfaces with promote_secondaries, as last asked
 
 	paced    pace
 	unpace   func() // undoes what it took
 	stopping bool
 	changes  []Change // held back until the addresses are gone
 	watch    watching
+	looks    looks
 	ended    chan struct{}
 }
 
@@ -178,6 +178,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	defer e.watch.end()
+	defer e.looks.end()
 	failed := 0
 	for ctx.Err() == nil {
 		e.deadline = e.next()
@@ -259,6 +260,7 @@ func (e *Engine) next() time.Time {
 		d = earlier(d, s.retryAt)
 	}
 	d = earlier(d, e.deviceAt)
+	d = earlier(d, e.looks.againAt)
 	d = earlier(d, e.againAt)
 	if e.gated > 0 {
 		for _, r := range e.routers {
@@ -289,6 +291,7 @@ func (e *Engine) due(now time.Time) {
 	}
 	e.dueStatics(now)
 	e.dueAgain(now)
+	e.dueLook(now)
 	if !e.watchAt.IsZero() && !e.watchAt.After(now) {
 		e.watchAt = time.Time{}
 		e.startWatch()

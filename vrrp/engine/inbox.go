@@ -25,6 +25,7 @@ type note struct {
 	ready   string // TableReady
 	tables  *bool  // Tables
 	update  *link.Update
+	look    *look
 	devices []link.DeviceState
 	reload  *reloadNote
 	status  func(Status)
@@ -163,7 +164,6 @@ func (e *Engine) drain(now time.Time) {
 	for i := range notes {
 		e.take(now, &notes[i])
 	}
-	e.present = nil // the next ones may be newer
 	clear(notes)
 	e.inbox.spare = notes
 }
@@ -203,6 +203,8 @@ func (e *Engine) take(now time.Time, n *note) {
 		e.devicesDone(now, n.devices)
 	case n.update != nil:
 		e.links(now, n.update)
+	case n.look != nil:
+		e.looked(now, n.look)
 	case n.watch != nil:
 		e.log.Error("watching interfaces failed", "error", n.watch)
 		e.watchAt = now.Add(retryTime)

@@ -43,9 +43,9 @@ func (e *Engine) links(now time.Time, u *link.Update) {
 	if u.Fresh {
 		e.watched = false
 	}
-	e.lost(now, u.Lost)
+	e.lost(u.Lost)
 	e.lostStatics(now, u.Lost)
-	e.seen(now)
+	e.seen()
 	e.announceNews(now, news(old, e.ifaces))
 }
 

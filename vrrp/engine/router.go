@@ -67,7 +67,7 @@ type router struct {
 	addrs     []link.Address // of wanted
 	live      []link.Address // known to be there
 	objs      []link.Object  // routes and rules of wanted
-	doubt     bool           // one of asked may have gone before the answer came
+	doubt     uint64         // the look that shows whether all of live are there; 0: nobody doubts it
 
 	dead     time.Duration // peers wait for at least so long
 	lostAt   time.Time     // its device, to a stranger

@@ -91,6 +91,7 @@ func (e *Engine) status(now time.Time) Status {
 		if r != nil {
 			rs := r.status(now)
 			e.deviceStatus(r, &rs)
+			e.lookStatus(r, &rs)
 			i := e.byIndex[r.ifindex]
 			rs.Up = i != nil && i.Up
 			s.Routers = append(s.Routers, rs)

@@ -107,7 +107,9 @@ type LostAddress struct {
 // Watcher follows the kernel's interfaces and addresses. Events are hints: on
 // any overrun it reads everything anew.
 type Watcher interface {
-	// List reads the present set from the kernel.
+	// List reads the present set from the kernel. Where that changes meanwhile it
+	// waits and reads again, for a tenth of a second or so, and fails then: it is
+	// for any goroutine, and not for one that has adverts to send.
 	List() ([]Interface, error)
 	// Watch calls f with the present set and then with every change. It
 	// blocks until stop is closed, or returns an error at once.
