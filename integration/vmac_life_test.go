@@ -105,6 +105,80 @@ func vmacKillRound(t testing.TB) {
 	}
 }
 
+// TestVMACSharedReload has an instance of each family on a VMAC with one MAC, and
+// moves, removes and adds the one that gave it its name: the other one stays
+// master, on the same interface, which its successor takes up too and a stop
+// removes.
+func TestVMACSharedReload(t *testing.T) { patiently(vmacSharedReloadRound)(t) }
+
+func vmacSharedReloadRound(t testing.TB) {
+	n := directors(t, "vmacshared")
+	n.plug6()
+	before := n.sh(n.a, settingsScript, "")
+	four := router{Version: 3, VRID: 57, Interval: 500 * time.Millisecond, Priority: 150, Extra: "  use_vmac vm7 02:00:00:00:77:01\n"}
+	six := four
+	six.VIPs, six.Extra = vips6, "  use_vmac 02:00:00:00:77:01\n"
+	conf := func(instances ...string) string {
+		return "global_defs {\n  router_id lab\n  vrrp_version 3\n}\n" + strings.Join(instances, "")
+	}
+	f, s := four.instance("FOUR"), six.instance("SIX")
+	a := n.start(n.a, ours(t), conf(f, s), pidFiles(n.a)...)
+	n.holder(vip, "a", four.down()+5*noise)
+	n.holder(vip6, "a", six.down()+5*noise)
+	since, device := time.Now(), n.macvlans(n.a)
+	held := func(what string) {
+		t.Helper()
+		for _, h := range n.watch.History(vip6, since) {
+			if len(h.Hosts) != 1 || h.Hosts[0] != "a" {
+				t.Errorf("%s: %v held the address for %v", what, h.Hosts, h.To.Sub(h.From))
+			}
+		}
+		_, v := status(t, n.a)
+		if in := virtualRouter(t, v, "SIX"); in.State != "MASTER" || in.Device != "vm7" {
+			t.Errorf("%s: %s on %q", what, in.State, in.Device)
+		}
+		if got := n.macvlans(n.a); got != device {
+			t.Errorf("%s: VMACs %q, was %q", what, got, device)
+		}
+	}
+	for _, step := range []struct {
+		what, conf string
+		four       bool
+	}{{"swapped", conf(s, f), true}, {"without the first one", conf(s), false}, {"with it again", conf(f, s), true}, {"without it again", conf(s), false}} {
+		if c := n.reloadWith(a, n.a.Path("keepalived.conf"), []byte(step.conf)); c.ReloadFailure != "" {
+			t.Fatal(c.ReloadFailure)
+		}
+		if step.four {
+			n.holder(vip, "a", four.down()+5*noise)
+		} else if !lab.WaitFor(generous, func() bool { return len(n.watch.Holders(vip)) == 0 }) {
+			t.Errorf("%s: %v is held by %v", step.what, vip, n.watch.Holders(vip))
+		}
+		held(step.what)
+	}
+	if _, v := status(t, n.a); virtualRouter(t, v, "SIX").Transitions != 1 {
+		t.Errorf("SIX became master %d times", virtualRouter(t, v, "SIX").Transitions)
+	}
+	n.told(n.a, vip6)
+	pid := pidIn(n.a.Path("vrrp.pid"))
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if !lab.WaitFor(generous, func() bool { next := pidIn(n.a.Path("vrrp.pid")); return next != pid && next != 0 }) {
+		t.Error("the vrrp process was not replaced")
+	}
+	n.masters(n.a)
+	held("vrrp process killed")
+	if code, err := a.Stop(generous); err != nil || code != 0 {
+		t.Errorf("stop: %d, %v", code, err)
+	}
+	if got := n.macvlans(n.a); got != "" {
+		t.Errorf("left after the stop: %s", got)
+	}
+	if after := n.sh(n.a, settingsScript, ""); after != before {
+		t.Errorf("settings after the stop:\n%s\nwere:\n%s", after, before)
+	}
+}
+
 // TestVMACTaken has a stranger take the VMAC, the interface below and settings
 // away, and reloads with and without use_vmac.
 func TestVMACTaken(t *testing.T) { patiently(vmacTakenRound)(t) }

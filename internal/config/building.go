@@ -38,6 +38,7 @@ type building struct {
 	uses        []groupUse // of track_group
 
 	devices    map[string]string // names of VMACs -> their instance
+	vmacs      map[vmacPlace]*sharedVMAC
 	garpGroups []*garpGroup
 
 	scriptPos map[string]Pos
@@ -76,6 +77,7 @@ func newBuilding(d *decoder) *building {
 		byName:    map[string]*instance{},
 		groupName: map[string]bool{},
 		devices:   map[string]string{},
+		vmacs:     map[vmacPlace]*sharedVMAC{},
 		scriptPos: map[string]Pos{},
 		programs:  map[string]mention{},
 		nobody:    map[*Command]bool{},

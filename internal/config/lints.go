@@ -59,6 +59,7 @@ var Lints = []Lint{
 	{"quoted-file", "quotes are part of the name in keepalived", "leave them out"},
 	{"regex-offset", "the pattern could only match in front of where it begins to look", "`regex_max_offset` above `regex_min_offset`"},
 	{"relative-file", "the daemon's own directory is no place that anybody thinks of", "an absolute path"},
+	{"shared-vmac", "two instances have one MAC above one interface, and the kernel only one VMAC of it: what the first one says of its name and group counts", "say the same in both, or give them different MACs"},
 	{"skipped-file", "an included file is executable or not a regular one: it is left out", "`chmod -x`"},
 	{"slow-start-weight", "weight 1 has no part: slow_start does nothing", "weights of 10 and more"},
 	{"small-weight", "the weights change the winner only where the other's priority is within their reach", "larger weights, or none: failure then means FAULT"},

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/hex"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -232,7 +233,14 @@ func (d *decoder) finishVMAC(i *instance) {
 	if v.Kind == VMACIPVlan && i.Family == 4 && !v.XmitBase && !v.Address.IsValid() {
 		say("use_ipvlan needs an address of its own with IPv4: it never becomes master without")
 	}
+	shared := d.sharedVMAC(i)
 	if v.Name == "" {
+		return
+	}
+	if shared != nil && shared.named != nil {
+		if v.Name != shared.named.VMAC.Name {
+			d.inVain(i, shared.named, "the name "+v.Name)
+		}
 		return
 	}
 	switch other, taken := d.state.devices[v.Name]; {
@@ -244,7 +252,49 @@ func (d *decoder) finishVMAC(i *instance) {
 		v.Name = ""
 	default:
 		d.state.devices[v.Name] = i.Name
+		if shared != nil {
+			shared.named = i
+		}
 	}
+}
+
+// vmacPlace is where there can be one VMAC only.
+type vmacPlace struct {
+	above string
+	mac   [6]byte
+}
+
+// sharedVMAC holds who gave a VMAC, which several instances may share, what it
+// has; nil: nobody.
+type sharedVMAC struct{ named, grouped *instance }
+
+// sharedVMAC finds what the instances before this one made of its VMAC; nil: it
+// has none.
+func (d *decoder) sharedVMAC(i *instance) *sharedVMAC {
+	if i.VMAC.Kind != VMACMacvlan {
+		return nil
+	}
+	at := vmacPlace{i.Interface, i.VirtualMAC(i.Family == 6)}
+	s := d.state.vmacs[at]
+	if s == nil {
+		s = &sharedVMAC{}
+		d.state.vmacs[at] = s
+	}
+	switch {
+	case !i.VMAC.HasGroup:
+	case s.grouped == nil:
+		s.grouped = i
+	case s.grouped.VMAC.Group != i.VMAC.Group:
+		d.inVain(i, s.grouped, "group "+strconv.FormatUint(uint64(i.VMAC.Group), 10))
+	}
+	return s
+}
+
+// inVain says that an instance gives its VMAC something that another one gave
+// it otherwise.
+func (d *decoder) inVain(i, other *instance, what string) {
+	d.report(i.vmacPos, Warning, ClassNone, "shared-vmac",
+		"vrrp_instance "+i.Name+": its VMAC is that of "+other.Name+", with the same MAC above "+i.Interface+": "+what+" has no effect")
 }
 
 // VirtualMAC is the MAC of the instance's VMACs for addresses of a family:

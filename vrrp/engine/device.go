@@ -35,7 +35,7 @@ func (e *Engine) iface(c *Router) *link.Interface {
 	if c.Device.Kind == link.NoDevice {
 		return e.ifaces[c.Interface]
 	}
-	return e.device(c.Device.DeviceKey)
+	return e.device(c.Device.Key())
 }
 
 // device is a virtual interface that is there, on the interface that it
@@ -53,7 +53,7 @@ func (e *Engine) device(k link.DeviceKey) *link.Interface {
 func (e *Engine) vipIface(v *VIP, on *link.Interface) *link.Interface {
 	switch {
 	case v.Device.Kind != link.NoDevice:
-		return e.device(v.Device.DeviceKey)
+		return e.device(v.Device.Key())
 	case v.Dev != "":
 		return e.ifaces[v.Dev]
 	}
@@ -90,7 +90,8 @@ func (e *Engine) advertPort(r *router, device *link.Interface) (at *link.Interfa
 	return device, source
 }
 
-// wantedDevices are the devices of all routers.
+// wantedDevices are the devices of all routers, each one once: those of routers
+// come first, as they were given names.
 func (e *Engine) wantedDevices() []link.Device {
 	var want []link.Device
 	add := func(d link.Device, group netip.Addr) {
@@ -100,13 +101,11 @@ func (e *Engine) wantedDevices() []link.Device {
 		if group.IsValid() {
 			d.Groups[family(group)] = group
 		}
-		i := slices.IndexFunc(want, func(o link.Device) bool { return o.DeviceKey == d.DeviceKey })
-		switch {
-		case i < 0:
-			want = append(want, d)
-		case group.IsValid() && !want[i].Groups[family(group)].IsValid():
-			want[i].Groups[family(group)] = group
+		if i := slices.IndexFunc(want, func(o link.Device) bool { return o.Key() == d.Key() }); i >= 0 {
+			want[i].Share(&d)
+			return
 		}
+		want = append(want, d)
 	}
 	for _, r := range e.routers {
 		if r == nil {
@@ -198,7 +197,7 @@ func (e *Engine) missDevices(now time.Time) {
 		return
 	}
 	missing := slices.ContainsFunc(e.askedDevices, func(d link.Device) bool {
-		below, at := e.ifaces[d.Parent], e.device(d.DeviceKey)
+		below, at := e.ifaces[d.Parent], e.device(d.Key())
 		return below != nil && (at == nil || at.MTU != below.MTU)
 	})
 	if !missing {
@@ -234,7 +233,7 @@ func (e *Engine) deviceStatus(r *router, s *RouterStatus) {
 	if r.cfg.Device.Kind == link.NoDevice {
 		return
 	}
-	st := e.devices[r.cfg.Device.DeviceKey]
+	st := e.devices[r.cfg.Device.Key()]
 	s.Waiting = e.ifaces[r.cfg.Interface] == nil
 	s.Device = st.Name
 	if st.Err != nil && s.PortError == "" {

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,8 +15,8 @@ import (
 // vmac puts a router on a VMAC above eth0.
 func vmac(r Router) Router {
 	r.Device = link.Device{
-		DeviceKey: link.DeviceKey{Kind: link.Macvlan, Parent: r.Interface, VRID: r.VRID, MAC: [6]byte{0, 0, 0x5e, 0, 1, r.VRID}},
-		Prefix:    "vrrp", Source: true,
+		Kind: link.Macvlan, Parent: r.Interface, VRID: r.VRID, MAC: [6]byte{0, 0, 0x5e, 0, 1, r.VRID},
+		Prefix: "vrrp", Source: true,
 	}
 	return r
 }
@@ -172,6 +173,89 @@ func TestDeviceRequired(t *testing.T) {
 		deps := a.eng.deps
 		if _, err := New(config(vmac(vr(1, 150))), deps); err == nil || errors.Is(err, ErrStopped) {
 			t.Errorf("an engine without devices: %v", err)
+		}
+	})
+}
+
+// shared are two routers whose VMACs are one: each has an advert of its own
+// family, sent from the interface below.
+func shared() (four, six Router) {
+	own := [6]byte{2, 0, 0, 0, 0, 7}
+	four, six = vmac(vr(7, 150)), vmac(vr(7, 150, "fe80::107/64"))
+	four.Device.Name, four.Device.Source, four.XmitBase = "vm7", false, true
+	six.Name, six.Group, six.Device.IPv6, six.XmitBase = "VI_6", addr("ff02::12"), true, true
+	six.Device.LinkGroup, six.Device.HasLinkGroup = 5, true
+	four.Device.MAC, six.Device.MAC = own, own
+	return four, six
+}
+
+// Whoever asks for the same device gets one that is for all of them, and it does
+// not matter who asks first.
+func TestSharedDevice(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		four, six := shared()
+		for _, cfg := range []Config{config(four, six), config(six, four)} {
+			a := l.node("a"+cfg.Routers[0].Name, "192.0.2.1/24")
+			a.prepare(cfg, a.withDevices)
+			want := a.eng.wantedDevices()
+			if len(want) != 1 || !want[0].Both || !want[0].Source || want[0].Name != "vm7" || want[0].LinkGroup != 5 || !want[0].HasLinkGroup {
+				t.Errorf("%s first: %+v", cfg.Routers[0].Name, want)
+			}
+		}
+	})
+}
+
+// A reload that moves or removes one of those that share a device, or renames
+// it, is none of the other's affair.
+func TestSharedDeviceReload(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		four, six := shared()
+		a := l.node("a", "192.0.2.1/24")
+		if err := a.host.AddAddress("eth0", netip.MustParsePrefix("fe80::1/64")); err != nil {
+			t.Fatal(err)
+		}
+		a.start(config(four, six), a.withDevices)
+		time.Sleep(5 * time.Second)
+		told := a.obs.told()
+		index := func() int {
+			list, err := a.proc.Watcher().List()
+			if err != nil || len(list) != 2 || list[1].Name != "vm7" {
+				t.Fatalf("interfaces %+v, %v", list, err)
+			}
+			return list[1].Index
+		}
+		device := index()
+		named := six
+		named.Device.Name = "vm8"
+		for _, step := range []struct {
+			what string
+			cfg  Config
+		}{{"swapped", config(six, four)}, {"named", config(named, four)}, {"gone", config(six)}, {"back", config(four, six)}, {"alone and named", config(named)}} {
+			what := step.what
+			a.reload(step.cfg)
+			time.Sleep(5 * time.Second)
+			if got := index(); got != device {
+				t.Errorf("%s: interface %d, was %d", what, got, device)
+			}
+			for i, r := range a.status().Routers {
+				if r.State != vrrp.Master || r.Ifindex != device || r.Device != "vm7" || r.AddressesLost != 0 {
+					t.Errorf("%s: router %d: %v on %d (%s)", what, i, r.State, r.Ifindex, r.Device)
+				}
+			}
+			if got := a.on(addr("fe80::107")); got != "vm7" {
+				t.Errorf("%s: the address is on %q", what, got)
+			}
+		}
+		for _, s := range a.obs.told()[len(told):] {
+			if !strings.HasPrefix(s, "VI_7 ") {
+				t.Errorf("told %s", s)
+			}
+		}
+		// And nothing of it stays behind when nobody wants it any more.
+		a.reload(config())
+		time.Sleep(time.Second)
+		if list, err := a.proc.Watcher().List(); err != nil || len(list) != 1 {
+			t.Errorf("interfaces %+v, %v", list, err)
 		}
 	})
 }

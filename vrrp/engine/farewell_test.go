@@ -130,7 +130,7 @@ func TestWhereASourceIsLookedFor(t *testing.T) {
 	device := &link.Interface{Index: 2, Name: "vrrp.1", Addrs: []netip.Prefix{netip.MustParsePrefix("fe80::1/64")}}
 	six := vmac(vr(1, 100, "fe80::101/128"))
 	six.Group = addr("ff02::12")
-	key := six.Device.DeviceKey
+	key := six.Device.Key()
 	e := &Engine{
 		ifaces:  map[string]*link.Interface{"eth0": below, "vrrp.1": device},
 		byIndex: map[int]*link.Interface{1: below, 2: device},

@@ -157,7 +157,7 @@ func (c *Router) identity() identity {
 	if c.Unicast {
 		id.addr = c.Source
 	}
-	id.device, id.base = c.Device.DeviceKey, c.XmitBase
+	id.device, id.base = c.Device.Key(), c.XmitBase
 	return id
 }
 

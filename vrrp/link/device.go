@@ -23,31 +23,47 @@ const (
 	IPVlanVEPA    uint8 = 2
 )
 
-// DeviceKey is what makes a virtual interface one and the same: routers that
-// ask for the same key share the interface. Parent and VRID are required, MAC
-// for a Macvlan.
+// DeviceKey is what makes a virtual interface one and the same: whoever asks for
+// the same key shares the interface. Of one MAC the kernel has one Macvlan only
+// above an interface, so nothing else counts there: not who asks for it first,
+// nor by what name.
 type DeviceKey struct {
 	Kind   DeviceKind
 	Parent string // name of the interface below
-	VRID   uint8
-	IPv6   bool
-	MAC    [6]byte // of a Macvlan
-	Name   string  // empty: made from Prefix and VRID
-	Mode   uint8   // of an IPVlan
-	// Addr is put on an IPVlan, as the source of what is sent there; invalid: none.
-	Addr netip.Prefix
+	MAC    [6]byte
+	ipvlan ipvlanKey
 }
 
-// Device is one wanted virtual interface.
+// ipvlanKey is what else tells an IPVlan from others above the same interface,
+// as there may be any number.
+type ipvlanKey struct {
+	vrid uint8
+	ipv6 bool
+	name string
+	mode uint8
+	addr netip.Prefix
+}
+
+// Device is one wanted virtual interface. Parent and VRID are required, MAC for
+// a Macvlan.
 type Device struct {
-	DeviceKey
+	Kind   DeviceKind
+	Parent string  // name of the interface below
+	MAC    [6]byte // of a Macvlan
+	VRID   uint8
+	IPv6   bool
+	// Name is what it is called when it is made: one that is there already is
+	// not renamed. Empty: made from Prefix and VRID.
+	Name   string
 	Prefix string // of a made name, "vrrp" for vrrp.51
+	Mode   uint8  // of an IPVlan
+	// Addr is put on an IPVlan, as the source of what is sent there; invalid: none.
+	Addr netip.Prefix
 	// Groups are the multicast groups, of IPv4 and of IPv6, that the interface
 	// below joins in place of this one, so that switches see the report come
 	// from where the machine is, and not the virtual MAC. Invalid: none.
 	Groups [2]netip.Addr
-	// Both: addresses of both families are on it. Of one MAC there can be one
-	// Macvlan only above an interface.
+	// Both: a Macvlan that both families share, whatever IPv6 says.
 	Both bool
 	// Source: adverts leave here, or the addresses on it are its only ones, so
 	// one of IPv6 needs a link-local address. Without one it would report its
@@ -58,19 +74,45 @@ type Device struct {
 	HasLinkGroup bool   // false: that of the interface below
 }
 
+// Key is what makes it the same as another one.
+func (d *Device) Key() DeviceKey {
+	if d.Kind == IPVlan {
+		return DeviceKey{Kind: d.Kind, Parent: d.Parent, ipvlan: ipvlanKey{d.VRID, d.IPv6, d.Name, d.Mode, d.Addr}}
+	}
+	return DeviceKey{Kind: d.Kind, Parent: d.Parent, MAC: d.MAC}
+}
+
+// Share makes it the one that it and other, which has the same key, are
+// together. What both say otherwise stays as it is.
+func (d *Device) Share(other *Device) {
+	if d.Name == "" {
+		d.Name = other.Name
+	}
+	if !d.HasLinkGroup {
+		d.LinkGroup, d.HasLinkGroup = other.LinkGroup, other.HasLinkGroup
+	}
+	for i, g := range other.Groups {
+		if !d.Groups[i].IsValid() {
+			d.Groups[i] = g
+		}
+	}
+	d.Both = d.Both || other.Both || d.IPv6 != other.IPv6
+	d.Source = d.Source || other.Source
+}
+
 // is4 and is6 say whether it is for IPv4, and for IPv6.
 func (d *Device) is4() bool { return d.Both || !d.IPv6 }
 func (d *Device) is6() bool { return d.Both || d.IPv6 }
 
-func (k DeviceKey) String() string {
-	name := k.Name
+func (d *Device) String() string {
+	name := d.Name
 	if name == "" {
-		name = fmt.Sprintf("%d", k.VRID)
+		name = fmt.Sprintf("%d", d.VRID)
 	}
-	if k.Kind == IPVlan {
-		return fmt.Sprintf("ipvlan %s on %s", name, k.Parent)
+	if d.Kind == IPVlan {
+		return fmt.Sprintf("ipvlan %s on %s", name, d.Parent)
 	}
-	return fmt.Sprintf("VMAC %s (%v) on %s", name, net.HardwareAddr(k.MAC[:]), k.Parent)
+	return fmt.Sprintf("VMAC %s (%v) on %s", name, net.HardwareAddr(d.MAC[:]), d.Parent)
 }
 
 // DeviceState says what became of a wanted device.

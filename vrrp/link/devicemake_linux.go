@@ -13,10 +13,10 @@ import (
 // another daemon that left it behind.
 func (d *NetlinkDevices) find(w *Device, links *linkTable) *madeDevice {
 	for _, l := range links.all {
-		if !links.fits(l, w) || d.used(l.Attrs().Index) {
+		if !d.fits(l, w, links) || d.used(l.Attrs().Index) {
 			continue
 		}
-		m := madeOf(l, w)
+		m := madeOf(l)
 		_, known := d.left[m.Ifindex]
 		// A virtual MAC says by itself what the interface is for.
 		m.ours = known || w.Kind == Macvlan && w.MAC[0] == 0 && w.MAC[1] == 0 && w.MAC[2] == 0x5e
@@ -24,6 +24,16 @@ func (d *NetlinkDevices) find(w *Device, links *linkTable) *madeDevice {
 		return m
 	}
 	return nil
+}
+
+// fits says whether a link is what is wanted, given where it comes from.
+func (d *NetlinkDevices) fits(l netlink.Link, w *Device, links *linkTable) bool {
+	if _, known := d.left[l.Attrs().Index]; known && d.any && w.Kind == Macvlan {
+		unnamed := *w
+		unnamed.Name = ""
+		return links.fits(l, &unnamed)
+	}
+	return links.fits(l, w)
 }
 
 func (d *NetlinkDevices) used(index int) bool {
@@ -35,11 +45,11 @@ func (d *NetlinkDevices) used(index int) bool {
 	return false
 }
 
-func madeOf(l netlink.Link, w *Device) *madeDevice {
+func madeOf(l netlink.Link) *madeDevice {
 	at := l.Attrs()
 	return &madeDevice{
 		MadeDevice: MadeDevice{Ifindex: at.Index, Name: at.Name, MAC: at.HardwareAddr.String()},
-		key:        w.DeviceKey, parent: at.ParentIndex, ours: true,
+		parent:     at.ParentIndex, ours: true,
 	}
 }
 
@@ -71,7 +81,7 @@ func (d *NetlinkDevices) make(all []Device, w *Device, below netlink.Link, links
 		return nil, fmt.Errorf("make %s: %w", name, err)
 	}
 	links.add(made)
-	m := madeOf(made, w)
+	m := madeOf(made)
 	if w.Name != "" && w.Name != name {
 		d.log.Warn("the name of a virtual interface is taken by another interface", "wanted", w.Name, "used", name)
 	}
@@ -123,7 +133,7 @@ func (d *NetlinkDevices) configure(w *Device, m *madeDevice, links *linkTable) e
 
 // filtered says whether ARP and the reverse path filter are the device's
 // affair.
-func (d Device) filtered() bool { return d.Kind == Macvlan && d.is4() }
+func (d *Device) filtered() bool { return d.Kind == Macvlan && d.is4() }
 
 // settle undoes settings that nothing needs any more and joins groups on the
 // interfaces below.

@@ -23,6 +23,9 @@ type DevicesConfig struct {
 	// Left is what a predecessor left behind: devices that are not wanted any
 	// more are removed, settings are known as they were before it.
 	Left DeviceRecord
+	// Resumed: routers go on where that predecessor stopped, so VMACs that it
+	// left and that are wanted are taken up whatever their names are by now.
+	Resumed bool
 	// NoLocalIGMP: while there are IPv4 VMACs the machine reports no groups of
 	// 224.0.0.0/24 (disable_local_igmp), in place of nftables rules.
 	NoLocalIGMP bool
@@ -46,6 +49,7 @@ type NetlinkDevices struct {
 	nl    *netlink.Handle
 	have  map[DeviceKey]*madeDevice
 	left  map[int]MadeDevice // of a predecessor, by index, while nobody wants them
+	any   bool               // DevicesConfig.Resumed
 	sys   *sysctls
 	joins *memberships
 	mute  *reportFilter
@@ -60,9 +64,10 @@ type NetlinkDevices struct {
 // madeDevice is a device that is there and in use.
 type madeDevice struct {
 	MadeDevice
-	key    DeviceKey
-	both   bool // Device.Both
 	parent int
+	asked  string // the name that was last wanted
+	is4    bool
+	is6    bool
 	ours   bool // to be removed when it is not wanted any more
 }
 
@@ -76,7 +81,7 @@ func NewDevices(cfg DevicesConfig) *NetlinkDevices {
 		more: make(chan struct{}, 1), done: make(chan struct{}),
 		have: map[DeviceKey]*madeDevice{}, left: map[int]MadeDevice{},
 		sys: newSysctls(), joins: newMemberships(),
-		told: cfg.Left, noLocalIGMP: cfg.NoLocalIGMP,
+		told: cfg.Left, any: cfg.Resumed, noLocalIGMP: cfg.NoLocalIGMP,
 	}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
@@ -133,7 +138,7 @@ func (d *NetlinkDevices) Ensure(want []Device) []DeviceState {
 	}
 	states := make([]DeviceState, len(want))
 	for i := range want {
-		states[i].Key = want[i].DeviceKey
+		states[i].Key = want[i].Key()
 	}
 	links, err := d.list()
 	if err != nil {
@@ -143,7 +148,7 @@ func (d *NetlinkDevices) Ensure(want []Device) []DeviceState {
 		return states
 	}
 	d.forget(want, links)
-	if slices.ContainsFunc(want, Device.filtered) {
+	if slices.ContainsFunc(want, func(w Device) bool { return w.filtered() }) {
 		// Before the settings of the VMACs: it raises those of all interfaces.
 		if err := d.sys.clearAll(); err != nil {
 			d.log.Error("cannot take rp_filter off all interfaces together", "error", err)
@@ -157,7 +162,7 @@ func (d *NetlinkDevices) Ensure(want []Device) []DeviceState {
 	for i := range want {
 		if st := &states[i]; st.Ifindex != 0 {
 			if err := d.configure(&want[i], d.have[st.Key], links); err != nil {
-				st.Err = fmt.Errorf("link: %v: %w", st.Key, err)
+				st.Err = fmt.Errorf("link: %v: %w", &want[i], err)
 			}
 		}
 	}
@@ -189,7 +194,7 @@ func (d *NetlinkDevices) list() (*linkTable, error) {
 func (d *NetlinkDevices) forget(want []Device, links *linkTable) {
 	wanted := make(map[DeviceKey]bool, len(want))
 	for i := range want {
-		wanted[want[i].DeviceKey] = true
+		wanted[want[i].Key()] = true
 	}
 	var gone []*madeDevice
 	for key, m := range d.have {
@@ -206,7 +211,7 @@ func (d *NetlinkDevices) forget(want []Device, links *linkTable) {
 	for index, m := range d.left {
 		l := links.index[index]
 		if l != nil && links.is(l, m) {
-			if slices.ContainsFunc(want, func(w Device) bool { return d.have[w.DeviceKey] == nil && links.fits(l, &w) }) {
+			if slices.ContainsFunc(want, func(w Device) bool { return d.have[w.Key()] == nil && d.fits(l, &w, links) }) {
 				continue // taken up below
 			}
 			d.log.Info("removing a left-over virtual interface", "interface", m.Name)
@@ -219,24 +224,26 @@ func (d *NetlinkDevices) forget(want []Device, links *linkTable) {
 
 // place finds or makes one device.
 func (d *NetlinkDevices) place(all []Device, w *Device, links *linkTable) DeviceState {
-	st := DeviceState{Key: w.DeviceKey}
+	st := DeviceState{Key: w.Key()}
 	below := links.name[w.Parent]
 	if below == nil {
 		return st
 	}
 	st.Parent = below.Attrs().Index
-	m := d.have[w.DeviceKey]
+	m := d.have[st.Key]
 	if m == nil {
 		if m = d.find(w, links); m == nil {
 			if m, st.Err = d.make(all, w, below, links); st.Err != nil {
-				st.Err = fmt.Errorf("link: %v: %w", w.DeviceKey, st.Err)
+				st.Err = fmt.Errorf("link: %v: %w", w, st.Err)
 				return st
 			}
 		}
-		d.have[w.DeviceKey] = m
+		d.have[st.Key] = m
 		delete(d.left, m.Ifindex)
+	} else if w.Name != "" && w.Name != m.asked && w.Name != m.Name {
+		d.log.Warn("a virtual interface in use keeps its name until it is made anew", "wanted", w.Name, "used", m.Name)
 	}
-	m.both = w.Both
+	m.asked, m.is4, m.is6 = w.Name, w.is4(), w.is6()
 	st.Ifindex, st.Name = m.Ifindex, m.Name
 	return st
 }
@@ -245,14 +252,14 @@ func (d *NetlinkDevices) place(all []Device, w *Device, links *linkTable) Device
 func (d *NetlinkDevices) silence() {
 	want := [2]map[int]int{{}, {}}
 	for key, m := range d.have {
-		switch {
-		case key.Kind != Macvlan:
-		case m.both:
-			want[0][m.Ifindex], want[1][m.Ifindex] = m.parent, m.parent
-		case key.IPv6:
-			want[1][m.Ifindex] = m.parent
-		default:
+		if key.Kind != Macvlan {
+			continue
+		}
+		if m.is4 {
 			want[0][m.Ifindex] = m.parent
+		}
+		if m.is6 {
+			want[1][m.Ifindex] = m.parent
 		}
 	}
 	if d.noLocalIGMP && len(want[0]) > 0 {
@@ -303,10 +310,10 @@ func (d *NetlinkDevices) Findings() map[string][]string {
 	defer d.work.Unlock()
 	out := map[string][]string{}
 	for key, m := range d.have {
-		if key.Kind != Macvlan || key.IPv6 && !m.both {
+		if key.Kind != Macvlan || !m.is4 {
 			continue
 		}
-		if f := d.sys.findings(m.Name, m.both, key.Parent); len(f) > 0 {
+		if f := d.sys.findings(m.Name, m.is6, key.Parent); len(f) > 0 {
 			out[m.Name] = f
 		}
 	}

@@ -46,8 +46,8 @@ func vmac51(parent string, ipv6 bool) Device {
 		family, groups = 2, [2]netip.Addr{1: netip.MustParseAddr("ff02::12")}
 	}
 	return Device{
-		DeviceKey: DeviceKey{Kind: Macvlan, Parent: parent, VRID: 51, IPv6: ipv6, MAC: [6]byte{0, 0, 0x5e, 0, family, 51}},
-		Prefix:    "vrrp", Groups: groups, Source: true,
+		Kind: Macvlan, Parent: parent, VRID: 51, IPv6: ipv6, MAC: [6]byte{0, 0, 0x5e, 0, family, 51},
+		Prefix: "vrrp", Groups: groups, Source: true,
 	}
 }
 
@@ -347,6 +347,80 @@ func TestDevicesGoneAndBack(t *testing.T) {
 	}
 	if err := d.Close(false); err != nil {
 		t.Error(err)
+	}
+}
+
+// A VMAC that two ask for is one, which stays when the one that gave it its name
+// goes or gives it another, and it has what those that are left need. A successor
+// takes it up under whatever name, if routers go on there.
+func TestDevicesShared(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	parents(t)
+	before := settingsOf(t, "all", "default", "v0")
+	four, six := vmac51("v0", false), vmac51("v0", true)
+	four.MAC, six.MAC = [6]byte{2, 0, 0, 0, 0, 51}, [6]byte{2, 0, 0, 0, 0, 51}
+	four.Name = "foo"
+	both := four
+	both.Share(&six)
+	renamed := six
+	renamed.Name = "bar"
+	var record DeviceRecord
+	config := DevicesConfig{Answer: func([]DeviceState) {}, Changed: func(r DeviceRecord) { record = r }}
+	d := NewDevices(config)
+	var first DeviceState
+	for i, c := range []struct {
+		want        Device
+		local, arps bool // has a link-local address, and the settings of IPv4
+	}{{four, false, true}, {both, true, true}, {six, true, false}, {both, true, true}, {four, false, true}, {both, true, true}, {renamed, true, false}, {renamed, true, false}} {
+		st := d.Ensure([]Device{c.want})[0]
+		if i == 0 {
+			first = st
+			ipCommand(t, "addr", "add", "192.0.2.100/32", "dev", "foo")
+		}
+		if st != first || st.Name != "foo" || st.Ifindex == 0 || st.Err != nil {
+			t.Fatalf("step %d: %+v, was %+v", i, st, first)
+		}
+		got := ipCommand(t, "addr", "show", "foo")
+		if !strings.Contains(got, "192.0.2.100") || !strings.Contains(got, ",UP,") || strings.Contains(got, "fe80::") != c.local {
+			t.Errorf("step %d: %s", i, got)
+		}
+		if got := setting(t, "ipv4/conf/v0/arp_ignore"); (got == "1") != c.arps {
+			t.Errorf("step %d: arp_ignore of v0 is %s", i, got)
+		}
+		if f := d.Findings(); len(f) != 0 {
+			t.Errorf("step %d: findings %v", i, f)
+		}
+	}
+	if err := d.Close(true); err != nil { // as SIGKILL leaves it
+		t.Fatal(err)
+	}
+	config.Left, config.Resumed = record, true
+	d = NewDevices(config)
+	if st := d.Ensure([]Device{renamed})[0]; st != first {
+		t.Errorf("taken up: %+v, was %+v", st, first)
+	}
+	if err := d.Close(true); err != nil {
+		t.Fatal(err)
+	}
+	// Where nobody goes on it gets its name, and the old one goes.
+	config.Left, config.Resumed = record, false
+	d = NewDevices(config)
+	if st := d.Ensure([]Device{renamed})[0]; st.Name != "bar" || st.Err != nil {
+		t.Errorf("started anew: %+v", st)
+	}
+	if got := ipCommand(t, "link"); strings.Contains(got, "foo") {
+		t.Errorf("left: %s", got)
+	}
+	if err := d.Close(false); err != nil {
+		t.Error(err)
+	}
+	if got := ipCommand(t, "link"); strings.Contains(got, "foo") || strings.Contains(got, "bar") || !record.Empty() {
+		t.Errorf("left: %s, to undo: %+v", got, record)
+	}
+	if after := settingsOf(t, "all", "default", "v0"); after != before {
+		t.Errorf("settings after:\n%swere:\n%s", after, before)
 	}
 }
 

@@ -114,7 +114,7 @@ const maxName = 15
 // was given.
 func chooseName(all []Device, w *Device, links *linkTable) (string, error) {
 	given := func(name string) bool {
-		return slices.ContainsFunc(all, func(o Device) bool { return o.Name == name && o.DeviceKey != w.DeviceKey })
+		return slices.ContainsFunc(all, func(o Device) bool { return o.Name == name && o.Key() != w.Key() })
 	}
 	for name := range names(w) {
 		if links.name[name] == nil && !given(name) {

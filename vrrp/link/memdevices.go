@@ -53,7 +53,7 @@ func (d *MemDevices) Ensure(want []Device) []DeviceState {
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()
 	for key, index := range d.have {
-		if i := h.byIndex(index); i == nil || !slices.ContainsFunc(want, func(w Device) bool { return w.DeviceKey == key }) {
+		if i := h.byIndex(index); i == nil || !slices.ContainsFunc(want, func(w Device) bool { return w.Key() == key }) {
 			if i != nil {
 				h.remove(i)
 			}
@@ -69,7 +69,7 @@ func (d *MemDevices) Ensure(want []Device) []DeviceState {
 
 func (d *MemDevices) ensure(w *Device) DeviceState {
 	h := d.p.host
-	st := DeviceState{Key: w.DeviceKey}
+	st := DeviceState{Key: w.Key()}
 	below := h.byName(w.Parent)
 	if below == nil {
 		return st
@@ -81,8 +81,8 @@ func (d *MemDevices) ensure(w *Device) DeviceState {
 	}
 	for _, i := range h.ifaces {
 		switch {
-		case i.below == below && slices.Equal(i.HWAddr, w.MAC[:]) && (w.Name == "" || w.Name == i.Name):
-			d.have[w.DeviceKey] = i.Index
+		case i.below == below && slices.Equal(i.HWAddr, w.MAC[:]) && (w.Name == "" || w.Name == i.Name || d.have[st.Key] == i.Index):
+			d.have[st.Key] = i.Index
 			st.Ifindex, st.Name = i.Index, i.Name
 			if i.MTU != below.MTU {
 				i.MTU = below.MTU
@@ -99,7 +99,7 @@ func (d *MemDevices) ensure(w *Device) DeviceState {
 		Index: h.next, Name: st.Name, Up: true, MTU: below.MTU, Multicast: true, HWAddr: net.HardwareAddr(slices.Clone(w.MAC[:])),
 	}}
 	h.ifaces = append(h.ifaces, i)
-	d.have[w.DeviceKey], st.Ifindex = i.Index, i.Index
+	d.have[st.Key], st.Ifindex = i.Index, i.Index
 	h.notify(nil)
 	return st
 }

@@ -86,6 +86,23 @@ func TestVMACWhole(t *testing.T) {
 			t.Errorf("no finding %q in %v", want, diags)
 		}
 	}
+	// Of one MAC there is one VMAC above an interface, whoever asks for it.
+	two := func(a, b string) string {
+		return instance(" use_vmac "+a) + strings.Replace(strings.Replace(instance(" use_vmac "+b), " A ", " B ", 1), "_id 1", "_id 2", 1)
+	}
+	cfg, diags = conf(two("foo 02:00:00:00:00:01", "foo 02:00:00:00:00:01"))
+	if cfg == nil || cfg.Instances[1].VMAC.Name != "foo" || len(diags) != 0 {
+		t.Error(diags)
+	}
+	cfg, diags = conf(two("foo 02:00:00:00:00:01 group 1", "bar 02:00:00:00:00:01 group 2"))
+	if cfg == nil || config.TestExit(diags) != 0 || len(diags) != 2 {
+		t.Error(diags)
+	}
+	for _, want := range []string{"B: its VMAC is that of A, with the same MAC above eth0: the name bar has no effect", "group 2 has no effect"} {
+		if !strings.Contains(fmt.Sprint(diags), want) {
+			t.Errorf("no finding %q in %v", want, diags)
+		}
+	}
 	if _, diags = conf(instance(" vmac_xmit_base")); !strings.Contains(fmt.Sprint(diags), "vmac_xmit_base without use_vmac has no effect") {
 		t.Error(diags)
 	}

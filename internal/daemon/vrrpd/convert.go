@@ -20,7 +20,6 @@ func engineConfig(c *config.Config, at *mtus) engine.Config {
 		present[in.Name] = true
 		e.Routers = append(e.Routers, router(c, in, e.Static, at))
 	}
-	shareDevices(e.Routers)
 	for _, g := range c.SyncGroups {
 		eg := engine.Group{Name: g.Name}
 		for _, m := range g.Members {

@@ -1,8 +1,6 @@
 package vrrpd
 
 import (
-	"net/netip"
-
 	"holdfast/internal/config"
 	"holdfast/vrrp/engine"
 	"holdfast/vrrp/link"
@@ -72,46 +70,8 @@ func addressDevice(c *config.Config, in *config.VRRPInstance, v *config.VIP, r *
 // device is the VMAC of an instance on an interface.
 func device(c *config.Config, in *config.VRRPInstance, on string) link.Device {
 	return link.Device{
-		DeviceKey: link.DeviceKey{
-			Kind: link.Macvlan, Parent: on, VRID: in.VirtualRouterID,
-			IPv6: in.Family == 6, MAC: in.VirtualMAC(in.Family == 6), Addr: netip.Prefix{},
-		},
+		Kind: link.Macvlan, Parent: on, VRID: in.VirtualRouterID,
+		IPv6: in.Family == 6, MAC: in.VirtualMAC(in.Family == 6),
 		Prefix: c.Global.VMACPrefix,
 	}
-}
-
-// shareDevices makes VMACs with one MAC above one interface one device, as the
-// kernel has only one: with a MAC of the administrator's choice both families
-// have the same. Those of routers come first, as they were given names.
-func shareDevices(routers []engine.Router) {
-	type place struct {
-		parent string
-		mac    [6]byte
-	}
-	shared := map[place]link.Device{}
-	each := func(f func(d *link.Device, at place)) {
-		use := func(d *link.Device) {
-			if d.Kind == link.Macvlan {
-				f(d, place{d.Parent, d.MAC})
-			}
-		}
-		for i := range routers {
-			use(&routers[i].Device)
-		}
-		for i := range routers {
-			for k := range routers[i].VIPs {
-				use(&routers[i].VIPs[k].Device)
-			}
-		}
-	}
-	each(func(d *link.Device, at place) {
-		first, ok := shared[at]
-		if !ok {
-			first = *d
-		}
-		first.Both = first.Both || d.IPv6 != first.IPv6
-		first.Source = first.Source || d.Source
-		shared[at] = first
-	})
-	each(func(d *link.Device, at place) { *d = shared[at] })
 }

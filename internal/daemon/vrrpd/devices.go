@@ -8,7 +8,7 @@ import (
 
 // openDevices makes what makes VMACs. The parent hears at once of everything
 // that it has to undo when this process dies for good.
-func (p *process) openDevices(left link.DeviceRecord) link.Devices {
+func (p *process) openDevices(left link.DeviceRecord, resumed bool) link.Devices {
 	global := &p.cfg.Load().Global
 	p.devices = link.NewDevices(link.DevicesConfig{
 		Log:    p.log,
@@ -17,6 +17,7 @@ func (p *process) openDevices(left link.DeviceRecord) link.Devices {
 			_ = p.parent.PostBody(ipc.TypeDevices, r)
 		},
 		Left:        left,
+		Resumed:     resumed,
 		NoLocalIGMP: global.DisableLocalIGMP,
 	})
 	return p.devices

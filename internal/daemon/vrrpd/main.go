@@ -197,7 +197,7 @@ func (p *process) open(deps *engine.Deps, left link.DeviceRecord) (wire *link.Ep
 	closers = append(closers, prober.Close)
 	p.beat = link.NewBeat(watcher, prober, beatConfig(p.cfg.Load()), p.log)
 	deps.Wire, deps.Watcher, deps.Announcer, deps.Applier = wire, mtuWatch{p.beat, p.refit}, announcer, applier
-	deps.Devices = p.openDevices(left)
+	deps.Devices = p.openDevices(left, len(deps.Resume) > 0)
 	return wire, closeAll, nil
 }
 
