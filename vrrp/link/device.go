@@ -52,8 +52,9 @@ type Device struct {
 	MAC    [6]byte // of a Macvlan
 	VRID   uint8
 	IPv6   bool
-	// Name is what it is called when it is made: one that is there already is
-	// not renamed. Empty: made from Prefix and VRID.
+	// Name is what it is called. One that is there under another name is renamed,
+	// or keeps that where the kernel cannot. Empty: made from Prefix and VRID, or
+	// whatever it is called already.
 	Name   string
 	Prefix string // of a made name, "vrrp" for vrrp.51
 	Mode   uint8  // of an IPVlan

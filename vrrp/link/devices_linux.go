@@ -240,8 +240,9 @@ func (d *NetlinkDevices) place(all []Device, w *Device, links *linkTable) Device
 		}
 		d.have[st.Key] = m
 		delete(d.left, m.Ifindex)
-	} else if w.Name != "" && w.Name != m.asked && w.Name != m.Name {
-		d.log.Warn("a virtual interface in use keeps its name until it is made anew", "wanted", w.Name, "used", m.Name)
+	}
+	if w.Name != "" && w.Name != m.asked && w.Name != m.Name {
+		d.rename(m, w.Name, links)
 	}
 	m.asked, m.is4, m.is6 = w.Name, w.is4(), w.is6()
 	st.Ifindex, st.Name = m.Ifindex, m.Name

@@ -84,6 +84,10 @@ func (d *MemDevices) ensure(w *Device) DeviceState {
 		case i.below == below && slices.Equal(i.HWAddr, w.MAC[:]) && (w.Name == "" || w.Name == i.Name || d.have[st.Key] == i.Index):
 			d.have[st.Key] = i.Index
 			st.Ifindex, st.Name = i.Index, i.Name
+			if w.Name != "" && w.Name != i.Name && h.byName(w.Name) == nil {
+				i.Name, st.Name = w.Name, w.Name
+				h.notify(nil)
+			}
 			if i.MTU != below.MTU {
 				i.MTU = below.MTU
 				h.notify(nil)
