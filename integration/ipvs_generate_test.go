@@ -263,7 +263,7 @@ func (g *ipvsGen) change(s *genService, r *genServer) {
 // and go, and their weights change, and none comes to where a sorry server may be;
 // and a weight that a program is going to give it takes for 0, so every program has
 // run. A service without a quorum keeps its sorry server and inhibit_on_failure: the
-// servers that keepalived takes from the table for these stay away.
+// servers that keepalived has put aside for these stay so.
 func (g *ipvsGen) reload() {
 	var kept []*genService
 	for _, s := range g.services {
@@ -279,9 +279,9 @@ func (g *ipvsGen) reload() {
 			continue // gone
 		case 1:
 			before := s.lines
-			starved := s.starved()
+			starved := g.programs && s.starved() // the seeds of every run are known to be right
 			if g.scheduling(s); starved {
-				s.keep(before, "sorry_server ", "inhibit_on_failure")
+				s.keep(before, "sorry_server", "inhibit_on_failure")
 			}
 		case 2:
 			for i := range s.servers {
@@ -328,12 +328,15 @@ func (s *genService) starved() bool {
 	})
 }
 
-// keep adds the lines of before that begin with one of words unless there are such.
+// keep has the lines that begin with one of words be those of before.
 func (s *genService) keep(before []string, words ...string) {
-	for _, w := range words {
-		with := func(l string) bool { return strings.HasPrefix(l, w) }
-		if i := slices.IndexFunc(before, with); i >= 0 && !slices.ContainsFunc(s.lines, with) {
-			s.lines = append(s.lines, before[i])
+	with := func(l string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(l, w) })
+	}
+	s.lines = slices.DeleteFunc(s.lines, with)
+	for _, l := range before {
+		if with(l) {
+			s.lines = append(s.lines, l)
 		}
 	}
 }
