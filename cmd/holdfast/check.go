@@ -27,7 +27,10 @@ said as well.
 
 Exit code: 0 clean, 1 warnings, 2 errors. An error, and what is marked so, makes a
 running daemon refuse the file at a reload. With --strict, which is the one to run
-before a reload, such a mark and an unknown keyword are errors too.`,
+before a reload, such a mark is an error too, and so is what is not understood or
+not taken as it is written (an unknown keyword, a bad value): a reload would go on
+with a default in its place, or without the line. Advice and what is not active yet
+stay warnings.`,
 		Example: "  holdfast check /etc/keepalived/keepalived.conf\n  holdfast check --strict --offline new.toml",
 		RunE: func(cmd *cobra.Command, files []string) error {
 			neither := "" // what is said where no file is named and both defaults are missing
@@ -78,7 +81,7 @@ before a reload, such a mark and an unknown keyword are errors too.`,
 	f := cmd.Flags()
 	configIDFlag(f, &id)
 	f.BoolVar(&asJSON, "json", false, "print the findings as a JSON array")
-	f.BoolVar(&strict, "strict", false, "what a reload is refused for, and unknown keywords, are errors in keepalived.conf too")
+	f.BoolVar(&strict, "strict", false, "what a reload is refused for, unknown keywords and bad values are errors in keepalived.conf too")
 	f.BoolVar(&offline, "offline", false, "do not look at this machine's interfaces, users and scripts")
 	return cmd
 }
@@ -94,11 +97,12 @@ func idle(file string, c *config.Config) []config.Diagnostic {
 	}}
 }
 
-// stricter makes errors of unknown keywords and of what a reload is refused for.
+// stricter makes errors of what a reload is refused for, and of what it would go
+// on with a default for: a caller of check cannot tell that from advice.
 func stricter(diags []config.Diagnostic) {
 	for i := range diags {
 		d := &diags[i]
-		if d.Severity != config.Error && (d.Class == config.ClassUnknownKeyword || d.RefusesReload()) {
+		if d.Severity != config.Error && (d.Class == config.ClassUnknownKeyword || d.Mistake() || d.RefusesReload()) {
 			d.Severity, d.Raised = config.Error, true
 		}
 	}

@@ -334,7 +334,7 @@ func (d *decoder) report(pos Pos, s Severity, c Class, id, text string) {
 }
 
 func (d *decoder) reportHint(pos Pos, s Severity, c Class, id, text, hint string) {
-	if d.toml() && s == Warning && tomlFatal[c] && !tomlTolerated[id] {
+	if d.toml() && (Diagnostic{Severity: s, Class: c, ID: id}).Mistake() {
 		s = Error
 	}
 	if d.seen != nil {
@@ -345,6 +345,13 @@ func (d *decoder) reportHint(pos Pos, s Severity, c Class, id, text, hint string
 		d.seen[at] = true
 	}
 	d.found.Add(Diagnostic{Pos: pos, Severity: s, Class: c, ID: id, Text: text, Hint: hint})
+}
+
+// Mistake reports whether a warning is about something in keepalived.conf that is
+// not understood or not taken as it is written, so that a default stands in its
+// place: keepalived complains of it and goes on. TOML refuses it.
+func (d Diagnostic) Mistake() bool {
+	return d.Severity == Warning && tomlFatal[d.Class] && !tomlTolerated[d.ID]
 }
 
 // tomlFatal holds the classes of mistakes that a TOML file may not have, while
