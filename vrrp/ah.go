@@ -116,7 +116,7 @@ func (h *header) digest(ip, ah, message []byte) []byte {
 
 // check verifies an advert whose header Decode took off. Only one that passed
 // moves the count. The same number may come once on each path.
-func (h *header) check(a *Advert, m *Meta) DropReason {
+func (h *header) check(a *Advert, m *Meta, note bool) DropReason {
 	if len(a.ah) != ahLen {
 		return DropAH
 	}
@@ -133,11 +133,14 @@ func (h *header) check(a *Advert, m *Meta) DropReason {
 	if !equal(a.ah[ahDigest:], h.digest(h.head[:], a.ah, a.message)) {
 		return DropDigest
 	}
+	a.Signed = true
+	if !note {
+		return DropNone
+	}
 	if !h.begun || seq != h.last {
 		h.paths = 0
 	}
 	h.last, h.begun = seq, true
 	h.paths |= path
-	a.Signed = true
 	return DropNone
 }

@@ -146,10 +146,11 @@ func (r *Router) form(dst netip.Addr) ChecksumForm {
 	return ChecksumPseudo
 }
 
-// checkAuth makes the checks of the authentication that is configured.
-func (r *Router) checkAuth(a *Advert, m *Meta) DropReason {
+// checkAuth makes the checks of the authentication that is configured. note
+// says to remember the sequence of the sender, against a replay.
+func (r *Router) checkAuth(a *Advert, m *Meta, note bool) DropReason {
 	if h := r.auth.hmac; h != nil {
-		if d := h.check(a, m); d != DropNone {
+		if d := h.check(a, m, note); d != DropNone {
 			return d
 		}
 	}
@@ -161,7 +162,7 @@ func (r *Router) checkAuth(a *Advert, m *Meta) DropReason {
 	}
 	switch {
 	case r.auth.ah != nil:
-		return r.auth.ah.check(a, m)
+		return r.auth.ah.check(a, m, note)
 	case a.AuthType == AuthPassword && !equal(a.AuthData[:], r.cfg.AuthPass[:]):
 		return DropAuthPass
 	}

@@ -87,6 +87,39 @@ func TestHMACDraft(t *testing.T) {
 	}
 }
 
+// TestOverheardNotesNothing: in FAULT an authentic advert is known as such, as
+// often as it comes, and can still be accepted once afterwards.
+func TestOverheardNotesNothing(t *testing.T) {
+	wall := draftTime
+	for name, cfg := range map[string]Config{
+		"auth_hmac": hmacConfig(keyOne, nil),
+		"AH":        ahConfig("secret"),
+	} {
+		a, b := newSpeaker(cfg, "192.0.2.1"), newSpeaker(cfg, "192.0.2.2")
+		body := a.say(wall)
+		b.r.Step(time.Unix(1, 0), &Event{Kind: EventLink}, nil)
+		if b.r.State() != Fault {
+			t.Fatalf("%s: %v", name, b.r.State())
+		}
+		for range 2 {
+			if ok, agrees := b.overhear(wall, a, body); !ok || !agrees {
+				t.Errorf("%s: %t, %t", name, ok, agrees)
+			}
+		}
+		body[len(body)-1] ^= 1
+		if ok, _ := b.overhear(wall, a, body); ok {
+			t.Errorf("%s: a forged one is taken for authentic", name)
+		}
+		body[len(body)-1] ^= 1
+		b.r.Step(time.Unix(2, 0), &Event{Kind: EventLink, Up: true}, nil)
+		for _, want := range []DropReason{DropNone, DropReplay} {
+			if d := b.hear(wall, a, body); d != want {
+				t.Errorf("%s: %v, want %v", name, d, want)
+			}
+		}
+	}
+}
+
 // TestHMACMutations changes every bit that matters of the IPv6 image.
 func TestHMACMutations(t *testing.T) {
 	for _, c := range []struct {
@@ -147,12 +180,28 @@ func (s *speaker) say(wall int64) []byte {
 	return s.r.Append(nil, &a, s.src, group4)
 }
 
-func (s *speaker) hear(wall int64, from *speaker, body []byte) DropReason {
-	m := Meta{Src: from.src, Dst: group4, TTL: 255, Wall: wall}
-	if from.r.auth.ah != nil {
+// arrive is how what the speaker says comes in.
+func (s *speaker) arrive(wall int64, body []byte) (Meta, []byte) {
+	m := Meta{Src: s.src, Dst: group4, TTL: 255, Wall: wall}
+	if s.r.auth.ah != nil {
 		m.AH, m.ID, body = true, uint16(body[4])<<8|uint16(body[5]), body[20:]
 	}
+	m.TotalLen = len(body)
+	return m, body
+}
+
+func (s *speaker) hear(wall int64, from *speaker, body []byte) DropReason {
+	m, body := from.arrive(wall, body)
 	return receive(s.r, m, body)
+}
+
+func (s *speaker) overhear(wall int64, from *speaker, body []byte) (ok, agrees bool) {
+	var a Advert
+	m, body := from.arrive(wall, body)
+	if Decode(&a, &m, body) != DropNone {
+		return false, false
+	}
+	return s.r.Overheard(&a, &m)
 }
 
 func hmacConfig(key string, change func(*HMAC)) Config {

@@ -139,7 +139,7 @@ func (s *signer) digest(mac hash.Hash, version, vrid uint8, src netip.Addr, mess
 
 // check verifies an advert: what is cheap first, the digest last. Only an advert
 // that passed changes what is remembered of its sender.
-func (s *signer) check(a *Advert, m *Meta) DropReason {
+func (s *signer) check(a *Advert, m *Meta, note bool) DropReason {
 	t := a.trailer
 	if len(t) != trailerLen {
 		if s.cfg.Mode == HMACEnforce {
@@ -168,8 +168,10 @@ func (s *signer) check(a *Advert, m *Meta) DropReason {
 	if !equal(t[trailerMAC:], s.digest(mac, a.Version, a.VRID, src, a.message, t)) {
 		return DropDigest
 	}
-	s.use++
-	*at = sender{addr: src, last: seq, used: s.use}
+	if note {
+		s.use++
+		*at = sender{addr: src, last: seq, used: s.use}
+	}
 	a.Signed = true
 	return DropNone
 }

@@ -30,11 +30,35 @@ func (r *Router) Drop(d DropReason) {
 	}
 }
 
+// Overheard judges an advert that Check left aside for the state alone: ok says
+// that a router in FAULT would have accepted it, agrees that it lists our
+// addresses. It changes nothing of the router, counts nothing and allocates
+// nothing: who advertises is known then, and the protocol does not act on it.
+func (r *Router) Overheard(a *Advert, m *Meta) (ok, agrees bool) {
+	if r.state != Fault || r.checkMessage(a, m, false) != DropNone || r.checkPeer(m) != DropNone {
+		return false, false
+	}
+	agrees = r.compareAddresses(a, m.Src) == DropNone
+	return agrees || !r.refusesList(a), agrees
+}
+
 func (r *Router) check(a *Advert, m *Meta) DropReason {
-	c := &r.cfg
 	if r.state == Init || r.state == Fault {
 		return DropState
 	}
+	if d := r.checkMessage(a, m, true); d != DropNone {
+		return d
+	}
+	if d := r.checkAddresses(a, m.Src); d != DropNone {
+		return d
+	}
+	return r.checkPeer(m)
+}
+
+// checkMessage makes the checks before those of the addresses; note is that of
+// checkAuth.
+func (r *Router) checkMessage(a *Advert, m *Meta, note bool) DropReason {
+	c := &r.cfg
 	if m.AH != (r.auth.ah != nil) {
 		return DropAH
 	}
@@ -52,7 +76,7 @@ func (r *Router) check(a *Advert, m *Meta) DropReason {
 	if m.Dst.IsMulticast() == c.Unicast {
 		return DropDestination
 	}
-	if d := r.checkAuth(a, m); d != DropNone {
+	if d := r.checkAuth(a, m, note); d != DropNone {
 		return d
 	}
 	if a.Version == 2 {
@@ -65,10 +89,7 @@ func (r *Router) check(a *Advert, m *Meta) DropReason {
 	if c.OwnerIgnoreAdverts && c.Priority == ownerPriority {
 		return DropOwner
 	}
-	if d := r.checkAddresses(a, m.Src); d != DropNone {
-		return d
-	}
-	return r.checkPeer(m)
+	return DropNone
 }
 
 // checkPeer makes the checks of check_unicast_src, min_ttl and max_ttl.
@@ -91,23 +112,33 @@ func (r *Router) checkPeer(m *Meta) DropReason {
 // is rolled out, so that it is only counted (keepalived since 2.3.3) unless
 // StrictAddresses asks for the older way.
 func (r *Router) checkAddresses(a *Advert, src netip.Addr) DropReason {
-	d := DropNone
-	switch {
-	case len(a.Addrs) != len(r.cfg.Addresses):
-		d = DropCount
-	case r.cfg.SkipCheckAdvAddr && src == r.master:
-	case !r.sameAddresses(a.Addrs):
-		d = DropAddresses
-	}
+	d := r.compareAddresses(a, src)
 	r.disagree = d != DropNone
 	if d == DropNone {
 		return d
 	}
 	r.count.AddressMismatch++
-	if r.cfg.StrictAddresses || len(a.Addrs) == 0 {
+	if r.refusesList(a) {
 		return d
 	}
 	return DropNone
+}
+
+// compareAddresses says how an advert's list differs from ours.
+func (r *Router) compareAddresses(a *Advert, src netip.Addr) DropReason {
+	switch {
+	case len(a.Addrs) != len(r.cfg.Addresses):
+		return DropCount
+	case r.cfg.SkipCheckAdvAddr && src == r.master:
+	case !r.sameAddresses(a.Addrs):
+		return DropAddresses
+	}
+	return DropNone
+}
+
+// refusesList says that an advert with another list than ours is dropped.
+func (r *Router) refusesList(a *Advert) bool {
+	return r.cfg.StrictAddresses || len(a.Addrs) == 0
 }
 
 // Agrees says whether the last advert that was checked lists our addresses.

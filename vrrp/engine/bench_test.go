@@ -111,6 +111,15 @@ func TestHotPathsAllocateNothing(t *testing.T) {
 	if w.sent-before != 101*n {
 		t.Errorf("sent %d", w.sent-before)
 	}
+	fault, fw := standing(t, 1, 100)
+	packets := heard(fault, 200)
+	fault.step(fw.now, fault.routers[0], &vrrp.Event{Kind: vrrp.EventLink})
+	if got := testing.AllocsPerRun(100, func() { fault.run(packets) }); got != 0 {
+		t.Errorf("receive in FAULT: %v allocations", got)
+	}
+	if s := fault.status(fw.now).Routers[0]; s.State != vrrp.Fault || len(s.Peers) != 1 || s.Drops[vrrp.DropState] != 101 {
+		t.Errorf("in FAULT: %v, peers %+v, %d ignored", s.State, s.Peers, s.Drops[vrrp.DropState])
+	}
 	// A packet for nobody, a short one, an authentication header without more,
 	// and a damaged one.
 	e, hw := standing(t, 1, 100)

@@ -37,7 +37,8 @@ func (l *peerLog) mayLog(now time.Time) (may, last bool) {
 	return true, l.lines == peerLogLimit
 }
 
-// Peer is one sender of adverts that were accepted.
+// Peer is one sender of adverts that were accepted, or would have been if the
+// router were not in FAULT.
 type Peer struct {
 	Addr      netip.Addr
 	Priority  uint8
@@ -56,8 +57,8 @@ type Peer struct {
 }
 
 // hear remembers who was heard, in place of the one heard longest ago when
-// there are too many.
-func (e *Engine) hear(now time.Time, r *router, src netip.Addr, a *vrrp.Advert) {
+// there are too many; agrees says that its advert lists our addresses.
+func (e *Engine) hear(now time.Time, r *router, src netip.Addr, a *vrrp.Advert, agrees bool) {
 	at := &r.heard[0]
 	for i := range r.heard {
 		p := &r.heard[i]
@@ -69,7 +70,6 @@ func (e *Engine) hear(now time.Time, r *router, src netip.Addr, a *vrrp.Advert) 
 			at = p
 		}
 	}
-	agrees := r.core.Agrees()
 	foreign := !agrees && at.Foreign
 	if !agrees && (at.Addr != src || at.Agrees) { // compared once, not for every advert
 		foreign = !slices.ContainsFunc(a.Addrs, func(o netip.Addr) bool { return slices.Contains(r.cfg.Addresses, o) })

@@ -63,3 +63,36 @@ func TestForgedPeersDoNotFillTheLog(t *testing.T) {
 		}
 	})
 }
+
+// A router in FAULT knows who is master meanwhile, and still accepts nothing.
+func TestFaultKnowsTheMaster(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		r := vr(1, 150)
+		r.Tracks = []vrrp.Track{{Key: "interface eth1", Pending: true}}
+		a := l.node("a", "192.0.2.1/24")
+		a.host.AddInterface("eth1")
+		a.start(config(r))
+		l.node("b", "192.0.2.2/24").start(config(vr(1, 100)))
+		time.Sleep(10 * time.Second)
+		a.is(vrrp.Master)
+		a.host.DeleteInterface("eth1")
+		time.Sleep(20 * time.Second)
+		a.is(vrrp.Fault)
+		before := a.router(0)
+		time.Sleep(10 * time.Second)
+		s := a.router(0)
+		if len(s.Peers) != 1 || s.Peers[0].Addr != addr("192.0.2.2") || s.Peers[0].Priority != 100 || !s.Peers[0].Agrees || !s.Peers[0].Last.After(before.Peers[0].Last) {
+			t.Errorf("peers %+v, before %+v", s.Peers, before.Peers)
+		}
+		if s.Received != before.Received || s.Drops[vrrp.DropState] <= before.Drops[vrrp.DropState] || s.Master != before.Master || s.LastHeard != before.LastHeard {
+			t.Errorf("%+v, before %+v", s.Status, before.Status)
+		}
+		// What it would not accept says nothing about who is master.
+		adv := vrrp.Advert{Version: 2, VRID: 1, Priority: 200, AdvertInt: 1, Addrs: r.Addresses}
+		l.net.Inject("eth0", addr("192.0.2.9"), r.Group, 255, adv.AppendTo(nil, addr("192.0.2.9"), r.Group, true))
+		synctest.Wait()
+		if n := len(a.router(0).Peers); n != 1 {
+			t.Errorf("%d peers", n)
+		}
+	})
+}

@@ -71,10 +71,16 @@ func (e *Engine) receiveOne(now time.Time, at *port, p *link.Packet) {
 		return
 	}
 	if d := r.core.Check(&e.in, &e.meta); d != vrrp.DropNone {
+		if d == vrrp.DropState {
+			// Who looks at a router in FAULT wants to know who is master.
+			if ok, agrees := r.core.Overheard(&e.in, &e.meta); ok {
+				e.hear(now, r, p.Src, &e.in, agrees)
+			}
+		}
 		e.refuse(now, r, p.Src, d) // counted by the core
 		return
 	}
-	e.hear(now, r, p.Src, &e.in)
+	e.hear(now, r, p.Src, &e.in, r.core.Agrees())
 	e.ev = vrrp.Event{Kind: vrrp.EventAdvert, Advert: &e.in, Src: p.Src, Local: r.src}
 	if len(r.paths) > 0 {
 		n := e.meta.Path

@@ -85,6 +85,7 @@ type Instance struct {
 
 	AdvertsSent     uint64            `json:"adverts_sent"`
 	AdvertsReceived uint64            `json:"adverts_received"`
+	AdvertsIgnored  uint64            `json:"adverts_ignored,omitempty"` // in INIT, FAULT or the start-up delay
 	SendErrors      uint64            `json:"send_errors"`
 	AdvertsCopied   uint64            `json:"adverts_copied,omitempty"` // had come on another path
 	Refused         []Refused         `json:"refused,omitempty"`

@@ -108,7 +108,11 @@ func seconds(s float64) time.Duration {
 // alive says whether a peer was heard within the time after which it counts
 // as dead, and is not about to stop.
 func alive(in *control.Instance, p *control.Peer, now time.Time) bool {
-	return p.Priority > 0 && now.Sub(p.LastHeard) < seconds(in.MasterDown)
+	limit := seconds(in.MasterDown)
+	if !able(in) { // it learns no interval: a master may have a longer one
+		limit = max(limit, 4*seconds(p.AdvertInt))
+	}
+	return p.Priority > 0 && now.Sub(p.LastHeard) < limit
 }
 
 // contenders lists everyone who may be master, the strongest first.

@@ -99,8 +99,13 @@ func TestWhoWouldWin(t *testing.T) {
 			"advertises 252 in place of 100",
 		}, ""},
 		{"fault", backup(), func(in *control.Instance) { in.State, in.Faults = "FAULT", []string{"script chk", "interface eth1"} }, "192.0.2.3", []string{
-			"FAULT and cannot be master: script chk; interface eth1",
+			"FAULT and cannot be master: script chk; interface eth1", "192.0.2.3 is master: it advertises with priority 150",
 		}, ""},
+		{"fault, under a master that advertises rarely", backup(), func(in *control.Instance) {
+			in.State, in.Faults, in.Master = "FAULT", []string{"script chk"}, nil
+			in.Peers = []control.Peer{peer("192.0.2.3", 100, 9*time.Second)}
+			in.Peers[0].AdvertInt = 10
+		}, "192.0.2.3", []string{"192.0.2.3 is master", "heard 9s ago"}, "equal-priority advert-int"},
 		{"a weight that moves nothing", master(), func(in *control.Instance) {
 			in.Priority.Base, in.Priority.Effective = 150, 150
 			in.Peers = []control.Peer{peer("192.0.2.3", 100, time.Hour)}

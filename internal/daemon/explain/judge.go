@@ -43,6 +43,9 @@ func (x *Explanation) unable(in *control.Instance) {
 		causes = in.Reason
 	}
 	x.Why = fmt.Sprintf("this router is %s and cannot be master: %s", in.State, causes)
+	if p := x.strongest(); p != nil {
+		x.next("%s is master: it advertises with priority %d", p.Addr, p.Priority)
+	}
 	if len(in.Faults) > 0 {
 		x.next("when the last of these causes is gone it is BACKUP, and master after %v if no other one is heard", short(seconds(in.MasterDown)))
 	}

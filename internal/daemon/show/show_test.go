@@ -82,9 +82,11 @@ func TestEveryStateOfAnInstance(t *testing.T) {
 		"address claimed": {func(in *control.Instance) {
 			in.Claim = &control.Claim{Address: peer.Addr, MAC: "02:00:00:00:00:66", Last: peer.LastHeard, Count: 2}
 		}, "MASTER", []string{"claimed      192.0.2.3 was announced by 02:00:00:00:00:66, last 200ms ago (2 times)\n"}, nil},
-		"fault": {func(in *control.Instance) { in.Faults = []string{"interface", "script chk"} }, "FAULT", []string{
-			"FAULT for 1m30s", "faults       interface; script chk\n",
-		}, nil},
+		"fault": {func(in *control.Instance) {
+			in.Faults, in.Peers, in.AdvertsIgnored = []string{"interface", "script chk"}, []control.Peer{peer}, 7
+		}, "FAULT", []string{
+			"FAULT for 1m30s", "faults       interface; script chk\n", "peer         192.0.2.3, priority 150, last heard 200ms ago", " not sent, 7 ignored in FAULT or while it started\n",
+		}, []string{"drops"}},
 		"waiting": {func(in *control.Instance) {
 			in.Source, in.Since = netip.Addr{}, time.Time{}
 			in.Faults = []string{"interface eth0 does not exist"}

@@ -110,7 +110,11 @@ func renderInstance(w io.Writer, in *control.Instance, now time.Time) {
 			field(e.name+" error", "%s", e.text)
 		}
 	}
-	field("adverts", "%d sent, %d accepted, %d not sent", in.AdvertsSent, in.AdvertsReceived, in.SendErrors)
+	ignored := ""
+	if in.AdvertsIgnored > 0 {
+		ignored = fmt.Sprintf(", %d ignored in FAULT or while it started", in.AdvertsIgnored)
+	}
+	field("adverts", "%d sent, %d accepted, %d not sent%s", in.AdvertsSent, in.AdvertsReceived, in.SendErrors, ignored)
 	for _, x := range in.Refused {
 		field("dropped", "%d for %s, the last from %s %s ago", x.Count, x.Reason, x.Source, ago(now, x.Last))
 	}

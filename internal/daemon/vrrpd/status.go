@@ -129,8 +129,9 @@ func instanceOf(r *engine.RouterStatus, now time.Time) control.Instance {
 	}
 	in.Routes, in.Rules = objects(r.Objects)
 	in.NoAccept = r.NoAccept
+	in.AdvertsIgnored = r.Drops[vrrp.DropState]
 	for reason, n := range r.Drops {
-		if n > 0 {
+		if n > 0 && vrrp.DropReason(reason) != vrrp.DropState {
 			if in.Drops == nil {
 				in.Drops = map[string]uint64{}
 			}

@@ -85,3 +85,13 @@ func TestTheCauseOfAFaultWithoutASource(t *testing.T) {
 		})
 	}
 }
+
+// What is ignored because of the router's own state is no drop to look into.
+func TestIgnoredAdvertsAreNoDrops(t *testing.T) {
+	r := engine.RouterStatus{Interface: "eth0", Up: true}
+	r.Drops[vrrp.DropState], r.Drops[vrrp.DropTTL] = 12, 3
+	in := instanceOf(&r, time.Now())
+	if in.AdvertsIgnored != 12 || len(in.Drops) != 1 || in.Drops["ttl"] != 3 {
+		t.Errorf("%d ignored, drops %v", in.AdvertsIgnored, in.Drops)
+	}
+}
