@@ -225,7 +225,7 @@ func (r *Runner) finish(u *unit, p *pool, res Result, cut bool) {
 	changed, wait := u.judge.Next(res)
 	if changed {
 		r.emit(u)
-	} else if !res.Up && u.judge.Failed() > 0 {
+	} else if up, _ := u.judge.Known(); up && !res.Up {
 		r.cfg.Log.Info("health check failed, server stays up for now", "check", u.key, "failures", u.judge.Failed(), "retry", u.config.Retry, "reason", res.Text)
 	}
 	if u.paused {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -136,12 +137,18 @@ func TestRunnerTimes(t *testing.T) {
 
 func TestRunnerRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, RunnerConfig{})
+		var log strings.Builder // written under the runner's lock, read after its end
+		b := newBench(t, RunnerConfig{Log: slog.New(slog.NewTextHandler(&log, nil))})
 		b.answer = func(Config) Result { return Result{Up: b.at() < 5 || b.at() > 30, Weight: -1, Text: "no"} }
 		b.replace(item("a", func(c *Config) { c.Retry, c.DelayBeforeRetry = 2, 2*time.Second }))
-		defer b.run(t.Context())()
+		stop := b.run(t.Context())
 		time.Sleep(40 * time.Second)
+		stop()
 		b.want("looks", &b.looks, "a@1", "a@11", "a@13", "a@15", "a@25", "a@35")
+		// The one at 25 s is of a server that is down: it does not stay up.
+		if n := strings.Count(log.String(), "server stays up for now"); n != 2 {
+			t.Errorf("%d lines that the server stays up, want those of 11 and 13 s:\n%s", n, &log)
+		}
 		b.want("verdicts", &b.verdicts, "a U@1", "a D@15", "a U@35")
 		st := b.r.Status()
 		if len(st) != 1 || !st[0].Up || !st[0].Checked || st[0].Runs != 6 || st[0].Failures != 4 || st[0].Last.IsZero() || st[0].Target == "" {
