@@ -122,7 +122,7 @@ func runSet(cmd *cobra.Command, ask func(args []string) lvs.Ask) {
 			}
 			fmt.Fprint(w, ": ", o.State)
 			if o.Still != "" {
-				fmt.Fprintf(w, " (%s is still in force)", o.Still)
+				fmt.Fprintf(w, " (still in force: %s)", o.Still)
 			}
 			fmt.Fprintln(w)
 		}

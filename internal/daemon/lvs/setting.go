@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/ipvs"
@@ -51,7 +52,8 @@ type Outcome struct {
 	Server  string `json:"server,omitempty"`
 	// State is what it does now: "in service, weight 5", "drains", "out".
 	State string `json:"state"`
-	// Still names another order that is in force for it.
+	// Still names the orders of others that are in force for it, as far as they
+	// decide what it does.
 	Still string `json:"still,omitempty"`
 }
 
@@ -177,8 +179,9 @@ func (l *LVS) outcome(t subject) Outcome {
 		}
 		o.State = fmt.Sprintf("%d of %d real servers in service", n, len(st.Servers))
 		if st.Sorry {
-			o.State += ", the sorry server takes connections"
+			o.State += sorryTakes
 		}
+		o.Still = stillOrdered(st)
 		return o
 	}
 	for _, r := range st.Servers {
@@ -186,14 +189,44 @@ func (l *LVS) outcome(t subject) Outcome {
 			continue
 		}
 		o.State = standing(r)
-		if r.Up && st.Sorry {
+		switch {
+		case r.Up && st.Sorry:
 			o.State = "up, but the quorum is lost: the sorry server takes connections"
+		case st.Sorry:
+			o.State += sorryTakes
 		}
 		if r.Order.Action != ipvs.NoOrder && r.From != ipvs.ByServer {
 			o.Still = word(r.Order) + " by " + sourceName(r.From)
 		}
 	}
 	return o
+}
+
+// sorryTakes ends what is said of a server or service whose sorry server is in
+// service.
+const sorryTakes = ", the sorry server takes connections"
+
+// maxStill bounds how many servers stillOrdered names.
+const maxStill = 4
+
+// stillOrdered names the servers of a service that do what another order says
+// than that for the service.
+func stillOrdered(st ipvs.ServiceState) string {
+	var list []string
+	more := 0
+	for _, r := range st.Servers {
+		switch {
+		case r.Order.Action == ipvs.NoOrder || r.From == ipvs.ByService:
+		case len(list) == maxStill:
+			more++
+		default:
+			list = append(list, fmt.Sprintf("%s of %s by %s", word(r.Order), ServerName(r.Key), sourceName(r.From)))
+		}
+	}
+	if more > 0 {
+		list = append(list, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(list, ", ")
 }
 
 // standing is what a server does.

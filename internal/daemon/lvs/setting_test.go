@@ -239,7 +239,7 @@ func TestSetService(t *testing.T) {
 		const rs, to = "RS [198.51.100.", "]:tcp:80 [192.0.2.1]:tcp:80 "
 		r.wantLines(rs+"1"+to+"DRAIN", rs+"2"+to+"DRAIN", "VS [192.0.2.1]:tcp:80 DOWN", rs+"2"+to+"DOWN")
 		a, err := r.set("192.0.2.1:80", "198.51.100.2", "weight 9")
-		if err != nil || len(a.Set) != 1 || a.Set[0].State != "drained" || a.Set[0].Still != "drained by the virtual server's setting" {
+		if err != nil || len(a.Set) != 1 || a.Set[0].State != "drained, the sorry server takes connections" || a.Set[0].Still != "drained by the virtual server's setting" {
 			t.Errorf("%+v, %v", a, err)
 		}
 		if st := r.status(); len(st.Services[0].Orders) != 1 || st.Services[0].Orders[0].From != "virtual_server" || len(st.Services[0].Servers[1].Orders) != 2 {
@@ -247,6 +247,17 @@ func TestSetService(t *testing.T) {
 		}
 		r.mustSet("192.0.2.1:80", "", "enable", "2 of 2 real servers in service")
 		r.wantTable("1:1=1,2=9 2:1=1")
+		// What each server was told besides is named when the service is enabled,
+		// and the sorry server when the last one goes.
+		r.mustSet("192.0.2.1:80", "198.51.100.1", "disable", "out of service")
+		r.mustSet("192.0.2.1:80", "198.51.100.2", "disable", "out of service, the sorry server takes connections")
+		a, err = r.set("192.0.2.1:80", "", "enable")
+		if err != nil || len(a.Set) != 1 || a.Set[0].State != "0 of 2 real servers in service, the sorry server takes connections" ||
+			a.Set[0].Still != "disable of 198.51.100.1:80 by the operator, disable of 198.51.100.2:80 by the operator" {
+			t.Errorf("%+v, %v", a, err)
+		}
+		r.mustSet("192.0.2.1:80", "198.51.100.1", "enable", "in service, weight 1")
+		r.mustSet("192.0.2.1:80", "198.51.100.2", "weight 9", "in service, weight 9")
 		r.mustSet("all", "198.51.100.1", "weight 0", "in service, weight 0; in service, weight 0")
 		r.wantTable("1:1=0,2=9 2:1=0")
 		r.end()

@@ -149,7 +149,12 @@ func (p *process) remember(kind string, v any) {
 	if err == nil {
 		err = p.child.Parent.Send(m, nil)
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+		// The parent is dead, and so nobody starts a successor.
+		p.log.Debug("not remembered: the parent is gone", "what", kind)
+	default:
 		p.log.Warn("what a successor has to know is not remembered", "what", kind, "err", err)
 	}
 }

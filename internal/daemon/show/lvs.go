@@ -129,7 +129,10 @@ func renderOrders(w io.Writer, indent string, list []lvs.OrderStatus, now time.T
 		if !o.Deadline.IsZero() && o.Order == "drain" {
 			fmt.Fprintf(w, ", until %s at the latest", o.Deadline.Local().Format("15:04:05"))
 		}
-		if o.By != nil && !o.Keep {
+		switch {
+		case o.By != nil && o.Keep:
+			fmt.Fprint(w, ", kept over reloads")
+		case o.By != nil:
 			fmt.Fprint(w, ", until the next reload")
 		}
 		fmt.Fprintln(w)

@@ -123,6 +123,8 @@ func TestEveryStateOfAService(t *testing.T) {
 		"missing":   {lvs.ServiceStatus{Wanted: true}, ", MISSING in the kernel\n"},
 		"left over": {lvs.ServiceStatus{Installed: true}, ", in the kernel but not wanted there\n"},
 		"sorry":     {lvs.ServiceStatus{Wanted: true, Installed: true, Sorry: true, SorryName: "[127.0.0.1]:80"}, ", sorry server [127.0.0.1]:80 in service\n"},
+		"set":       {lvs.ServiceStatus{Orders: []lvs.OrderStatus{{From: "virtual_server", Order: "disable", By: &lvs.Author{User: "root"}, At: now}}}, "disable by root (uid 0) 0s ago, until the next reload\n"},
+		"kept":      {lvs.ServiceStatus{Orders: []lvs.OrderStatus{{From: "virtual_server", Order: "disable", By: &lvs.Author{User: "root"}, At: now, Keep: true}}}, "disable by root (uid 0) 0s ago, kept over reloads\n"},
 		"server":    {lvs.ServiceStatus{Servers: []lvs.ServerStatus{server}}, "real_server  [198.51.100.1]:80 DR DOWN, not in the kernel's table\n    TCP_CHECK        198.51.100.1:80: unknown\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
