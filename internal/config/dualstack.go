@@ -129,12 +129,12 @@ func (i *instance) half(f Family, version uint8) *instance {
 	h.Name += map[Family]string{4: suffix4, 6: suffix6}[f]
 	other := func(a netip.Addr) bool { return familyOf(a) != f }
 	vips := func(list []VIP) []VIP {
-		return slices.DeleteFunc(slices.Clone(list), func(v VIP) bool { return other(v.Prefix.Addr()) })
+		return without(slices.Clone(list), func(v VIP) bool { return other(v.Prefix.Addr()) })
 	}
 	h.VirtualIPAddress, h.VirtualIPAddressExcluded = vips(i.VirtualIPAddress), vips(i.VirtualIPAddressExcluded)
-	h.VirtualRoutes = slices.DeleteFunc(slices.Clone(i.VirtualRoutes), func(r route.Route) bool { return r.Family != uint8(f) })
-	h.VirtualRules = slices.DeleteFunc(slices.Clone(i.VirtualRules), func(r route.Rule) bool { return r.Family != uint8(f) })
-	h.UnicastPeer = slices.DeleteFunc(slices.Clone(i.UnicastPeer), func(p UnicastPeer) bool { return other(p.Addr) })
+	h.VirtualRoutes = without(slices.Clone(i.VirtualRoutes), func(r route.Route) bool { return r.Family != uint8(f) })
+	h.VirtualRules = without(slices.Clone(i.VirtualRules), func(r route.Rule) bool { return r.Family != uint8(f) })
+	h.UnicastPeer = without(slices.Clone(i.UnicastPeer), func(p UnicastPeer) bool { return other(p.Addr) })
 	for _, a := range []*netip.Addr{&h.UnicastSrcIP, &h.McastSrcIP, &h.McastDstIP} {
 		if a.IsValid() && other(*a) {
 			*a = netip.Addr{}

@@ -91,7 +91,7 @@ func (d *decoder) instanceIdentity(i *instance) {
 	if !i.vridSet {
 		d.about(i, Error, ClassGeneral, "no-vrid", "virtual_router_id is missing")
 	}
-	i.TrackInterfaces = slices.DeleteFunc(i.TrackInterfaces, func(t Track) bool {
+	i.TrackInterfaces = without(i.TrackInterfaces, func(t Track) bool {
 		if t.Name != i.Interface {
 			return false
 		}
@@ -350,7 +350,7 @@ func (d *decoder) groupTracking(g *group, i *instance) {
 			t.Weight, t.Reverse = 0, false
 		}
 	}
-	i.TrackScripts = slices.DeleteFunc(i.TrackScripts, func(t Track) bool {
+	i.TrackScripts = without(i.TrackScripts, func(t Track) bool {
 		if t.Weight == 0 {
 			return false
 		}

@@ -1,7 +1,5 @@
 package config
 
-import "slices"
-
 // lostScripts reports scripts that cannot be run, or must not be under
 // enable_script_security. keepalived goes on without them; TOML keeps them, so
 // that they fail.
@@ -34,10 +32,10 @@ func (d *decoder) lostScripts() {
 	}
 	gone := func(t Track) bool { return lost[t.Name] }
 	for k := range d.cfg.Instances {
-		d.cfg.Instances[k].TrackScripts = slices.DeleteFunc(d.cfg.Instances[k].TrackScripts, gone)
+		d.cfg.Instances[k].TrackScripts = without(d.cfg.Instances[k].TrackScripts, gone)
 	}
 	for k := range d.cfg.SyncGroups {
-		d.cfg.SyncGroups[k].TrackScripts = slices.DeleteFunc(d.cfg.SyncGroups[k].TrackScripts, gone)
+		d.cfg.SyncGroups[k].TrackScripts = without(d.cfg.SyncGroups[k].TrackScripts, gone)
 	}
 }
 

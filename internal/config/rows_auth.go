@@ -220,7 +220,7 @@ func (d *decoder) finishAuth(i *instance) {
 		return
 	}
 	seen := map[string]bool{i.Interface: true}
-	i.AdvertPaths = slices.DeleteFunc(i.AdvertPaths, func(p string) bool {
+	i.AdvertPaths = without(i.AdvertPaths, func(p string) bool {
 		again := seen[p]
 		seen[p] = true
 		if again {

@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"holdfast/internal/config"
+	"holdfast/internal/config/diff"
+	"holdfast/internal/config/load"
 )
 
 // servers is a configuration with virtual servers at 192.0.2.n, each with one
@@ -126,4 +128,42 @@ func FuzzDecode(f *testing.F) {
 		}
 		Encoded(b).Since(b)
 	})
+}
+
+// What was written and left out again is the same before and after the way to
+// the children: a plan compares the two.
+func TestWhatIsLeftOutMakesNoDifference(t *testing.T) {
+	const text = `vrrp_script chk { script "/bin/true" }
+vrrp_instance VI_1 {
+ interface eth0
+ virtual_router_id 51
+ advert_paths { eth0 }
+ virtual_ipaddress { 192.0.2.10/24 }
+ track_interface { eth0 }
+}
+vrrp_instance VI_2 {
+ interface eth0
+ virtual_router_id 52
+ virtual_ipaddress { 192.0.2.11/24 }
+ track_script { chk weight 5 }
+}
+vrrp_sync_group G { group { VI_2 } }
+`
+	c, diags := load.Load("k.conf", load.Options{Files: func(string) ([]byte, error) { return []byte(text), nil }})
+	if c == nil {
+		t.Fatal(diags)
+	}
+	if n := len(c.Instances[0].TrackInterfaces) + len(c.Instances[0].AdvertPaths) + len(c.Instances[1].TrackScripts); n != 0 {
+		t.Fatalf("%d are not left out: %+v", n, c.Instances)
+	}
+	got, _, err := encode(t, c).decode(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got.Instances, c.Instances) {
+		t.Errorf("%+v, was %+v", got.Instances, c.Instances)
+	}
+	if r := diff.Compare(got, c); len(r.Items) != 0 {
+		t.Errorf("differences: %+v", r.Items)
+	}
 }
