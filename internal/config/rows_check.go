@@ -166,7 +166,7 @@ func tlsCompliant[T any](def string, set func(t *T, v bool)) Keyword {
 func miscRows() []Keyword {
 	rows := []Keyword{
 		row("misc_path", core, value{args: []Arg{{Name: "command", Kind: KindCommand}}, syntax: "<command>", set: miscPath}, "required", "command line in quotes; status 0 is success"),
-		row("misc_timeout", core, wholeSeconds(microTimer(0, maxWhole*time.Second, func(c *checker, v time.Duration) { c.MiscTimeout = v })), "delay_loop", "running longer is failure, and ends it"),
+		row("misc_timeout", core, wholeSeconds(microTimer(0, maxWhole*time.Second, func(c *checker, v time.Duration) { c.MiscTimeout = v })), "delay_loop", "running longer is failure; it counts when the program has ended, by SIGTERM or 2 s later by SIGKILL"),
 		row("misc_dynamic", common, flag(func(c *checker) { c.MiscDynamic = true }), "off", "status 2..255 is success and sets the weight to status - 2"),
 		row("user", common, custom("<user> [[:]<group>]", []Arg{{Name: "user"}, {Name: "group", Optional: true}}, func(d *decoder, c *checker, n *Node) {
 			if _, ok := arg1(d, n); ok {
