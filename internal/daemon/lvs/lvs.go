@@ -174,7 +174,7 @@ func (l *LVS) Run(ctx context.Context) error {
 	l.ctx = ctx
 	if l.needsKernel() {
 		if err := l.open(); errors.Is(err, ipvs.ErrNoIPVS) {
-			return fmt.Errorf("lvs: the configuration has services: %w", err)
+			return fmt.Errorf("lvs: %s: %w", l.kernelFor(), err)
 		}
 	}
 	if err := l.runner.Replace(l.begin(time.Now())); err != nil {

@@ -234,6 +234,13 @@ func TestNoIPVS(t *testing.T) {
 			t.Error("a status after the end")
 		}
 
+		// The message names what needs it.
+		r.start(with(syncing(config.LVSSyncDaemon{Interface: "eth0", ID: 7}), func(c *config.Config) { c.VirtualServers = nil }))
+		if err := <-r.done; !errors.Is(err, ipvs.ErrNoIPVS) || !strings.Contains(err.Error(), "lvs_sync_daemon") {
+			t.Errorf("sync daemon: %v", err)
+		}
+		r.stop()
+
 		// Nothing to do for IPVS: it is not even asked for.
 		r.opens = 0
 		r.start(with(configOf(), func(c *config.Config) {

@@ -55,6 +55,20 @@ func (l *LVS) needsKernel() bool {
 	return len(l.services.pool) > 0 || g.LVSSyncDaemon != nil || len(g.LVSProfile) > 0 || !l.owned.empty()
 }
 
+// kernelFor says what needs the kernel's IPVS, the first thing found.
+func (l *LVS) kernelFor() string {
+	g := &l.cfg.Global
+	switch {
+	case len(l.services.pool) > 0:
+		return "the configuration has services"
+	case g.LVSSyncDaemon != nil:
+		return "the configuration has lvs_sync_daemon"
+	case len(g.LVSProfile) > 0:
+		return "the configuration has lvs_profile"
+	}
+	return "services of a predecessor are to be removed"
+}
+
 func (l *LVS) open() error {
 	if l.table.kernel != nil {
 		return nil
