@@ -14,7 +14,8 @@ func newDemo() *cobra.Command {
 nginx real servers), send requests without a pause, kill the master, bring it
 back, kill a real server, and print what happened when. Ends by itself in less
 than two minutes, removes everything it made, and exits non-zero if anything
-was not as it should be. Needs root. On a kernel without IPVS it runs itself in
+was not as it should be. What depends on time is not judged where this machine
+stood still meanwhile; the demo says so. Needs root. On a kernel without IPVS it runs itself in
 Debian's user-mode Linux.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -50,6 +50,10 @@ type stage struct {
 	pace    time.Duration // between requests
 	slack   time.Duration // what this machine may add to a bound
 
+	// stalls says how long this machine stood still in a time, at the longest and
+	// in all.
+	stalls func(since, until time.Time) (longest, sum time.Duration)
+
 	start  time.Time
 	checks []check
 	acts   []act
@@ -59,6 +63,7 @@ type stage struct {
 type check struct {
 	text string
 	ok   bool
+	busy bool // not ok, and the machine is why: not judged
 }
 
 func build(o Options) (s *stage, err error) {
@@ -66,6 +71,10 @@ func build(o Options) (s *stage, err error) {
 	if uml.Inside() {
 		// One processor for all five machines, and a clock of 100 Hz.
 		s.pace, s.slack = 20*time.Millisecond, 300*time.Millisecond
+	}
+	lab.WatchStalls()
+	s.stalls = func(since, until time.Time) (longest, sum time.Duration) {
+		return lab.Stalls(since, until), lab.Stalled(since, until)
 	}
 	if err := s.readExample(); err != nil {
 		return nil, err

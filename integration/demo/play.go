@@ -108,7 +108,7 @@ func (s *stage) steady(ctx context.Context) error {
 	s.showTable(ctx, 0)
 	s.endAct(a)
 	sum := s.traffic.Summarise(a.from, s.acts[0].to)
-	s.check(sum.Failed == 0, "no request fails while all is well (%d sent)", sum.Sent)
+	s.judge(sum.Failed == 0, a.from, "no request fails while all is well (%d sent)", sum.Sent)
 	s.check(fair(sum), "both web servers get their share (%s)", shares(sum))
 	return nil
 }
@@ -138,7 +138,7 @@ func (s *stage) killMaster(ctx context.Context) error {
 	took, _ := s.watch.FirstAdded("lvs2", vip, at)
 	s.sayAt(took, "lvs2 is master: %v after the last advert of lvs1 (the timers: 3 × %v + %v = %v)",
 		round(took.Sub(last.At)), interval, round(skew(prio2)), round(bound))
-	s.check(took.Sub(last.At) <= bound+s.slack, "lvs2 takes over in time: %v of at most %v + %v for this machine",
+	s.judge(took.Sub(last.At) <= bound+s.slack, last.At, "lvs2 takes over in time: %v of at most %v + %v for this machine",
 		round(took.Sub(last.At)), round(bound), s.slack)
 	s.check(took.Sub(last.At) >= bound-s.slack, "and not before its time")
 	if err := pause(ctx, 4*time.Second); err != nil {
@@ -147,9 +147,9 @@ func (s *stage) killMaster(ctx context.Context) error {
 	s.endAct(a)
 	sum := s.traffic.Summarise(a.from, time.Now())
 	s.say("the client heard nothing for %v", round(sum.Silence))
-	s.check(sum.Silence <= bound+s.slack, "the client's longest silence is %v, at most %v + %v", round(sum.Silence), round(bound), s.slack)
+	s.judge(sum.Silence <= bound+s.slack, a.from, "the client's longest silence is %v, at most %v + %v", round(sum.Silence), round(bound), s.slack)
 	after := s.traffic.Summarise(took.Add(500*time.Millisecond), time.Now().Add(-500*time.Millisecond))
-	s.check(after.Failed == 0 && after.Sent > 0, "no request fails once lvs2 is master (%d sent)", after.Sent)
+	s.judge(after.Failed == 0 && after.Sent > 0, took, "no request fails once lvs2 is master (%d sent)", after.Sent)
 	return nil
 }
 
@@ -177,13 +177,13 @@ func (s *stage) bringBack(ctx context.Context) error {
 	s.sayAt(took, "lvs1 is master again: its priority is higher, and it waited 3 × %v + %v for its link and its turn",
 		interval, round(skew(prio1)))
 	overlap := s.watch.Overlap(vip, a.from)
-	s.check(overlap <= interval, "never two holders for longer than one interval of %v (%v at most)", interval, round(overlap))
+	s.judge(overlap <= interval, a.from, "never two holders for longer than one interval of %v (%v at most)", interval, round(overlap))
 	if err := pause(ctx, 2*time.Second); err != nil {
 		return err
 	}
 	s.endAct(a)
 	sum := s.traffic.Summarise(a.from, time.Now())
-	s.check(sum.Failed*100 <= sum.Sent, "moving back costs next to nothing: %d of %d requests", sum.Failed, sum.Sent)
+	s.judge(sum.Failed*100 <= sum.Sent, a.from, "moving back costs next to nothing: %d of %d requests", sum.Failed, sum.Sent)
 	return nil
 }
 
@@ -203,14 +203,14 @@ func (s *stage) killServer(ctx context.Context) error {
 	gone := time.Now()
 	s.say("lvs1 takes web1 out of its table, after %v (the checks: every %v, then %d more, %v apart: %v)",
 		round(gone.Sub(killed)), delayLoop, retries, retryDelay, bound)
-	s.check(gone.Sub(killed) <= bound+2*s.slack, "a dead web server is out in time: %v of at most %v", round(gone.Sub(killed)), bound)
+	s.judge(gone.Sub(killed) <= bound+2*s.slack, killed, "a dead web server is out in time: %v of at most %v + %v for this machine", round(gone.Sub(killed)), bound, 2*s.slack)
 	if err := pause(ctx, 2*time.Second); err != nil {
 		return err
 	}
 	s.endAct(a)
 	settled := gone.Add(300 * time.Millisecond)
 	sum := s.traffic.Summarise(settled, time.Now().Add(-500*time.Millisecond))
-	s.check(sum.Failed == 0 && sum.By["web2"] == sum.Sent && sum.Sent > 0, "web2 then answers all (%s)", shares(sum))
+	s.judge(sum.Failed == 0 && sum.By["web2"] == sum.Sent && sum.Sent > 0, settled, "web2 then answers all (%s)", shares(sum))
 
 	return nil
 }

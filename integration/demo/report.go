@@ -20,20 +20,7 @@ func (s *stage) report() bool {
 		}
 	}
 	fmt.Fprintln(s.out)
-	ok := true
-	for _, c := range s.checks {
-		mark := "ok  "
-		if !c.ok {
-			mark, ok = "FAIL", false
-		}
-		fmt.Fprintf(s.out, "  %s  %s\n", mark, c.text)
-	}
-	if ok {
-		fmt.Fprintf(s.out, "\nAll %d things were as they should be, after %v.\n", len(s.checks), time.Since(s.start).Round(time.Second))
-	} else {
-		fmt.Fprintln(s.out, "\nNot everything was as it should be.")
-	}
-	return ok
+	return s.verdict()
 }
 
 // explain says why requests failed, and why that many.

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -75,4 +76,26 @@ func Stalls(since, until time.Time) (longest time.Duration) {
 		}
 	}
 	return longest
+}
+
+// Stalled is for how much of the time given one processor of this machine, or
+// more of them, did not run what was due; what Stalls leaves out is no part of it.
+func Stalled(since, until time.Time) (sum time.Duration) {
+	stalls.mu.Lock()
+	list := slices.Clone(stalls.list)
+	stalls.mu.Unlock()
+	slices.SortFunc(list, func(a, b span) int { return a.from.Compare(b.from) })
+	for _, s := range list {
+		if s.from.Before(since) {
+			s.from = since
+		}
+		if s.to.After(until) {
+			s.to = until
+		}
+		if s.to.After(s.from) {
+			sum += s.to.Sub(s.from)
+			since = s.to // another processor's stall counts once
+		}
+	}
+	return sum
 }

@@ -12,14 +12,15 @@ import (
 func TestStalls(t *testing.T) {
 	at := func(s int64) time.Time { return time.Unix(s, 0) }
 	stalls.mu.Lock()
-	stalls.list = append(stalls.list, span{at(10), at(12)}, span{at(20), at(21)})
+	stalls.list = append(stalls.list, span{at(10), at(12)}, span{at(20), at(21)}, span{at(41), at(44)}, span{at(40), at(43)})
 	stalls.mu.Unlock()
 	for _, c := range []struct {
 		since, until int64
-		want         time.Duration
-	}{{0, 10, 0}, {0, 11, 2 * time.Second}, {11, 30, 2 * time.Second}, {12, 30, time.Second}, {20, 20, 0}, {21, 30, 0}} {
-		if got := Stalls(at(c.since), at(c.until)); got != c.want {
-			t.Errorf("from %d to %d: %v, want %v", c.since, c.until, got, c.want)
+		longest, sum time.Duration // in seconds
+	}{{0, 10, 0, 0}, {0, 11, 2, 1}, {11, 30, 2, 2}, {12, 30, 1, 1}, {20, 20, 0, 0}, {21, 30, 0, 0}, {0, 50, 3, 7}, {42, 43, 3, 1}} {
+		longest, sum := Stalls(at(c.since), at(c.until)), Stalled(at(c.since), at(c.until))
+		if longest != c.longest*time.Second || sum != c.sum*time.Second {
+			t.Errorf("from %d to %d: %v and %v, want %v s and %v s", c.since, c.until, longest, sum, int(c.longest), int(c.sum))
 		}
 	}
 
