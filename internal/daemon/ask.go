@@ -72,6 +72,9 @@ func (p *Parent) atWork(c *child, id uint64) {
 	if !q.atWork {
 		p.log.Info("the reload takes its time: the kernel's table is being written", "role", string(c.role))
 	}
+	if p.up && p.reload.running {
+		p.manager.say("", "reloading: the kernel's table is being written", extend(q.limit))
+	}
 	q.atWork, q.due = true, time.Now().Add(q.limit)
 	p.asked[id] = q
 }

@@ -30,7 +30,7 @@ type takenBack struct {
 }
 
 // lookBackEvery is the longest time between two looks whether it is there again.
-const lookBackEvery = 5 * time.Second
+const lookBackEvery = time.Minute
 
 // tryReload reloads and keeps an eye on the result for limit. It answers when
 // that is over.

@@ -241,7 +241,7 @@ func (d *NetlinkDevices) place(all []Device, w *Device, links *linkTable) Device
 		d.have[st.Key] = m
 		delete(d.left, m.Ifindex)
 	}
-	if w.Name != "" && w.Name != m.asked && w.Name != m.Name {
+	if m.ours && w.Name != "" && w.Name != m.asked && w.Name != m.Name {
 		d.rename(m, w.Name, links)
 	}
 	m.asked, m.is4, m.is6 = w.Name, w.is4(), w.is6()

@@ -381,7 +381,7 @@ func TestDevicesShared(t *testing.T) {
 	for i, c := range []struct {
 		want        Device
 		local, arps bool // has a link-local address, and the settings of IPv4
-	}{{four, false, true}, {both, true, true}, {six, true, false}, {both, true, true}, {four, false, true}, {both, true, true}, {renamed, true, false}, {renamed, true, false}} {
+	}{{four, false, true}, {six, true, false}, {four, false, true}, {both, true, true}, {six, true, false}, {both, true, true}, {four, false, true}, {both, true, true}, {renamed, true, false}, {renamed, true, false}} {
 		st := d.Ensure([]Device{c.want})[0]
 		if i == 0 {
 			first = st

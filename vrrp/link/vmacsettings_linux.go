@@ -61,12 +61,15 @@ func parentSettings(name string) []wantedSetting {
 
 // setDevice writes the settings of a device that is ours.
 func (s *sysctls) setDevice(d *Device, name string) error {
-	if !d.is4() {
-		return nil
-	}
-	list := vmacSettings(name, d.Both)
-	if d.Kind == IPVlan {
+	var list []wantedSetting
+	switch {
+	case d.is4() && d.Kind == IPVlan:
 		list = ipvlanSettings(name)
+	case d.is4():
+		list = vmacSettings(name, d.Both)
+	case d.Kind == Macvlan:
+		// It may have been IPv4's until now.
+		list = []wantedSetting{{confPath(6, name, "disable_ipv6"), "0", "it has no IPv6 addresses without it"}}
 	}
 	var errs []error
 	for _, w := range list {

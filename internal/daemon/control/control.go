@@ -46,8 +46,9 @@ const (
 	// AnswerLimit is how long the daemon may take for an answer.
 	AnswerLimit = 5 * time.Second
 	// ReloadLimit is the same for a reload, which may have to wait for the one
-	// before it.
-	ReloadLimit = 2 * time.Minute
+	// before it, and for a kernel that takes minutes for a large table. Who does
+	// not answer in it ends it much sooner.
+	ReloadLimit = 10 * time.Minute
 	// MaxRollback bounds how long a configuration is on trial.
 	MaxRollback = time.Hour
 )
