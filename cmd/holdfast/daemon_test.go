@@ -62,7 +62,12 @@ func newDirector(t *testing.T) *director {
 func (d *director) conf(text string) {
 	d.t.Helper()
 	script := fmt.Sprintf("#!/bin/sh\necho \"$2 $3 $4 $(umask) $(awk '/SigIgn/{print $2}' /proc/self/status)${HOLDFAST_ROLE}${HOLDFAST_BACKGROUND}\" >> %s\n", d.Path("notify.log"))
-	if err := os.WriteFile(d.Path("notify.sh"), []byte(script), 0o755); err != nil {
+	// Put in place by its name: a daemon may be about to run the one there is,
+	// which cannot be written to meanwhile.
+	if err := os.WriteFile(d.Path("notify.new"), []byte(script), 0o755); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := os.Rename(d.Path("notify.new"), d.Path("notify.sh")); err != nil {
 		d.t.Fatal(err)
 	}
 	text = strings.ReplaceAll(text, "NOTIFY", "notify "+d.Path("notify.sh"))
