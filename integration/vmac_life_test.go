@@ -81,12 +81,7 @@ func vmacKillRound(t testing.TB) {
 	if code, err := a.Stop(generous); err != nil || code != 0 {
 		t.Errorf("stop: %d, %v", code, err)
 	}
-	if got := n.macvlans(n.a); got != "" {
-		t.Errorf("left after the stop: %s", got)
-	}
-	if after := n.sh(n.a, settingsScript, ""); after != before {
-		t.Errorf("settings after the stop:\n%s\nwere:\n%s", after, before)
-	}
+	n.nothingLeft("the stop", before)
 
 	// The vrrp process dies and is not to be replaced.
 	a = n.start(n.a, ours(t), high.conf(), append([]string{"-R"}, pidFiles(n.a)...)...)
@@ -98,11 +93,17 @@ func vmacKillRound(t testing.TB) {
 	if _, err := a.Wait(generous); err != nil {
 		t.Error(err)
 	}
+	n.nothingLeft("the parent's end", before)
+}
+
+// nothingLeft wants a without VMACs and with the settings that it had before.
+func (n *network) nothingLeft(after, before string) {
+	n.t.Helper()
 	if got := n.macvlans(n.a); got != "" {
-		t.Errorf("left by the parent: %s", got)
+		n.t.Errorf("left after %s: %s", after, got)
 	}
-	if after := n.sh(n.a, settingsScript, ""); after != before {
-		t.Errorf("settings after the parent's end:\n%s\nwere:\n%s", after, before)
+	if now := n.sh(n.a, settingsScript, ""); now != before {
+		n.t.Errorf("settings after %s:\n%s\nwere:\n%s", after, now, before)
 	}
 }
 
@@ -188,12 +189,7 @@ func vmacSharedReloadRound(t testing.TB) {
 	if code, err := a.Stop(generous); err != nil || code != 0 {
 		t.Errorf("stop: %d, %v", code, err)
 	}
-	if got := n.macvlans(n.a); got != "" {
-		t.Errorf("left after the stop: %s", got)
-	}
-	if after := n.sh(n.a, settingsScript, ""); after != before {
-		t.Errorf("settings after the stop:\n%s\nwere:\n%s", after, before)
-	}
+	n.nothingLeft("the stop", before)
 }
 
 // TestVMACTaken has a stranger take the VMAC, the interface below and settings

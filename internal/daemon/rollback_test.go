@@ -140,16 +140,24 @@ func TestATrialThatTheEndCutShortIsNoSuccess(t *testing.T) {
 	}
 }
 
-// What a trial lost that was taken back has to come back in the next one: it
-// would otherwise pass with a director that is master of nothing.
-func TestASecondTrialBringsBackWhatTheFirstLost(t *testing.T) {
-	d := newDaemon(t, "a")
+// masterOnTrial has a master of configuration a take over b on trial for an hour,
+// and returns what comes of that.
+func (d *daemonUnderTest) masterOnTrial() <-chan control.Reload {
+	d.t.Helper()
 	d.says("MASTER")
 	d.run()
 	d.story(role.LVS, began("a"), "peer")
 	d.set("b", true, true)
 	out := d.try(time.Hour)
 	d.told(role.VRRP, "config b other=true")
+	return out
+}
+
+// What a trial lost that was taken back has to come back in the next one: it
+// would otherwise pass with a director that is master of nothing.
+func TestASecondTrialBringsBackWhatTheFirstLost(t *testing.T) {
+	d := newDaemon(t, "a")
+	out := d.masterOnTrial()
 	d.status(func(s control.Status) bool {
 		return s.Config.Trial != nil && time.Until(s.Config.Trial.Until) > time.Minute && s.Config.Trial.Waiting == 0
 	})
@@ -214,12 +222,7 @@ func TestASecondTrialBringsBackWhatTheFirstLost(t *testing.T) {
 // is lost later that has other reasons.
 func TestWhatIsThereAgainIsOwedNoMore(t *testing.T) {
 	d := newDaemon(t, "a")
-	d.says("MASTER")
-	d.run()
-	d.story(role.LVS, began("a"), "peer")
-	d.set("b", true, true)
-	out := d.try(time.Hour)
-	d.told(role.VRRP, "config b other=true")
+	out := d.masterOnTrial()
 	d.says("FAULT")
 	if r := <-out; r.Outcome != control.ReloadRolledBack {
 		t.Errorf("%+v", r)

@@ -50,12 +50,10 @@ func (t *table) dirtyOne(keys ...ipvs.ServiceKey) {
 }
 
 // needsKernel reports whether there is anything to be done in the kernel.
-func (l *LVS) needsKernel() bool {
-	g := &l.cfg.Global
-	return len(l.services.pool) > 0 || g.LVSSyncDaemon != nil || len(g.LVSProfile) > 0 || !l.owned.empty()
-}
+func (l *LVS) needsKernel() bool { return l.kernelFor() != "" }
 
-// kernelFor says what needs the kernel's IPVS, the first thing found.
+// kernelFor says what needs the kernel's IPVS, the first thing found; empty:
+// nothing does.
 func (l *LVS) kernelFor() string {
 	g := &l.cfg.Global
 	switch {
@@ -65,8 +63,10 @@ func (l *LVS) kernelFor() string {
 		return "the configuration has lvs_sync_daemon"
 	case len(g.LVSProfile) > 0:
 		return "the configuration has lvs_profile"
+	case !l.owned.empty():
+		return "services of a predecessor are to be removed"
 	}
-	return "services of a predecessor are to be removed"
+	return ""
 }
 
 func (l *LVS) open() error {

@@ -58,7 +58,7 @@ func (r *Rest) End() {
 }
 
 func (r *Rest) free() {
-	has := heap("/memory/classes/heap/objects:bytes", "/memory/classes/heap/unused:bytes", "/memory/classes/heap/free:bytes")
+	has := heapSize()
 	if live := heap("/gc/heap/live:bytes"); has < live+cmp.Or(r.least, restLeast) {
 		return
 	}

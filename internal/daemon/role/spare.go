@@ -66,7 +66,7 @@ func (s *Spare) done() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.works--; s.works == 0 {
-		s.had = heap("/memory/classes/heap/objects:bytes", "/memory/classes/heap/unused:bytes", "/memory/classes/heap/free:bytes")
+		s.had = heapSize()
 		s.collect()
 		s.timer = time.AfterFunc(cmp.Or(s.rest, tidyTime), s.tidy)
 	}
@@ -120,6 +120,11 @@ func (s *Spare) free() {
 	s.unkeep()
 	s.mu.Unlock()
 	debug.FreeOSMemory()
+}
+
+// heapSize is what the heap has from the system, in use or not, in bytes.
+func heapSize() uint64 {
+	return heap("/memory/classes/heap/objects:bytes", "/memory/classes/heap/unused:bytes", "/memory/classes/heap/free:bytes")
 }
 
 // heap is the sum of figures of the runtime about its heap, in bytes.
