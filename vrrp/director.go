@@ -8,9 +8,9 @@ import (
 // Director is all virtual routers of one machine with their sync groups and
 // deadlines. It is pure and not safe for concurrent use.
 type Director struct {
-	routers []*Router // by ID; nil: free
-	groups  []*group
-	heap    deadlines
+	routers   []*Router // by ID; nil: free
+	groups    []*group
+	deadlines deadlines
 }
 
 // NewDirector returns a Director without routers.
@@ -58,7 +58,7 @@ func (d *Director) Step(now time.Time, id ID, ev *Event, out []Action) []Action 
 func (d *Director) after(now time.Time, r *Router, before State, from int, out []Action) []Action {
 	g := r.group
 	if g == nil {
-		d.heap.fix(r)
+		d.wait(r)
 		return out
 	}
 	out = g.spreadFault(now, out)
@@ -70,7 +70,7 @@ func (d *Director) after(now time.Time, r *Router, before State, from int, out [
 		out = groupFirst(out, from)
 	}
 	for _, m := range g.members {
-		d.heap.fix(m)
+		d.wait(m)
 	}
 	return out
 }
@@ -93,23 +93,27 @@ func groupFirst(out []Action, from int) []Action {
 
 // Deadline is when Expire wants to be called next; zero: never.
 func (d *Director) Deadline() time.Time {
-	if len(d.heap) == 0 {
-		return time.Time{}
-	}
-	return d.heap[0].deadline
+	_, at, _ := d.deadlines.first()
+	return at
 }
 
 // Expire acts on every deadline that is due at now, the earliest first. See
 // Router.Expire for what being late means.
 func (d *Director) Expire(now time.Time, out []Action) []Action {
-	for len(d.heap) > 0 && !d.heap[0].deadline.After(now) {
-		r := d.heap[0]
+	for {
+		id, at, ok := d.deadlines.first()
+		if !ok || at.After(now) {
+			return out
+		}
+		r := d.routers[id]
 		from, before := len(out), r.state
 		out = r.Expire(now, out)
 		out = d.after(now, r, before, from, out)
 	}
-	return out
 }
+
+// wait brings the deadline of r up to date.
+func (d *Director) wait(r *Router) { d.deadlines.set(r.id, r.Deadline()) }
 
 // Update gives router id a new configuration for the same virtual router: its
 // state, timers, learned values and the results of tracks with the same key
@@ -153,7 +157,7 @@ func (d *Director) Remove(now time.Time, id ID, out []Action) []Action {
 		return out
 	}
 	out = r.shutdown(now, out)
-	d.heap.remove(r)
+	d.deadlines.remove(r.id)
 	d.routers[id] = nil
 	if g := r.group; g != nil {
 		g.members = slices.DeleteFunc(g.members, func(m *Router) bool { return m == r })
@@ -164,7 +168,7 @@ func (d *Director) Remove(now time.Time, id ID, out []Action) []Action {
 		out = g.spreadFault(now, out)
 		out = g.tell(ReasonReload, out)
 		for _, m := range g.members {
-			d.heap.fix(m)
+			d.wait(m)
 		}
 	}
 	return out
@@ -207,14 +211,14 @@ func (d *Director) SetGroups(now time.Time, groups []GroupConfig, out []Action) 
 			r.groupFault = false
 		}
 		out = r.settle(now, ReasonReload, out)
-		d.heap.fix(r)
+		d.wait(r)
 	}
 	for _, g := range d.groups {
 		out = g.spreadFault(now, out)
 		out = g.unite(now, g.told, out)
 		out = g.tell(ReasonReload, out)
 		for _, m := range g.members {
-			d.heap.fix(m)
+			d.wait(m)
 		}
 	}
 	return out
@@ -237,7 +241,7 @@ func (d *Director) Shutdown(now time.Time, out []Action) []Action {
 	for _, r := range d.routers {
 		if r != nil && r.state != Init {
 			out = r.stopped(now, out)
-			d.heap.fix(r)
+			d.wait(r)
 		}
 	}
 	for _, g := range d.groups {

@@ -74,9 +74,6 @@ type Router struct {
 
 	auth     auth
 	lastForm ChecksumForm // of the last advert accepted
-
-	deadline time.Time // as the director's heap knows it
-	heapAt   int       // place in the heap; -1: not in it
 }
 
 var noPeer netip.Addr
@@ -85,7 +82,7 @@ var noPeer netip.Addr
 // brought into it: an interval of 0 or less becomes 1 s, DownTimerAdverts
 // below 1 becomes 3, a priority of 0 becomes 100.
 func NewRouter(cfg Config) *Router {
-	r := &Router{heapAt: -1}
+	r := &Router{}
 	r.configure(cfg)
 	r.learned = r.cfg.AdvertInt
 	return r
