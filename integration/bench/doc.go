@@ -38,10 +38,10 @@
 //     time after a farewell) the backup had the address and the client its next
 //     answer. Harm is a crash as above, an ordinary stop, or all processes
 //     stopped for longer than the dead time and then continued; a paused
-//     machine's kernel goes on answering. Every run counts but those in which a
-//     processor of this machine stood still for more than 2 ms while the address
-//     changed hands, as those of a virtual machine do: there is another run in
-//     place of one, with either daemon, and how many there were is told.
+//     machine's kernel goes on answering. Every run counts but one that is
+//     late only for the time in which a processor of this machine stood still, as
+//     those of a virtual machine do: there is another run in place of it, with
+//     either daemon, and how many there were is told.
 //
 //   - The IPVS table, in the IPVS kernel: 1,000 and 3,000 services with 10 real
 //     servers each, from execve of a daemon (SIGHUP for a reload) until the

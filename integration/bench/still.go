@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -88,18 +89,26 @@ func (s *stillness) watch(cpu int, ready chan<- error) {
 	}
 }
 
-// longest is how long a processor stood still at the most, in stalls that lie
-// at least in part between from and to.
-func (s *stillness) longest(from, to time.Time) time.Duration {
+// between is for how much of the time between from and to at least one processor
+// stood still.
+func (s *stillness) between(from, to time.Time) (sum time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var longest time.Duration
+	slices.SortFunc(s.list, func(a, b stall) int { return a.from.Compare(b.from) })
 	for _, st := range s.list {
-		if st.from.Before(to) && st.to.After(from) {
-			longest = max(longest, st.to.Sub(st.from))
+		if st.from.After(from) {
+			from = st.from
+		}
+		end := st.to
+		if end.After(to) {
+			end = to
+		}
+		if end.After(from) {
+			sum += end.Sub(from)
+			from = end
 		}
 	}
-	return longest
+	return sum
 }
 
 // close ends the watch.

@@ -123,6 +123,9 @@ type Outcome struct {
 	TookOver       bool
 	// Due is when the timers gave the address to the backup.
 	Due time.Time
+	// Waited is how long the backup's processes were ready to run and did not, in
+	// all of the run.
+	Waited time.Duration
 	// Back is how long after the end of the fault everything was as before.
 	Back time.Duration
 }
@@ -136,6 +139,7 @@ func (s *Scene) Run(f Fault) (Outcome, error) {
 		lasts = s.Down() + 3*s.Interval
 	}
 	time.Sleep(time.Duration(time.Now().UnixNano()) % s.Interval)
+	waited := s.B.proc.Waited()
 	begun := time.Now()
 	end, err := f.begin(s)
 	if err != nil {
@@ -150,6 +154,7 @@ func (s *Scene) Run(f Fault) (Outcome, error) {
 		return o, fmt.Errorf("%s: %w", f.Name, err)
 	}
 	settled := time.Now()
+	o.Waited = s.B.proc.Waited() - waited
 	o.Silence, _ = s.pinger.Silence(begun, settled)
 	if took, ok := s.watch.FirstAdded(s.B.Host.Name, VIP, begun); ok {
 		due := s.due(took)

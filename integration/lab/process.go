@@ -153,6 +153,23 @@ func (p *Process) Tree() []int {
 	return pids
 }
 
+// Waited is how long the threads of the tree have been ready to run while none of
+// the processors did so, as the kernel has it (/proc/PID/task/TID/schedstat).
+func (p *Process) Waited() (sum time.Duration) {
+	for _, pid := range p.Tree() {
+		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+		for _, f := range files {
+			if b, err := os.ReadFile(f); err == nil { // the thread may have ended
+				if v := strings.Fields(string(b)); len(v) == 3 {
+					ns, _ := strconv.ParseInt(v[1], 10, 64)
+					sum += time.Duration(ns)
+				}
+			}
+		}
+	}
+	return sum
+}
+
 // Kill ends the whole tree with SIGKILL. It is stopped first, the root before
 // all, so that nobody replaces what was lost or cleans up after the dead; the
 // root is killed last, as the end of a parent makes the kernel continue a
