@@ -113,6 +113,7 @@ var (
 		"from 10.9.9.9 table 109", "from 10.9.9.8 table 109", "tunnel-id 77 table 110 priority 1011", "from 10.0.0.1/8 table 8 priority 13",
 		"ipproto 17 realms 3 table 8 priority 9", "uidrange 0-0 table 8 priority 14", "sport 10-20 table 8 order 8", "from 10.1.1.1 sup_group default table 300 priority 7",
 		"to 2001:db8:77::/48 blackhole priority 1012", "from 10.1.1.1 sup_pl 0 table main priority 6",
+		"dev eth1 from 10.2.2.2 table 112 protocol 18 no_track priority 1014",
 	}
 	someStatic = []string{
 		"static_ipaddress {\n  192.0.2.200/24 dev eth0\n  2001:db8::200/64 dev eth0\n}\n",
