@@ -11,11 +11,20 @@ import (
 // question is one that a child owes an answer to.
 type question struct {
 	child  *child
+	kind   string // the type of the message
 	answer func(ipc.Message, error)
-	limit  time.Duration // for the answer, and anew each time it is said to be at work
-	due    time.Time
-	atWork bool
+	// belated hears of an answer that comes after errLate; nil: nobody does.
+	belated func(error)
+	limit   time.Duration // for the answer, and anew each time it is said to be at work
+	due     time.Time
+	atWork  bool
+	excused bool // nobody could look when it was due
 }
+
+// standstill is how much later than it asked to be called the parent is where it
+// counts as one that stood still itself, as on a machine that was paused: an
+// answer may be there and not be read yet.
+const standstill = time.Second
 
 // What becomes of a question without an answer.
 var (
@@ -26,6 +35,12 @@ var (
 // ask sends a question to the child of s; answer is called once, in the loop.
 // An answer that says it failed is an error.
 func (p *Parent) ask(s *slot, m ipc.Message, f *os.File, limit time.Duration, answer func(ipc.Message, error)) {
+	p.askOn(s, m, f, limit, answer, nil)
+}
+
+// askOn is ask for a question whose answer is of use when it is late, too: belated
+// is called with the error in it, once, unless the process ends before.
+func (p *Parent) askOn(s *slot, m ipc.Message, f *os.File, limit time.Duration, answer func(ipc.Message, error), belated func(error)) {
 	if s.child == nil {
 		if f != nil {
 			f.Close()
@@ -36,12 +51,10 @@ func (p *Parent) ask(s *slot, m ipc.Message, f *os.File, limit time.Duration, an
 	p.nextID++
 	id := p.nextID
 	m.ID = id
-	p.asked[id] = question{child: s.child, limit: limit, due: time.Now().Add(limit), answer: func(m ipc.Message, err error) {
-		if err == nil && m.Err != "" {
-			err = errors.New(m.Err)
-		}
-		answer(m, err)
-	}}
+	p.asked[id] = question{
+		child: s.child, kind: m.Type, answer: answer, belated: belated,
+		limit: limit, due: time.Now().Add(limit),
+	}
 	s.child.out.Post(m, f)
 	p.awaitAnswer(id, limit)
 }
@@ -54,13 +67,37 @@ func (p *Parent) awaitAnswer(id uint64, d time.Duration) {
 		if !ok {
 			return
 		}
-		if left := time.Until(q.due); left > 0 {
+		left := time.Until(q.due)
+		if left < -standstill && !q.excused {
+			left, q.excused, q.due = q.limit, true, time.Now().Add(q.limit)
+			p.asked[id] = q
+		}
+		if left > 0 {
 			p.awaitAnswer(id, left)
 			return
 		}
 		delete(p.asked, id)
+		if q.belated != nil {
+			p.overdue[id] = q
+		}
 		q.answer(ipc.Message{}, errLate)
 	})
+}
+
+// answered takes an answer.
+func (p *Parent) answered(c *child, m ipc.Message) {
+	var err error
+	if m.Err != "" {
+		err = errors.New(m.Err)
+	}
+	if q, ok := p.asked[m.ID]; ok && q.child == c {
+		delete(p.asked, m.ID)
+		q.answer(m, err)
+	}
+	if q, ok := p.overdue[m.ID]; ok && q.child == c {
+		delete(p.overdue, m.ID)
+		q.belated(err)
+	}
 }
 
 // atWork gives a child that says it is at work on an answer its time anew.
@@ -69,11 +106,17 @@ func (p *Parent) atWork(c *child, id uint64) {
 	if !ok || q.child != c {
 		return
 	}
+	if q.kind != ipc.TypeConfig {
+		q.due = time.Now().Add(q.limit)
+		p.asked[id] = q
+		return
+	}
 	if !q.atWork {
 		p.log.Info("the reload takes its time: the kernel's table is being written", "role", string(c.role))
 	}
 	if p.up && p.reload.running {
-		p.manager.say("", "reloading: the kernel's table is being written", extend(q.limit))
+		p.reload.writing = true
+		p.manager.say("", p.reloads(), extend(q.limit))
 	}
 	q.atWork, q.due = true, time.Now().Add(q.limit)
 	p.asked[id] = q
@@ -85,6 +128,11 @@ func (p *Parent) unanswered(c *child) {
 		if q.child == c {
 			delete(p.asked, id)
 			q.answer(ipc.Message{}, errGone)
+		}
+	}
+	for id, q := range p.overdue {
+		if q.child == c {
+			delete(p.overdue, id)
 		}
 	}
 }

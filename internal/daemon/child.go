@@ -24,6 +24,8 @@ type child struct {
 	told    bool // to stop
 	// has is the configuration that it is known to have, nil: none is.
 	has role.Encoded
+	// silent is since when it has owed an answer to pulse; zero: it answers.
+	silent time.Time
 	// late is set when it did not answer in time to the last one it was handed.
 	late bool
 }

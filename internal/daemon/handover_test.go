@@ -28,7 +28,7 @@ func handsOver(t *testing.T, f func(handingOver)) {
 			t.Fatal(err)
 		}
 		p := &Parent{
-			log: quiet(), events: make(chan func(), 64), done: make(chan struct{}), asked: map[uint64]question{},
+			log: quiet(), events: make(chan func(), 64), done: make(chan struct{}), asked: map[uint64]question{}, overdue: map[uint64]question{},
 			cfg:      &running{encoded: map[role.Role]role.Encoded{role.VRRP: enc, role.LVS: enc}},
 			launched: true,
 		}

@@ -77,11 +77,18 @@ func (m *manager) works(text string) {
 	}
 }
 
+// meanwhile says how something goes on that has been told, if that is news.
+func (m *manager) meanwhile(text string) {
+	if m != nil && m.text != text {
+		m.say("", text)
+	}
+}
+
 // reloading must be followed by ready.
-func (m *manager) reloading() {
+func (m *manager) reloading(text string) {
 	var now unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) // it always can
-	m.say(daemon.SdNotifyReloading, "reloading", fmt.Sprintf("MONOTONIC_USEC=%d", now.Nano()/1000))
+	m.say(daemon.SdNotifyReloading, text, fmt.Sprintf("MONOTONIC_USEC=%d", now.Nano()/1000))
 }
 
 // stopping asks for the time that the stop may take.
@@ -112,32 +119,65 @@ func (p *Parent) tellReady() {
 	}
 }
 
-// tellWorks says which processes work, if that is news.
-func (p *Parent) tellWorks() {
-	if p.up && !p.stopping && (!p.reload.running || p.trial != nil && !p.trial.until.IsZero()) {
-		p.manager.works(p.works())
+// tellReloading says that a reload has begun. A daemon that is not up yet starts
+// still, for the manager too.
+func (p *Parent) tellReloading() {
+	if p.up {
+		p.manager.reloading(p.reloads())
 	}
 }
 
-// works says in a line which processes work.
+// tellWorks says which processes work, if that is news.
+func (p *Parent) tellWorks() {
+	switch {
+	case !p.up || p.stopping:
+	case !p.reload.running || p.trial != nil && !p.trial.until.IsZero():
+		p.manager.works(p.works())
+	default:
+		p.manager.meanwhile(p.reloads())
+	}
+}
+
+// works says in a line which processes work, or which do not.
 func (p *Parent) works() string {
-	var work, fail []string
+	var work, fail, silent []string
 	for _, s := range []*slot{p.vrrp, p.lvs} {
 		switch {
 		case !s.wanted:
-		case s.works():
-			work = append(work, string(s.role))
-		default:
+		case !s.works():
 			fail = append(fail, string(s.role))
+		case !s.child.silent.IsZero():
+			silent = append(silent, string(s.role))
+		default:
+			work = append(work, string(s.role))
 		}
 	}
+	var wrong []string
+	if fail != nil {
+		wrong = append(wrong, "not working: "+strings.Join(fail, ", "))
+	}
+	if silent != nil {
+		wrong = append(wrong, "not answering: "+strings.Join(silent, ", "))
+	}
 	switch {
-	case fail != nil:
-		return "not working: " + strings.Join(fail, ", ")
+	case wrong != nil:
+		return strings.Join(wrong, "; ")
 	case work != nil:
 		return "working: " + strings.Join(work, ", ")
 	}
 	return "nothing to run"
+}
+
+// reloads says in a line what is to be known of a reload that is under way.
+func (p *Parent) reloads() string {
+	text := "reloading"
+	if p.reload.writing {
+		text += ": the kernel's table is being written"
+	}
+	if works := p.works(); strings.HasPrefix(works, "not ") {
+		text += "; " + works
+	}
+	return text
 }
 
 // allWork reports whether all processes work that are wanted.

@@ -101,11 +101,11 @@ func TestServiceManagerThatHangsForAWhile(t *testing.T) {
 		<-release
 		last <- s
 	})
-	m.reloading()
+	m.reloading("reloading")
 	<-begun
 	for range managerQueue {
 		m.ready("working: vrrp")
-		m.reloading()
+		m.reloading("reloading")
 	}
 	m.ready("working: lvs")
 	close(release)
@@ -146,10 +146,20 @@ func TestServiceManagerHearsWhoDoesNotWork(t *testing.T) {
 	hears("then", "READY=1\nSTATUS=working: vrrp, lvs")
 	p.message(p.lvs.child, ipc.Message{Type: ipc.TypeReady})
 	hears("no news", "")
-	p.vrrp.child = nil
 	p.reload.running = true
+	p.tellReloading()
+	if got := <-said; !strings.HasPrefix(got, "RELOADING=1\nMONOTONIC_USEC=") || !strings.HasSuffix(got, "\nSTATUS=reloading") {
+		t.Errorf("at a reload: said %q", got)
+	}
 	p.tellWorks()
-	hears("during a reload", "")
+	hears("no news of it", "")
+	p.lvs.child.silent = time.Now()
+	p.tellWorks()
+	hears("during it", "STATUS=reloading; not answering: lvs")
+	p.vrrp.child = nil
+	p.tellWorks()
+	hears("then", "STATUS=reloading; not working: vrrp; not answering: lvs")
+	p.lvs.child.silent = time.Time{}
 	p.reload.running = false
 	p.tellWorks()
 	hears("after its death", "READY=1\nSTATUS=not working: vrrp")

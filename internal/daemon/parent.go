@@ -50,6 +50,8 @@ type Options struct {
 	// Manager is told the states that sd_notify(3) has names for, one after the
 	// other; nil: there is no service manager that wants to know.
 	Manager func(state string)
+
+	pulse time.Duration // pulseEvery, but in tests
 }
 
 const (
@@ -90,6 +92,7 @@ type Parent struct {
 	saved     int               // configurations written to config_save_dir
 	devices   link.DeviceRecord // what the vrrp process made, or one before it
 	asked     map[uint64]question
+	overdue   map[uint64]question // were due, and an answer is still of use
 	nextID    uint64
 
 	manager       *manager
@@ -118,7 +121,7 @@ func Run(opts Options, log *slog.Logger) int {
 		events: make(chan func(), 64), done: make(chan struct{}),
 		vrrp:  &slot{role: role.VRRP, pidPath: opts.VRRPPID},
 		lvs:   &slot{role: role.LVS, pidPath: opts.LVSPID},
-		asked: map[uint64]question{}, umask: presentMask(),
+		asked: map[uint64]question{}, overdue: map[uint64]question{}, umask: presentMask(),
 		tune: tune.Process{Log: log, Default: "keepalived"}, manager: newManager(opts.Manager),
 	}
 	defer p.manager.close()
@@ -336,6 +339,7 @@ func (p *Parent) message(c *child, m ipc.Message) {
 	}
 	switch m.Type {
 	case ipc.TypeReady:
+		first := !c.ready
 		c.ready, s.worked = true, true
 		if s == p.vrrp {
 			p.holdings.swept()
@@ -343,6 +347,9 @@ func (p *Parent) message(c *child, m ipc.Message) {
 		}
 		p.checkUp()
 		p.tellWorks()
+		if first {
+			p.feelPulse(s, c)
+		}
 	case ipc.TypeHeld:
 		var list []ipc.Held
 		if err := m.Decode(&list); err != nil {
@@ -371,10 +378,7 @@ func (p *Parent) message(c *child, m ipc.Message) {
 	case ipc.TypeAtWork:
 		p.atWork(c, m.ID)
 	default:
-		if q, ok := p.asked[m.ID]; ok && q.child == c {
-			delete(p.asked, m.ID)
-			q.answer(m, nil)
-		}
+		p.answered(c, m)
 	}
 }
 

@@ -123,6 +123,10 @@ func play(r role.Role) int {
 				body = []byte(`"` + string(r) + `"`)
 			}
 			c.Parent.Send(ipc.Message{Type: ipc.TypeStatus, ID: m.ID, Body: body}, nil)
+		case ipc.TypePulse:
+			if !is("mute") {
+				c.Parent.Send(ipc.Message{Type: ipc.TypePulse, ID: m.ID}, nil)
+			}
 		case ipc.TypeStop:
 			say("stop")
 			if is("hang") {
@@ -151,6 +155,7 @@ type daemonUnderTest struct {
 	bad  atomic.Pointer[error] // of Check
 	exit chan int
 	up   chan struct{}
+	log  *slog.Logger // nil: to the test's output
 }
 
 func newDaemon(t *testing.T, routerID string) *daemonUnderTest {
@@ -201,7 +206,10 @@ func (d *daemonUnderTest) run() *daemonUnderTest {
 // launch starts the daemon.
 func (d *daemonUnderTest) launch() {
 	log := &testLog{out: d.t.Output()}
-	go func() { d.exit <- Run(d.opts, slog.New(slog.NewTextHandler(log, nil))) }()
+	if d.log == nil {
+		d.log = slog.New(slog.NewTextHandler(log, nil))
+	}
+	go func() { d.exit <- Run(d.opts, d.log) }()
 	d.t.Cleanup(log.close)
 	d.t.Cleanup(func() {
 		select {

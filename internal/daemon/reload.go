@@ -19,6 +19,7 @@ type reloadState struct {
 	last    time.Time
 	failure string // of the last one; empty: it succeeded
 	refused bool   // the one that runs was
+	writing bool   // it waits for the kernel's table
 
 	findings []config.Diagnostic    // about the file read last
 	waiting  []func(control.Reload) // for the one that runs
@@ -69,10 +70,8 @@ func (p *Parent) startReload() {
 		}
 		return
 	}
-	p.reload.running, p.reload.refused = true, false
-	if p.up { // else it starts still, for the manager too
-		p.manager.reloading()
-	}
+	p.reload.running, p.reload.refused, p.reload.writing = true, false, false
+	p.tellReloading()
 	p.reload.worked = p.spare.Work()
 	p.reload.done = p.reading()
 	p.log.Info("reloading", "config", p.opts.ConfigFile)

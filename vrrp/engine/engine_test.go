@@ -223,9 +223,15 @@ func TestSendFailures(t *testing.T) {
 func TestStatusAfterStop(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		a := l.node("a", "192.0.2.1/24").start(config(vr(1, 100)))
+		if err := a.eng.Turn(t.Context()); err != nil {
+			t.Fatalf("turn: %v", err)
+		}
 		a.stop()
 		if _, err := a.eng.Status(t.Context()); err != ErrStopped {
 			t.Fatalf("status: %v", err)
+		}
+		if err := a.eng.Turn(t.Context()); err != ErrStopped {
+			t.Fatalf("turn: %v", err)
 		}
 		if err := a.eng.Reload(t.Context(), config()); err != ErrStopped {
 			t.Fatalf("reload: %v", err)

@@ -29,8 +29,9 @@ type note struct {
 	devices []link.DeviceState
 	reload  *reloadNote
 	status  func(Status)
-	watch   error // the watcher ended
-	lost    *int  // owner of a route or a rule that somebody removed
+	turn    chan<- struct{} // Turn
+	watch   error           // the watcher ended
+	lost    *int            // owner of a route or a rule that somebody removed
 	claim   *link.Claim
 	doubted *int // owner whose routes and rules may be gone
 }
@@ -151,6 +152,21 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 	}
 }
 
+// Turn returns when the engine has come round to it: its loop turns. Any
+// goroutine.
+func (e *Engine) Turn(ctx context.Context) error {
+	done := make(chan struct{}, 1) // the engine never waits for a reader
+	e.put(note{turn: done})
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-e.ended:
+		return ErrStopped
+	}
+}
+
 // drain handles everything that was put in.
 func (e *Engine) drain(now time.Time) {
 	e.inbox.mu.Lock()
@@ -177,6 +193,8 @@ func (e *Engine) take(now time.Time, n *note) {
 	case n.status != nil:
 		e.dispatch(now) // what has happened is told before it is shown
 		n.status(e.status(now))
+	case n.turn != nil:
+		n.turn <- struct{}{}
 	case n.reload != nil:
 		if e.stopping {
 			n.reload.done <- ErrStopped

@@ -43,4 +43,7 @@ type Process struct {
 	PID      int       `json:"pid"`
 	Started  time.Time `json:"started"`
 	Restarts int       `json:"restarts"`
+	// SilentSince is when it was asked what it has not answered yet; zero: it
+	// answers.
+	SilentSince time.Time `json:"silent_since,omitzero"`
 }

@@ -14,13 +14,16 @@ const (
 	// TypeConfig [parent to child, File: the boot record]: take over this
 	// configuration; answered by TypeConfig with the same ID.
 	TypeConfig = "config"
-	// TypeAtWork [lvs to parent, ID of the question]: a configuration is being
-	// taken over and takes its time; the answer comes later.
+	// TypeAtWork [lvs to parent, ID of the question]: the kernel's table is being
+	// written, which takes its time; the answer comes later.
 	TypeAtWork = "at-work"
 	// TypePeer [parent to child, File: stream]: the other child was replaced.
 	TypePeer = "peer"
 	// TypeStatus [both ways]: question, and answer with the same ID.
 	TypeStatus = "status"
+	// TypePulse [both ways]: a question that takes no time, whether the loop that
+	// does the work turns, and the answer with the same ID.
+	TypePulse = "pulse"
 	// TypeStop [parent to child]: release everything and exit.
 	TypeStop = "stop"
 	// TypeReleased [vrrp to parent]: adverts and addresses are gone, only

@@ -255,6 +255,18 @@ func (l *LVS) Worked(ctx context.Context) error {
 	done := make(chan struct{})
 	// What is posted by a function is done after the work of its round.
 	l.inbox.post(func() { l.inbox.post(func() { close(done) }) })
+	return l.wait(ctx, done)
+}
+
+// Turn returns when the loop of Run has come round to it.
+func (l *LVS) Turn(ctx context.Context) error {
+	done := make(chan struct{})
+	l.inbox.post(func() { close(done) })
+	return l.wait(ctx, done)
+}
+
+// wait waits for done, which the loop of Run closes.
+func (l *LVS) wait(ctx context.Context, done <-chan struct{}) error {
 	select {
 	case <-done:
 		return nil

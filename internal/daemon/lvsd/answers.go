@@ -40,6 +40,8 @@ func (p *process) fromParent() {
 			go p.fromPeer(c)
 		case ipc.TypeStatus:
 			go p.status(m.ID)
+		case ipc.TypePulse:
+			go p.pulse(m.ID)
 		case ipc.TypeSet:
 			go p.set(m)
 		default:
@@ -127,6 +129,23 @@ func (p *process) takeOver(ctx context.Context, m ipc.Message) error {
 	err = p.lvs.Change(ctx, boot.Config, p.took.Config, boot.Kept)
 	p.took = role.Taken{ID: boot.ID, Config: boot.Config}
 	return err
+}
+
+// pulse answers when the loop of the role turns, however late that is: the parent
+// has one such question open at a time. Meanwhile it hears of a long work that
+// comes on.
+func (p *process) pulse(id uint64) {
+	answer := ipc.Message{Type: ipc.TypePulse, ID: id}
+	ctx, cancel := patience(p.lvs.Progress, func() { p.parent.Post(ipc.Message{Type: ipc.TypeAtWork, ID: id}, nil) })
+	defer cancel()
+	err := p.lvs.Turn(ctx)
+	if ctx.Err() != nil {
+		err = p.lvs.Turn(context.Background())
+	}
+	if err != nil {
+		answer.Err = err.Error()
+	}
+	p.parent.Post(answer, nil)
 }
 
 func (p *process) status(id uint64) {

@@ -180,9 +180,12 @@ func TestTheDaemonItself(t *testing.T) {
 			Files: []string{"a.conf", "b.conf"}, Loaded: now, LastReload: now.Add(time.Hour), ReloadFailure: "refused: 2 errors",
 			NotActive: []string{"a.conf:3:1: mail is not active yet"},
 		},
-		Processes: []control.Process{{Role: "vrrp", PID: 8, Started: time.Now(), Restarts: 1}},
-		Missing:   []string{"lvs"},
-		VRRP:      v,
+		Processes: []control.Process{
+			{Role: "vrrp", PID: 8, Started: time.Now(), Restarts: 1},
+			{Role: "stopped", PID: 9, Started: time.Now(), SilentSince: now},
+		},
+		Missing: []string{"lvs", "stopped"},
+		VRRP:    v,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -190,6 +193,7 @@ func TestTheDaemonItself(t *testing.T) {
 	for _, want := range []string{
 		"holdfast 1, pid 7, up 1m0s\n", "config       a.conf, b.conf, loaded 2026-01-02 03:04:05\n",
 		"reload       2026-01-02 04:04:05: FAILED: refused: 2 errors\n", "vrrp         pid 8, up 0s, replaced once\n",
+		"stopped      pid 9, up 0s, never replaced, DOES NOT ANSWER since 2026-01-02 03:04:05\n",
 		"lvs          does not answer\n", "not active   a.conf:3:1: mail is not active yet\n",
 		"vrrp_sync_group G: MASTER (A, B)\n", "vrrp_script chk: down, last run: exit status 1\n",
 		"notify scripts: 5 ended, 2 of them failed, 1 not run", "notify fifo /run/full: 4 lines written, 7 lost",
@@ -198,6 +202,9 @@ func TestTheDaemonItself(t *testing.T) {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}
+	}
+	if strings.Contains(b.String(), "stopped      does not answer") {
+		t.Error("what does not answer is told twice")
 	}
 	if strings.Contains(b.String(), "/run/good") {
 		t.Error("a pipe that is read is mentioned")

@@ -35,11 +35,19 @@ func Status(w io.Writer, st *control.Status) error {
 	default:
 		fmt.Fprintf(w, "  %-12s startup_script: %s\n", "startup", st.StartupScript)
 	}
+	silents := map[string]bool{}
 	for _, p := range st.Processes {
-		fmt.Fprintf(w, "  %-12s pid %d, up %s, %s\n", p.Role, p.PID, time.Since(p.Started).Round(time.Second), replaced(p.Restarts))
+		silent := ""
+		if !p.SilentSince.IsZero() {
+			silents[p.Role] = true
+			silent = fmt.Sprintf(", DOES NOT ANSWER since %s", p.SilentSince.Format(time.DateTime))
+		}
+		fmt.Fprintf(w, "  %-12s pid %d, up %s, %s%s\n", p.Role, p.PID, time.Since(p.Started).Round(time.Second), replaced(p.Restarts), silent)
 	}
 	for _, m := range st.Missing {
-		fmt.Fprintf(w, "  %-12s does not answer\n", m)
+		if !silents[m] {
+			fmt.Fprintf(w, "  %-12s does not answer\n", m)
+		}
 	}
 	for _, n := range st.Config.NotActive {
 		fmt.Fprintf(w, "  %-12s %s\n", "not active", n)

@@ -31,6 +31,8 @@ func (p *process) fromParent() {
 			p.newPeer(m.File)
 		case ipc.TypeStatus:
 			go p.status(m.ID)
+		case ipc.TypePulse:
+			go p.pulse(m.ID)
 		default:
 			if m.File != nil {
 				m.File.Close()
@@ -115,6 +117,16 @@ func (p *process) takeOver(m ipc.Message) error {
 		})
 	})
 	return nil
+}
+
+// pulse answers when the engine's loop turns, however late that is: the parent has
+// one such question open at a time.
+func (p *process) pulse(id uint64) {
+	answer := ipc.Message{Type: ipc.TypePulse, ID: id}
+	if err := p.engine.Turn(context.Background()); err != nil {
+		answer.Err = err.Error()
+	}
+	p.parent.Post(answer, nil)
 }
 
 func (p *process) status(id uint64) {

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// Both processes are asked whether they work: the log tells of those that are
+// stopped, and that they go on.
+func TestTheLogTellsOfProcessesThatAreStopped(t *testing.T) {
+	t.Parallel() // it waits for most of its time
+	d := newDirector(t)
+	d.conf(fast)
+	p := d.start("-n", "-l", "--all")
+	d.until("MASTER", d.has)
+	said := func(what string) bool {
+		n := 0
+		for line := range strings.Lines(p.Log()) {
+			for _, file := range []string{"v.pid", "c.pid"} {
+				if strings.Contains(line, what) && strings.Contains(line, fmt.Sprintf("pid=%d ", d.pid(file))) {
+					n++
+				}
+			}
+		}
+		return n == 2
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
+		for _, file := range []string{"v.pid", "c.pid"} {
+			if err := syscall.Kill(d.pid(file), sig); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if sig == syscall.SIGSTOP {
+			d.until("a line for each that does not answer", func() bool { return said("process does not answer") })
+		} else {
+			d.until("a line for each that answers again", func() bool { return said("process answers again") })
+		}
+	}
+}
