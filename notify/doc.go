@@ -10,6 +10,9 @@
 //     queued; different targets run side by side. (keepalived starts them all
 //     at once, so that MASTER and BACKUP within a millisecond may end in either
 //     order.) The lines of one FIFO are written in the order of Write.
+//   - A script that hangs holds up those of its target that come after it, and
+//     nobody else. That is logged when it has lasted for a while, once, and when
+//     it is over.
 //   - Where memory is full, the oldest entry that has not been started or
 //     written is dropped, counted, and logged by name: the newest state is the
 //     one that matters.

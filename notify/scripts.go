@@ -1,15 +1,22 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // DefaultLimit is how many scripts of one target may wait.
 const DefaultLimit = 64
+
+// DefaultPatience is how long a script may run while others wait for it before
+// the log says so.
+const DefaultPatience = 10 * time.Second
 
 // ScriptsConfig is what NewScripts needs.
 type ScriptsConfig struct {
@@ -19,6 +26,9 @@ type ScriptsConfig struct {
 	// Parallel bounds the targets whose scripts run at once; 0: no bound. A
 	// script that hangs holds its place, so a bound needs timeouts.
 	Parallel int
+	// Patience is how long a script may run with others waiting for it before that
+	// is logged, and how long it runs before Stats names it; 0: DefaultPatience.
+	Patience time.Duration
 }
 
 // Scripts runs notify scripts, those of one target one after another. A
@@ -38,6 +48,9 @@ type Scripts struct {
 type target struct {
 	waiting []Command
 	running string // the command line, empty between two scripts
+	began   time.Time
+	watch   *time.Timer // tells of running when others wait for it; nil: nobody waits
+	told    bool        // it has
 }
 
 // ScriptStats counts since the start.
@@ -47,12 +60,26 @@ type ScriptStats struct {
 	Dropped uint64 // never started
 	Waiting int    // now
 	Running int    // now
+	Long    []Long // running for longer than Patience, the longest first, at most MaxLong
+}
+
+// MaxLong bounds ScriptStats.Long.
+const MaxLong = 20
+
+// Long is a script that has been running for long.
+type Long struct {
+	Target, Script string
+	Began          time.Time
+	Waiting        int // scripts of the same target
 }
 
 // NewScripts returns an empty set of queues. Scripts are stopped when ctx ends.
 func NewScripts(ctx context.Context, cfg ScriptsConfig) *Scripts {
 	if cfg.Limit <= 0 {
 		cfg.Limit = DefaultLimit
+	}
+	if cfg.Patience <= 0 {
+		cfg.Patience = DefaultPatience
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -87,6 +114,7 @@ func (s *Scripts) Queue(name string, commands ...Command) {
 			t.waiting = append(t.waiting[:0], t.waiting[1:]...)
 		}
 		t.waiting = append(t.waiting, c)
+		s.watch(name, t)
 	}
 	s.stats.Dropped += uint64(len(dropped))
 	s.mu.Unlock()
@@ -114,12 +142,15 @@ func (s *Scripts) work(name string, t *target) {
 		err := s.cfg.Run(s.ctx, c)
 		s.release()
 		s.mu.Lock()
-		t.running = ""
+		took, told, waiting := t.ended()
 		s.stats.Done++
 		if err != nil {
 			s.stats.Failed++
 		}
 		s.mu.Unlock()
+		if told {
+			s.cfg.Log.Info("notify script that held up others has ended", "target", name, "script", c.String(), "took", took.Round(time.Millisecond), "waiting", waiting)
+		}
 		if err != nil {
 			s.cfg.Log.Warn("notify script failed", "target", name, "script", c.String(), "reason", err)
 		} else {
@@ -159,8 +190,40 @@ func (s *Scripts) next(name string, t *target) (Command, bool) {
 	}
 	c := t.waiting[0]
 	t.waiting = append(t.waiting[:0], t.waiting[1:]...)
-	t.running = c.String()
+	t.running, t.began = c.String(), time.Now()
+	s.watch(name, t)
 	return c, true
+}
+
+// watch has the log told of the script that runs, if others wait for it too long;
+// s.mu is held.
+func (s *Scripts) watch(name string, t *target) {
+	if t.running == "" || t.watch != nil || len(t.waiting) == 0 {
+		return
+	}
+	began := t.began
+	t.watch = time.AfterFunc(s.cfg.Patience-time.Since(began), func() {
+		s.mu.Lock()
+		if t.running == "" || t.began != began || t.watch == nil || len(t.waiting) == 0 {
+			s.mu.Unlock()
+			return
+		}
+		t.told = true
+		script, next, waiting := t.running, t.waiting[0].String(), len(t.waiting)
+		s.mu.Unlock()
+		s.cfg.Log.Warn("notify script holds up others", "target", name, "script", script, "running", time.Since(began).Round(time.Millisecond), "waiting", waiting, "next", next)
+	})
+}
+
+// ended takes the end of the script that runs, and says how long it ran, whether
+// the log was told of it, and how many wait now; Scripts.mu is held.
+func (t *target) ended() (took time.Duration, told bool, waiting int) {
+	took, told, waiting = time.Since(t.began), t.told, len(t.waiting)
+	if t.watch != nil {
+		t.watch.Stop()
+	}
+	t.running, t.watch, t.told = "", nil, false
+	return took, told, waiting
 }
 
 // abandon drops what a target has, because the context has ended.
@@ -188,12 +251,20 @@ func (s *Scripts) Stats() ScriptStats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.stats
-	for _, t := range s.targets {
+	for name, t := range s.targets {
 		st.Waiting += len(t.waiting)
-		if t.running != "" {
-			st.Running++
+		if t.running == "" {
+			continue
+		}
+		st.Running++
+		if time.Since(t.began) >= s.cfg.Patience {
+			st.Long = append(st.Long, Long{name, t.running, t.began, len(t.waiting)})
 		}
 	}
+	slices.SortFunc(st.Long, func(a, b Long) int {
+		return cmp.Or(a.Began.Compare(b.Began), strings.Compare(a.Target, b.Target))
+	})
+	st.Long = st.Long[:min(len(st.Long), MaxLong)]
 	return st
 }
 

@@ -136,6 +136,75 @@ func TestAHangingScriptLosesTheOldest(t *testing.T) {
 	})
 }
 
+// One that holds up others is told of once, whenever the first of those comes, and
+// when it has ended; one that only runs for long is nobody's concern.
+func TestAScriptThatHoldsUpOthersIsToldOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var logged bytes.Buffer
+		lines := func() (list []string) {
+			synctest.Wait()
+			for l := range strings.Lines(logged.String()) {
+				_, l, _ = strings.Cut(strings.TrimSpace(l), "level=")
+				list = append(list, l)
+			}
+			logged.Reset()
+			return list
+		}
+		logs := func(when string, want ...string) {
+			t.Helper()
+			if got := lines(); !slices.Equal(got, want) {
+				t.Errorf("%s: logged %q, want %q", when, got, want)
+			}
+		}
+		r := &recorder{takes: func(c Command) time.Duration {
+			d, _ := time.ParseDuration(c.Args[1])
+			return d
+		}}
+		s := NewScripts(t.Context(), ScriptsConfig{Run: r.run, Log: slog.New(slog.NewTextHandler(&logged, nil))})
+		const patience = DefaultPatience
+		began := time.Now()
+		s.Queue("INSTANCE a", cmd("hang", "1h"), cmd("x", "0s"))
+		s.Queue("INSTANCE b", cmd("long", "1h"))
+		s.Queue("INSTANCE c", cmd("quick", "9s"), cmd("quick", "9s"), cmd("quick", "9s"))
+		time.Sleep(patience - time.Nanosecond)
+		logs("before its time")
+		if st := s.Stats(); st.Long != nil {
+			t.Errorf("long are %+v", st.Long)
+		}
+		s.Queue("INSTANCE a", cmd("y", "0s"))
+		time.Sleep(time.Nanosecond)
+		logs("then", `WARN msg="notify script holds up others" target="INSTANCE a" script="hang 1h" running=10s waiting=2 next="x 0s"`)
+		s.Queue("INSTANCE a", cmd("z", "0s"))
+		time.Sleep(patience)
+		logs("once told")
+		s.Queue("INSTANCE b", cmd("w", "0s"))
+		logs("the first one comes late", `WARN msg="notify script holds up others" target="INSTANCE b" script="long 1h" running=20s waiting=1 next="w 0s"`)
+		want := []Long{{"INSTANCE a", "hang 1h", began, 3}, {"INSTANCE b", "long 1h", began, 1}}
+		if st := s.Stats(); !slices.Equal(st.Long, want) {
+			t.Errorf("long are %+v, want %+v", st.Long, want)
+		}
+		time.Sleep(time.Hour)
+		got := lines()
+		slices.Sort(got)
+		if want := []string{
+			`INFO msg="notify script that held up others has ended" target="INSTANCE a" script="hang 1h" took=1h0m0s waiting=3`,
+			`INFO msg="notify script that held up others has ended" target="INSTANCE b" script="long 1h" took=1h0m0s waiting=1`,
+		}; !slices.Equal(got, want) {
+			t.Errorf("at the end: %q", got)
+		}
+		if st := s.Stats(); st.Long != nil || st.Running+st.Waiting != 0 {
+			t.Errorf("%+v", st)
+		}
+		// What comes after it has its own time.
+		s.Queue("INSTANCE a", cmd("again", "11s"), cmd("x", "0s"))
+		time.Sleep(patience)
+		logs("the next", `WARN msg="notify script holds up others" target="INSTANCE a" script="again 11s" running=10s waiting=1 next="x 0s"`)
+		if err := s.Drain(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestDrainHasALimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -129,6 +129,16 @@ type Scripts struct {
 	Dropped uint64 `json:"dropped"` // never started
 	Waiting int    `json:"waiting"` // now
 	Running int    `json:"running"` // now
+	// Long lists those that have been running for longer than others should wait.
+	Long []LongScript `json:"long,omitempty"`
+}
+
+// LongScript is a notify script that has been running for long.
+type LongScript struct {
+	Target  string    `json:"target"` // what its scripts wait for each other for: INSTANCE VI_1
+	Script  string    `json:"script"` // the command line
+	Since   time.Time `json:"since"`
+	Waiting int       `json:"waiting"` // scripts that wait for it
 }
 
 // FIFO counts the lines of one pipe since it was opened.
@@ -141,7 +151,11 @@ type FIFO struct {
 
 // Status returns the counters.
 func (n *Notifier) Status() Status {
-	st := Status{Scripts: Scripts(n.scripts.Stats())}
+	c := n.scripts.Stats()
+	st := Status{Scripts: Scripts{Done: c.Done, Failed: c.Failed, Dropped: c.Dropped, Waiting: c.Waiting, Running: c.Running}}
+	for _, l := range c.Long {
+		st.Scripts.Long = append(st.Scripts.Long, LongScript{Target: l.Target, Script: l.Script, Since: l.Began, Waiting: l.Waiting})
+	}
 	for path, f := range n.fifos.Stats() {
 		st.FIFOs = append(st.FIFOs, FIFO{Path: path, Written: f.Written, Dropped: f.Dropped, Waiting: f.Waiting})
 	}

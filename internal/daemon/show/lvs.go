@@ -26,7 +26,7 @@ func renderLVS(w io.Writer, st *control.LVS, now time.Time) {
 		fmt.Fprintf(w, "IPVS entries changed by others and repaired: %d\n", st.Kernel.Repairs)
 	}
 	renderProfile(w, st.Kernel.Profile)
-	renderNotify(w, &st.Notify)
+	renderNotify(w, &st.Notify, now)
 }
 
 func renderService(w io.Writer, s *lvs.ServiceStatus, now time.Time) {

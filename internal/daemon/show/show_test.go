@@ -164,8 +164,11 @@ func TestTheDaemonItself(t *testing.T) {
 		Time:     now,
 		Lateness: control.Lateness{Wakeups: 9, P99: 0.00006, Max: 0.012},
 		Notify: notifier.Status{
-			Scripts: notifier.Scripts{Done: 5, Failed: 2, Dropped: 1},
-			FIFOs:   []notifier.FIFO{{Path: "/run/good", Written: 4}, {Path: "/run/full", Written: 4, Dropped: 7}},
+			Scripts: notifier.Scripts{
+				Done: 5, Failed: 2, Dropped: 1,
+				Long: []notifier.LongScript{{Target: "INSTANCE A", Script: "/bin/hang MASTER", Since: now.Add(-time.Minute), Waiting: 3}},
+			},
+			FIFOs: []notifier.FIFO{{Path: "/run/good", Written: 4}, {Path: "/run/full", Written: 4, Dropped: 7}},
 		},
 		Scripts: []control.Script{{Name: "chk", State: "down", Last: "exit status 1"}},
 		Groups:  []control.Group{{Name: "G", State: "MASTER", Members: []string{"A", "B"}}},
@@ -196,7 +199,8 @@ func TestTheDaemonItself(t *testing.T) {
 		"stopped      pid 9, up 0s, never replaced, DOES NOT ANSWER since 2026-01-02 03:04:05\n",
 		"lvs          does not answer\n", "not active   a.conf:3:1: mail is not active yet\n",
 		"vrrp_sync_group G: MASTER (A, B)\n", "vrrp_script chk: down, last run: exit status 1\n",
-		"notify scripts: 5 ended, 2 of them failed, 1 not run", "notify fifo /run/full: 4 lines written, 7 lost",
+		"notify scripts: 5 ended, 2 of them failed, 1 not run",
+		"notify script of INSTANCE A runs for 1m0s already, 3 wait for it: /bin/hang MASTER\n", "notify fifo /run/full: 4 lines written, 7 lost",
 		"engine: 9 wake-ups, late by 60µs at 99 %, by 12ms at most\n",
 	} {
 		if !strings.Contains(b.String(), want) {

@@ -30,7 +30,7 @@ func renderVRRP(w io.Writer, v *control.VRRP) {
 		fmt.Fprintf(w, "vrrp_script %s: %s\n", s.Name, line)
 	}
 	renderTracked(w, &v.Tracked)
-	renderNotify(w, &v.Notify)
+	renderNotify(w, &v.Notify, v.Time)
 	for _, p := range v.Ports {
 		if p.UnknownVRID+p.Short > 0 {
 			fmt.Fprintf(w, "adverts on %s to %s: %d, of these for no VRID of ours (one in 16 is counted): %d, too short: %d\n",
@@ -53,10 +53,13 @@ func renderVRRP(w io.Writer, v *control.VRRP) {
 
 // renderNotify prints what went wrong with notify scripts and pipes, and what
 // they are about now.
-func renderNotify(w io.Writer, n *notifier.Status) {
+func renderNotify(w io.Writer, n *notifier.Status, now time.Time) {
 	s := n.Scripts
 	if s.Failed+s.Dropped > 0 || s.Running+s.Waiting > 0 {
 		fmt.Fprintf(w, "notify scripts: %d ended, %d of them failed, %d not run, %d running, %d waiting\n", s.Done, s.Failed, s.Dropped, s.Running, s.Waiting)
+	}
+	for _, l := range s.Long {
+		fmt.Fprintf(w, "notify script of %s runs for %s already, %d wait for it: %s\n", l.Target, ago(now, l.Since), l.Waiting, l.Script)
 	}
 	for _, f := range n.FIFOs {
 		if f.Dropped > 0 || f.Waiting > 0 {
