@@ -33,7 +33,8 @@ func (c Command) With(args ...string) Command {
 func (c Command) String() string { return strings.Join(c.Args, " ") }
 
 // Runner runs a command to its end. The error says how it failed, including an
-// exit status other than 0. It must return soon after ctx ends.
+// exit status other than 0; it is a NotRun where the program could not be started.
+// It must return soon after ctx ends.
 type Runner func(ctx context.Context, c Command) error
 
 // Program is a started program.

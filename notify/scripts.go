@@ -3,6 +3,7 @@ package notify
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -37,6 +38,7 @@ type Scripts struct {
 	cfg   ScriptsConfig
 	ctx   context.Context
 	slots chan struct{} // nil: no bound
+	unrun notRun
 
 	mu      sync.Mutex
 	targets map[string]*target
@@ -84,7 +86,7 @@ func NewScripts(ctx context.Context, cfg ScriptsConfig) *Scripts {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Scripts{cfg: cfg, ctx: ctx, targets: map[string]*target{}, idle: make(chan struct{})}
+	s := &Scripts{unrun: notRun{log: cfg.Log}, cfg: cfg, ctx: ctx, targets: map[string]*target{}, idle: make(chan struct{})}
 	if cfg.Parallel > 0 {
 		s.slots = make(chan struct{}, cfg.Parallel)
 	}
@@ -151,9 +153,12 @@ func (s *Scripts) work(name string, t *target) {
 		if told {
 			s.cfg.Log.Info("notify script that held up others has ended", "target", name, "script", c.String(), "took", took.Round(time.Millisecond), "waiting", waiting)
 		}
-		if err != nil {
+		switch _, unrun := errors.AsType[*NotRun](err); {
+		case unrun:
+			s.unrun.add(name, err)
+		case err != nil:
 			s.cfg.Log.Warn("notify script failed", "target", name, "script", c.String(), "reason", err)
-		} else {
+		default:
 			s.cfg.Log.Debug("notify script ended", "target", name, "script", c.String())
 		}
 	}
@@ -272,6 +277,7 @@ func (s *Scripts) Stats() ScriptStats {
 // (keepalived waits 1 s). Then what waits is dropped, and the error names what
 // still runs; that ends with the context of NewScripts, or with the daemon.
 func (s *Scripts) Drain(ctx context.Context) error {
+	defer s.unrun.flush()
 	s.mu.Lock()
 	s.closed = true
 	for len(s.targets) > 0 {

@@ -205,6 +205,69 @@ func TestAScriptThatHoldsUpOthersIsToldOf(t *testing.T) {
 	})
 }
 
+// Hundreds of instances may name the same scripts and change at once: what cannot
+// be run is told in one line that names all of it.
+func TestScriptsThatCannotBeRunAreToldTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var logged bytes.Buffer
+		s := NewScripts(t.Context(), ScriptsConfig{
+			Log: slog.New(slog.NewTextHandler(&logged, nil)),
+			Run: func(_ context.Context, c Command) error {
+				if c.Args[0] == "exits" {
+					return errors.New("exit status 1")
+				}
+				return &NotRun{fmt.Errorf("cannot start %s", c.Args[0])}
+			},
+		})
+		check := func(when string, n int, words ...string) {
+			t.Helper()
+			synctest.Wait()
+			if got := strings.Count(logged.String(), "\n"); got != n {
+				t.Errorf("%s: %d lines, want %d:\n%s", when, got, n, &logged)
+			}
+			for _, w := range words {
+				if !strings.Contains(logged.String(), w) {
+					t.Errorf("%s: no %q in\n%s", when, w, &logged)
+				}
+			}
+			logged.Reset()
+		}
+		for i := range 100 {
+			s.Queue(fmt.Sprintf("INSTANCE %03d", i), cmd("/a", "x"), cmd("/b", fmt.Sprint(i)))
+			synctest.Wait()
+		}
+		check("at first", 0)
+		time.Sleep(gatherTime)
+		check("then", 1, "level=WARN", "times=200", `targets="INSTANCE 000, INSTANCE 001,`, `INSTANCE 015 and 84 more"`, `err="cannot start /a; cannot start /b"`)
+		if st := s.Stats(); st.Failed != 200 {
+			t.Errorf("%+v", st)
+		}
+		time.Sleep(time.Hour)
+		check("nothing since", 0)
+		s.Queue("INSTANCE 1", cmd("/c"), cmd("exits"))
+		check("one that runs and fails", 1, `msg="notify script failed"`, "script=exits")
+		if err := s.Drain(t.Context()); err != nil {
+			t.Error(err)
+		}
+		check("at the end", 1, `targets="INSTANCE 1"`, `err="cannot start /c"`)
+	})
+	// However many there are, each is named.
+	var logged bytes.Buffer
+	n := notRun{log: slog.New(slog.NewTextHandler(&logged, nil))}
+	for i := range 40 {
+		n.add("T", fmt.Errorf("<%d>", i))
+	}
+	n.flush()
+	for i := range 40 {
+		if !strings.Contains(logged.String(), fmt.Sprintf("<%d>", i)) {
+			t.Errorf("%d is not named", i)
+		}
+	}
+	if lines := strings.Count(logged.String(), "\n"); lines != 3 {
+		t.Errorf("%d lines", lines)
+	}
+}
+
 func TestDrainHasALimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

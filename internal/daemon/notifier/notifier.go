@@ -187,7 +187,11 @@ func (n *Notifier) spec(c notify.Command) proc.Spec {
 }
 
 func (n *Notifier) run(ctx context.Context, c notify.Command) error {
-	return proc.Run(ctx, n.spec(c)).Error()
+	r := proc.Run(ctx, n.spec(c))
+	if r.Err != nil && ctx.Err() == nil {
+		return &notify.NotRun{Err: r.Err}
+	}
+	return r.Error()
 }
 
 func (n *Notifier) start(c notify.Command) (notify.Program, error) {
