@@ -13,7 +13,8 @@ type question struct {
 	child  *child
 	kind   string // the type of the message
 	answer func(ipc.Message, error)
-	// belated hears of an answer that comes after errLate; nil: nobody does.
+	// belated hears of an answer that comes after errLate, or after one that says
+	// that a configuration is not in force yet; nil: nobody does.
 	belated func(error)
 	limit   time.Duration // for the answer, and anew each time it is said to be at work
 	due     time.Time
@@ -38,8 +39,9 @@ func (p *Parent) ask(s *slot, m ipc.Message, f *os.File, limit time.Duration, an
 	p.askOn(s, m, f, limit, answer, nil)
 }
 
-// askOn is ask for a question whose answer is of use when it is late, too: belated
-// is called with the error in it, once, unless the process ends before.
+// askOn is ask for a question whose answer is of use when it is late, too, or the
+// second one to a configuration, after one that says that it could not be taken
+// over: belated is called with the error in it, once, unless the process ends before.
 func (p *Parent) askOn(s *slot, m ipc.Message, f *os.File, limit time.Duration, answer func(ipc.Message, error), belated func(error)) {
 	if s.child == nil {
 		if f != nil {
@@ -92,7 +94,11 @@ func (p *Parent) answered(c *child, m ipc.Message) {
 	}
 	if q, ok := p.asked[m.ID]; ok && q.child == c {
 		delete(p.asked, m.ID)
+		if err != nil && q.kind == ipc.TypeConfig && q.belated != nil {
+			p.overdue[m.ID] = q
+		}
 		q.answer(m, err)
+		return
 	}
 	if q, ok := p.overdue[m.ID]; ok && q.child == c {
 		delete(p.overdue, m.ID)
@@ -120,6 +126,15 @@ func (p *Parent) atWork(c *child, id uint64) {
 	}
 	q.atWork, q.due = true, time.Now().Add(q.limit)
 	p.asked[id] = q
+}
+
+// forget has nobody hear of late answers of c to questions of a kind.
+func (p *Parent) forget(c *child, kind string) {
+	for id, q := range p.overdue {
+		if q.child == c && q.kind == kind {
+			delete(p.overdue, id)
+		}
+	}
 }
 
 // unanswered answers what c will not answer any more.

@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,15 +29,14 @@ const (
 // process first, and starts those that are new.
 func (p *Parent) handOver() {
 	open := 2
-	var failures []string
+	p.reload.untaken = nil
 	done := func(s *slot, err error) {
 		if err != nil {
-			failures = append(failures, fmt.Sprintf("%s: %v", s.role, err))
-			p.log.Error("configuration not taken over", "role", string(s.role), "err", err)
+			p.notTaken(s, err)
 		}
 		if open--; open == 0 {
 			p.startWanted()
-			p.reloaded(strings.Join(failures, "; "))
+			p.reloaded(p.reload.whoHasNot())
 		}
 	}
 	begun := false
@@ -82,12 +82,13 @@ func (p *Parent) handTo(s *slot, limit time.Duration, done func(error)) {
 		enc = whole.Since(had)
 	}
 	c.has = nil
+	p.forget(c, ipc.TypeConfig) // it is of no use any more
 	boot, err := role.WriteBoot(p.boot(s, nil), enc)
 	if err != nil {
 		done(err)
 		return
 	}
-	p.ask(s, ipc.Message{Type: ipc.TypeConfig}, boot, limit, func(_ ipc.Message, err error) {
+	p.askOn(s, ipc.Message{Type: ipc.TypeConfig}, boot, limit, func(_ ipc.Message, err error) {
 		switch {
 		case err == nil:
 			c.has = whole
@@ -98,5 +99,63 @@ func (p *Parent) handTo(s *slot, limit time.Duration, done func(error)) {
 			return
 		}
 		done(err)
+	}, func(err error) {
+		c.late = false
+		if err != nil {
+			p.log.Error("configuration not taken over", "role", string(s.role), "err", err)
+			return
+		}
+		c.has = whole
+		p.taken(s)
 	})
+}
+
+// untaken says that a process has not taken over the configuration that was handed
+// over last.
+type untaken struct {
+	role role.Role
+	why  error
+}
+
+// notTaken notes that the child of s has not taken over the configuration.
+func (p *Parent) notTaken(s *slot, err error) {
+	p.log.Error("configuration not taken over", "role", string(s.role), "err", err)
+	p.reload.untaken = slices.DeleteFunc(p.reload.untaken, func(u untaken) bool { return u.role == s.role })
+	p.reload.untaken = append(p.reload.untaken, untaken{s.role, err})
+}
+
+// taken notes that the child of s has the configuration that it had not taken over
+// when the reload ended: it answered late, or it is a successor that began with it.
+func (p *Parent) taken(s *slot) {
+	c := s.child
+	if p.reload.running || c == nil || !c.ready || c.has == nil || c.has.ID() != p.cfg.encoded[s.role].ID() {
+		return
+	}
+	rest := slices.DeleteFunc(p.reload.untaken, func(u untaken) bool { return u.role == s.role })
+	if len(rest) == len(p.reload.untaken) {
+		return
+	}
+	p.reload.untaken = rest
+	p.log.Info("configuration taken over after all", "role", string(s.role))
+	if p.reload.failed(); p.reload.failure == "" {
+		p.reload.last = time.Now()
+		p.log.Info("reloaded")
+	}
+}
+
+// whoHasNot says who has not taken over the configuration, and why; empty: nobody.
+func (r *reloadState) whoHasNot() string {
+	var list []string
+	for _, u := range r.untaken {
+		list = append(list, fmt.Sprintf("%s: %v", u.role, u.why))
+	}
+	return strings.Join(list, "; ")
+}
+
+// failed says anew what is to be said of the last reload.
+func (r *reloadState) failed() {
+	r.failure = r.whoHasNot()
+	if r.rolledBack != "" {
+		r.failure = rolledBack(r.rolledBack, r.failure)
+	}
 }

@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"bytes"
+	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -30,7 +32,7 @@ func handsOver(t *testing.T, f func(handingOver)) {
 		p := &Parent{
 			log: quiet(), events: make(chan func(), 64), done: make(chan struct{}), asked: map[uint64]question{}, overdue: map[uint64]question{},
 			cfg:      &running{encoded: map[role.Role]role.Encoded{role.VRRP: enc, role.LVS: enc}},
-			launched: true,
+			launched: true, settled: func() {},
 		}
 		for _, s := range []**slot{&p.vrrp, &p.lvs} {
 			out := ipc.NewMailbox(nil, nil)
@@ -84,7 +86,18 @@ func (h handingOver) asks(when, want string) {
 // answer answers what s was asked.
 func (h handingOver) answer(s *slot, failure string) {
 	h.t.Helper()
-	for id, q := range h.asked {
+	h.answerOf(h.asked, s, failure)
+}
+
+// late answers what s was asked too late.
+func (h handingOver) late(s *slot, failure string) {
+	h.t.Helper()
+	h.answerOf(h.overdue, s, failure)
+}
+
+func (h handingOver) answerOf(list map[uint64]question, s *slot, failure string) {
+	h.t.Helper()
+	for id, q := range list {
 		if q.child == s.child {
 			h.message(s.child, ipc.Message{Type: ipc.TypeConfig, ID: id, Err: failure})
 			return
@@ -190,6 +203,88 @@ func TestAnAnswerAfterTheHeadStartCounts(t *testing.T) {
 		h.over("")
 		h.reloads()
 		h.asks("at the next reload", "lvs")
+	})
+}
+
+// What is said of a reload is what holds now: a configuration that is taken over
+// late is in force.
+func TestAReloadThatIsLateIsDone(t *testing.T) {
+	handsOver(t, func(h handingOver) {
+		var log heardLog
+		h.log = slog.New(slog.NewTextHandler(&log, nil))
+		h.vrrp.child.ready, h.lvs.child.ready = true, true
+		h.opts.pulse = 1000 * time.Hour // which is another question
+		done := func(n int) {
+			t.Helper()
+			if got := log.has("level=INFO", "msg=reloaded"); got != n {
+				t.Errorf("logged %d times that it is done, want %d", got, n)
+			}
+		}
+		tooLate := func() {
+			h.t.Helper()
+			h.reloads()
+			h.pass(headStart + vrrpLimit)
+			h.over("lvs: " + errLate.Error() + "; vrrp: " + errLate.Error())
+		}
+		tooLate()
+		h.late(h.vrrp, "")
+		h.over("lvs: " + errLate.Error())
+		done(0)
+		h.late(h.lvs, "")
+		h.over("")
+		done(1)
+		if h.lvs.child.late || h.lvs.child.has.ID() != h.cfg.encoded[role.LVS].ID() {
+			t.Error("it is not known that the lvs process has it and answers")
+		}
+
+		// One that refuses it late has not taken it over, and one that says that it
+		// stands, and then that it is in force, has.
+		tooLate()
+		h.late(h.lvs, "no room")
+		h.over("lvs: " + errLate.Error() + "; vrrp: " + errLate.Error())
+		h.reloads()
+		h.answer(h.lvs, "the kernel hangs")
+		h.answer(h.vrrp, "")
+		h.over("lvs: the kernel hangs")
+		h.late(h.lvs, "")
+		h.over("")
+		done(2)
+
+		// An answer to an older one says nothing of the present one.
+		tooLate()
+		h.reloads()
+		if len(h.overdue) != 0 {
+			t.Errorf("late answers are of use: %v", h.overdue)
+		}
+		h.answer(h.lvs, "")
+		h.answer(h.vrrp, "no such interface")
+		h.over("vrrp: no such interface")
+
+		// Nor has a late one to do with a refused one after it.
+		tooLate()
+		h.Parent.reload.running = true
+		h.refuse(errors.New("a brace"))
+		h.late(h.vrrp, "")
+		h.late(h.lvs, "")
+		h.over("refused, the running configuration stays: a brace")
+
+		// A successor begins with the one in force.
+		h.reloads()
+		h.answer(h.lvs, "")
+		h.unanswered(h.vrrp.child)
+		h.over("vrrp: " + errGone.Error() + "; its successor starts with the new configuration")
+		h.vrrp.child = &child{out: h.vrrp.child.out, has: h.cfg.encoded[role.VRRP]}
+		h.message(h.vrrp.child, ipc.Message{Type: ipc.TypeReady})
+		h.over("")
+
+		// A trial that was taken back is over, and stays one that was.
+		h.reloads()
+		h.Parent.trial = &trial{why: "VI_1 was MASTER"}
+		h.pass(headStart + vrrpLimit)
+		h.over("rolled back: VI_1 was MASTER; and that failed: lvs: " + errLate.Error() + "; vrrp: " + errLate.Error())
+		h.late(h.vrrp, "")
+		h.late(h.lvs, "")
+		h.over("rolled back: VI_1 was MASTER")
 	})
 }
 

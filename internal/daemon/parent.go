@@ -347,6 +347,7 @@ func (p *Parent) message(c *child, m ipc.Message) {
 		}
 		p.checkUp()
 		p.tellWorks()
+		p.taken(s)
 		if first {
 			p.feelPulse(s, c)
 		}

@@ -19,7 +19,11 @@ type reloadState struct {
 	last    time.Time
 	failure string // of the last one; empty: it succeeded
 	refused bool   // the one that runs was
-	writing bool   // it waits for the kernel's table
+	// untaken are those who did not take over what was handed over last, and
+	// rolledBack is why that was the former configuration; empty: it was not.
+	untaken    []untaken
+	rolledBack string
+	writing    bool // it waits for the kernel's table
 
 	findings []config.Diagnostic    // about the file read last
 	waiting  []func(control.Reload) // for the one that runs
@@ -70,7 +74,7 @@ func (p *Parent) startReload() {
 		}
 		return
 	}
-	p.reload.running, p.reload.refused, p.reload.writing = true, false, false
+	p.reload.running, p.reload.refused, p.reload.writing, p.reload.rolledBack = true, false, false, ""
 	p.tellReloading()
 	p.reload.worked = p.spare.Work()
 	p.reload.done = p.reading()
@@ -110,7 +114,7 @@ func (p *Parent) loadedAnew(next *running, diags []config.Diagnostic, err error)
 
 // refuse ends a reload with the running configuration in force.
 func (p *Parent) refuse(why error) {
-	p.reload.refused = true
+	p.reload.refused, p.reload.untaken = true, nil // who has not taken the former one is not news of this one
 	p.reloaded("refused, the running configuration stays: " + why.Error())
 }
 
@@ -195,6 +199,8 @@ func (p *Parent) reloaded(failure string) {
 	} else {
 		p.log.Info("reloaded")
 	}
+	p.taken(p.vrrp) // as one that was replaced meanwhile
+	p.taken(p.lvs)
 	for _, answer := range p.reload.waiting {
 		answer(control.Reload{Outcome: outcome, Failure: failure, Diagnostics: p.reload.findings})
 	}

@@ -86,10 +86,8 @@ func (p *Parent) tried(failure *string) (over bool) {
 	case t.why != "": // the former configuration is in force again, or should be
 		p.trial = nil
 		p.watchTakenBack(p.takenBack, trialTick)
-		if *failure != "" {
-			*failure = "; and that failed: " + *failure
-		}
-		*failure = "rolled back: " + t.why + *failure
+		p.reload.rolledBack = t.why
+		*failure = rolledBack(t.why, *failure)
 		return true
 	case p.stopping: // before the trial could say whether it is a success
 		p.trial = nil
@@ -109,6 +107,15 @@ func (p *Parent) tried(failure *string) (over bool) {
 	t.until = time.Now().Add(t.limit)
 	p.watchTrial(t)
 	return false
+}
+
+// rolledBack says that a reload was taken back, why, and how that failed; empty: it
+// did not.
+func rolledBack(why, failure string) string {
+	if failure != "" {
+		failure = "; and that failed: " + failure
+	}
+	return "rolled back: " + why + failure
 }
 
 // watchTrial looks at what is held until the trial is over.

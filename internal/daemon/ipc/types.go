@@ -12,7 +12,8 @@ const (
 	// TypeReady [child to parent]: set up and running; Err says why not.
 	TypeReady = "ready"
 	// TypeConfig [parent to child, File: the boot record]: take over this
-	// configuration; answered by TypeConfig with the same ID.
+	// configuration; answered by TypeConfig with the same ID. A lvs process that
+	// says that the configuration is not in force yet answers again when it is.
 	TypeConfig = "config"
 	// TypeAtWork [lvs to parent, ID of the question]: the kernel's table is being
 	// written, which takes its time; the answer comes later.

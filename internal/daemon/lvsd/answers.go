@@ -3,6 +3,7 @@ package lvsd
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -81,10 +82,14 @@ func (p *process) reload(m ipc.Message) {
 	answer := ipc.Message{Type: ipc.TypeConfig, ID: m.ID}
 	ctx, cancel := patience(p.lvs.Progress, func() { p.parent.Post(ipc.Message{Type: ipc.TypeAtWork, ID: m.ID}, nil) })
 	defer cancel()
-	if err := p.takeOver(ctx, m); err != nil {
+	err := p.takeOver(ctx, m)
+	if err != nil {
 		answer.Err = err.Error()
 	}
 	p.parent.Post(answer, nil)
+	if errors.Is(err, errStands) && p.lvs.Turn(context.Background()) == nil {
+		p.parent.Post(ipc.Message{Type: ipc.TypeConfig, ID: m.ID}, nil) // it is now
+	}
 }
 
 // errStands says that a configuration is not taken over yet, and why.

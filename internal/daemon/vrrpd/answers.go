@@ -93,8 +93,6 @@ func (p *process) takeOver(m ipc.Message) error {
 	if err := next.Check(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
-	defer cancel()
 	// What has been told so far was under the old names; what the engine
 	// tells from here on is under the new ones.
 	p.tell.post(func() { p.tell.takeOver(boot) })
@@ -103,7 +101,9 @@ func (p *process) takeOver(m ipc.Message) error {
 	p.cfg.Store(boot.Config)
 	p.applier.SetFirewall(firewallConfig(boot.Config))
 	p.settle(boot.Config)
-	if err := p.engine.Reload(ctx, next); err != nil {
+	// However long that takes: the parent has a limit of its own, and an answer that
+	// comes after it is of use. What was put in comes into force in any case.
+	if err := p.engine.Reload(context.Background(), next); err != nil {
 		return err
 	}
 	p.measured(boot.Other, measures)

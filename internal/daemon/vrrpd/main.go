@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	// answerLimit bounds how long the engine may take for a reload or a status.
+	// answerLimit bounds how long the engine may take for a status.
 	answerLimit = 10 * time.Second
 	// flushLimit bounds how long the last words to the parent may take.
 	flushLimit = time.Second
