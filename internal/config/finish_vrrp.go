@@ -42,6 +42,7 @@ func (d *decoder) finish() {
 	d.duplicateServices()
 	d.finishSync()
 	d.lintInstances()
+	d.lintSources()
 	d.lintServices()
 	d.commands()
 }

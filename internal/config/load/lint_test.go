@@ -88,6 +88,54 @@ virtual_server 192.0.2.10 53 {
 	}
 }
 
+// TestLintSources: an IPv6 address that the master would begin connections from is
+// told, and more urgently where checks come from it.
+func TestLintSources(t *testing.T) {
+	const service = "virtual_server 2001:db8::10 80 {\n lb_algo rr\n lb_kind DR\n protocol TCP\n real_server 2001:db8::21 80 {\n  TCP_CHECK {\n  }\n }\n}\n"
+	for _, tc := range []struct {
+		vip, more string
+		want      string // severity; empty: nothing is said
+		hint      string
+	}{
+		{"2001:db8::10/128", service, "", ""},
+		{"2001:db8::10", service, "", ""},
+		{"2001:db8::10/64 preferred_lft 0", service, "", ""},
+		{"2001:db8::10/64 use_vmac", "", "", ""},
+		{"2001:db8::10/64", "", "info", "2001:db8::10/128, or preferred_lft 0"},
+		{"2001:db8::10 preferred_lft forever", "", "info", "leave preferred_lft out"},
+		{"2001:db8::10/64 preferred_lft 30", service, "warning", "2001:db8::10/128, or preferred_lft 0"},
+		{"2001:db8::10/64", service, "warning", "2001:db8::10/128, or preferred_lft 0"},
+		{"2001:db8::10/64", strings.Replace(service, "DR", "NAT", 1), "info", "2001:db8::10/128, or preferred_lft 0"},
+		{"2001:db8::10/64", strings.Replace(service, "CHECK {", "CHECK {\nbindto 2001:db8::1", 1), "info", "2001:db8::10/128, or preferred_lft 0"},
+		{"2001:db8::10/64", strings.Replace(service, "::10 80", "::11 80", 1), "info", "2001:db8::10/128, or preferred_lft 0"},
+	} {
+		for _, block := range []string{"virtual_ipaddress", "virtual_ipaddress_excluded"} {
+			own := ""
+			if block != "virtual_ipaddress" {
+				own = "virtual_ipaddress {\n fe80::10\n }\n"
+			}
+			conf := "vrrp_instance VI_1 {\n interface eth0\n virtual_router_id 51\n " + own + block + " {\n  fe80::9/64\n  " + tc.vip + "\n }\n}\n" + tc.more
+			_, diags := load.Load("k.conf", load.Options{Files: func(string) ([]byte, error) { return []byte(conf), nil }})
+			var got []config.Diagnostic
+			for _, d := range diags {
+				if d.ID == "vip-source" {
+					got = append(got, d)
+				}
+			}
+			switch {
+			case tc.want == "" && len(got) == 0:
+			case tc.want == "" || len(got) != 1:
+				t.Errorf("%s of %s: %v\n%s", tc.vip, block, got, conf)
+			case got[0].Severity.String() != tc.want || got[0].Hint != tc.hint || got[0].Pos.Line == 0:
+				t.Errorf("%s of %s: %+v\n%s", tc.vip, block, got[0], conf)
+			}
+			if tc.want == "warning" && !strings.Contains(got[0].Text, "real_server 2001:db8::21") {
+				t.Errorf("%s", got[0].Text)
+			}
+		}
+	}
+}
+
 // TestManyLints: what holds for thousands of services is told for a few.
 func TestManyLints(t *testing.T) {
 	var text strings.Builder
