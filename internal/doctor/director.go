@@ -102,16 +102,20 @@ func strictFilter(s *Snapshot) []host.Finding {
 // arpMute: arp-mute. What a real server needs is wrong on a director's own
 // interface where it goes further than arp_ignore 1.
 func arpMute(s *Snapshot) []host.Finding {
-	var all []host.Finding
+	names := map[string][]string{} // of virtual routers, by interface
 	for _, r := range s.routers() {
 		if r.family != 4 || s.Link(r.device) == nil {
 			continue
 		}
 		if n := s.Effective(r.device, "arp_ignore"); n == 8 || n == 2 && len(r.addrs) > 0 {
-			all = append(all, one(host.Error, "arp-mute", fmt.Sprintf("%s does not answer ARP for the addresses of %s (arp_ignore %d)", r.device, r.name, n),
-				"clients and routers never learn where the virtual addresses are but from gratuitous ARP",
-				host.SetCommand(host.Setting("ipv4", "all", "arp_ignore"), "0")+" "+host.Setting("ipv4", r.device, "arp_ignore")+"=0"))
+			names[r.device] = append(names[r.device], r.name)
 		}
+	}
+	var all []host.Finding
+	for _, device := range slices.Sorted(maps.Keys(names)) {
+		all = append(all, one(host.Error, "arp-mute", fmt.Sprintf("%s does not answer ARP for the addresses of %s (arp_ignore %d)", device, quote(names[device]), s.Effective(device, "arp_ignore")),
+			"clients and routers never learn where the virtual addresses are but from gratuitous ARP",
+			host.SetCommand(host.Setting("ipv4", "all", "arp_ignore"), "0")+" "+host.Setting("ipv4", device, "arp_ignore")+"=0"))
 	}
 	return all
 }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -240,5 +241,32 @@ func TestFreeNumber(t *testing.T) {
 	s.Heard = append(s.Heard, Heard{Interface: "eth0", VRID: 52}, Heard{Interface: "eth1", VRID: 53})
 	if got := s.free("eth0"); !strings.Contains(got, "53") {
 		t.Errorf("free on eth0: %s", got)
+	}
+}
+
+// What one command mends is one finding, which names all that it hits.
+func TestAFindingNamesEveryRouter(t *testing.T) {
+	s := well()
+	for i, device := range []string{"eth0", "eth1"} {
+		in := s.Config.Instances[0]
+		in.Name, in.Interface, in.VirtualRouterID = fmt.Sprintf("VI_%d", i+2), device, uint8(60+i)
+		s.Config.Instances = append(s.Config.Instances, in)
+	}
+	s.Filter = drops(nftables.ChainHookInput, &expr.Verdict{Kind: expr.VerdictDrop})
+	s.Sysctls["net/ipv4/conf/eth0/arp_ignore"] = "8"
+	want := map[string]string{
+		"firewall-in": "of VI_1, VI_2, VI_3 are dropped when they are received on eth0, eth1: ",
+		"arp-mute":    "eth0 does not answer ARP for the addresses of VI_1, VI_2 (arp_ignore 8)",
+	}
+	for _, f := range Examine(s) {
+		if text, ok := want[f.ID]; ok {
+			if !strings.Contains(f.What, text) {
+				t.Errorf("%s: %q, want %q", f.ID, f.What, text)
+			}
+			delete(want, f.ID)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("not found: %v", want)
 	}
 }

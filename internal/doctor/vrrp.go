@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"holdfast/internal/doctor/firewall"
 	"holdfast/internal/host"
@@ -93,7 +94,18 @@ func filtered(s *Snapshot) []host.Finding {
 			}
 		}
 	}
-	var all []host.Finding
+	// What one command mends is said once, for all that it hits.
+	type hit struct {
+		id, mend              string
+		names, devices, rules []string
+	}
+	var hits []hit
+	add := func(list []string, text string) []string {
+		if slices.Contains(list, text) {
+			return list
+		}
+		return append(list, text)
+	}
 	for i := range routers {
 		r := &routers[i]
 		for _, p := range s.packets(r) {
@@ -108,13 +120,28 @@ func filtered(s *Snapshot) []host.Finding {
 				if d == nil {
 					continue
 				}
-				id, what, why := "firewall-in", "received", "this director hears no other and makes itself master beside it"
+				id := "firewall-in"
 				if p.Out {
-					id, what, why = "firewall-out", "sent", "no other director hears this one, and makes itself master beside it"
+					id = "firewall-out"
 				}
-				all = append(all, one(host.Error, id, fmt.Sprintf("adverts (IP protocol %d) of %s are dropped when they are %s on %s: %s", vrrpProtocol, r.name, what, p.Interface, d.Where), why, d.Mend))
+				k := slices.IndexFunc(hits, func(h hit) bool { return h.id == id && h.mend == d.Mend })
+				if k < 0 {
+					k = len(hits)
+					hits = append(hits, hit{id: id, mend: d.Mend})
+				}
+				h := &hits[k]
+				h.names, h.devices, h.rules = add(h.names, r.name), add(h.devices, p.Interface), add(h.rules, d.Where)
 			}
 		}
+	}
+	var all []host.Finding
+	for _, h := range hits {
+		what, why := "received", "this director hears no other and makes itself master beside it"
+		if h.id == "firewall-out" {
+			what, why = "sent", "no other director hears this one, and makes itself master beside it"
+		}
+		all = append(all, one(host.Error, h.id, fmt.Sprintf("adverts (IP protocol %d) of %s are dropped when they are %s on %s: %s",
+			vrrpProtocol, quote(h.names), what, quote(h.devices), strings.Join(h.rules, "; ")), why, h.mend))
 	}
 	return all
 }
