@@ -237,8 +237,25 @@ func saveAndRestore(t testing.TB, h *lab.Host) {
 	if out, err := operator(t, h, "ipvs", "restore", path); err == nil || !strings.Contains(out, "saved:2: ") {
 		t.Errorf("a file with an error: %v\n%s", err, out)
 	}
+	for _, text := range []string{"", "# the wrong file\n\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for _, args := range [][]string{nil, {"--force"}, {"--dry-run"}} {
+			if out, err := operator(t, h, append([]string{"ipvs", "restore", path}, args...)...); err == nil || !strings.Contains(out, "a line -C deletes them") {
+				t.Errorf("a file of %q, %v: %v\n%s", text, args, err, out)
+			}
+		}
+		must(t, h, "ipvs", "restore", "--add", path)
+	}
+	if err := os.WriteFile(path, []byte("-C\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, _ := operator(t, h, "ipvs", "restore", "--dry-run", path); !strings.Contains(out, "delete service") {
+		t.Errorf("a file that says -C:\n%s", out)
+	}
 	if again := must(t, h, "ipvs", "save"); again != strings.Replace(saved, "-r 192.0.2.21:80 -g -w 1", "-r 192.0.2.21:80 -g -w 7", 1) {
-		t.Errorf("after a file with an error:\n%s", again)
+		t.Errorf("after files with errors:\n%s", again)
 	}
 }
 

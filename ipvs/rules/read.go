@@ -48,6 +48,18 @@ func Read(text string, start Rules, names Names) (Rules, []*Error) {
 	return r.Rules, errs
 }
 
+// Blank reports whether a rule file has no command: it is empty, or has blank lines
+// and comments only. Without a start it comes to an empty table, as a file that says
+// --clear does, and most often nobody meant that.
+func Blank(text string) bool {
+	for line := range strings.Lines(text) {
+		if words, err := split(strings.TrimSuffix(line, "\n")); err != nil || len(words) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // reader is what the lines read so far have made.
 type reader struct {
 	Rules

@@ -239,3 +239,14 @@ func TestManyServers(t *testing.T) {
 		t.Error("not by direct routing")
 	}
 }
+
+func TestBlank(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": true, "\n \t\n": true, "# -C\n\n  # x": true,
+		"-C": false, "# x\n--set 1 2 3\n": false, "\\": false, "bogus\n": false,
+	} {
+		if got := rules.Blank(text); got != want {
+			t.Errorf("%q: %t", text, got)
+		}
+	}
+}
