@@ -14,6 +14,30 @@ import (
 	"time"
 )
 
+// lockedBuffer takes a log that timers write to as well.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+func (b *lockedBuffer) Reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.text.Reset()
+}
+
 func cmd(args ...string) Command { return Command{Args: args} }
 
 // recorder is a Runner that notes starts and ends and takes a while.
@@ -98,7 +122,7 @@ func TestScriptsOfATargetRunInOrder(t *testing.T) {
 
 func TestAHangingScriptLosesTheOldest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var logged bytes.Buffer
+		var logged lockedBuffer
 		r := &recorder{takes: func(c Command) time.Duration {
 			if c.Args[0] == "hang" {
 				return time.Hour
@@ -140,7 +164,7 @@ func TestAHangingScriptLosesTheOldest(t *testing.T) {
 // when it has ended; one that only runs for long is nobody's concern.
 func TestAScriptThatHoldsUpOthersIsToldOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var logged bytes.Buffer
+		var logged lockedBuffer
 		lines := func() (list []string) {
 			synctest.Wait()
 			for l := range strings.Lines(logged.String()) {
@@ -209,7 +233,7 @@ func TestAScriptThatHoldsUpOthersIsToldOf(t *testing.T) {
 // be run is told in one line that names all of it.
 func TestScriptsThatCannotBeRunAreToldTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var logged bytes.Buffer
+		var logged lockedBuffer
 		s := NewScripts(t.Context(), ScriptsConfig{
 			Log: slog.New(slog.NewTextHandler(&logged, nil)),
 			Run: func(_ context.Context, c Command) error {
@@ -252,7 +276,7 @@ func TestScriptsThatCannotBeRunAreToldTogether(t *testing.T) {
 		check("at the end", 1, `targets="INSTANCE 1"`, `err="cannot start /c"`)
 	})
 	// However many there are, each is named.
-	var logged bytes.Buffer
+	var logged lockedBuffer
 	n := notRun{log: slog.New(slog.NewTextHandler(&logged, nil))}
 	for i := range 40 {
 		n.add("T", fmt.Errorf("<%d>", i))
@@ -299,7 +323,7 @@ func TestDrainHasALimit(t *testing.T) {
 
 func TestFailuresAreCountedAndLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var logged bytes.Buffer
+		var logged lockedBuffer
 		s := NewScripts(t.Context(), ScriptsConfig{Run: (&recorder{}).run, Log: slog.New(slog.NewTextHandler(&logged, nil))})
 		s.Queue("VI_1", cmd("fail"), cmd("good"))
 		if err := s.Drain(t.Context()); err != nil {
