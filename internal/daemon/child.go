@@ -105,6 +105,7 @@ func (p *Parent) startChild(s *slot, resume []role.Resume) error {
 	}
 	p.writePID(s)
 	p.watch(c)
+	p.feelPulse(s, c)
 	p.log.Debug("process started", "role", string(s.role), "pid", cmd.Process.Pid)
 	return nil
 }

@@ -213,7 +213,6 @@ func TestAReloadThatIsLateIsDone(t *testing.T) {
 		var log heardLog
 		h.log = slog.New(slog.NewTextHandler(&log, nil))
 		h.vrrp.child.ready, h.lvs.child.ready = true, true
-		h.opts.pulse = 1000 * time.Hour // which is another question
 		done := func(n int) {
 			t.Helper()
 			if got := log.has("level=INFO", "msg=reloaded"); got != n {

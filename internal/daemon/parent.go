@@ -339,7 +339,6 @@ func (p *Parent) message(c *child, m ipc.Message) {
 	}
 	switch m.Type {
 	case ipc.TypeReady:
-		first := !c.ready
 		c.ready, s.worked = true, true
 		if s == p.vrrp {
 			p.holdings.swept()
@@ -348,9 +347,6 @@ func (p *Parent) message(c *child, m ipc.Message) {
 		p.checkUp()
 		p.tellWorks()
 		p.taken(s)
-		if first {
-			p.feelPulse(s, c)
-		}
 	case ipc.TypeHeld:
 		var list []ipc.Held
 		if err := m.Decode(&list); err != nil {

@@ -19,9 +19,9 @@ const (
 	pulseLimit = 5 * time.Second
 )
 
-// feelPulse asks c, which has just said that it works, whether its loop turns, again
-// and again until it ends: one that is stopped or hangs does not die, so that
-// nothing else tells of it.
+// feelPulse asks c, which has just been started or has answered, whether its loop
+// turns, again and again until it ends: one that is stopped or hangs does not die, so
+// that nothing else tells of it.
 func (p *Parent) feelPulse(s *slot, c *child) {
 	every, limit := pulseEvery, pulseLimit
 	if p.opts.pulse > 0 {

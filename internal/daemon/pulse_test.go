@@ -118,8 +118,7 @@ func TestPulse(t *testing.T) {
 				t.Errorf("%s: %d times silent, %d times again, want %d and %d", when, s, a, silent, again)
 			}
 		}
-		h.message(c, ipc.Message{Type: ipc.TypeReady})
-		h.message(c, ipc.Message{Type: ipc.TypeReady})
+		h.feelPulse(h.lvs, c)
 		h.pass(pulseEvery - time.Millisecond)
 		if len(h.asked) != 0 {
 			t.Error("asked too early")
