@@ -18,7 +18,7 @@ COMPLETION := $(PREFIX)/share/bash-completion/completions
 # What make fuzz runs: PACKAGE:FUZZTEST is found, not listed.
 FUZZTIME ?= 10s
 
-.PHONY: help build install uninstall deps test unit sim integration survival demo bench campaign failovers lint fuzz clean
+.PHONY: help build install uninstall deps test unit sim integration survival demo kernel bench campaign failovers lint fuzz clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -70,6 +70,9 @@ survival: deps build ## connections through failover, return and failback, besid
 
 demo: build ## watch two directors survive the death of the master (under two minutes)
 	@build/holdfast demo
+
+kernel: deps build ## run a program of yours in the IPVS kernel: RUN='bash try.sh' (KERNELFLAGS=-help)
+	@go run ./integration/uml/run $(KERNELFLAGS) $(RUN)
 
 bench: deps build ## CPU, memory and takeover time beside keepalived's (BENCHFLAGS=-help)
 	@go run ./integration/bench -holdfast build/keepalived $(BENCHFLAGS)
