@@ -90,24 +90,6 @@ func (d *NetlinkDevices) make(all []Device, w *Device, below netlink.Link, links
 	return m, nil
 }
 
-// rename gives a device that is there the name that it is to have by now. The
-// kernel does so while it is up since version 6.2; to switch it off for that would
-// take addresses from a master, so it keeps its name with older ones.
-func (d *NetlinkDevices) rename(m *madeDevice, name string, links *linkTable) {
-	l, err := links.index[m.Ifindex], error(unix.EEXIST)
-	if links.name[name] == nil {
-		err = d.nl.LinkSetName(l, name)
-	}
-	if err != nil {
-		d.log.Warn("a virtual interface keeps its name until it is made anew", "wanted", name, "used", m.Name, "error", err)
-		return
-	}
-	d.log.Info("renamed a virtual interface", "from", m.Name, "to", name)
-	links.drop(m.Ifindex)
-	l.Attrs().Name, m.Name = name, name
-	links.add(l)
-}
-
 // configure sets what the device needs and switches it on. All of it may be
 // done again at any time.
 func (d *NetlinkDevices) configure(w *Device, m *madeDevice, links *linkTable) error {

@@ -66,6 +66,7 @@ type madeDevice struct {
 	MadeDevice
 	parent int
 	asked  string // the name that was last wanted
+	taken  bool   // another interface had that name
 	is4    bool
 	is6    bool
 	ours   bool // to be removed when it is not wanted any more
@@ -154,8 +155,15 @@ func (d *NetlinkDevices) Ensure(want []Device) []DeviceState {
 			d.log.Error("cannot take rp_filter off all interfaces together", "error", err)
 		}
 	}
+	d.rename(want, links) // first: a name that one gives away may be that of a new one
 	for i := range want {
 		states[i] = d.place(want, &want[i], links)
+	}
+	d.rename(want, links) // those that were taken up
+	for i := range states {
+		if st := &states[i]; st.Ifindex != 0 {
+			st.Name = d.have[st.Key].Name
+		}
 	}
 	d.tell() // before anything else can go wrong
 	d.silence()
@@ -241,11 +249,8 @@ func (d *NetlinkDevices) place(all []Device, w *Device, links *linkTable) Device
 		d.have[st.Key] = m
 		delete(d.left, m.Ifindex)
 	}
-	if m.ours && w.Name != "" && w.Name != m.asked && w.Name != m.Name {
-		d.rename(m, w.Name, links)
-	}
-	m.asked, m.is4, m.is6 = w.Name, w.is4(), w.is6()
-	st.Ifindex, st.Name = m.Ifindex, m.Name
+	m.is4, m.is6 = w.is4(), w.is6()
+	st.Ifindex = m.Ifindex
 	return st
 }
 

@@ -2,6 +2,7 @@ package link
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -439,6 +440,59 @@ func TestDevicesShared(t *testing.T) {
 	}
 	if after := settingsOf(t, "all", "default", "v0"); after != before {
 		t.Errorf("settings after:\n%swere:\n%s", after, before)
+	}
+}
+
+// A name may be one that another VMAC gives away, whichever comes first, or two may
+// change theirs; one that somebody else has is taken when it is free.
+func TestDevicesRenamed(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	parents(t)
+	if exec.Command("ip", "link", "set", "v3", "name", "v3x").Run() != nil {
+		t.Skip("this kernel renames no interface that is up")
+	}
+	want := make([]Device, 4)
+	for i := range want {
+		want[i] = vmac51("v0", false)
+		want[i].VRID += uint8(i)
+		want[i].MAC[5] += uint8(i)
+	}
+	d := NewDevices(DevicesConfig{Answer: func([]DeviceState) {}})
+	defer d.Close(false)
+	var first []DeviceState
+	for _, c := range []struct{ ask, get string }{
+		{"a b c", "a b c"},
+		{"b c d", "b c d"},      // the first has to wait for the last
+		{"c d b", "c d b"},      // a circle of three
+		{"d c b", "d c b"},      // and of two
+		{"x d v1 a", "x d b a"}, // one is somebody else's; the new one has a name that was given away
+		{"x d v1 a", "x d b a"},
+		{"-", "x d v1 a"}, // it is free
+		{"c x d a", "c x d a"},
+	} {
+		if c.ask == "-" {
+			ipCommand(t, "link", "set", "v1", "name", "v1x")
+			c.ask = c.get
+		}
+		names := strings.Fields(c.ask)
+		for i, name := range names {
+			want[i].Name = name
+		}
+		states := d.Ensure(want[:len(names)])
+		if first == nil {
+			first = states
+		}
+		for i, name := range strings.Fields(c.get) {
+			st := states[i]
+			if st.Err != nil || st.Name != name || i < len(first) && st.Ifindex != first[i].Ifindex {
+				t.Errorf("%s: %+v, want %s", c.ask, st, name)
+			}
+			if got := ipCommand(t, "-o", "link", "show", name); !strings.Contains(got, net.HardwareAddr(want[i].MAC[:]).String()) {
+				t.Errorf("%s: %s is %s", c.ask, name, got)
+			}
+		}
 	}
 }
 
