@@ -115,6 +115,9 @@ func Run(opts Options, log *slog.Logger) int {
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2, sigJSON, sigStatsClear)
 	defer signal.Stop(signals)
 	role.HoldSignals(syscall.SIGPIPE)
+	if os.Getpid() == 1 {
+		defer proc.ReapOrphans()()
+	}
 
 	p := &Parent{
 		opts: opts, log: log, started: time.Now(),

@@ -16,5 +16,7 @@
 //   - Only children started here are waited for, through their pidfd; no
 //     thread is blocked while one runs. The leader of a group that is still to
 //     be killed stays unreaped until then, so that its id cannot be reused.
+//   - As process 1 of a container the daemon also reaps what programs left running
+//     when they ended (ReapOrphans).
 //   - Nothing is inherited but the three standard descriptors.
 package proc

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Credential is the user a program runs as, with its groups.
@@ -111,12 +113,23 @@ func number(s string) (uint32, error) {
 }
 
 // sysCredential is what the kernel is asked for; nil when we are that user
-// already and may not set groups.
+// already and may not set groups, as in a container that has given that up: root
+// keeps the groups that it has.
 func sysCredential(c *Credential) *syscall.Credential {
-	if c == nil || (os.Geteuid() != 0 && c.UID == uint32(os.Geteuid()) && c.GID == uint32(os.Getegid())) {
+	if c == nil || c.UID == uint32(os.Geteuid()) && c.GID == uint32(os.Getegid()) && !maySetGroups() {
 		return nil
 	}
 	return &syscall.Credential{Uid: c.UID, Gid: c.GID, Groups: c.Groups}
+}
+
+// maySetGroups reports whether this process has CAP_SETGID.
+func maySetGroups() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return os.Geteuid() == 0
+	}
+	return data[0].Effective&(1<<unix.CAP_SETGID) != 0
 }
 
 func runsAsRoot(c *Credential) bool {

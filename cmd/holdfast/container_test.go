@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"holdfast/integration/lab"
+)
+
+// As the first process of a container the daemon has as children what its scripts
+// leave in the background, and has to reap them. Root there may have given up the
+// right to change groups, which running scripts as root does not need.
+func TestFirstProcessOfAContainer(t *testing.T) {
+	lab.Require(t, "unshare", "setpriv")
+	t.Parallel()
+	d := newDirector(t)
+	d.conf(strings.Replace(fast, "NOTIFY", "notify "+d.Path("leave.sh"), 1))
+	script := fmt.Sprintf("#!/bin/sh\n(sleep 0.1; echo $3 >>%s) &\nexit 0\n", d.Path("left.log"))
+	if err := os.WriteFile(d.Path("leave.sh"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	caps := "-all,+net_admin,+net_raw"
+	args := append([]string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "setpriv", "--bounding-set", caps, "--inh-caps", caps}, d.args("-n", "-l")...)
+	p, err := d.Start(lab.Spec{Args: args, Env: []string{"TEST_PROGRAM=1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(p.Log())
+		}
+	})
+	d.until("what a script left has ended", func() bool {
+		b, _ := os.ReadFile(d.Path("left.log"))
+		return strings.Contains(string(b), "MASTER")
+	})
+	tree := p.Tree()
+	d.until("it is reaped", func() bool { return deadBelow(tree) == 0 })
+}
+
+// deadBelow is how many processes whose parent is one of these wait to be reaped.
+func deadBelow(parents []int) (n int) {
+	files, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			continue
+		}
+		// pid (comm) state ppid …
+		words := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+		for _, pid := range parents {
+			if words[0] == "Z" && words[1] == strconv.Itoa(pid) {
+				n++
+			}
+		}
+	}
+	return n
+}
