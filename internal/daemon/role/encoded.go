@@ -9,6 +9,7 @@ import (
 	"hash/fnv"
 	"hash/maphash"
 	"io"
+	"slices"
 
 	"holdfast/internal/config"
 )
@@ -101,7 +102,8 @@ func (e Encoded) base() uint64 {
 }
 
 // Since is e as a change of another configuration, to whose virtual servers it
-// refers where it has the same. It is e itself where that cannot be done.
+// refers where it has the same. It is e itself where that cannot be done, or where
+// they have none in common.
 func (e Encoded) Since(old Encoded) Encoded {
 	was, err := old.pieces()
 	if err != nil || old.base() != 0 || len(was.codes) == 0 {
@@ -117,14 +119,22 @@ func (e Encoded) Since(old Encoded) Encoded {
 	for i := len(list) - 1; i >= 0; i-- {
 		have[maphash.Bytes(seed, list[i])] = i
 	}
-	out := pieces{head: now.head, common: now.common, codes: make([]uint64, len(now.codes))}
-	for i, piece := range now.list() {
+	out := pieces{head: now.head, common: now.common, codes: slices.Clone(now.codes)}
+	parts, left := now.list(), len(now.body)
+	for i, piece := range parts {
 		if at, ok := have[maphash.Bytes(seed, piece)]; ok && bytes.Equal(list[at], piece) {
 			out.codes[i] = uint64(at)<<1 | 1
-			continue
+			left -= len(piece)
 		}
-		out.codes[i] = now.codes[i]
-		out.body = append(out.body, piece...)
+	}
+	if left == len(now.body) {
+		return e // nothing is as it was
+	}
+	out.body = make([]byte, 0, left)
+	for i, piece := range parts {
+		if out.codes[i]&1 == 0 {
+			out.body = append(out.body, piece...)
+		}
 	}
 	change := out.bytes()
 	copy(change, e[:8])
