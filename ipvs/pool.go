@@ -140,10 +140,9 @@ type checkState struct {
 
 // NewPool returns a pool with the state before the first check, and the
 // events that this state is to be announced with. A service or server that
-// occurs twice counts once, the first time. The lists in services are the
-// pool's from then on.
+// occurs twice counts once, the first time.
 func NewPool(services []VirtualServer) (*Pool, []Event) {
-	return ResumePool(services, nil)
+	return ResumePool(len(services), slices.Values(services), nil)
 }
 
 // Verdict takes a verdict and returns the events that follow from it. One for

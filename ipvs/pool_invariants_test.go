@@ -54,11 +54,14 @@ func (w *world) configure(v VirtualServer) {
 	gone := w.heard
 	w.heard = heard
 	var events []Event
+	given := v
+	given.Servers = slices.Clone(v.Servers)
 	if w.pool == nil {
-		w.pool, events = NewPool([]VirtualServer{v})
+		w.pool, events = NewPool([]VirtualServer{given})
 	} else {
-		events = w.pool.Reload([]VirtualServer{v})
+		events = w.pool.Reload(1, slices.Values([]VirtualServer{given}))
 	}
+	clear(given.Servers)     // the pool has its own
 	for k, s := range gone { // a server that is gone is told down, once, if it was in service
 		if _, stays := heard[k]; !stays {
 			w.heard[k] = s

@@ -1,6 +1,9 @@
 package ipvs
 
-import "slices"
+import (
+	"iter"
+	"slices"
+)
 
 // Reload makes the pool that of another configuration. What is known is kept:
 // of services by their key, of real servers by address and port, of checks by
@@ -8,36 +11,39 @@ import "slices"
 // so that a change of its checks takes no server out of service; one of a new
 // server or of one that is down counts as [Check.Alpha] says.
 //
+// count is about how many services there are. Each is used up before the next
+// one is asked for: its list of servers may then be in the same memory, for the
+// pool has its own. While it asks the pool is still the one before.
+//
 // The events are those of what is gone (as keepalived tells them: a service
 // that was up, its servers that were up), then those of what changed.
-func (p *Pool) Reload(services []VirtualServer) []Event {
+func (p *Pool) Reload(count int, services iter.Seq[VirtualServer]) []Event {
 	old, oldOrder := p.services, p.order
-	p.services = make(map[ServiceKey]*virtual, len(services))
-	p.order = make([]ServiceKey, 0, len(services))
+	now, order := make(map[ServiceKey]*virtual, count), make([]ServiceKey, 0, count)
 	clear(p.timed)
-	p.renewed = slices.Grow(p.renewed[:0], len(services))
+	p.renewed = slices.Grow(p.renewed[:0], count)
 	var changed []Event
 	if len(old) == 0 { // all are new, and most come up
-		changed = make([]Event, 0, len(services))
+		changed = make([]Event, 0, count)
 	}
-	for i := range services {
-		vs := &services[i]
-		if p.services[vs.ServiceKey] != nil {
+	for vs := range services {
+		if now[vs.ServiceKey] != nil {
 			continue
 		}
 		s := old[vs.ServiceKey]
-		renewed := s == nil || !s.VirtualServer.equal(vs)
-		if renewed {
-			var events []Event
-			fresh := s == nil
-			s, events = newVirtual(*vs, s)
-			if fresh && p.past != nil {
-				events = append(s.resume(p.past(vs)), s.initial(nil)...)
+		renewed := s == nil || !s.VirtualServer.equal(&vs)
+		switch {
+		case s == nil:
+			s = newVirtual(vs)
+			if p.past != nil {
+				changed = append(changed, s.resume(p.past(&s.VirtualServer))...)
 			}
-			changed = append(changed, events...)
+			changed = append(changed, s.initial(nil)...)
+		case renewed:
+			changed = append(changed, s.renew(vs)...)
 		}
-		p.services[vs.ServiceKey] = s
-		p.order = append(p.order, vs.ServiceKey)
+		now[vs.ServiceKey] = s
+		order = append(order, vs.ServiceKey)
 		if events := s.judge(true); len(events) > 0 {
 			changed = append(changed, events...)
 			renewed = true
@@ -47,6 +53,7 @@ func (p *Pool) Reload(services []VirtualServer) []Event {
 		}
 		p.note(s)
 	}
+	p.services, p.order = now, order
 	var gone []Event
 	for _, k := range oldOrder {
 		if p.services[k] == nil {
@@ -57,6 +64,15 @@ func (p *Pool) Reload(services []VirtualServer) []Event {
 		return changed
 	}
 	return append(gone, changed...)
+}
+
+// Service is a service as it is configured, with each of its servers once; nil:
+// there is none. It is the pool's.
+func (p *Pool) Service(k ServiceKey) *VirtualServer {
+	if s := p.services[k]; s != nil {
+		return &s.VirtualServer
+	}
+	return nil
 }
 
 // Renewed lists the services whose entry the last Reload may have changed;
@@ -77,49 +93,70 @@ func (r RealServer) equal(o RealServer) bool {
 		r.SlowStart == o.SlowStart && slices.Equal(r.Checks, o.Checks)
 }
 
-// newVirtual is the state of vs; old is nil for a new service.
-func newVirtual(vs VirtualServer, old *virtual) (*virtual, []Event) {
+// newVirtual is the state of a service that is new.
+func newVirtual(vs VirtualServer) *virtual {
 	s := &virtual{VirtualServer: vs}
-	s.Servers = unique(vs.Servers)
-	if old != nil {
-		s.order = old.order
+	s.place(slices.Clone(unique(vs.Servers)), nil)
+	return s
+}
+
+// renew gives a service another configuration. Where its servers are the same
+// ones as before, as in most reloads, they stay where they are: to get memory
+// for the servers of thousands of services takes longer than all the rest.
+func (s *virtual) renew(vs VirtualServer) []Event {
+	old := *s
+	before := make([]standing, len(s.reals))
+	for i := range s.reals {
+		before[i] = s.reals[i].standing()
 	}
-	s.reals = make([]real, len(s.Servers))
-	if len(s.Servers) >= manyServers {
-		s.index = make(map[DestKey]int, len(s.Servers))
-	}
-	for i := range s.Servers {
-		c := &s.Servers[i]
-		var prev *real
-		if old != nil {
-			prev = old.server(c.DestKey)
-		}
-		s.reals[i] = newReal(c, prev, s.order)
-		if s.index != nil {
-			s.index[c.DestKey] = i
-		}
-	}
-	var events []Event
-	if old == nil {
-		return s, s.initial(nil)
-	}
+	list := unique(vs.Servers)
+	s.VirtualServer = vs
 	s.up = old.up
 	// Another sorry server has to take over anew.
 	s.sorry = old.sorry && vs.Sorry != nil && vs.Sorry.DestKey == old.Sorry.DestKey
+	if slices.EqualFunc(old.Servers, list, func(a, b RealServer) bool { return a.DestKey == b.DestKey }) {
+		s.Servers = old.Servers
+		copy(s.Servers, list)
+		for i := range s.reals {
+			s.reals[i] = newReal(&s.Servers[i], &s.reals[i], s.order)
+		}
+	} else {
+		s.place(slices.Clone(list), &old)
+	}
+	var events []Event
 	for i := range old.reals {
 		was := &old.reals[i]
 		now := s.server(was.DestKey)
 		switch {
-		case now == nil && was.standing() != down:
+		case now == nil && before[i] != down:
 			events = append(events, s.serverEvent(was, false))
-		case now != nil && was.standing() != now.standing():
+		case now != nil && before[i] != now.standing():
 			e := s.serverEvent(now, now.standing() == up)
-			e.Drain = now.standing() == draining || was.standing() == draining && e.Up
+			e.Drain = now.standing() == draining || before[i] == draining && e.Up
 			now.told, now.untold = now.standing() == down, false
 			events = append(events, e)
 		}
 	}
-	return s, append(events, s.initial(old)...)
+	return append(events, s.initial(&old)...)
+}
+
+// place gives a service these servers, of which old, if there is one, had some.
+func (s *virtual) place(list []RealServer, old *virtual) {
+	s.Servers, s.reals, s.index = list, make([]real, len(list)), nil
+	if len(list) >= manyServers {
+		s.index = make(map[DestKey]int, len(list))
+	}
+	for i := range list {
+		c := &list[i]
+		var was *real
+		if old != nil {
+			was = old.server(c.DestKey)
+		}
+		s.reals[i] = newReal(c, was, s.order)
+		if s.index != nil {
+			s.index[c.DestKey] = i
+		}
+	}
 }
 
 // initial tells of servers that are new and up (rs_init_notifies).

@@ -1,6 +1,9 @@
 package ipvs
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestPoolReload(t *testing.T) {
 	tests := []struct {
@@ -73,7 +76,7 @@ func TestPoolReload(t *testing.T) {
 			for _, s := range tt.steps {
 				step(t, p, s)
 			}
-			events := p.Reload(tt.after)
+			events := p.Reload(len(tt.after), slices.Values(tt.after))
 			if got := show(p) + " | " + lines(events); got != tt.want {
 				t.Errorf("after the reload: %q, want %q", got, tt.want)
 			}

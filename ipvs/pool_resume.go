@@ -1,6 +1,9 @@
 package ipvs
 
-import "time"
+import (
+	"iter"
+	"time"
+)
 
 // Past is what the table that a predecessor left says of a virtual server.
 type Past struct {
@@ -25,10 +28,11 @@ type PastServer struct {
 // otherwise, whatever [Check.Alpha] says. A table does not say what listeners
 // were told. So it is told which services are up and which are not, and a server
 // that stays down is told with its first verdict; some hear it twice. past is
-// nil, or returns nil, where nothing is known.
-func ResumePool(services []VirtualServer, past func(*VirtualServer) *Past) (*Pool, []Event) {
+// nil, or returns nil, where nothing is known. For count and services see
+// [Pool.Reload].
+func ResumePool(count int, services iter.Seq[VirtualServer], past func(*VirtualServer) *Past) (*Pool, []Event) {
 	p := &Pool{services: map[ServiceKey]*virtual{}, timed: map[ServiceKey]bool{}, past: past}
-	events := p.Reload(services)
+	events := p.Reload(count, services)
 	p.past = nil
 	return p, events
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"time"
@@ -16,7 +17,8 @@ import (
 
 // services is a configuration as this package works with it.
 type services struct {
-	pool  []ipvs.VirtualServer
+	cfg   *config.Config
+	order []ipvs.ServiceKey  // of the virtual servers, as configured
 	items []healthcheck.Item // one a check, keyed by checkKey
 	refs  map[string]checkRef
 	byKey map[ipvs.ServiceKey]*config.VirtualServer
@@ -29,9 +31,11 @@ type services struct {
 	parts   []part            // of each virtual server of the configuration
 }
 
-// part is what was made of one virtual server: its place in pool, -1 if it has
-// none, and its items.
-type part struct{ at, first, end int }
+// part is what was made of one virtual server: whether it counts, and its items.
+type part struct {
+	counts     bool
+	first, end int
+}
 
 // checkRef says whose check an item is.
 type checkRef struct {
@@ -40,15 +44,15 @@ type checkRef struct {
 	id      string
 }
 
-// convert makes the plain values of the packages below from a configuration
-// that comes into force now. kept says which of its virtual servers stand
-// unchanged in that of old, and where; nil: none is known to.
-func convert(cfg *config.Config, now time.Time, old *services, kept []int) *services {
+// convert makes the plain values of the packages below from a configuration, but
+// for those that forPool makes.
+func convert(cfg *config.Config) *services {
 	n := len(cfg.VirtualServers)
 	s := &services{
+		cfg: cfg, order: make([]ipvs.ServiceKey, 0, n),
 		refs: map[string]checkRef{}, byKey: make(map[ipvs.ServiceKey]*config.VirtualServer, n),
 		kernel: make(map[ipvs.ServiceKey][]ipvs.ServiceKey, n), members: make(map[ipvs.ServiceKey][]ipvs.ServiceKey, n),
-		pool: make([]ipvs.VirtualServer, 0, n), parts: make([]part, n), keys: make([]ipvs.ServiceKey, 0, n),
+		parts: make([]part, n), keys: make([]ipvs.ServiceKey, 0, n),
 	}
 	groups := map[string]*config.VirtualServerGroup{}
 	for i := range cfg.ServiceGroups {
@@ -56,42 +60,62 @@ func convert(cfg *config.Config, now time.Time, old *services, kept []int) *serv
 	}
 	for i := range cfg.VirtualServers {
 		v := &cfg.VirtualServers[i]
-		s.parts[i].at = -1
 		key := serviceKey(v)
 		if s.byKey[key] != nil {
 			continue // the configuration says so
 		}
+		s.parts[i].counts = true
 		s.byKey[key] = v
+		s.order = append(s.order, key)
 		s.standsFor(key, groupMembers(v, key, groups[v.Group]))
-		first := len(s.items)
-		var vs ipvs.VirtualServer
-		if kept != nil && kept[i] >= 0 && old.parts[kept[i]].at >= 0 {
-			vs = s.again(old, old.parts[kept[i]])
-		} else {
-			vs = s.virtualServer(v, key, now)
-		}
-		vs.InitNotifies = cfg.Global.RSInitNotifies
-		s.parts[i] = part{len(s.pool), first, len(s.items)}
-		s.pool = append(s.pool, vs)
 	}
 	slices.SortFunc(s.keys, ipvs.ServiceKey.Compare)
 	return s
 }
 
-// again takes over what was made of a virtual server before.
-func (s *services) again(old *services, p part) ipvs.VirtualServer {
+// forPool makes the virtual servers for a pool, one after the other and their
+// servers in the same memory, and with each its items; it goes through them once.
+// They come into force now. kept says which of the configuration's stand
+// unchanged in that of old, and where; nil: none is known to. The pool has those
+// of old; nil: none.
+func (s *services) forPool(pool *ipvs.Pool, now time.Time, old *services, kept []int) iter.Seq[ipvs.VirtualServer] {
+	return func(yield func(ipvs.VirtualServer) bool) {
+		var servers []ipvs.RealServer
+		for i, n := 0, 0; i < len(s.parts); i++ {
+			if !s.parts[i].counts {
+				continue
+			}
+			key := s.order[n]
+			n++
+			s.parts[i].first = len(s.items)
+			var vs ipvs.VirtualServer
+			if kept != nil && kept[i] >= 0 && old.parts[kept[i]].counts {
+				s.again(old, old.parts[kept[i]])
+				vs = *pool.Service(key)
+			} else {
+				vs = s.virtualServer(s.byKey[key], key, servers[:0], now)
+				servers = vs.Servers
+			}
+			vs.InitNotifies = s.cfg.Global.RSInitNotifies
+			s.parts[i].end = len(s.items)
+			if !yield(vs) {
+				return
+			}
+		}
+	}
+}
+
+// again takes over the items of a virtual server that were made before.
+func (s *services) again(old *services, p part) {
 	for _, it := range old.items[p.first:p.end] {
 		s.refs[it.Key] = old.refs[it.Key]
 		s.items = append(s.items, it)
 	}
-	return old.pool[p.at]
 }
 
-func (s *services) virtualServer(v *config.VirtualServer, key ipvs.ServiceKey, now time.Time) ipvs.VirtualServer {
-	vs := ipvs.VirtualServer{
-		Service: service(v), Quorum: clamp(v.Quorum), Hysteresis: clamp(v.Hysteresis), Omega: v.Omega,
-		Servers: make([]ipvs.RealServer, 0, len(v.RealServers)),
-	}
+// virtualServer makes one for the pool; its servers are appended to servers.
+func (s *services) virtualServer(v *config.VirtualServer, key ipvs.ServiceKey, servers []ipvs.RealServer, now time.Time) ipvs.VirtualServer {
+	vs := ipvs.VirtualServer{Service: service(v), Quorum: clamp(v.Quorum), Hysteresis: clamp(v.Hysteresis), Omega: v.Omega, Servers: servers}
 	if v.SorryServer != nil {
 		vs.Sorry = &ipvs.SorryServer{
 			Destination: destination(v.SorryServer.Addr, v.SorryServer.Port, v.SorryServer.Forward),

@@ -144,7 +144,7 @@ func New(cfg *config.Config, deps Deps) *LVS {
 	}
 	l := &LVS{
 		deps: deps, log: deps.Log, ended: make(chan struct{}),
-		cfg: cfg, services: convert(cfg, time.Now(), nil, nil), routers: map[string]*router{}, gates: map[string]bool{},
+		cfg: cfg, services: convert(cfg), routers: map[string]*router{}, gates: map[string]bool{},
 		owned: deps.Owned.clone(), own: own{}, flushed: deps.Restarted,
 		leaving:  map[ipvs.ServiceKey]time.Time{},
 		settings: map[subject]Setting{}, pins: map[subject]pinned{}, savedSettings: deps.Settings,
@@ -282,11 +282,11 @@ func (l *LVS) reload(cfg *config.Config, kept []int) {
 	if was, now := l.cfg.Global.LVSSyncDaemon, cfg.Global.LVSSyncDaemon; was != nil && now != nil && was.MaxLen != 0 && now.MaxLen == 0 {
 		l.daemons.stale = true
 	}
-	l.cfg, l.services = cfg, convert(cfg, time.Now(), old, kept)
+	l.cfg, l.services = cfg, convert(cfg)
 	l.follow = newFollow(cfg, l.services, l.routers, addresses(l.links))
 	l.leave(oldFollow, time.Now())
 	l.forgetRouters()
-	list := l.pool.Reload(l.services.pool)
+	list := l.pool.Reload(len(l.services.order), l.services.forPool(l.pool, time.Now(), old, kept))
 	l.dirtyChanged(old, oldFollow)
 	list = append(list, l.forget(true)...)
 	list = append(list, l.watchPins()...)
@@ -305,7 +305,8 @@ func (l *LVS) reload(cfg *config.Config, kept []int) {
 // dirtyChanged has everything looked at that the configuration of now may want
 // otherwise than the one before.
 func (l *LVS) dirtyChanged(old *services, oldFollow *follow) {
-	if !l.follow.sameRules(oldFollow) {
+	// To look at all of them takes less than to note most of them one by one.
+	if !l.follow.sameRules(oldFollow) || len(l.pool.Renewed()) > len(l.services.keys)/2 {
 		l.table.dirtyAll()
 		return
 	}

@@ -82,7 +82,7 @@ func TestWhatIsAsWantedIsNotTouched(t *testing.T) {
 		// A predecessor that was killed: the table stays, the state file too.
 		r.saved = Owned{Services: []ipvs.ServiceKey{key(1), key(2), key(3)}}
 		ops := ipvs.Plan(nil, func() ipvs.Table {
-			p, _ := ipvs.NewPool(convert(configOf(virtual(1, 1, 2), virtual(2, 7), virtual(3, 1)), time.Now(), nil, nil).pool)
+			p, _ := ipvs.ResumePool(0, convert(configOf(virtual(1, 1, 2), virtual(2, 7), virtual(3, 1))).forPool(nil, time.Now(), nil, nil), nil)
 			return p.Table()
 		}(), nil)
 		if err := r.kernel.Change(append(ops, stranger(9))...); err != nil {

@@ -51,11 +51,11 @@ type pinned struct {
 
 func pinSources(cfg *config.Config, s *services) []pinSource {
 	var out []pinSource
-	for _, vs := range s.pool {
-		v := s.byKey[vs.ServiceKey]
+	for _, k := range s.order {
+		v := s.byKey[k]
 		for i := range v.RealServers {
 			if r := &v.RealServers[i]; r.MaintenanceFile != "" {
-				out = append(out, pinSource{r.MaintenanceFile, subject{vs.ServiceKey, ipvs.DestKey{Addr: r.Addr.Unmap(), Port: r.Port}}})
+				out = append(out, pinSource{r.MaintenanceFile, subject{k, ipvs.DestKey{Addr: r.Addr.Unmap(), Port: r.Port}}})
 			}
 		}
 	}

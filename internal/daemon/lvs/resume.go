@@ -17,7 +17,7 @@ func (l *LVS) begin(now time.Time) []healthcheck.Item {
 	past := l.past()
 	up := map[ipvs.ServiceKey]*ipvs.Past{}
 	var list []ipvs.Event
-	l.pool, list = ipvs.ResumePool(l.services.pool, func(v *ipvs.VirtualServer) *ipvs.Past {
+	l.pool, list = ipvs.ResumePool(len(l.services.order), l.services.forPool(nil, now, nil, nil), func(v *ipvs.VirtualServer) *ipvs.Past {
 		p := past(v)
 		if p != nil {
 			up[v.ServiceKey] = p
@@ -59,13 +59,14 @@ func (l *LVS) past() func(*ipvs.VirtualServer) *ipvs.Past {
 		ordered[s.subject()] = s.Order
 	}
 	at := time.Now()
-	dynamic := map[checkRef]bool{}
-	for _, it := range l.services.items {
-		if it.Config.Dynamic {
-			dynamic[l.services.refs[it.Key]] = true
-		}
-	}
+	dynamic, seen := map[checkRef]bool{}, 0
 	return func(v *ipvs.VirtualServer) *ipvs.Past {
+		for _, it := range l.services.items[seen:] { // those of v
+			if it.Config.Dynamic {
+				dynamic[l.services.refs[it.Key]] = true
+			}
+		}
+		seen = len(l.services.items)
 		var of ipvs.ServiceKey
 		there := false
 		for _, k := range l.services.members[v.ServiceKey] {

@@ -131,7 +131,9 @@ func TestSuccessorWithOrders(t *testing.T) {
 		r.wantTable("1:1=0,3=0,4=7")
 		r.end()
 	})
-	v := convert(configOf(virtual(1, 1)), time.Now(), nil, nil).pool[0]
+	var v ipvs.VirtualServer
+	for v = range convert(configOf(virtual(1, 1))).forPool(nil, time.Now(), nil, nil) {
+	}
 	v.Servers[0].Inhibit = true
 	have := []ipvs.Destination{v.Servers[0].Destination}
 	have[0].Weight = 0
@@ -245,7 +247,7 @@ func TestPastWeight(t *testing.T) {
 	have := []ipvs.Destination{v.Servers[0].Destination}
 	have[0].Weight = 3
 	dynamic := map[checkRef]bool{{v.ServiceKey, v.Servers[0].DestKey, "b"}: true}
-	pool, _ := ipvs.ResumePool([]ipvs.VirtualServer{v}, func(v *ipvs.VirtualServer) *ipvs.Past {
+	pool, _ := ipvs.ResumePool(1, slices.Values([]ipvs.VirtualServer{v}), func(v *ipvs.VirtualServer) *ipvs.Past {
 		return pastOf(v, v.ServiceKey, have, nil, dynamic)
 	})
 	if e, _ := pool.Entry(v.ServiceKey); len(e.Dests) != 1 || e.Dests[0].Weight != 3 {

@@ -253,14 +253,13 @@ func (l *LVS) status() (Status, [][]ipvs.ServiceKey) {
 		checks[c.Key] = c
 	}
 	var keys [][]ipvs.ServiceKey
-	for i := range l.services.pool {
-		vs := &l.services.pool[i]
-		state, ok := l.pool.State(vs.ServiceKey)
+	for _, k := range l.services.order {
+		state, ok := l.pool.State(k)
 		if !ok {
 			continue
 		}
-		keys = append(keys, l.services.members[vs.ServiceKey])
-		st.Services = append(st.Services, l.serviceStatus(vs, state, checks))
+		keys = append(keys, l.services.members[k])
+		st.Services = append(st.Services, l.serviceStatus(l.pool.Service(k), state, checks))
 	}
 	return st, keys
 }

@@ -57,7 +57,7 @@ func (l *LVS) needsKernel() bool { return l.kernelFor() != "" }
 func (l *LVS) kernelFor() string {
 	g := &l.cfg.Global
 	switch {
-	case len(l.services.pool) > 0:
+	case len(l.services.order) > 0:
 		return "the configuration has services"
 	case g.LVSSyncDaemon != nil:
 		return "the configuration has lvs_sync_daemon"
