@@ -129,15 +129,24 @@ func heapSize() uint64 {
 
 // heap is the sum of figures of the runtime about its heap, in bytes.
 func heap(names ...string) (sum uint64) {
-	figures := make([]metrics.Sample, len(names))
-	for i, name := range names {
-		figures[i].Name = name
-	}
-	metrics.Read(figures)
-	for _, f := range figures {
-		sum += f.Value.Uint64()
+	for _, f := range figures(names...) {
+		sum += f
 	}
 	return sum
+}
+
+// figures are some of the runtime's, of one moment.
+func figures(names ...string) []uint64 {
+	list := make([]metrics.Sample, len(names))
+	for i, name := range names {
+		list[i].Name = name
+	}
+	metrics.Read(list)
+	out := make([]uint64, len(list))
+	for i, f := range list {
+		out[i] = f.Value.Uint64()
+	}
+	return out
 }
 
 // tuned reports whether the operator said how often or how late garbage is
@@ -154,9 +163,11 @@ func CollectLate(more int64) (collect func()) {
 	if tuned() || debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		return func() {}
 	}
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	debug.SetMemoryLimit(int64(m.Sys-m.HeapSys+m.HeapAlloc) + more)
+	// All but what the heap has spare. runtime.ReadMemStats would fetch a hundred
+	// pages of memory for its own account.
+	f := figures("/memory/classes/total:bytes",
+		"/memory/classes/heap/unused:bytes", "/memory/classes/heap/free:bytes", "/memory/classes/heap/released:bytes")
+	debug.SetMemoryLimit(int64(f[0]-f[1]-f[2]-f[3]) + more)
 	usual := debug.SetGCPercent(-1)
 	collect = sync.OnceFunc(func() {
 		debug.SetGCPercent(usual)
