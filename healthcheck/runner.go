@@ -275,8 +275,8 @@ func (r *Runner) deliver(ctx context.Context) {
 
 // Replace makes the items those given. One whose Config is unchanged keeps
 // its state and its next time, under the same key or, if it stands under a new
-// one, with its verdict told again under that. Others start new. Items that
-// cannot be made are left out and named in the joined error.
+// one and is not paused, with its verdict told again under that. Others start
+// new. Items that cannot be made are left out and named in the joined error.
 func (r *Runner) Replace(items []Item) error {
 	var errs []error
 	r.mu.Lock()
@@ -311,7 +311,9 @@ func (r *Runner) Replace(items []Item) error {
 		orphans[u.print] = append(orphans[u.print], u)
 	}
 	for i, it := range fresh {
-		if list := orphans[prints[i]]; len(list) > 0 {
+		// What was seen for another one goes on to hold only where it is looked at
+		// again: a check that rests could not take it back.
+		if list := orphans[prints[i]]; len(list) > 0 && !it.Paused {
 			u := list[0]
 			orphans[prints[i]] = list[1:]
 			delete(old, u.key)

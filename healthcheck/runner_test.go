@@ -243,6 +243,27 @@ func TestRunnerReplaceSwapped(t *testing.T) {
 	})
 }
 
+// A check that rests does not go on with what was seen for another one: nothing
+// would take that back.
+func TestRunnerReplacePaused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, RunnerConfig{})
+		b.answer = func(Config) Result { return Result{Weight: -1} }
+		b.replace(item("a"))
+		defer b.run(t.Context())()
+		time.Sleep(5 * time.Second)
+		b.want("verdicts", &b.verdicts, "a D@1")
+		resting := item("a")
+		resting.Key, resting.Paused = "a2", true
+		b.replace(resting)
+		time.Sleep(20 * time.Second)
+		b.want("verdicts", &b.verdicts)
+		b.r.Resume("a2")
+		time.Sleep(5 * time.Second)
+		b.want("verdicts", &b.verdicts, "a2 D@25")
+	})
+}
+
 func TestRunnerRemovedInFlightSaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, RunnerConfig{})

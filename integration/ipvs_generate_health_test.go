@@ -36,6 +36,10 @@ func tcpCheck(target int) string {
 	return fmt.Sprintf("    TCP_CHECK {\n      connect_ip %s\n      connect_port %d\n      connect_timeout 30\n      retry 0\n    }\n", genTarget, genPort+target)
 }
 
+func httpCheck(target int) string {
+	return fmt.Sprintf("    HTTP_GET {\n      connect_ip %s\n      connect_port %d\n      connect_timeout 30\n      retry 1\n      delay_before_retry 1\n      url {\n        path /\n        status_code 200\n      }\n    }\n", genTarget, genPort+target)
+}
+
 func miscCheck(program int) string {
 	return fmt.Sprintf("    MISC_CHECK {\n      misc_path \"DIR/check w%d\"\n      misc_timeout 30\n      misc_dynamic\n    }\n", program)
 }
@@ -91,7 +95,11 @@ func (g *ipvsGen) timeouts() string {
 	words := []string{"lvs_timeouts"}
 	for _, name := range []string{"tcp", "tcpfin", "udp"} {
 		if g.chance(60) {
-			words = append(words, fmt.Sprintf("%s %d", name, 1+g.IntN(9999)))
+			n := 1 + g.IntN(9999)
+			if g.wide.chance(20) {
+				n = oneOf(&g.wide.ipvsGen, 0, 2678400)
+			}
+			words = append(words, fmt.Sprintf("%s %d", name, n))
 		}
 	}
 	if len(words) == 1 {
@@ -102,10 +110,13 @@ func (g *ipvsGen) timeouts() string {
 
 // daemon draws lvs_sync_daemon without an instance.
 func (g *ipvsGen) daemon() string {
-	if !g.sync {
+	if !g.sync || g.instance && g.wide.old {
 		return ""
 	}
 	words := []string{"lvs_sync_daemon eth0"}
+	if g.instance {
+		words = append(words, oneOf(&g.wide.ipvsGen, "VI_1", "inst VI_1"))
+	}
 	for _, w := range []string{
 		fmt.Sprintf("id %d", g.IntN(256)), fmt.Sprintf("maxlen %d", oneOf(g, 1, 500, 1472, 9000, 65507)), fmt.Sprintf("port %d", 1+g.IntN(65535)),
 		fmt.Sprintf("ttl %d", 1+g.IntN(255)), "group " + oneOf(g, "224.0.0.81", "239.255.1.2", "ff02::81"),

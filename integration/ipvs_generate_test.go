@@ -20,6 +20,8 @@ type ipvsGen struct {
 	checks   bool     // servers are checked, and everything that follows from that
 	programs bool     // some by programs
 	scripts  int      // how many: an IPVS kernel starts few in a second
+	wide     *wide
+	instance bool // the sync daemon follows an instance
 }
 
 // genService is a virtual_server; head says which, and stays.
@@ -36,6 +38,12 @@ type genService struct {
 	lines    []string // persistence, ops, sorry server
 	kind     string
 	servers  []genServer
+
+	words      map[string]string // other words for lb_algo, lb_kind and the line protocol; "": none
+	flagsFirst bool              // above lb_algo
+	below      bool              // lines stand below the servers
+	gone       []genServer       // removed by a reload
+	built      bool              // what comes to it comes by a reload
 }
 
 type genServer struct {
@@ -43,6 +51,7 @@ type genServer struct {
 	port  int
 	lines []string
 	check string // a block
+	nat   bool   // whatever its lines say
 }
 
 // newIPVSGen makes the first configuration of a seed, with so many services;
@@ -56,13 +65,39 @@ func newIPVSGen(seed uint64, size int, checks, programs bool) *ipvsGen {
 		}
 	}
 	g.health.draw(g)
+	if programs {
+		g.wide = newWide(seed)
+		g.instance = g.sync && g.wide.chance(30)
+		g.wide.old, g.wide.sync = g.wide.chance(25), g.sync
+		g.global = g.wide.globals(g.global)
+	}
 	for range g.size {
-		g.services = append(g.services, g.service())
+		g.add()
 	}
 	return g
 }
 
+// add adds a service, and of a group sometimes one of another protocol.
+func (g *ipvsGen) add() {
+	s := g.service()
+	g.services = append(g.services, s)
+	if t := g.wide.twin(g, s); t != nil {
+		g.services = append(g.services, t)
+	}
+}
+
+// grouped reports whether the service is one of a group.
+func (s *genService) grouped() bool { return strings.HasPrefix(s.head, "group ") }
+
 func oneOf[T any](g *ipvsGen, list ...T) T { return list[g.IntN(len(list))] }
+
+// flushes reports whether there is lvs_flush_on_stop with the argument given.
+func (g *ipvsGen) flushes(arg string) bool {
+	return slices.ContainsFunc(g.global, func(l string) bool {
+		words := strings.Fields(l)
+		return words[0] != "lvs_flush" && strings.Join(words[1:], " ") == arg
+	})
+}
 
 // chance is true in so many of a hundred cases.
 func (g *ipvsGen) chance(percent int) bool { return g.IntN(100) < percent }
@@ -80,18 +115,23 @@ func (g *ipvsGen) service() *genService {
 		}
 	case 1:
 		s.head = fmt.Sprintf("group G%d", n)
-		s.groups = g.group(s, n)
+		s.groups = g.wide.group(s, g.group(s, n))
 	case 2:
 		s.port = 0
 		s.head = g.addr(s, n) + oneOf(g, " 0", "")
 	default:
 		s.head = fmt.Sprintf("%s %d", g.addr(s, n), s.port)
 	}
+	g.wide.head(s, n, g.services)
 	g.scheduling(s)
 	for i := range 1 + g.IntN(5) {
 		s.servers = append(s.servers, g.server(s, i))
 	}
-	if s.groups != "" && slices.Contains(g.global, "lvs_flush_on_stop VS") {
+	if g.wide.chance(3) {
+		s.servers = nil
+	}
+	s.built = true
+	if s.grouped() && g.flushes("VS") {
 		// Of a group keepalived 2.2.7 leaves the services in the kernel when a server
 		// was away at the stop: none goes.
 		s.lines = slices.DeleteFunc(s.lines, func(l string) bool { return strings.HasPrefix(l, "sorry_server") })
@@ -116,7 +156,7 @@ func (g *ipvsGen) pool(s *genService) {
 		s.lines = append(s.lines, fmt.Sprintf("hysteresis %d", oneOf(g, 0, 1, 2, 50)))
 	}
 	// The check of an address that is nowhere never runs.
-	if s.groups == "" && g.chance(8) {
+	if !s.grouped() && g.chance(8) {
 		s.lines = append(s.lines, "ha_suspend")
 	}
 }
@@ -169,7 +209,7 @@ func (g *ipvsGen) scheduling(s *genService) {
 	if s.port == 0 || g.chance(30) {
 		s.lines = append(s.lines, oneOf(g, "persistence_timeout", "persistence_timeout 1", "persistence_timeout 2678400", "persistence_timeout 77"))
 		switch {
-		case s.groups != "":
+		case s.grouped():
 		case s.v6 && g.chance(50):
 			s.lines = append(s.lines, "persistence_granularity "+oneOf(g, "1", "64", "127"))
 		case !s.v6 && g.chance(50):
@@ -199,6 +239,7 @@ func (g *ipvsGen) scheduling(s *genService) {
 		}
 	}
 	g.pool(s)
+	g.wide.lines(s)
 }
 
 const tunnelGUE = "TUN type gue port "
@@ -231,6 +272,7 @@ func (g *ipvsGen) server(s *genService, i int) genServer {
 		r.check = miscCheck(g.IntN(genPrograms))
 	}
 	g.change(s, &r)
+	g.wide.server(s, &r, i)
 	return r
 }
 
@@ -253,97 +295,7 @@ func (g *ipvsGen) change(s *genService, r *genServer) {
 	if g.chance(20) {
 		r.lines = append(r.lines, "inhibit_on_failure")
 	}
-}
-
-// reload changes the configuration in ways that keepalived 2.2.7 gets right: of
-// a server it takes up new thresholds only together with a new weight, and
-// servers of a group it removes with wrong ports, and a group not at all with
-// lvs_flush_on_stop (docs/differences.md). Of a server that is down it puts back
-// what gets another method, so where servers are checked only they themselves come
-// and go, and their weights change, and none comes to where a sorry server may be;
-// and a weight that a program is going to give it takes for 0, so every program has
-// run. A service without a quorum keeps its sorry server and inhibit_on_failure: the
-// servers that keepalived has put aside for these stay so.
-func (g *ipvsGen) reload() {
-	var kept []*genService
-	for _, s := range g.services {
-		what := g.IntN(8)
-		if s.groups != "" && (what != 0 || slices.Contains(g.global, "lvs_flush_on_stop")) {
-			what = 7 // as it is
-		}
-		if s.checked() && (what == 1 || what == 2) {
-			what = 5
-		}
-		switch what {
-		case 0:
-			continue // gone
-		case 1:
-			before := s.lines
-			starved := g.programs && s.starved() // the seeds of every run are known to be right
-			if g.scheduling(s); starved {
-				s.keep(before, "sorry_server", "inhibit_on_failure")
-			}
-		case 2:
-			for i := range s.servers {
-				g.change(s, &s.servers[i])
-				s.servers[i].lines = append(s.servers[i].lines, fmt.Sprintf("weight %d", 2+g.IntN(60000)))
-			}
-		case 3:
-			if s.checked() && slices.ContainsFunc(s.lines, func(l string) bool { return strings.HasPrefix(l, "sorry_server ") }) {
-				break
-			}
-			s.servers = append(s.servers, g.server(s, len(s.servers)))
-		case 4:
-			if len(s.servers) > 1 {
-				s.servers = s.servers[1:]
-			}
-		case 5:
-			for i := range s.servers {
-				s.servers[i].lines = append(slices.Clone(s.servers[i].lines), fmt.Sprintf("weight %d", 1+g.IntN(60000)))
-			}
-		}
-		kept = append(kept, s)
-	}
-	g.services = kept
-	for range 1 + g.size/9 {
-		g.services = append(g.services, g.service())
-	}
-	g.Shuffle(len(g.services), func(i, j int) { g.services[i], g.services[j] = g.services[j], g.services[i] })
-}
-
-// starved reports whether the quorum of the service can be out of reach although
-// all its servers are up.
-func (s *genService) starved() bool {
-	if slices.ContainsFunc(s.lines, func(l string) bool { return strings.HasPrefix(l, "hysteresis ") }) {
-		return true
-	}
-	return !slices.ContainsFunc(s.servers, func(r genServer) bool {
-		weight := "" // the last one counts; without one it is the service's, which is not 0
-		for _, l := range r.lines {
-			if w, ok := strings.CutPrefix(l, "weight "); ok {
-				weight = w
-			}
-		}
-		return weight != "0"
-	})
-}
-
-// keep has the lines that begin with one of words be those of before.
-func (s *genService) keep(before []string, words ...string) {
-	with := func(l string) bool {
-		return slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(l, w) })
-	}
-	s.lines = slices.DeleteFunc(s.lines, with)
-	for _, l := range before {
-		if with(l) {
-			s.lines = append(s.lines, l)
-		}
-	}
-}
-
-// checked reports whether a server of the service has a check.
-func (s *genService) checked() bool {
-	return slices.ContainsFunc(s.servers, func(r genServer) bool { return r.check != "" })
+	g.wide.change(s, r)
 }
 
 // conf is the configuration as keepalived.conf.
@@ -357,16 +309,17 @@ func (g *ipvsGen) conf() string {
 	if g.checks {
 		b.WriteString(g.health.markers(g.programs))
 	}
+	if g.instance {
+		b.WriteString(g.wide.instance())
+	}
 	for _, s := range g.services {
 		b.WriteString(s.groups)
 	}
 	for _, s := range g.services {
-		fmt.Fprintf(&b, "virtual_server %s {\n  delay_loop 2\n  warmup 0\n  lb_algo %s\n  lb_kind %s\n", s.head, s.algo, s.kind)
-		if !s.mark {
-			fmt.Fprintf(&b, "  protocol %s\n", s.protocol)
-		}
-		for _, l := range append(append([]string{}, s.flags...), s.lines...) {
-			fmt.Fprintf(&b, "  %s\n", l)
+		fmt.Fprintf(&b, "virtual_server %s {\n  delay_loop 2\n  warmup 0\n", s.head)
+		lines := s.above()
+		if !s.below {
+			b.WriteString(lines)
 		}
 		for _, r := range s.servers {
 			port := ""
@@ -377,9 +330,44 @@ func (g *ipvsGen) conf() string {
 			for _, l := range r.lines {
 				fmt.Fprintf(&b, "    %s\n", l)
 			}
+			if r.nat {
+				b.WriteString("    lvs_method NAT\n")
+			}
 			b.WriteString(r.check + "  }\n")
+		}
+		if s.below {
+			b.WriteString(lines)
 		}
 		b.WriteString("}\n")
 	}
 	return b.String()
+}
+
+// above are the lines of the service that are no block.
+func (s *genService) above() string {
+	word := func(name, value string) []string {
+		switch other, ok := s.words[name]; {
+		case !ok:
+			return []string{name + " " + value}
+		case other == "":
+			return nil
+		case name == "protocol":
+			return []string{other}
+		default:
+			return []string{other + " " + value}
+		}
+	}
+	var lines []string
+	if s.flagsFirst {
+		lines = append(lines, s.flags...)
+	}
+	lines = append(lines, word("lb_algo", s.algo)...)
+	lines = append(lines, word("lb_kind", s.kind)...)
+	if _, ok := s.words["protocol"]; ok || !s.mark {
+		lines = append(lines, word("protocol", s.protocol)...)
+	}
+	if !s.flagsFirst {
+		lines = append(lines, s.flags...)
+	}
+	return "  " + strings.Join(append(lines, s.lines...), "\n  ") + "\n"
 }

@@ -90,9 +90,14 @@ func equalSeed(t testing.TB, g *ipvsGen, reloads int) {
 			want = g.health.set(t, s, g.programs)
 		}
 	}
+	args := []string{"-C"}
+	roles := []string{"dest of"} // before it all are equal
+	if g.instance {
+		args, roles = nil, append(roles, "daemon role 1 ", "no daemon role 2 ")
+	}
 	health()
-	s.start(next(), "-C")
-	same("start", append(slices.Clone(want), "dest of")...) // before it all are equal
+	s.start(next(), args...)
+	same("start", append(slices.Clone(want), roles...)...)
 	for i := range reloads {
 		when := fmt.Sprint("reload ", i+1)
 		g.reload()
@@ -103,7 +108,7 @@ func equalSeed(t testing.TB, g *ipvsGen, reloads int) {
 			same("health after the "+when, want...)
 		}
 	}
-	if slices.Contains(g.global, "lvs_flush") || slices.Contains(g.global, "lvs_flush_on_stop") {
+	if slices.Contains(g.global, "lvs_flush") || g.flushes("") {
 		s.stop("no service", "no dest", "no daemon", "timeouts tcp 900 tcpfin 120 udp 300")
 	} else {
 		s.stop(foreign, "no dest", "no daemon", "timeouts tcp 900 tcpfin 120 udp 300")

@@ -90,3 +90,28 @@ func TestPoolReload(t *testing.T) {
 		})
 	}
 }
+
+// TestReloadSorryMethod: a sorry server gets the method of the new
+// configuration, in use or not, and goes when it is no longer inhibited.
+func TestReloadSorryMethod(t *testing.T) {
+	tunnelled := func(method Method, inhibit bool) VirtualServer {
+		return vs(1).with(sorry).with(func(v *VirtualServer) { v.Sorry.Method, v.Sorry.Inhibit = method, inhibit })
+	}
+	for _, steps := range [][]string{nil, {"1 down"}} {
+		p, _ := NewPool([]VirtualServer{tunnelled(Tunnel, true)})
+		for _, s := range steps {
+			step(t, p, s)
+		}
+		p.Reload([]VirtualServer{tunnelled(Masquerade, true)})
+		e, _ := p.Entry(p.Services()[0])
+		weight := uint32(len(steps))
+		if d := e.Dests[len(e.Dests)-1]; d.DestKey != dest(9, 0).DestKey || d.Method != Masquerade || d.Weight != weight {
+			t.Errorf("after %v: sorry server %+v, want NAT and weight %d", steps, d, weight)
+		}
+		p.Reload([]VirtualServer{tunnelled(Masquerade, false)})
+		want := map[bool]string{false: "1=1", true: "9=1"}[len(steps) > 0]
+		if got := show(p); got != want {
+			t.Errorf("after %v, not inhibited: %q, want %q", steps, got, want)
+		}
+	}
+}

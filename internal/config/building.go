@@ -201,6 +201,7 @@ type realServer struct {
 	check     checkDefaults
 	checkers  []inheriting // of Checkers
 	slowStart *time.Duration
+	weightSet bool
 	known     bool // see remember
 }
 

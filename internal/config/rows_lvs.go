@@ -101,7 +101,7 @@ func serviceRows() []Keyword {
 func realRows() []Keyword {
 	const vs = "the virtual server's"
 	rows := []Keyword{
-		row("weight", core, integer("weight", 0, math.MaxInt32, func(r *realServer, v int) { r.Weight = v }), "1, or "+vs, "share of the connections"),
+		row("weight", core, integer("weight", 0, math.MaxInt32, func(r *realServer, v int) { r.Weight, r.weightSet = v, true }), "1, or "+vs, "share of the connections"),
 		row("lvs_method", rare, custom(methodSyntax, methodArgs, func(d *decoder, r *realServer, n *Node) {
 			if f, ok := d.method(n); ok {
 				r.Forward, r.methodSet = f, true

@@ -43,6 +43,12 @@ func (s *service) handDown(open []realServer, logAll bool) {
 		if r.VirtualHost == "" {
 			s.RealServers[i].VirtualHost = s.VirtualHost
 		}
+		if !r.weightSet {
+			s.RealServers[i].Weight = s.weight
+		}
+		if !r.inhibitSet {
+			s.RealServers[i].InhibitOnFailure = s.inhibit
+		}
 		if s.RealServers[i].SlowStart = s.slowStart; r.slowStart != nil {
 			s.RealServers[i].SlowStart = *r.slowStart
 		}
@@ -342,8 +348,6 @@ func openReal(d *decoder, target any, n *Node) {
 	s := target.(*service)
 	r := d.state.real.take()
 	r.pos, r.check = n.Pos, noDefaults()
-	r.Weight = s.weight
-	r.InhibitOnFailure = s.inhibit
 	d.within(r, nil)
 	a, ok := arg1(d, n)
 	if !ok {
