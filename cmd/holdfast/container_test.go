@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"holdfast/integration/lab"
 )
@@ -23,23 +24,49 @@ func TestFirstProcessOfAContainer(t *testing.T) {
 	if err := os.WriteFile(d.Path("leave.sh"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	caps := "-all,+net_admin,+net_raw"
-	args := append([]string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "setpriv", "--bounding-set", caps, "--inh-caps", caps}, d.args("-n", "-l")...)
-	p, err := d.Start(lab.Spec{Args: args, Env: []string{"TEST_PROGRAM=1"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(p.Log())
-		}
-	})
+	p := d.startWith("net_admin,+net_raw", "unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
 	d.until("what a script left has ended", func() bool {
 		b, _ := os.ReadFile(d.Path("left.log"))
 		return strings.Contains(string(b), "MASTER")
 	})
 	tree := p.Tree()
 	d.until("it is reaped", func() bool { return deadBelow(tree) == 0 })
+}
+
+// Without the permission to set what a master has, nobody must take this one for the
+// master.
+func TestAMissingPermissionEndsTheStart(t *testing.T) {
+	lab.Require(t, "setpriv")
+	t.Parallel()
+	d := newDirector(t)
+	d.conf(strings.Replace(fast, "NOTIFY", "", 1))
+	for _, one := range []string{"net_admin", "net_raw"} {
+		p := d.startWith(one)
+		exit, err := p.Wait(30 * time.Second)
+		if err != nil || exit != 4 {
+			t.Errorf("with %s alone: exit code %d, %v, want 4", one, exit, err)
+		}
+		if strings.Contains(p.Log(), "MASTER") || !strings.Contains(p.Log(), "operation not permitted") {
+			t.Errorf("with %s alone:\n%s", one, p.Log())
+		}
+	}
+}
+
+// startWith starts the daemon with these capabilities alone, behind a command.
+func (d *director) startWith(caps string, before ...string) *lab.Process {
+	d.t.Helper()
+	caps = "-all,+" + caps
+	args := append(before, "setpriv", "--bounding-set", caps, "--inh-caps", caps)
+	p, err := d.Start(lab.Spec{Args: append(args, d.args("-n", "-l")...), Env: []string{"TEST_PROGRAM=1"}})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() {
+		if d.t.Failed() {
+			d.t.Log(p.Log())
+		}
+	})
+	return p
 }
 
 // deadBelow is how many processes whose parent is one of these wait to be reaped.

@@ -167,14 +167,14 @@ func New(cfg *config.Config, deps Deps) *LVS {
 // Run does the work until ctx ends, and then removes from the kernel what is
 // ours and restores what was there. It may be called once. The error wraps
 // ipvs.ErrNoIPVS if the configuration needs IPVS and the kernel has none when
-// Run begins; other failures of the kernel are retried, and shown in Status.
+// Run begins, or EPERM if this process may not set it; other failures of the kernel are retried, and shown in Status.
 func (l *LVS) Run(ctx context.Context) error {
 	defer close(l.ended)
 	defer l.closeKernel()
 	l.ctx = ctx
 	if l.needsKernel() {
-		if err := l.open(); errors.Is(err, ipvs.ErrNoIPVS) {
-			return fmt.Errorf("lvs: %s: %w", l.kernelFor(), err)
+		if err := l.openFirst(); err != nil {
+			return err
 		}
 	}
 	if err := l.runner.Replace(l.begin(time.Now())); err != nil {

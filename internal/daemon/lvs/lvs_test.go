@@ -241,6 +241,14 @@ func TestNoIPVS(t *testing.T) {
 		}
 		r.stop()
 
+		// One that may not be set is none.
+		r.noIPVS = syscall.EPERM
+		r.start(configOf(virtual(1, 1)))
+		if err := <-r.done; !errors.Is(err, syscall.EPERM) || !strings.Contains(err.Error(), "CAP_NET_ADMIN") {
+			t.Errorf("without the permission: %v", err)
+		}
+		r.stop()
+
 		// Nothing to do for IPVS: it is not even asked for.
 		r.opens = 0
 		r.start(with(configOf(), func(c *config.Config) {

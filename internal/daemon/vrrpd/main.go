@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -165,6 +166,11 @@ func (p *process) open(deps *engine.Deps, left link.DeviceRecord) (wire *link.Ep
 			_ = closers[i]() // there is nobody left to care
 		}
 	}
+	if setsSomething(p.cfg.Load()) {
+		if err := link.MayChange(); err != nil {
+			return nil, closeAll, err
+		}
+	}
 	watcher := link.NewWatcher(p.log)
 	closers = append(closers, watcher.Close)
 	wire, err = link.OpenWire(link.WireConfig{Log: p.log, Watcher: watcher})
@@ -199,6 +205,14 @@ func (p *process) open(deps *engine.Deps, left link.DeviceRecord) (wire *link.Ep
 	deps.Wire, deps.Watcher, deps.Announcer, deps.Applier = wire, mtuWatch{p.beat, p.refit}, announcer, applier
 	deps.Devices = p.openDevices(left, len(deps.Resume) > 0)
 	return wire, closeAll, nil
+}
+
+// setsSomething reports whether a master has anything to set in the kernel. Without the
+// permission for it a director that others take for the master would have nothing.
+func setsSomething(c *config.Config) bool {
+	return slices.ContainsFunc(c.Instances, func(i config.VRRPInstance) bool {
+		return len(i.VirtualIPAddress)+len(i.VirtualIPAddressExcluded)+len(i.VirtualRoutes)+len(i.VirtualRules) > 0
+	})
 }
 
 // urgent raises the engine's thread, and the applier's while that works.
