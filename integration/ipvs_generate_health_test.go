@@ -36,10 +36,6 @@ func tcpCheck(target int) string {
 	return fmt.Sprintf("    TCP_CHECK {\n      connect_ip %s\n      connect_port %d\n      connect_timeout 30\n      retry 0\n    }\n", genTarget, genPort+target)
 }
 
-func httpCheck(target int) string {
-	return fmt.Sprintf("    HTTP_GET {\n      connect_ip %s\n      connect_port %d\n      connect_timeout 30\n      retry 1\n      delay_before_retry 1\n      url {\n        path /\n        status_code 200\n      }\n    }\n", genTarget, genPort+target)
-}
-
 func miscCheck(program int) string {
 	return fmt.Sprintf("    MISC_CHECK {\n      misc_path \"DIR/check w%d\"\n      misc_timeout 30\n      misc_dynamic\n    }\n", program)
 }

@@ -152,7 +152,9 @@ func (w *wide) server(s *genService, r *genServer, i int) {
 	if w == nil {
 		return
 	}
-	w.check(r)
+	if strings.Contains(r.check, "TCP_CHECK") && w.chance(15) {
+		r.check += tcpCheck(w.IntN(genTargets))
+	}
 	switch {
 	case w.chance(12):
 		r.port = oneOf(&w.ipvsGen, 1, 8080, 65535)
@@ -167,23 +169,10 @@ func (w *wide) server(s *genService, r *genServer, i int) {
 		// as well: it must not get another method by a reload.
 		r.addr, r.port, r.nat, s.servers[i-1].nat = s.servers[i-1].addr, 8000+i, true, true
 	case !s.mark && !s.grouped() && !s.tunnels && !w.sync && w.chance(4):
-		r.check = "" // keepalived 2.2.7 gives it to the next server
+		r.check = "" // keepalived 2.2.7 was seen to fail the next server by it
 		if r.addr = fmt.Sprintf("2001:db8:dddd::%x", 1+i); s.v6 {
 			r.addr = fmt.Sprintf("198.51.100.%d", 240+i)
 		}
-	}
-}
-
-// check changes the check of a server, and may add another one.
-func (w *wide) check(r *genServer) {
-	if !strings.Contains(r.check, "TCP_CHECK") {
-		return
-	}
-	if w.chance(25) {
-		r.check = httpCheck(w.IntN(genTargets))
-	}
-	if w.chance(15) {
-		r.check += tcpCheck(w.IntN(genTargets))
 	}
 }
 

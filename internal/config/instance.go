@@ -287,7 +287,7 @@ func instanceSyncDaemon(d *decoder, i *instance, n *Node) {
 	if g.LVSSyncDaemon != nil {
 		return // the global keyword wins
 	}
-	g.LVSSyncDaemon = &LVSSyncDaemon{Interface: s, Instance: i.Name, ID: unset}
+	g.LVSSyncDaemon = &LVSSyncDaemon{Interface: s, Instance: i.Name} // not the VRID for an ID (keepalived 2.2.7, measured)
 	g.syncPos = n.Pos
 }
 

@@ -213,7 +213,7 @@ func instanceRows() []Keyword {
 		row("kernel_rx_buf_size", rare, alone(integer("bytes", 0, math.MaxInt32, func(i *instance, v int) { i.KernelRxBufSize = v })), "vrrp_rx_bufs_policy", "what the instance adds to the receive buffer for adverts; 0: that of vrrp_rx_bufs_policy"),
 		row("notify_priority_changes", common, optBool(func(i *instance, v bool) { i.priorityNote = &v }), g, "write changes of priority to the FIFOs"),
 		mailRow(row("smtp_alert", core, optBool(func(i *instance, v bool) { i.smtpAlert = &v }), g+", else off", "mail on changes of state")),
-		row("lvs_sync_daemon_interface", "obsolete", custom("<interface>", []Arg{{Name: "interface"}}, instanceSyncDaemon), "", "old form of lvs_sync_daemon"),
+		row("lvs_sync_daemon_interface", "obsolete", custom("<interface>", []Arg{{Name: "interface"}}, instanceSyncDaemon), "", "old form of lvs_sync_daemon, with id 0"),
 		row("debug", "obsolete", integer("level", 0, 4, func(*instance, int) {}), "", "no effect"),
 		row("notify_deleted", common, once(value{
 			args: []Arg{{Name: "command", Kind: KindCommand, Optional: true}, {Name: "user", Optional: true}, {Name: "group", Optional: true}}, syntax: "[<command> [<user> [[:]<group>]]]",

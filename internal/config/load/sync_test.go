@@ -45,3 +45,23 @@ func TestSyncOptions(t *testing.T) {
 		}
 	}
 }
+
+// TestSyncOfInstance: the old form in an instance has the ID 0, not the VRID
+// that the new one has. A peer's keepalived sends with it.
+func TestSyncOfInstance(t *testing.T) {
+	for text, want := range map[string]*config.LVSSyncDaemon{
+		instance(" lvs_sync_daemon_interface eth0"):                                               {Interface: "eth0", Instance: "A"},
+		"global_defs {\n lvs_sync_daemon eth0 A\n}\n" + instance(""):                              {Interface: "eth0", Instance: "A", ID: 1},
+		"global_defs {\n lvs_sync_daemon eth0 inst A id 7\n}\n" + instance(""):                    {Interface: "eth0", Instance: "A", ID: 7},
+		"global_defs {\n lvs_sync_daemon eth0\n}\n" + instance(""):                                {Interface: "eth0"},
+		"global_defs {\n lvs_sync_daemon eth1\n}\n" + instance(" lvs_sync_daemon_interface eth0"): {Interface: "eth1"},
+	} {
+		cfg, diags := conf(text)
+		if cfg == nil {
+			t.Fatal(diags)
+		}
+		if d := cmp.Diff(want, cfg.Global.LVSSyncDaemon, addrs); d != "" {
+			t.Errorf("%s\n%s", text, d)
+		}
+	}
+}
