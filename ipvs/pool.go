@@ -271,7 +271,11 @@ func (s *virtual) sum() uint64 {
 
 // entry is what the kernel should have for the service.
 func (s *virtual) entry() Entry {
-	e := Entry{Service: s.Service, Dests: make([]Destination, 0, len(s.reals)+1)}
+	most := len(s.reals)
+	if s.Sorry != nil {
+		most++
+	}
+	e := Entry{Service: s.Service, Dests: make([]Destination, 0, most)}
 	if s.Sorry != nil && (s.sorry || s.Sorry.Inhibit) {
 		d := s.Sorry.Destination
 		d.Weight = 0

@@ -67,7 +67,11 @@ func convert(cfg *config.Config) *services {
 		s.parts[i].counts = true
 		s.byKey[key] = v
 		s.order = append(s.order, key)
-		s.standsFor(key, groupMembers(v, key, groups[v.Group]))
+		if v.Group != "" {
+			s.standsFor(key, groupMembers(v, groups[v.Group]))
+		} else {
+			s.standsForItself()
+		}
 	}
 	slices.SortFunc(s.keys, ipvs.ServiceKey.Compare)
 	return s

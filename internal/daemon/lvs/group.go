@@ -28,12 +28,21 @@ func (s *services) standsFor(name ipvs.ServiceKey, keys []ipvs.ServiceKey) {
 	}
 }
 
-// groupMembers are the services of a virtual server: its own key, unless it
-// has a group.
-func groupMembers(v *config.VirtualServer, key ipvs.ServiceKey, g *config.VirtualServerGroup) []ipvs.ServiceKey {
-	if v.Group == "" {
-		return []ipvs.ServiceKey{key}
+// standsForItself notes the last one of order, which is a service of the kernel.
+// There may be thousands: lists of one are a part of order.
+func (s *services) standsForItself() {
+	n := len(s.order)
+	self := s.order[n-1 : n : n]
+	if len(s.kernel[self[0]]) > 0 {
+		s.standsFor(self[0], self)
+		return
 	}
+	s.keys = append(s.keys, self[0])
+	s.kernel[self[0]], s.members[self[0]] = self, self
+}
+
+// groupMembers are the services of a virtual server with a group.
+func groupMembers(v *config.VirtualServer, g *config.VirtualServerGroup) []ipvs.ServiceKey {
 	if g == nil {
 		return nil
 	}
