@@ -25,7 +25,7 @@ const (
 	// collected. Most of what it allocates stays until its end, so that
 	// collecting takes much time and gives little memory; but there is an end
 	// to that.
-	room = 24 << 20
+	room = 32 << 20
 )
 
 // Spare is about the memory for large work, as reading a configuration: see
