@@ -5,6 +5,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"holdfast/integration/lab"
 )
 
 // Both processes are asked whether they work: the log tells of those that are
@@ -33,7 +36,9 @@ func TestTheLogTellsOfProcessesThatAreStopped(t *testing.T) {
 			}
 		}
 		if sig == syscall.SIGSTOP {
-			d.until("a line for each that does not answer", func() bool { return said("process does not answer") })
+			if !lab.WaitFor(90*time.Second, func() bool { return said("process does not answer") }) {
+				t.Fatal("no line for each that does not answer")
+			}
 		} else {
 			d.until("a line for each that answers again", func() bool { return said("process answers again") })
 		}

@@ -11,7 +11,6 @@ import (
 // question is one that a child owes an answer to.
 type question struct {
 	child  *child
-	kind   string // the type of the message
 	answer func(ipc.Message, error)
 	// belated hears of an answer that comes after errLate, or after one that says
 	// that a configuration is not in force yet; nil: nobody does.
@@ -19,13 +18,7 @@ type question struct {
 	limit   time.Duration // for the answer, and anew each time it is said to be at work
 	due     time.Time
 	atWork  bool
-	excused bool // nobody could look when it was due
 }
-
-// standstill is how much later than it asked to be called the parent is where it
-// counts as one that stood still itself, as on a machine that was paused: an
-// answer may be there and not be read yet.
-const standstill = time.Second
 
 // What becomes of a question without an answer.
 var (
@@ -54,7 +47,7 @@ func (p *Parent) askOn(s *slot, m ipc.Message, f *os.File, limit time.Duration, 
 	id := p.nextID
 	m.ID = id
 	p.asked[id] = question{
-		child: s.child, kind: m.Type, answer: answer, belated: belated,
+		child: s.child, answer: answer, belated: belated,
 		limit: limit, due: time.Now().Add(limit),
 	}
 	s.child.out.Post(m, f)
@@ -69,12 +62,7 @@ func (p *Parent) awaitAnswer(id uint64, d time.Duration) {
 		if !ok {
 			return
 		}
-		left := time.Until(q.due)
-		if left < -standstill && !q.excused {
-			left, q.excused, q.due = q.limit, true, time.Now().Add(q.limit)
-			p.asked[id] = q
-		}
-		if left > 0 {
+		if left := time.Until(q.due); left > 0 {
 			p.awaitAnswer(id, left)
 			return
 		}
@@ -94,7 +82,7 @@ func (p *Parent) answered(c *child, m ipc.Message) {
 	}
 	if q, ok := p.asked[m.ID]; ok && q.child == c {
 		delete(p.asked, m.ID)
-		if err != nil && q.kind == ipc.TypeConfig && q.belated != nil {
+		if err != nil && q.belated != nil {
 			p.overdue[m.ID] = q
 		}
 		q.answer(m, err)
@@ -112,11 +100,6 @@ func (p *Parent) atWork(c *child, id uint64) {
 	if !ok || q.child != c {
 		return
 	}
-	if q.kind != ipc.TypeConfig {
-		q.due = time.Now().Add(q.limit)
-		p.asked[id] = q
-		return
-	}
 	if !q.atWork {
 		p.log.Info("the reload takes its time: the kernel's table is being written", "role", string(c.role))
 	}
@@ -128,10 +111,10 @@ func (p *Parent) atWork(c *child, id uint64) {
 	p.asked[id] = q
 }
 
-// forget has nobody hear of late answers of c to questions of a kind.
-func (p *Parent) forget(c *child, kind string) {
+// forget has nobody hear of late answers of c.
+func (p *Parent) forget(c *child) {
 	for id, q := range p.overdue {
-		if q.child == c && q.kind == kind {
+		if q.child == c {
 			delete(p.overdue, id)
 		}
 	}
@@ -145,9 +128,5 @@ func (p *Parent) unanswered(c *child) {
 			q.answer(ipc.Message{}, errGone)
 		}
 	}
-	for id, q := range p.overdue {
-		if q.child == c {
-			delete(p.overdue, id)
-		}
-	}
+	p.forget(c)
 }

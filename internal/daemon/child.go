@@ -23,9 +23,8 @@ type child struct {
 	ready   bool
 	told    bool // to stop
 	// has is the configuration that it is known to have, nil: none is.
-	has role.Encoded
-	// silent is since when it has owed an answer to pulse; zero: it answers.
-	silent time.Time
+	has   role.Encoded
+	pulse pulse
 	// late is set when it did not answer in time to the last one it was handed.
 	late bool
 }
@@ -105,7 +104,6 @@ func (p *Parent) startChild(s *slot, resume []role.Resume) error {
 	}
 	p.writePID(s)
 	p.watch(c)
-	p.feelPulse(s, c)
 	p.log.Debug("process started", "role", string(s.role), "pid", cmd.Process.Pid)
 	return nil
 }

@@ -159,7 +159,7 @@ func (p *Parent) status(done func(control.Status)) {
 		}
 		s.Processes = append(s.Processes, control.Process{
 			Role: string(sl.role), PID: sl.child.cmd.Process.Pid,
-			Started: sl.child.started, Restarts: sl.restarts, SilentSince: sl.child.silent,
+			Started: sl.child.started, Restarts: sl.restarts, SilentSince: sl.child.pulse.silent,
 		})
 		waiting++
 		p.ask(sl, ipc.Message{Type: ipc.TypeStatus}, nil, statusLimit, func(m ipc.Message, err error) {

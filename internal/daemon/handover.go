@@ -82,7 +82,7 @@ func (p *Parent) handTo(s *slot, limit time.Duration, done func(error)) {
 		enc = whole.Since(had)
 	}
 	c.has = nil
-	p.forget(c, ipc.TypeConfig) // it is of no use any more
+	p.forget(c) // it is of no use any more
 	boot, err := role.WriteBoot(p.boot(s, nil), enc)
 	if err != nil {
 		done(err)

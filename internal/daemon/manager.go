@@ -146,7 +146,7 @@ func (p *Parent) works() string {
 		case !s.wanted:
 		case !s.works():
 			fail = append(fail, string(s.role))
-		case !s.child.silent.IsZero():
+		case !s.child.pulse.silent.IsZero():
 			silent = append(silent, string(s.role))
 		default:
 			work = append(work, string(s.role))

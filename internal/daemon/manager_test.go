@@ -153,13 +153,13 @@ func TestServiceManagerHearsWhoDoesNotWork(t *testing.T) {
 	}
 	p.tellWorks()
 	hears("no news of it", "")
-	p.lvs.child.silent = time.Now()
+	p.lvs.child.pulse.silent = time.Now()
 	p.tellWorks()
 	hears("during it", "STATUS=reloading; not answering: lvs")
 	p.vrrp.child = nil
 	p.tellWorks()
 	hears("then", "STATUS=reloading; not working: vrrp; not answering: lvs")
-	p.lvs.child.silent = time.Time{}
+	p.lvs.child.pulse.silent = time.Time{}
 	p.reload.running = false
 	p.tellWorks()
 	hears("after its death", "READY=1\nSTATUS=not working: vrrp")

@@ -51,7 +51,7 @@ type Options struct {
 	// other; nil: there is no service manager that wants to know.
 	Manager func(state string)
 
-	pulse time.Duration // pulseEvery, but in tests
+	pulse time.Duration // pulseEvery; 0: that
 }
 
 const (
@@ -375,7 +375,12 @@ func (p *Parent) message(c *child, m ipc.Message) {
 		if p.stopping {
 			p.tellStop(p.lvs)
 		}
+	case ipc.TypePulse:
+		p.pulseFelt(c, m.ID)
 	case ipc.TypeAtWork:
+		if c.pulse.id == m.ID {
+			c.pulse.asked = time.Now()
+		}
 		p.atWork(c, m.ID)
 	default:
 		p.answered(c, m)

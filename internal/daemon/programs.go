@@ -63,6 +63,7 @@ func (p *Parent) launch() {
 	p.launched = true
 	p.cleanUp()
 	p.startWanted()
+	p.feelPulses()
 	p.after(upLimit, p.isUp)
 	p.checkUp()
 }

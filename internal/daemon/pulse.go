@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -11,57 +10,73 @@ import (
 )
 
 const (
-	// pulseEvery is the time between the answer of a child to the question
-	// whether its loop turns and the next such question.
-	pulseEvery = 5 * time.Second
-	// pulseLimit is how late the answer may be before the log says that the child
-	// does not answer. One that is at work says so in time.
-	pulseLimit = 5 * time.Second
+	// pulseEvery is how often each child is asked whether its loop turns. One that
+	// has not answered when it would be asked again does not answer, unless it says
+	// that it is at work.
+	pulseEvery = 10 * time.Second
+	// standstill is how much later than it asked to be called the parent is where it
+	// stood still itself, as on a machine that was paused: an answer may be there
+	// and not be read yet.
+	standstill = time.Second
 )
 
-// feelPulse asks c, which has just been started or has answered, whether its loop
-// turns, again and again until it ends: one that is stopped or hangs does not die, so
-// that nothing else tells of it.
-func (p *Parent) feelPulse(s *slot, c *child) {
-	every, limit := pulseEvery, pulseLimit
-	if p.opts.pulse > 0 {
-		every, limit = p.opts.pulse, p.opts.pulse
+// pulse is what the parent knows of whether a child answers.
+type pulse struct {
+	id     uint64    // of the question that is open; 0: none is
+	asked  time.Time // and when that was, or when it was said last to be worked at
+	silent time.Time // since when it has not answered; zero: it does
+}
+
+// feelPulses asks the children, again and again. One that is stopped or hangs does
+// not die, so that nothing else tells of it.
+func (p *Parent) feelPulses() {
+	every, begun := p.opts.pulse, time.Now()
+	if every == 0 {
+		every = pulseEvery
 	}
 	p.after(every, func() {
-		if s.child != c || c.told {
-			return
-		}
-		asked := time.Now()
-		p.askOn(s, ipc.Message{Type: ipc.TypePulse}, nil, limit, func(_ ipc.Message, err error) {
-			switch {
-			case errors.Is(err, errGone):
-			case errors.Is(err, errLate):
-				p.fellSilent(s, c, asked)
-			default: // whatever it answers, it does
-				p.feelPulse(s, c)
+		stood := time.Since(begun) > every+standstill
+		for _, s := range []*slot{p.vrrp, p.lvs} {
+			if c := s.child; c != nil && !c.told { // its stop has a limit of its own
+				p.feelPulse(c, every, stood)
 			}
-		}, func(error) {
-			p.log.Info("process answers again", "role", string(s.role), "pid", c.cmd.Process.Pid, "after", time.Since(c.silent).Round(time.Millisecond))
-			c.silent = time.Time{}
-			p.tellWorks()
-			p.feelPulse(s, c)
-		})
+		}
+		p.feelPulses()
 	})
 }
 
-// fellSilent is told once of each time that c does not answer.
-func (p *Parent) fellSilent(s *slot, c *child, asked time.Time) {
-	if c.told {
-		return // its stop has a limit of its own
+func (p *Parent) feelPulse(c *child, every time.Duration, stood bool) {
+	now := time.Now()
+	switch {
+	case c.pulse.id == 0:
+		p.nextID++
+		c.pulse.id, c.pulse.asked = p.nextID, now
+		c.out.Post(ipc.Message{Type: ipc.TypePulse, ID: p.nextID}, nil)
+	case stood:
+		c.pulse.asked = now
+	case c.pulse.silent.IsZero() && now.Sub(c.pulse.asked) >= every:
+		c.pulse.silent = c.pulse.asked
+		pid := c.cmd.Process.Pid
+		attrs := []any{"role", string(c.role), "pid", pid, "for", now.Sub(c.pulse.asked).Round(time.Millisecond)}
+		if state := doing(pid); state != "" {
+			attrs = append(attrs, "state", state)
+		}
+		p.log.Error("process does not answer", attrs...)
+		p.tellWorks()
 	}
-	c.silent = asked
-	pid := c.cmd.Process.Pid
-	attrs := []any{"role", string(s.role), "pid", pid, "for", time.Since(asked).Round(time.Millisecond)}
-	if state := doing(pid); state != "" {
-		attrs = append(attrs, "state", state)
+}
+
+// pulseFelt takes the answer of a child.
+func (p *Parent) pulseFelt(c *child, id uint64) {
+	if id != c.pulse.id {
+		return
 	}
-	p.log.Error("process does not answer", attrs...)
-	p.tellWorks()
+	since := c.pulse.silent
+	c.pulse = pulse{}
+	if !since.IsZero() {
+		p.log.Info("process answers again", "role", string(c.role), "pid", c.cmd.Process.Pid, "after", time.Since(since).Round(time.Millisecond))
+		p.tellWorks()
+	}
 }
 
 // doing says why a process may be one that does not answer, by its state in /proc;

@@ -100,67 +100,65 @@ func TestPulse(t *testing.T) {
 	handsOver(t, func(h handingOver) {
 		var log heardLog
 		h.log = slog.New(slog.NewTextHandler(&log, nil))
+		h.vrrp.child = nil
 		c := h.lvs.child
 		c.cmd = &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}
-		pulse := func(list map[uint64]question) (id uint64) {
-			for k, q := range list {
-				if q.kind != ipc.TypePulse || id != 0 {
-					t.Errorf("asked %+v", list)
-				}
-				id = k
+		answer := func() { h.message(c, ipc.Message{Type: ipc.TypePulse, ID: c.pulse.id}) }
+		asked := func(when string, want bool) {
+			t.Helper()
+			if got := c.pulse.id != 0; got != want {
+				t.Errorf("%s: asked is %t", when, got)
 			}
-			return id
 		}
-		answer := func(id uint64) { h.message(c, ipc.Message{Type: ipc.TypePulse, ID: id}) }
 		told := func(when string, silent, again int) {
 			t.Helper()
-			if s, a := log.has("does not answer", "for=5s"), log.has("answers again"); s != silent || a != again {
-				t.Errorf("%s: %d times silent, %d times again, want %d and %d", when, s, a, silent, again)
+			if s, a := log.has("does not answer"), log.has("answers again"); s != silent || a != again || c.pulse.silent.IsZero() != (s == a) {
+				t.Errorf("%s: %d times silent, %d times again, want %d and %d; silent since %v", when, s, a, silent, again, c.pulse.silent)
 			}
 		}
-		h.feelPulse(h.lvs, c)
+		h.feelPulses()
 		h.pass(pulseEvery - time.Millisecond)
-		if len(h.asked) != 0 {
-			t.Error("asked too early")
-		}
-		for range 3 {
-			h.pass(time.Millisecond)
-			h.pass(pulseLimit - time.Millisecond)
-			answer(pulse(h.asked))
-			h.pass(pulseEvery - time.Millisecond)
-		}
+		asked("too early", false)
 		h.pass(time.Millisecond)
-		h.pass(pulseLimit - time.Millisecond)
+		for range 3 {
+			asked("in time", true)
+			h.message(c, ipc.Message{Type: ipc.TypePulse, ID: c.pulse.id + 1}) // to nobody's question
+			asked("another answer", true)
+			h.pass(pulseEvery - time.Millisecond)
+			answer()
+			asked("answered", false)
+			h.pass(time.Millisecond)
+		}
 		told("in time", 0, 0)
 		// At work on a large table.
-		h.message(c, ipc.Message{Type: ipc.TypeAtWork, ID: pulse(h.asked)})
-		h.pass(pulseLimit - time.Millisecond)
+		for range 3 {
+			h.pass(pulseEvery - time.Millisecond)
+			h.message(c, ipc.Message{Type: ipc.TypeAtWork, ID: c.pulse.id})
+			h.pass(time.Millisecond)
+		}
 		told("at work", 0, 0)
-		answer(pulse(h.asked))
-		h.pass(pulseEvery + pulseLimit)
+		answer()
+		h.pass(pulseEvery)
+		asked("again", true)
+		h.pass(pulseEvery)
 		told("silent", 1, 0)
 		h.pass(time.Hour)
 		told("for long", 1, 0)
-		if len(h.asked) != 0 || c.silent.IsZero() {
-			t.Errorf("asked are %v, silent since %v", h.asked, c.silent)
-		}
-		answer(pulse(h.overdue))
+		answer()
 		told("again", 1, 1)
-		if !c.silent.IsZero() || len(h.overdue) != 0 {
-			t.Error("still silent")
-		}
 		// A machine that was paused: the answer is there, and not read yet.
 		h.pass(pulseEvery)
-		late := time.After(pulseLimit + 2*standstill)
-		<-late
+		asked("before the pause", true)
+		time.Sleep(pulseEvery + 2*standstill)
 		(<-h.events)()
 		told("after a pause", 1, 1)
-		answer(pulse(h.asked))
-		h.pass(pulseEvery + pulseLimit)
+		h.pass(2 * pulseEvery)
 		told("silent once more", 2, 1)
-		h.unanswered(c)
-		if len(h.overdue) != 0 {
-			t.Error("a process that is gone owes an answer")
-		}
+		// What is to stop has a limit of its own.
+		answer()
+		c.told = true
+		h.pass(time.Hour)
+		told("at a stop", 2, 2)
+		asked("at a stop", false)
 	})
 }

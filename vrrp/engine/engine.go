@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"holdfast/vrrp"
@@ -99,7 +100,8 @@ type Engine struct {
 	arena   []byte     // bodies of batch
 
 	turn      uint64
-	gen       uint64 // of the applier, over all routers: a used-again ID meets no old answer
+	turns     atomic.Uint64 // turn, for others
+	gen       uint64        // of the applier, over all routers: a used-again ID meets no old answer
 	deadline  time.Time
 	yielded   int           // routers that found another master in this turn
 	overslept bool          // this turn began later than some peers' dead time
@@ -208,6 +210,7 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) run(packets []link.Packet) {
 	now := e.wire.Now()
 	e.turn++
+	e.turns.Store(e.turn)
 	e.overslept, e.yielded = false, 0
 	asked := e.deadline
 	if !e.deadline.IsZero() && !now.Before(e.deadline) {

@@ -152,6 +152,9 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 	}
 }
 
+// Turns is how often the engine's loop has come round. Any goroutine.
+func (e *Engine) Turns() uint64 { return e.turns.Load() }
+
 // Turn returns when the engine has come round to it: its loop turns. Any
 // goroutine.
 func (e *Engine) Turn(ctx context.Context) error {

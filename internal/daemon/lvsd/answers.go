@@ -42,7 +42,7 @@ func (p *process) fromParent() {
 		case ipc.TypeStatus:
 			go p.status(m.ID)
 		case ipc.TypePulse:
-			go p.pulse(m.ID)
+			p.pulse(m.ID)
 		case ipc.TypeSet:
 			go p.set(m)
 		default:
@@ -140,17 +140,30 @@ func (p *process) takeOver(ctx context.Context, m ipc.Message) error {
 // has one such question open at a time. Meanwhile it hears of a long work that
 // comes on.
 func (p *process) pulse(id uint64) {
-	answer := ipc.Message{Type: ipc.TypePulse, ID: id}
-	ctx, cancel := patience(p.lvs.Progress, func() { p.parent.Post(ipc.Message{Type: ipc.TypeAtWork, ID: id}, nil) })
-	defer cancel()
-	err := p.lvs.Turn(ctx)
-	if ctx.Err() != nil {
-		err = p.lvs.Turn(context.Background())
-	}
-	if err != nil {
-		answer.Err = err.Error()
-	}
-	p.parent.Post(answer, nil)
+	answered := make(chan struct{})
+	slow := p.comesOn(id, p.lvs.Progress(), answered)
+	p.lvs.OnTurn(func() {
+		close(answered)
+		slow.Stop()
+		_ = p.child.Parent.Send(ipc.Message{Type: ipc.TypePulse, ID: id}, nil) // its end is noticed by who reads
+	})
+}
+
+// comesOn tells the parent again and again that a question is being worked at, as
+// long as the work comes on, until it is answered.
+func (p *process) comesOn(id, last uint64, answered <-chan struct{}) *time.Timer {
+	return time.AfterFunc(tellEvery, func() {
+		select {
+		case <-answered:
+			return
+		default:
+		}
+		now := p.lvs.Progress()
+		if now != last {
+			p.parent.Post(ipc.Message{Type: ipc.TypeAtWork, ID: id}, nil)
+		}
+		p.comesOn(id, now, answered)
+	})
 }
 
 func (p *process) status(id uint64) {

@@ -106,7 +106,7 @@ func TestAReloadThatStoodIsToldWhenItIsInForce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kernel := hangingKernel{&ipvs.Fake{}, make(chan struct{})}
 		log := slog.New(slog.DiscardHandler)
-		p := &process{log: log, parent: ipc.NewMailbox(conn, nil), out: notifier.New(log), tune: tune.Process{Log: log}}
+		p := &process{log: log, child: &role.Child{Parent: conn}, parent: ipc.NewMailbox(conn, nil), out: notifier.New(log), tune: tune.Process{Log: log}}
 		defer p.parent.Close()
 		defer p.out.Close()
 		p.lvs = lvs.New(&config.Config{}, lvs.Deps{Open: func() (ipvs.Kernel, error) { return kernel, nil }})
@@ -132,7 +132,7 @@ func TestAReloadThatStoodIsToldWhenItIsInForce(t *testing.T) {
 		}
 		go p.reload(ipc.Message{Type: ipc.TypeConfig, ID: 7, File: boot})
 		synctest.Wait() // it is in the kernel
-		go p.pulse(8)
+		p.pulse(8)
 		time.Sleep(answerLimit + time.Minute)
 		receive := func() ipc.Message {
 			t.Helper()

@@ -16,6 +16,7 @@ import (
 // parent's death.
 func (p *process) fromParent() {
 	defer p.stop()
+	var turns uint64 // of the engine, when the parent asked last
 	for {
 		m, err := p.child.Parent.Receive()
 		if err != nil {
@@ -32,7 +33,14 @@ func (p *process) fromParent() {
 		case ipc.TypeStatus:
 			go p.status(m.ID)
 		case ipc.TypePulse:
-			go p.pulse(m.ID)
+			// It is not woken up for the question where it has come round since
+			// the last one.
+			if n := p.engine.Turns(); n != turns {
+				turns = n
+				p.pulse(m.ID, nil)
+			} else {
+				go func() { p.pulse(m.ID, p.engine.Turn(context.Background())) }()
+			}
 		default:
 			if m.File != nil {
 				m.File.Close()
@@ -119,14 +127,14 @@ func (p *process) takeOver(m ipc.Message) error {
 	return nil
 }
 
-// pulse answers when the engine's loop turns, however late that is: the parent has
-// one such question open at a time.
-func (p *process) pulse(id uint64) {
+// pulse says that the engine's loop turns, however late that is: the parent has one
+// such question open at a time. It is sent at once: to wake the mailbox takes longer.
+func (p *process) pulse(id uint64, err error) {
 	answer := ipc.Message{Type: ipc.TypePulse, ID: id}
-	if err := p.engine.Turn(context.Background()); err != nil {
+	if err != nil {
 		answer.Err = err.Error()
 	}
-	p.parent.Post(answer, nil)
+	_ = p.child.Parent.Send(answer, nil) // its end is noticed by who reads
 }
 
 func (p *process) status(id uint64) {
