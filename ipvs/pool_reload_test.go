@@ -102,13 +102,13 @@ func TestReloadSorryMethod(t *testing.T) {
 		for _, s := range steps {
 			step(t, p, s)
 		}
-		p.Reload([]VirtualServer{tunnelled(Masquerade, true)})
+		p.Reload(1, slices.Values([]VirtualServer{tunnelled(Masquerade, true)}))
 		e, _ := p.Entry(p.Services()[0])
 		weight := uint32(len(steps))
 		if d := e.Dests[len(e.Dests)-1]; d.DestKey != dest(9, 0).DestKey || d.Method != Masquerade || d.Weight != weight {
 			t.Errorf("after %v: sorry server %+v, want NAT and weight %d", steps, d, weight)
 		}
-		p.Reload([]VirtualServer{tunnelled(Masquerade, false)})
+		p.Reload(1, slices.Values([]VirtualServer{tunnelled(Masquerade, false)}))
 		want := map[bool]string{false: "1=1", true: "9=1"}[len(steps) > 0]
 		if got := show(p); got != want {
 			t.Errorf("after %v, not inhibited: %q, want %q", steps, got, want)
