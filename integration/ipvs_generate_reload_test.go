@@ -23,6 +23,9 @@ func (g *ipvsGen) reload() {
 		if s.grouped() && (what != 0 || g.flushes("")) {
 			what = 7 // as it is
 		}
+		if s.grouped() && s.groups == "" {
+			what = 7 // it goes with the group
+		}
 		if s.checked() && (what == 1 || what == 2) {
 			what = 5
 		}
@@ -69,6 +72,22 @@ func (g *ipvsGen) reload() {
 		g.add()
 	}
 	g.Shuffle(len(g.services), func(i, j int) { g.services[i], g.services[j] = g.services[j], g.services[i] })
+	g.inGroups()
+}
+
+// inGroups puts the services of a group in the order that they had: keepalived
+// 2.2.7 tells them apart by it.
+func (g *ipvsGen) inGroups() {
+	for i, s := range g.services {
+		if !s.grouped() || s.groups != "" {
+			continue
+		}
+		for j := i + 1; j < len(g.services); j++ {
+			if o := g.services[j]; o.head == s.head {
+				g.services[i], g.services[j] = o, s
+			}
+		}
+	}
 }
 
 // starved reports whether the quorum of the service can be out of reach although

@@ -43,6 +43,7 @@ type genService struct {
 	flagsFirst bool              // above lb_algo
 	below      bool              // lines stand below the servers
 	gone       []genServer       // removed by a reload
+	shared     bool              // the mark is that of another service, of the other family
 	built      bool              // what comes to it comes by a reload
 }
 
@@ -91,12 +92,16 @@ func (s *genService) grouped() bool { return strings.HasPrefix(s.head, "group ")
 
 func oneOf[T any](g *ipvsGen, list ...T) T { return list[g.IntN(len(list))] }
 
-// flushes reports whether there is lvs_flush_on_stop with the argument given.
+// flushes reports whether there is lvs_flush_on_stop with the argument given; the
+// last one counts.
 func (g *ipvsGen) flushes(arg string) bool {
-	return slices.ContainsFunc(g.global, func(l string) bool {
-		words := strings.Fields(l)
-		return words[0] != "lvs_flush" && strings.Join(words[1:], " ") == arg
-	})
+	last := "none"
+	for _, l := range g.global {
+		if word, rest, _ := strings.Cut(l, " "); word != "lvs_flush" {
+			last = rest
+		}
+	}
+	return last == arg
 }
 
 // chance is true in so many of a hundred cases.

@@ -42,8 +42,8 @@ func (w *wide) head(s *genService, n int, last []*genService) {
 	o := last[len(last)-1]
 	switch {
 	case o.grouped():
-	case s.mark && o.mark && s.v6 != o.v6 && w.chance(60):
-		s.head = o.head
+	case s.mark && o.mark && s.v6 != o.v6 && !o.shared && w.chance(60):
+		s.head, s.shared = o.head, true
 	case !s.mark && !o.mark && s.v6 == o.v6 && w.chance(30):
 		addr, _, _ := strings.Cut(o.head, " ")
 		s.port = 10000 + n
@@ -214,10 +214,10 @@ func (w *wide) group(s *genService, block string) string {
 		switch {
 		case strings.HasPrefix(l, "  fwmark"):
 			switch {
-			case s.tunnels && !w.sync && w.chance(20):
+			case s.tunnels && w.sync, w.chance(30):
+				lines[i] += family[s.v6] // without one it would be IPv4's where all servers are tunnelled
+			case s.tunnels && w.chance(25):
 				lines[i] += family[!s.v6]
-			case w.chance(30):
-				lines[i] += family[s.v6]
 			}
 		case strings.HasPrefix(l, "  ") && w.chance(6):
 			lines[i] = l[:strings.LastIndexByte(l, ' ')]
