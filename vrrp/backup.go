@@ -48,9 +48,12 @@ func (r *Router) backupAdvert(now time.Time, ev *Event) {
 		}
 		if now.Before(r.preemptAt) {
 			r.accept(now, a)
+			return
 		}
+		r.expiry = ReasonPreempt
 	default:
 		// Discarded: the timer goes on and ends in MASTER.
+		r.expiry = ReasonPreempt
 	}
 }
 

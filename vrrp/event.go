@@ -116,6 +116,9 @@ type Action struct {
 	Count    int
 	Extra    bool       // ActionAnnounce
 	Peer     netip.Addr // the peer whose advert caused it, if one did
+	// PeerPriority is what that advert said, where it was compared with ours; 0 elsewhere.
+	PeerPriority uint8
+	Track        string // key of the track whose result caused it; empty: none did
 }
 
 // Reason says why a router changed state or an event was told.
@@ -142,4 +145,5 @@ const (
 	ReasonPathLost             // an advert path is down or silent
 	ReasonPathBack             // and works again
 	ReasonYield                // slept longer than the peers wait, another master was heard
+	ReasonPreempt              // a backup's priority is higher than that of the master that it heard last
 )

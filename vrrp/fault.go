@@ -16,6 +16,24 @@ func (r *Router) ownFault() bool {
 	return false
 }
 
+// OwnFault tells whether the router itself, its sync group aside, has a cause
+// to be in FAULT.
+func (r *Router) OwnFault() bool { return r.ownFault() }
+
+// Culprit is another member of the router's sync group whose own fault holds
+// the router in FAULT; nil: there is none.
+func (r *Router) Culprit() *Router {
+	if r.group == nil {
+		return nil
+	}
+	for _, m := range r.group.members {
+		if m != r && m.ownFault() {
+			return m
+		}
+	}
+	return nil
+}
+
 // pendingFault: an unweighted track has not reported yet.
 func (r *Router) pendingFault() bool {
 	for i := range r.tracks {
@@ -42,8 +60,15 @@ func (r *Router) result(now time.Time, ev *Event, out []Action) []Action {
 	t := &r.tracks[i]
 	t.kept = t.contribution()
 	t.Up, t.value, t.Pending, t.assumed = ev.Up, min(max(ev.Value, -MaxTrackValue), MaxTrackValue), false, false
+	first := len(out)
 	out = r.reprioritise(out)
-	return r.settle(now, ReasonTrack, out)
+	out = r.settle(now, ReasonTrack, out)
+	for i := range out[first:] {
+		if a := &out[first+i]; a.Kind == ActionChanged || a.Kind == ActionEvent {
+			a.Track = t.Key
+		}
+	}
+	return out
 }
 
 // settle enters or leaves FAULT as the causes ask. FAULT because of pending

@@ -21,7 +21,11 @@ const (
 func (r *Router) takeOver(now time.Time, reason Reason, out []Action) []Action {
 	r.stopTimers()
 	r.learned = r.cfg.AdvertInt
-	r.enter(now, Master, reason, noPeer)
+	peer := noPeer
+	if reason == ReasonPreempt {
+		peer = r.master
+	}
+	r.enter(now, Master, reason, peer)
 	r.holdUntil = time.Time{}
 	out = r.send(r.advertised(now), out)
 	r.timer = r.nextAdvert(now)

@@ -20,6 +20,7 @@ var reasonNames = [...]string{
 	ReasonPathLost:      "an advert path was lost",
 	ReasonPathBack:      "an advert path works again",
 	ReasonYield:         "slept longer than the peers wait",
+	ReasonPreempt:       "the master had a lower priority",
 }
 
 // String is the reason as logs and status say it.

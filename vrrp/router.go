@@ -285,6 +285,10 @@ func (r *Router) changed(reason Reason) Action {
 		Kind: ActionChanged, ID: r.id, Priority: r.effective,
 		From: r.told, To: r.state, Reason: reason, Peer: r.peer,
 	}
+	switch reason {
+	case ReasonHigherAdvert, ReasonPreempt, ReasonDeaf:
+		a.PeerPriority = r.masterPriority
+	}
 	r.told = r.state
 	r.count.Transitions++
 	return a

@@ -44,7 +44,11 @@ func (e *Engine) dispatch(now time.Time) {
 // act carries out what is neither advert nor addresses.
 func (e *Engine) act(now time.Time, a *vrrp.Action) {
 	if a.Kind == vrrp.ActionGroupChanged {
-		e.log.Info("group changed", "group", a.Group, "from", a.From.String(), "to", a.To.String(), "reason", a.Reason.String())
+		attrs := []any{"group", a.Group, "from", a.From.String(), "to", a.To.String(), "reason", a.Reason.String()}
+		if a.To == vrrp.Fault {
+			attrs = because(attrs, e.groupFaults(a.Group))
+		}
+		e.log.Info("group changed", attrs...)
 		e.tell(Change{Time: now, Group: true, Name: a.Group, From: a.From, To: a.To, Reason: a.Reason, Peer: a.Peer})
 		return
 	}
@@ -256,8 +260,8 @@ func (e *Engine) changed(now time.Time, r *router, a *vrrp.Action) {
 	if c.Event {
 		e.event(now, r, a)
 	} else {
-		e.log.Info("state changed", append(r.attrs(), "from", a.From.String(), "to", a.To.String(),
-			"reason", a.Reason.String(), "priority", a.Priority)...)
+		attrs := append(r.attrs(), "from", a.From.String(), "to", a.To.String(), "reason", a.Reason.String(), "priority", a.Priority)
+		e.log.Info("state changed", e.causes(r, a, attrs)...)
 	}
 	if !c.Event && c.From == vrrp.Fault && c.To == vrrp.Backup {
 		e.announceSource(r)

@@ -13,7 +13,7 @@ const rivalLogTime = time.Minute
 // so once a minute.
 func (e *Engine) event(now time.Time, r *router, a *vrrp.Action) {
 	if a.Reason != vrrp.ReasonLowerAdvert {
-		e.log.Info("event", append(r.attrs(), "reason", a.Reason.String(), "priority", a.Priority)...)
+		e.log.Info("event", e.causes(r, a, append(r.attrs(), "reason", a.Reason.String(), "priority", a.Priority))...)
 		return
 	}
 	if !r.rivalTold.IsZero() && now.Sub(r.rivalTold) < rivalLogTime {
