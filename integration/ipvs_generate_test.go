@@ -44,6 +44,7 @@ type genService struct {
 	below      bool              // lines stand below the servers
 	gone       []genServer       // removed by a reload
 	shared     bool              // the mark is that of another service, of the other family
+	mixed      bool              // a server is of the other family
 	built      bool              // what comes to it comes by a reload
 }
 

@@ -111,7 +111,8 @@ func (w *wide) lines(s *genService) {
 		s.flags = append(s.flags, oneOf(&w.ipvsGen, "sh-port", "sh-fallback", "mh-port", "mh-fallback"))
 	}
 	s.flagsFirst = w.chance(4)
-	s.below = w.chance(12) && !s.tunnels
+	// keepalived looks at families before it knows a method that comes below.
+	s.below = w.chance(12) && !s.tunnels && !s.mixed
 	for i, l := range s.lines {
 		words := strings.Fields(l)
 		if words[0] != "sorry_server" {
@@ -168,7 +169,8 @@ func (w *wide) server(s *genService, r *genServer, i int) {
 		// Where packets keep their port it would be one server. The other one is new
 		// as well: it must not get another method by a reload.
 		r.addr, r.port, r.nat, s.servers[i-1].nat = s.servers[i-1].addr, 8000+i, true, true
-	case !s.mark && !s.grouped() && !s.tunnels && !w.sync && w.chance(4):
+	case !s.mark && !s.grouped() && !s.tunnels && !s.below && !w.sync && w.chance(4):
+		s.mixed = true
 		r.check = "" // keepalived 2.2.7 was seen to fail the next server by it
 		if r.addr = fmt.Sprintf("2001:db8:dddd::%x", 1+i); s.v6 {
 			r.addr = fmt.Sprintf("198.51.100.%d", 240+i)
