@@ -27,8 +27,8 @@ includes of keepalived.conf are written as what they come to, for one
 configuration id, and listed on standard error. Where the two languages have
 other defaults, keepalived's are written out.
 
-Exit code: 0 done, 1 when something was flattened or left out, 2 when nothing was
-written.`,
+Exit code: 0 done, 1 when something was flattened or left out, an unknown keyword
+and a bad value too, 2 when nothing was written.`,
 		Example: "  holdfast convert /etc/keepalived/keepalived.conf >holdfast.toml\n  holdfast convert -i lvs2 keepalived.conf -o lvs2.toml\n  holdfast convert holdfast.toml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -56,6 +56,12 @@ written.`,
 			for _, f := range c.LostComments {
 				fmt.Fprintf(errs, "left out: %s:%d: comment%s\n", f.Pos.File, f.Pos.Line, shown(f.Text))
 			}
+			if c.Mistakes > 0 {
+				fmt.Fprintln(errs, "left out: what the warnings above are about, or a default stands in its place")
+			}
+			if c.Foreign != "" {
+				fmt.Fprintf(errs, "holdfast: convert: %s: this is no keepalived.conf: %s\n", args[0], c.Foreign)
+			}
 			for _, k := range c.Own {
 				fmt.Fprintf(errs, "note: %s is holdfast's own: keepalived does not know it\n", k)
 			}
@@ -71,7 +77,7 @@ written.`,
 				fmt.Fprintf(errs, "holdfast: convert: %v\n", err)
 				return exitError{2}
 			}
-			if len(c.Flattened)+len(c.LeftOut)+len(c.LostComments) > 0 {
+			if len(c.Flattened)+len(c.LeftOut)+len(c.LostComments)+c.Mistakes > 0 {
 				return exitError{1}
 			}
 			return nil

@@ -186,6 +186,20 @@ func TestConvertTells(t *testing.T) {
 	}
 }
 
+// TestConvertDrops: a slip is no success, and rules of ipvsadm are told how to
+// be of use.
+func TestConvertDrops(t *testing.T) {
+	holdfast, _ := programs(t)
+	code, out, errs := run(t, holdfast, "convert", write(t, strings.Replace(clean, "interface lo", "interface lo\npriorty 120", 1)))
+	if code != 1 || !strings.Contains(out, "priority = 100\n") || !strings.Contains(errs, "left out: what the warnings above are about") {
+		t.Errorf("%d\n%s\n%s", code, errs, out)
+	}
+	code, _, errs = run(t, holdfast, "convert", write(t, "-A -t 192.0.2.1:80 -s wlc\n"))
+	if code != 1 || !strings.Contains(errs, "holdfast ipvs restore") {
+		t.Errorf("%d\n%s", code, errs)
+	}
+}
+
 // What convert says of comments that it cannot keep ends in logs.
 func TestConvertShowsNoPassword(t *testing.T) {
 	for comment, want := range map[string]string{

@@ -3,8 +3,10 @@ package config
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -335,7 +337,7 @@ func (d *decoder) report(pos Pos, s Severity, c Class, id, text string) {
 
 func (d *decoder) reportHint(pos Pos, s Severity, c Class, id, text, hint string) {
 	if d.toml() && (Diagnostic{Severity: s, Class: c, ID: id}).Mistake() {
-		s = Error
+		s, text = Error, withoutFallback(text)
 	}
 	if d.seen != nil {
 		at := findingAt{pos, id}
@@ -346,6 +348,15 @@ func (d *decoder) reportHint(pos Pos, s Severity, c Class, id, text, hint string
 	}
 	d.found.Add(Diagnostic{Pos: pos, Severity: s, Class: c, ID: id, Text: text, Hint: hint})
 }
+
+// fallback is what a warning says of what stands in the place of a mistake.
+var fallback = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`([,:] |[:;] (it|this one|this line|the (address|check|line|options|route|rule|server|service)) (is|are) )ignored$|: [^:]+ is used$`)
+})
+
+// withoutFallback is the text of a warning as it is true of a file that is
+// refused: nothing is used instead.
+func withoutFallback(text string) string { return fallback().ReplaceAllString(text, "") }
 
 // Mistake reports whether a warning is about something in keepalived.conf that is
 // not understood or not taken as it is written, so that a default stands in its
@@ -438,10 +449,17 @@ func (d *decoder) didYouMean(word string, candidates func() []string) string {
 	return ""
 }
 
-// keywordHint proposes a keyword: one with a similar name in this block, or the
-// place where a keyword of this very name belongs.
+// keywordHint proposes a keyword: the block of this one that has it, or one with
+// a similar name in this block, or the place where a keyword of this very name
+// belongs.
 func (d *decoder) keywordHint(path, name string) string {
 	x := index()
+	if dir := FindDirective(name); d.toml() && dir != nil && dir.Name == name && strings.HasPrefix(name, "include") {
+		return "TOML has no include: the configuration is one file"
+	}
+	if below := x.below(path, name); below != "" {
+		return "it belongs to " + below
+	}
 	if h := d.didYouMean(name, func() []string { return slices.Sorted(maps.Keys(x.blocks[path])) }); h != "" {
 		return h
 	}

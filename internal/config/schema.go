@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -159,6 +160,20 @@ func (x *schemaIndex) add(k *Keyword) {
 			m[a] = k
 		}
 	}
+}
+
+// below is the one block right below that of path which has a keyword; empty:
+// none has it, or several.
+func (x *schemaIndex) below(path, name string) (block string) {
+	for _, place := range x.places[name] {
+		if i := strings.LastIndexByte(place, '/'); i >= 0 && place[:i] == path {
+			if block != "" {
+				return ""
+			}
+			block = place
+		}
+	}
+	return block
 }
 
 // Lookup finds the row of a keyword in the block with the given path ("" is

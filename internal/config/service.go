@@ -107,6 +107,9 @@ func lbAlgo(d *decoder, s *service, n *Node) {
 	}
 	if !slices.Contains(schedulers, a) {
 		d.reportHint(n.ArgPos(0), Warning, ClassGeneral, "bad-value", d.kw.Name+": there is no scheduler '"+clip(a)+"', ignored", d.didYouMean(a, func() []string { return schedulers }))
+		if d.toml() {
+			s.LBAlgo = a // the file is refused, and it is not missing
+		}
 		return
 	}
 	s.LBAlgo = a

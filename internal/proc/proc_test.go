@@ -57,12 +57,23 @@ func TestStartNamesWhatCannotBeStarted(t *testing.T) {
 	if err := os.WriteFile(plain, []byte("#!/bin/sh\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	script := func(name, text string) string {
+		p := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(p, []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	dos, lost, through := script("dos", "#!/bin/sh\r\ntrue\r\n"), script("lost", "#! /nonexistent/python3 -u\n"), script("through", "#!/bin/sh\n")
 	for _, c := range []struct {
 		name string
 		spec Spec
 		is   error
 		text string
 	}{
+		{"line of DOS", Spec{Args: []string{dos}}, fs.ErrNotExist, `the interpreter in its first line, "/bin/sh\r", is missing`},
+		{"no interpreter", Spec{Args: []string{lost}}, fs.ErrNotExist, lost + `: the interpreter in its first line, "/nonexistent/python3", is missing: no such file`},
+		{"no folder", Spec{Args: []string{through}, Dir: "/nonexistent"}, fs.ErrNotExist, through + ": no such file"},
 		{"no program", Spec{}, nil, "no program"},
 		{"missing", Spec{Args: []string{"/nonexistent/program"}}, fs.ErrNotExist, "/nonexistent/program"},
 		{"not in PATH", Spec{Args: []string{"holdfast-no-such-program"}}, fs.ErrNotExist, "holdfast-no-such-program"},

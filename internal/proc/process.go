@@ -3,7 +3,9 @@ package proc
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -63,6 +65,9 @@ func Start(s Spec) (*Process, error) {
 	if err != nil {
 		if out != nil {
 			out.close()
+		}
+		if errors.Is(err, fs.ErrNotExist) && (s.Dir == "" || filepath.IsAbs(path)) {
+			err = withInterpreter(path, err)
 		}
 		return nil, fmt.Errorf("proc: cannot start %s: %w", s.Name(), err)
 	}

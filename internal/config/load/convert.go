@@ -26,6 +26,12 @@ type Converted struct {
 	// Refused are the things of the text that keepalived 2.2.7 does not take,
 	// although it knows the keywords.
 	Refused []string
+	// Mistakes is how many findings are about what is not in the text as it is
+	// written: an unknown keyword, a value in whose place a default stands.
+	Mistakes int
+	// Foreign says what the source seems to be, where nothing in it is of
+	// keepalived.conf; else empty.
+	Foreign string
 	// LostComments are the comments whose statement is not in the text.
 	LostComments []encode.Comment
 }
@@ -64,6 +70,12 @@ func Convert(path string, to config.Language, opts Options) (*Converted, []confi
 		if d.ID == config.NotActive {
 			out.LeftOut = append(out.LeftOut, d.String())
 		}
+		if d.Mistake() || d.Class == config.ClassFileNotFound {
+			out.Mistakes++
+		}
+	}
+	if out.Mistakes > 0 && !isTOML(path) && !known(root) {
+		out.Foreign = foreign(texts)
 	}
 	for i := range c.Instances {
 		for _, what := range c.Instances[i].Ignored {
