@@ -30,7 +30,7 @@ is not known. A router whose adverts are dropped is named with the reason.
 
 Without INSTANCE: list the names of the instances.
 
-Exit code: 0 when the daemon answered, 1 otherwise.`,
+Exit code: 0 when the daemon answered, 3 when it runs and does not, 1 otherwise.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeInstance,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -24,7 +24,7 @@ func keptBy(socket string) (ipvstable.Kept, error) {
 		return ipvstable.Kept{}, nil
 	}
 	if err != nil {
-		return ipvstable.Kept{}, err
+		return ipvstable.Kept{}, errors.New(err.Error()) // it has no exit code of its own here
 	}
 	return keptOf(&st)
 }

@@ -4,11 +4,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 
+	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/lvsd"
 	"holdfast/internal/daemon/role"
 	"holdfast/internal/daemon/vrrpd"
@@ -32,15 +35,27 @@ func main() {
 	}
 	root := newRoot()
 	if err := root.Execute(); err != nil {
-		code := 1
-		if e, ok := err.(exitError); ok {
-			code = e.code
-		} else {
-			fmt.Fprintln(os.Stderr, "holdfast:", err)
-		}
-		os.Exit(code)
+		os.Exit(failed(err, os.Stderr))
 	}
 }
+
+// failed says why a command failed, if that is not said yet, and returns the exit
+// code.
+func failed(err error, w io.Writer) int {
+	if e, ok := err.(exitError); ok {
+		return e.code
+	}
+	fmt.Fprintln(w, "holdfast:", err)
+	var silent *control.Silent
+	if errors.As(err, &silent) {
+		return exitSilent
+	}
+	return 1
+}
+
+// exitSilent is the code where the daemon, or one of its processes, is there and
+// does not answer.
+const exitSilent = 3
 
 // exitError ends the program with a code and says nothing more.
 type exitError struct{ code int }

@@ -33,8 +33,8 @@ addresses, services, real servers and checks that are added, removed or changed,
 keyword by keyword, and whether a master would move. Nothing is changed. Without
 FILE: the one that the daemon would read.
 
-Exit code: 0 done, 1 when no daemon answers, 2 when FILE has errors and would be
-refused.`,
+Exit code: 0 done, 1 when no daemon runs, 2 when FILE has errors and would be
+refused, 3 when the daemon does not answer.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if os.Getenv("GOGC") == "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -31,8 +32,9 @@ and has not come back since, has to come back in the next one, unless a reload
 without --rollback came between.
 
 Exit code: 0 when the new configuration is in force (with --wait=false: when the
-reload has begun, or waits), 1 when no daemon answers, 2 when it was not begun,
-refused, not taken over by every process, or rolled back.`,
+reload has begun, or waits), 1 when no daemon runs, 2 when it was not begun,
+refused, not taken over by every process, or rolled back, 3 when the daemon does
+not answer.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if rollback < 0 || rollback > control.MaxRollback || rollback > 0 && !wait {
@@ -40,7 +42,10 @@ refused, not taken over by every process, or rolled back.`,
 			}
 			socket := controlOrDefault(socket)
 			ask := control.Request{Command: "reload", NoWait: !wait, Rollback: rollback}
-			ask.Patience = announce(cmd.ErrOrStderr(), socket, ask, quiet)
+			var err error
+			if ask.Patience, err = announce(cmd.ErrOrStderr(), socket, ask, quiet); err != nil {
+				return err
+			}
 			var r control.Reload
 			if err := control.Ask(socket, ask, &r); err != nil {
 				return err
@@ -92,11 +97,19 @@ func reloadOutcome(outcome string) string {
 
 // announce says what is worth knowing before the answer comes: that the reload
 // waits for one that is on trial, and for how long, which is returned; what a
-// trial watches, and what it has to bring back.
-func announce(w io.Writer, socket string, ask control.Request, quiet bool) (patience time.Duration) {
+// trial watches, and what it has to bring back. An error means that the daemon is
+// there and does not answer.
+func announce(w io.Writer, socket string, ask control.Request, quiet bool) (patience time.Duration, err error) {
 	var st control.Status
-	if ask.NoWait || control.Ask(socket, control.Request{Command: "status"}, &st) != nil {
-		return 0 // a daemon that is busy may reload nevertheless
+	if ask.NoWait {
+		return 0, nil
+	}
+	if err := control.Ask(socket, control.Request{Command: "status"}, &st); err != nil {
+		var silent *control.Silent
+		if errors.As(err, &silent) {
+			return 0, err
+		}
+		return 0, nil // a daemon that is busy may reload nevertheless
 	}
 	say := func(format string, args ...any) {
 		if !quiet {
@@ -106,14 +119,14 @@ func announce(w io.Writer, socket string, ask control.Request, quiet bool) (pati
 	if t := st.Config.Trial; t != nil && ask.Rollback == 0 {
 		if t.Until.IsZero() {
 			say("waits for one that is under way and then on trial for %v", t.For)
-			return t.For
+			return t.For, nil
 		}
 		patience = max(time.Until(t.Until), 0)
 		say("waits for the one on trial until %s, %v from now; it begins then even when this command is interrupted", t.Until.Format(time.TimeOnly), patience.Round(time.Second))
-		return patience
+		return patience, nil
 	}
 	if ask.Rollback == 0 || st.Config.Trial != nil {
-		return 0
+		return 0, nil
 	}
 	held := plan.Hold(&st)
 	say("on trial for %v: watched are %s, %s and the processes", ask.Rollback, count(held.Masters(), "master"), count(held.Services(), "service"))
@@ -122,7 +135,7 @@ func announce(w io.Writer, socket string, ask control.Request, quiet bool) (pati
 			say("%s, since the trial that was taken back at %s: this one has to bring it back (a reload without --rollback ends that)", what, l.At.Format(time.TimeOnly))
 		}
 	}
-	return 0
+	return 0, nil
 }
 
 func count(n int, what string) string {

@@ -28,8 +28,8 @@ restarts of the daemon, until enable or a reboot. A server whose checks fail
 stays out of service whatever is set. holdfast status shows what is set, by whom
 and since when.
 
-Exit code: 0 when it is set, 1 when it is not: no daemon answers, the names fit
-nothing, or the kernel refuses.`
+Exit code: 0 when it is set, 1 when it is not: no daemon runs, the names fit
+nothing, or the kernel refuses; 3 when the daemon does not answer.`
 
 func newSet() *cobra.Command {
 	cmd := &cobra.Command{

@@ -20,8 +20,8 @@ when and why, its priority with each contribution, its addresses, the peers last
 heard and the adverts not accepted by reason; every service with its real
 servers, their health and connections.
 
-Exit code: 0 when the daemon answered, 1 when none runs, 3 when one of its
-processes did not answer.`,
+Exit code: 0 when the daemon answered, 1 when none runs, 3 when it, or one of its
+processes, did not answer or does not run.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var st control.Status
@@ -37,7 +37,7 @@ processes did not answer.`,
 				return fmt.Errorf("status: %w", err)
 			}
 			if len(st.Missing) > 0 {
-				return exitError{3}
+				return exitError{exitSilent}
 			}
 			return nil
 		},

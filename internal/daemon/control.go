@@ -56,6 +56,8 @@ var errStopped = errors.New("the daemon has stopped")
 // answer runs on a goroutine of the control socket.
 func (p *Parent) answer(r control.Request) (any, error) {
 	switch r.Command {
+	case "alive":
+		return struct{}{}, nil
 	case "status":
 		return wait(p, control.AnswerLimit, p.status)
 	case "config":

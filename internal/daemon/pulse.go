@@ -1,12 +1,10 @@
 package daemon
 
 import (
-	"bytes"
-	"fmt"
-	"os"
 	"time"
 
 	"holdfast/internal/daemon/ipc"
+	"holdfast/internal/proc"
 )
 
 const (
@@ -58,7 +56,7 @@ func (p *Parent) feelPulse(c *child, every time.Duration, stood bool) {
 		c.pulse.silent = c.pulse.asked
 		pid := c.cmd.Process.Pid
 		attrs := []any{"role", string(c.role), "pid", pid, "for", now.Sub(c.pulse.asked).Round(time.Millisecond)}
-		if state := doing(pid); state != "" {
+		if state := proc.Doing(pid); state != "" {
 			attrs = append(attrs, "state", state)
 		}
 		p.log.Error("process does not answer", attrs...)
@@ -77,27 +75,4 @@ func (p *Parent) pulseFelt(c *child, id uint64) {
 		p.log.Info("process answers again", "role", string(c.role), "pid", c.cmd.Process.Pid, "after", time.Since(since).Round(time.Millisecond))
 		p.tellWorks()
 	}
-}
-
-// doing says why a process may be one that does not answer, by its state in /proc;
-// empty: that says nothing.
-func doing(pid int) string {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return ""
-	}
-	// pid (comm) state …; comm may hold anything.
-	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
-	if len(f) == 0 {
-		return ""
-	}
-	switch string(f[0]) {
-	case "T":
-		return fmt.Sprintf("stopped by a signal; kill -CONT %d lets it go on", pid)
-	case "t":
-		return "stopped by a debugger"
-	case "D":
-		return "waits in the kernel"
-	}
-	return ""
 }

@@ -14,7 +14,8 @@ import (
 	"holdfast/internal/daemon/lvs"
 )
 
-// Request is one question. Command is "status", "reload", "config" or "set".
+// Request is one question. Command is "status", "reload", "config", "set" or
+// "alive", which has an answer and no effect.
 type Request struct {
 	Command string `json:"command"`
 	// NoWait makes "reload" answer when the reload has begun.
@@ -33,7 +34,7 @@ type Request struct {
 
 // Limit is how long the daemon may take for the answer.
 func (r Request) Limit() time.Duration {
-	if r.Command == "reload" {
+	if r.Command == "reload" && !r.NoWait {
 		return ReloadLimit + min(r.Rollback, MaxRollback) + min(max(r.Patience, 0), MaxRollback)
 	}
 	return AnswerLimit
@@ -96,20 +97,18 @@ func serve(c net.Conn, answer func(Request) (any, error)) {
 }
 
 // Ask puts one question to the daemon that listens at path and decodes its
-// answer into v.
+// answer into v. One that listens and gives no sign of life within ten seconds is a
+// *Silent, also where the answer itself may take longer.
 func Ask(path string, r Request, v any) error {
-	c, err := net.DialTimeout("unix", path, readLimit)
-	if err != nil {
-		return fmt.Errorf("no daemon answers at %s: %w", path, err)
+	if r.Limit() > AnswerLimit {
+		// Whatever it says, and be it that it does not know the question: it lives.
+		if _, err := exchange(path, Request{Command: "alive"}); err != nil {
+			return err
+		}
 	}
-	defer c.Close()
-	c.SetDeadline(time.Now().Add(r.Limit() + readLimit))
-	if err := json.NewEncoder(c).Encode(r); err != nil {
-		return fmt.Errorf("control socket %s: %w", path, err)
-	}
-	b, err := io.ReadAll(c)
+	b, err := exchange(path, r)
 	if err != nil {
-		return fmt.Errorf("control socket %s: %w", path, err)
+		return err
 	}
 	// An answer may be large: only what begins like a failure is read as one.
 	var f failure
@@ -120,4 +119,24 @@ func Ask(path string, r Request, v any) error {
 		return fmt.Errorf("control socket %s: %w", path, err)
 	}
 	return nil
+}
+
+// exchange has the answer as it comes.
+func exchange(path string, r Request) ([]byte, error) {
+	c, err := net.DialTimeout("unix", path, readLimit)
+	if full(err) {
+		return nil, &Silent{}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("no daemon answers at %s: %w", path, err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(r.Limit() + readLimit))
+	if err = json.NewEncoder(c).Encode(r); err == nil {
+		var b []byte
+		if b, err = io.ReadAll(c); err == nil {
+			return b, nil
+		}
+	}
+	return nil, fmt.Errorf("control socket %s: %w", path, silent(c, err))
 }

@@ -15,20 +15,8 @@ import (
 // client is the user at the other end of a local socket, as the kernel noted it
 // when that connected (SO_PEERCRED of unix(7)).
 func client(c net.Conn) (lvs.Author, error) {
-	u, ok := c.(*net.UnixConn)
-	if !ok {
-		return lvs.Author{}, errors.New("not a local socket")
-	}
-	raw, err := u.SyscallConn()
+	cred, err := peer(c)
 	if err != nil {
-		return lvs.Author{}, fmt.Errorf("client of the control socket: %w", err)
-	}
-	var cred *unix.Ucred
-	var cerr error
-	err = raw.Control(func(fd uintptr) {
-		cred, cerr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	if err = errors.Join(err, cerr); err != nil {
 		return lvs.Author{}, fmt.Errorf("client of the control socket: %w", err)
 	}
 	by := lvs.Author{UID: cred.Uid}
@@ -36,4 +24,22 @@ func client(c net.Conn) (lvs.Author, error) {
 		by.User = acc.Username
 	}
 	return by, nil
+}
+
+// peer is the other end of a local socket.
+func peer(c net.Conn) (*unix.Ucred, error) {
+	u, ok := c.(*net.UnixConn)
+	if !ok {
+		return nil, errors.New("not a local socket")
+	}
+	raw, err := u.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var cred *unix.Ucred
+	var cerr error
+	err = raw.Control(func(fd uintptr) {
+		cred, cerr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	})
+	return cred, errors.Join(err, cerr)
 }
