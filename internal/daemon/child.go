@@ -27,6 +27,8 @@ type child struct {
 	pulse pulse
 	// late is set when it did not answer in time to the last one it was handed.
 	late bool
+	// lastWord is why it ends, as it says itself; empty: it has not said it.
+	lastWord string
 }
 
 // slot is the place of a child: the process that fills it and what must be
@@ -41,6 +43,7 @@ type slot struct {
 	delay    time.Duration // before the next replacement
 	stopping bool          // it is not wanted any more and has been told so
 	worked   bool          // one did since the configuration wants it
+	away     away
 }
 
 // start starts the child of s with the present configuration.
@@ -50,6 +53,7 @@ func (p *Parent) start(s *slot, resume []role.Resume) {
 	}
 	if err := p.startChild(s, resume); err != nil {
 		p.log.Error("process not started", "role", string(s.role), "err", err)
+		s.away.notStarted(err)
 		if !p.up {
 			p.stop(role.DaemonFatal)
 			return

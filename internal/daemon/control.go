@@ -155,7 +155,7 @@ func (p *Parent) status(done func(control.Status)) {
 	for _, sl := range []*slot{p.vrrp, p.lvs} {
 		if sl.child == nil {
 			if sl.wanted && p.launched {
-				s.Missing = append(s.Missing, string(sl.role))
+				missing(&s, sl, false)
 			}
 			continue
 		}
@@ -167,7 +167,7 @@ func (p *Parent) status(done func(control.Status)) {
 		p.ask(sl, ipc.Message{Type: ipc.TypeStatus}, nil, statusLimit, func(m ipc.Message, err error) {
 			switch {
 			case err != nil:
-				s.Missing = append(s.Missing, string(sl.role))
+				missing(&s, sl, errors.Is(err, errLate))
 			case sl == p.vrrp:
 				s.VRRP = m.Body
 			default:

@@ -343,6 +343,7 @@ func (p *Parent) message(c *child, m ipc.Message) {
 	switch m.Type {
 	case ipc.TypeReady:
 		c.ready, s.worked = true, true
+		s.away = away{}
 		if s == p.vrrp {
 			p.holdings.swept()
 			p.unsaved = true
@@ -375,6 +376,8 @@ func (p *Parent) message(c *child, m ipc.Message) {
 		if p.stopping {
 			p.tellStop(p.lvs)
 		}
+	case ipc.TypeEnds:
+		c.lastWord = m.Err
 	case ipc.TypePulse:
 		p.pulseFelt(c, m.ID)
 	case ipc.TypeAtWork:

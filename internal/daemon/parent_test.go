@@ -64,6 +64,7 @@ func play(r role.Role) int {
 	if i := strings.Index(id, "exit="); i >= 0 {
 		fmt.Sscanf(id[i:], "exit=%d", &code)
 		say("exit %d", code)
+		c.Parent.Send(ipc.Message{Type: ipc.TypeEnds, Err: fmt.Sprintf("told to end with %d", code)}, nil)
 		return code
 	}
 	if is("panic") && !c.Boot.Restarted {

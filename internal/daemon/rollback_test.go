@@ -111,9 +111,14 @@ func TestAReloadThatAddsAProcessThatCannotWork(t *testing.T) {
 	d.status(func(s control.Status) bool { return len(s.Processes) == 1 && len(s.Missing) == 0 })
 	d.signal(syscall.SIGHUP)
 	d.status(func(s control.Status) bool { return len(s.Processes) >= 1 && slices.Contains(s.Missing, "lvs") })
+	d.status(func(s control.Status) bool {
+		return len(s.NotRunning) == 1 && s.NotRunning[0].Role == "lvs" && s.NotRunning[0].Why == "it ended with exit code 101 (told to end with 101)" && s.NotRunning[0].NextTry.After(s.NotRunning[0].Since)
+	})
 	d.set("b", true, true)
 	d.signal(syscall.SIGHUP)
-	d.status(func(s control.Status) bool { return len(s.Processes) == 2 && len(s.Missing) == 0 })
+	d.status(func(s control.Status) bool {
+		return len(s.Processes) == 2 && len(s.Missing) == 0 && len(s.NotRunning) == 0
+	})
 	d.told(role.VRRP, "config b other=true")
 	if b, _ := os.ReadFile(d.path("vrrp.log")); strings.Count(string(b), "start ") != 1 {
 		t.Errorf("the vrrp process was started more than once:\n%s", b)

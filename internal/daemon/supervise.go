@@ -65,7 +65,7 @@ func (p *Parent) exited(c *child, died time.Time, code int) {
 
 // vacate leaves nothing behind of a child that is gone and not wanted any more.
 func (p *Parent) vacate(s *slot) {
-	s.stopping, s.worked, s.delay = false, false, 0
+	s.stopping, s.worked, s.delay, s.away = false, false, 0, away{}
 	s.pid.remove()
 	s.pid = nil
 	switch {
@@ -80,6 +80,7 @@ func (p *Parent) vacate(s *slot) {
 // and again.
 func (p *Parent) replace(s *slot, c *child, died time.Time, code int) {
 	s.restarts++
+	s.away.ended(c, died, code)
 	if died.Sub(c.started) > livedLong {
 		s.delay = 0
 	}
@@ -102,6 +103,7 @@ func (p *Parent) replace(s *slot, c *child, died time.Time, code int) {
 func (p *Parent) retryLater(s *slot) {
 	d := max(s.delay, time.Second)
 	s.delay = min(2*d, longestDelay)
+	s.away.next = time.Now().Add(d)
 	p.after(d, func() { p.start(s, nil) })
 }
 

@@ -21,6 +21,8 @@ type Status struct {
 	LVS  json.RawMessage `json:"lvs,omitempty"`
 	// Missing says which process did not answer.
 	Missing []string `json:"missing,omitempty"`
+	// NotRunning says of those of them that do not run why.
+	NotRunning []NotRunning `json:"not_running,omitempty"`
 }
 
 // Config says which configuration is in force.
@@ -46,4 +48,14 @@ type Process struct {
 	// SilentSince is when it was asked what it has not answered yet; zero: it
 	// answers.
 	SilentSince time.Time `json:"silent_since,omitzero"`
+}
+
+// NotRunning is a process that should run and does not.
+type NotRunning struct {
+	Role string `json:"role"`
+	// Why says how it ended, or why it could not be started.
+	Why   string    `json:"why"`
+	Since time.Time `json:"since"`
+	// NextTry is when another one is started; zero: one was a moment ago.
+	NextTry time.Time `json:"next_try,omitzero"`
 }

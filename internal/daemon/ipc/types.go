@@ -27,6 +27,8 @@ const (
 	TypePulse = "pulse"
 	// TypeStop [parent to child]: release everything and exit.
 	TypeStop = "stop"
+	// TypeEnds [child to parent]: it ends because of Err.
+	TypeEnds = "ends"
 	// TypeReleased [vrrp to parent]: adverts and addresses are gone, only
 	// notify scripts are still running.
 	TypeReleased = "released"

@@ -108,6 +108,9 @@ func (p *process) run(ctx context.Context) error {
 	go p.fromPeer(p.child.Peer)
 	go p.sayReady(ctx)
 	err := p.lvs.Run(ctx)
+	if err != nil {
+		p.parent.Post(ipc.Message{Type: ipc.TypeEnds, Err: err.Error()}, nil)
+	}
 	p.out.Close()
 	proc.StopAll(role.ScriptGrace)
 	limit, cancel := context.WithTimeout(context.Background(), flushLimit)

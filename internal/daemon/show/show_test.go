@@ -187,8 +187,12 @@ func TestTheDaemonItself(t *testing.T) {
 			{Role: "vrrp", PID: 8, Started: time.Now(), Restarts: 1},
 			{Role: "stopped", PID: 9, Started: time.Now(), SilentSince: now},
 		},
-		Missing: []string{"lvs", "stopped"},
-		VRRP:    v,
+		Missing: []string{"dead", "gone", "lvs", "stopped"},
+		NotRunning: []control.NotRunning{
+			{Role: "dead", Why: "it ended with exit code 100 (the kernel has no IPVS)", Since: now, NextTry: time.Now().Add(365 * 24 * time.Hour)},
+			{Role: "gone", Why: "it was ended by SIGKILL", Since: now},
+		},
+		VRRP: v,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -197,6 +201,7 @@ func TestTheDaemonItself(t *testing.T) {
 		"holdfast 1, pid 7, up 1m0s\n", "config       a.conf, b.conf, loaded 2026-01-02 03:04:05\n",
 		"reload       2026-01-02 04:04:05: FAILED: refused: 2 errors\n", "vrrp         pid 8, up 0s, replaced once\n",
 		"stopped      pid 9, up 0s, never replaced, DOES NOT ANSWER since 2026-01-02 03:04:05\n",
+		"dead         is not running: it ended with exit code 100 (the kernel has no IPVS); tried again in 315", "gone         is not running: it was ended by SIGKILL\n",
 		"lvs          does not answer\n", "not active   a.conf:3:1: mail is not active yet\n",
 		"vrrp_sync_group G: MASTER (A, B)\n", "vrrp_script chk: down, last run: exit status 1\n",
 		"notify scripts: 5 ended, 2 of them failed, 1 not run",
@@ -206,6 +211,9 @@ func TestTheDaemonItself(t *testing.T) {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}
+	}
+	if strings.Contains(b.String(), "dead         does not answer") {
+		t.Error("what does not run is said not to answer")
 	}
 	if strings.Contains(b.String(), "stopped      does not answer") {
 		t.Error("what does not answer is told twice")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ func Status(w io.Writer, st *control.Status) error {
 	default:
 		fmt.Fprintf(w, "  %-12s startup_script: %s\n", "startup", st.StartupScript)
 	}
-	silents := map[string]bool{}
+	silents := map[string]bool{} // whose silence is told of already
 	for _, p := range st.Processes {
 		silent := ""
 		if !p.SilentSince.IsZero() {
@@ -43,6 +44,10 @@ func Status(w io.Writer, st *control.Status) error {
 			silent = fmt.Sprintf(", DOES NOT ANSWER since %s", p.SilentSince.Format(time.DateTime))
 		}
 		fmt.Fprintf(w, "  %-12s pid %d, up %s, %s%s\n", p.Role, p.PID, time.Since(p.Started).Round(time.Second), replaced(p.Restarts), silent)
+	}
+	for _, n := range st.NotRunning {
+		silents[n.Role] = true
+		fmt.Fprintf(w, "  %-12s is not running: %s%s\n", n.Role, n.Why, again(n.NextTry, time.Now()))
 	}
 	for _, m := range st.Missing {
 		if !silents[m] {
@@ -89,6 +94,17 @@ func onTrial(w io.Writer, t *control.Trial, now time.Time) {
 		text += "; another reload waits for the end"
 	}
 	fmt.Fprintf(w, "  %-12s %s\n", "trial", text)
+}
+
+// again says when a process is tried again.
+func again(next, now time.Time) string {
+	switch {
+	case next.IsZero():
+		return ""
+	case next.Before(now):
+		return "; tried again now"
+	}
+	return fmt.Sprintf("; tried again in %d s", int(math.Ceil(next.Sub(now).Seconds())))
 }
 
 func replaced(n int) string {

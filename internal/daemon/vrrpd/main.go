@@ -90,6 +90,10 @@ func Main() int {
 	p := &process{log: log, child: child, stop: stop, tune: tune.Process{Log: log, Default: "keepalived_vrrp"}}
 	if err = p.run(ctx); err != nil {
 		log.Error("vrrp process ends", "err", err)
+		p.parent.Post(ipc.Message{Type: ipc.TypeEnds, Err: err.Error()}, nil)
+		limit, cancel := context.WithTimeout(context.Background(), flushLimit)
+		p.parent.Flush(limit)
+		cancel()
 	}
 	return role.ExitCode(err, restarted || p.ready.Load())
 }
