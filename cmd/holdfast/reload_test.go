@@ -23,8 +23,11 @@ func TestReloadSaysWhatItWaitsForAndWatches(t *testing.T) {
 		defer l.Close()
 		asked := make(chan control.Request, 1)
 		go control.Serve(l, func(r control.Request) (any, error) {
-			if r.Command == "status" {
+			switch r.Command {
+			case "status":
 				return st, nil
+			case "alive":
+				return struct{}{}, nil
 			}
 			asked <- r
 			return control.Reload{Outcome: control.ReloadDone}, nil
