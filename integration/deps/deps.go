@@ -18,7 +18,7 @@ import (
 // besides.
 var packages = map[string]string{
 	"curl":            "curl",
-	"gcc":             "gcc libc6-dev", // for go test -race
+	"gcc":             "gcc libc6-dev", // for go test -race, and linux.uml on a processor with AMX
 	"ip":              "iproute2",
 	"ipvsadm":         "ipvsadm",
 	"iptables-legacy": "iptables",

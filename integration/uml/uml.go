@@ -1,7 +1,6 @@
 package uml
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -80,6 +79,9 @@ func Available() error {
 	if _, err := lookSbin("modprobe"); err != nil {
 		return fmt.Errorf("uml: modprobe (Debian package kmod): %w", ErrMissing)
 	}
+	if _, err := exec.LookPath("cc"); err != nil && needsPreload() {
+		return fmt.Errorf("uml: cc (Debian packages gcc and libc6-dev), as this processor has AMX: %w", ErrMissing)
+	}
 	return nil
 }
 
@@ -152,12 +154,21 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err := os.WriteFile(outPath, nil, 0o644); err != nil {
 		return nil, fmt.Errorf("uml: output file: %w", err)
 	}
-	var serial bytes.Buffer
+	environ, err := preload(work)
+	if err != nil {
+		return nil, err
+	}
+	// What the kernel says after its panic (the trace) still comes in that time.
+	panicked := make(chan struct{})
+	serial := serial{panicked: func() {
+		close(panicked)
+		time.AfterFunc(time.Second, cancel)
+	}}
 	cmd := exec.CommandContext(ctx, "linux.uml", "mem="+o.Mem,
 		"root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "init="+init,
 		"con=null", "con0=fd:0,fd:1", "quiet", "uml_dir="+work, "umid=k")
 	cmd.Dir = work
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + work}
+	cmd.Env = append(environ, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME="+work)
 	cmd.Stdout, cmd.Stderr = &serial, &serial
 	// The kernel is many processes, and those of its programs run on by themselves
 	// when nobody traces them any more. In a PID namespace they all end with its
@@ -192,6 +203,8 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	why := "the kernel ended before the command did"
 	switch {
+	case closed(panicked):
+		why = "the kernel panicked"
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		why = fmt.Sprintf("no end after %v", o.Timeout)
 	case ctx.Err() != nil:
@@ -202,6 +215,15 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		why += " (" + waitErr.Error() + ")"
 	}
 	return res, fmt.Errorf("uml: %s: %s\n--- kernel\n%s--- command\n%s", filepath.Base(o.Command[0]), why, res.Serial, res.Output)
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // follow copies what is appended to path to w until stop is closed.

@@ -1,6 +1,7 @@
 package uml
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,6 +60,47 @@ func TestRunTimeout(t *testing.T) {
 	}
 	if d := time.Since(start); d > 30*time.Second {
 		t.Errorf("ended after %v", d)
+	}
+}
+
+// TestRunPanic checks that a kernel that panics, and then turns for ever, is ended
+// and said so.
+func TestRunPanic(t *testing.T) {
+	if os.Geteuid() != 0 {
+		need(t, "needs root")
+	}
+	if err := Available(); err != nil {
+		need(t, err.Error())
+	}
+	_, err := Run(t.Context(), Options{
+		Command: []string{"/bin/sh", "-c", "echo c >/proc/sysrq-trigger; sleep 1000"}, Modules: []string{}, Timeout: 4 * time.Minute,
+	})
+	if err == nil || !strings.Contains(err.Error(), "the kernel panicked") {
+		t.Fatalf("error %v", err)
+	}
+}
+
+// TestRegisters checks that programs of the kernel keep their extended registers
+// while others run: this one copies with them, a busy neighbour uses them as well.
+func TestRegisters(t *testing.T) {
+	if RunTest(t, Options{Modules: []string{}}) {
+		return
+	}
+	neighbour := exec.Command("/bin/sh", "-c", "while :; do head -c 1000000 /dev/zero | md5sum; done")
+	if err := neighbour.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = neighbour.Process.Kill(); _ = neighbour.Wait() }()
+	from, to := make([]byte, 1<<20), make([]byte, 1<<20)
+	for i := range from {
+		from[i] = byte(i * 7)
+	}
+	for begun := time.Now(); time.Since(begun) < 3*time.Second; {
+		clear(to)
+		copy(to, from)
+		if !bytes.Equal(from, to) {
+			t.Fatal("a copy differs")
+		}
 	}
 }
 
