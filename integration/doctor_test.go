@@ -166,6 +166,12 @@ func listened(t testing.TB, n *network, director []string) {
 			t.Errorf("no %s about %s in %+v", id, what, all)
 		}
 	}
+	mistyped := strings.Replace(doctorConf[:strings.Index(doctorConf, "vrrp_instance VI_2")], "virtual_router_id 51", "virtual_router_id 15", 1)
+	b := n.start(n.b, ours(t), mistyped)
+	hears("vrid-mismatch", "192.0.2.2 advertises 192.0.2.100 of VI_1 by virtual_router_id 15, and the number here is 51")
+	if _, err := b.Stop(generous); err != nil {
+		t.Fatal(err)
+	}
 	other := strings.ReplaceAll(doctorConf[:strings.Index(doctorConf, "vrrp_instance VI_2")], "192.0.2.100", "192.0.2.200")
 	n.start(n.b, ours(t), other)
 	hears("vrid-duplicate", "192.0.2.2 on eth0 advertises virtual_router_id 51 for 192.0.2.200")

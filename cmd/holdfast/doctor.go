@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/internal/config/load"
+	"holdfast/internal/daemon/control"
 	"holdfast/internal/doctor"
 	"holdfast/internal/host"
 )
@@ -57,8 +58,25 @@ Exit code: 0 nothing is wrong, 1 warnings, 2 errors.`,
 				return err
 			}
 			var all []host.Finding
-			path := configOrDefault(file)
+			asked := controlOrDefault(socket)
+			var st control.Status
+			answers := control.Ask(asked, control.Request{Command: "status"}, &st) == nil
+			if o.Daemon = answers; answers {
+				o.Running = func() *control.VRRP {
+					v, err := vrrpStatus(asked)
+					if err != nil {
+						return nil
+					}
+					return v
+				}
+			}
+			path, from := configOrDefault(file), ""
+			if file == "" && len(st.Config.Files) > 0 {
+				path, from = st.Config.Files[0], ", which the daemon has read"
+			}
+			with := "no configuration: there is no " + path
 			if _, err := os.Stat(path); err == nil || file != "" {
+				with = "the configuration " + path + from
 				c, diags := load.Load(path, load.Options{ConfigID: id, NoKeyFiles: true})
 				o.Config = c
 				if c == nil {
@@ -67,9 +85,6 @@ Exit code: 0 nothing is wrong, 1 warnings, 2 errors.`,
 						Why: "the daemon does not start with it, and this host is looked at without it", Mend: []string{"holdfast check " + path},
 					})
 				}
-			}
-			if v, err := vrrpStatus(controlOrDefault(socket)); err == nil {
-				o.Daemon, o.Running = true, v
 			}
 			s, err := doctor.Gather(cmd.Context(), o)
 			if err != nil {
@@ -80,7 +95,7 @@ Exit code: 0 nothing is wrong, 1 warnings, 2 errors.`,
 			if asJSON {
 				err = printJSON(cmd.OutOrStdout(), all)
 			} else {
-				fmt.Fprintf(cmd.ErrOrStderr(), "looked at as %s\n", seenAs(s))
+				fmt.Fprintf(cmd.ErrOrStderr(), "looked at as %s, with %s\n", seenAs(s), with)
 				err = showFindings(cmd.OutOrStdout(), all, "")
 			}
 			if err == nil && len(all) > 0 && all[0].Severity > host.Info {
@@ -90,7 +105,7 @@ Exit code: 0 nothing is wrong, 1 warnings, 2 errors.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&file, "file", "f", "", fmt.Sprintf("configuration (default %s, or %s when only that exists)", defaultConfig, compatConfig))
+	f.StringVarP(&file, "file", "f", "", fmt.Sprintf("configuration (default: the one that the daemon has read; %s, or %s when only that exists)", defaultConfig, compatConfig))
 	configIDFlag(f, &id)
 	controlFlag(f, &socket)
 	stateFlag(f, &state)

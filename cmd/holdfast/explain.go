@@ -23,7 +23,8 @@ and why, when this router takes over, every contribution to its priority,
 everyone who was heard, and what in the configuration or on the segment will not
 do what it seems to: weights that cannot change the winner, equal priorities, a
 VRID used twice, two owners, lists of addresses or intervals that differ,
-keywords without effect, a second master.
+keywords without effect, a second master, one that has the addresses by another
+VRID.
 
 VRRP has no word of a backup: a peer that was never master while this daemon ran
 is not known. A router whose adverts are dropped is named with the reason.

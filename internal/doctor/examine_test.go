@@ -86,6 +86,21 @@ func asServer(spec realserver.Spec, also ...host.Addr) func(*Snapshot) {
 	}
 }
 
+// running makes the snapshot that of a host whose daemon has been master of VI_1
+// for an hour, but for change.
+func running(change func(*control.Instance)) func(*Snapshot) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	return func(s *Snapshot) {
+		in := control.Instance{
+			Name: "VI_1", Interface: "eth0", VRID: 51, State: "MASTER", Since: now.Add(-time.Hour), Source: ip("192.0.2.1"), MasterDown: 3.6,
+		}
+		change(&in)
+		s.Running = &control.VRRP{Time: now, Instances: []control.Instance{in}}
+	}
+}
+
+func listening(s *Snapshot) { s.Listened = 3500 * time.Millisecond }
+
 func TestEachFinding(t *testing.T) {
 	set := func(pairs ...string) func(*Snapshot) {
 		return func(s *Snapshot) {
@@ -175,6 +190,40 @@ func TestEachFinding(t *testing.T) {
 		"two masters heard": {func(s *Snapshot) {
 			s.Heard = append(s.Heard, Heard{Interface: "eth0", Source: ip("192.0.2.3"), VRID: 51, Priority: 90, Addrs: []netip.Addr{ip("192.0.2.10")}, Count: 3})
 		}, "error two-masters: "},
+		"an address of ours by another number": {func(s *Snapshot) { s.Heard[0].VRID = 15 }, "error vrid-mismatch: "},
+		"one address by two numbers, and nothing configured here": {func(s *Snapshot) {
+			s.Config = nil
+			s.Heard = append(s.Heard, Heard{Interface: "eth0", Source: ip("192.0.2.3"), VRID: 15, Priority: 90, Addrs: s.Heard[0].Addrs, Count: 3})
+		}, "error vrid-mismatch: "},
+		"an address of ours by another number, on another interface": {func(s *Snapshot) {
+			s.Heard[0].VRID, s.Heard[0].Interface = 15, "eth1"
+		}, ""},
+		"an address of ours by the number of another router here": {func(s *Snapshot) {
+			in := s.Config.Instances[0]
+			in.Name, in.VirtualRouterID, in.VirtualIPAddress = "VI_2", 15, []config.VIP{{Prefix: prefix("192.0.2.15/24")}}
+			s.Config.Instances = append(s.Config.Instances, in)
+			s.Heard[0].VRID = 15
+		}, "error vrid-duplicate: "},
+		"an address of ours by another number, as the daemon says": {both(func(s *Snapshot) { s.Heard = nil }, running(func(in *control.Instance) {
+			in.VRIDMismatch = &control.Mismatch{Addr: ip("192.0.2.2"), VRID: 15, VIP: ip("192.0.2.10"), Now: true}
+		})), "error vrid-mismatch: "},
+		"the daemon and the ear agree about it": {both(func(s *Snapshot) { s.Heard[0].VRID = 15 }, running(func(in *control.Instance) {
+			in.VRIDMismatch = &control.Mismatch{Addr: ip("192.0.2.2"), VRID: 15, VIP: ip("192.0.2.10"), Now: true}
+		})), "error vrid-mismatch: "},
+		"master here, and another one heard": {both(listening, running(func(*control.Instance) {})), "error two-masters: "},
+		"backup here, and a master heard":    {both(listening, running(func(in *control.Instance) { in.State = "BACKUP" })), ""},
+		"master here, and one that was heard before": {both(listening, running(func(in *control.Instance) {
+			in.Since = in.Since.Add(time.Hour - time.Second)
+		})), ""},
+		"master here, and dropped adverts of another": {both(listening, running(func(in *control.Instance) {
+			in.Refused = []control.Refused{{Reason: "auth-pass", Source: ip("192.0.2.2"), Last: in.Since.Add(time.Hour), Count: 9}}
+		})), "error two-masters: "},
+		"dropped adverts, and not listened": {both(func(s *Snapshot) { s.Heard = nil }, running(func(in *control.Instance) {
+			in.Refused = []control.Refused{{Reason: "version", Source: ip("192.0.2.2"), Last: in.Since.Add(time.Hour), Count: 9}}
+		})), "error two-masters: "},
+		"backup here, and dropped adverts": {running(func(in *control.Instance) {
+			in.State, in.Refused = "BACKUP", []control.Refused{{Reason: "interval", Source: ip("192.0.2.2"), Last: in.Since.Add(time.Hour), Count: 9}}
+		}), "warning adverts-dropped: "},
 		"a master that stops": {func(s *Snapshot) {
 			s.Heard = append(s.Heard, Heard{Interface: "eth0", Source: ip("192.0.2.3"), VRID: 51, Priority: 0, Addrs: []netip.Addr{ip("192.0.2.10")}, Count: 3})
 		}, ""},

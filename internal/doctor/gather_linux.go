@@ -28,10 +28,12 @@ type Options struct {
 	Director, RealServer bool
 	Config               *config.Config // nil: none
 	Daemon               bool           // one answers
-	Running              *control.VRRP  // its word on VRRP; nil: none
-	State                string         // file of realserver
-	VIPs                 []netip.Addr   // that are served as a real server, besides those found
-	Listen               time.Duration  // for adverts; 0: not at all
+	// Running is the daemon's word on VRRP, asked for after what takes time; nil
+	// or its answer nil: there is none.
+	Running func() *control.VRRP
+	State   string        // file of realserver
+	VIPs    []netip.Addr  // that are served as a real server, besides those found
+	Listen  time.Duration // for adverts; 0: not at all
 }
 
 // Gather takes a snapshot of this host, in the calling thread's network
@@ -41,7 +43,7 @@ func Gather(ctx context.Context, o Options) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{Snapshot: h, Config: o.Config, Running: o.Running, Legacy: map[int]*firewall.Tables{}, Programs: map[int]string{}}
+	s := &Snapshot{Snapshot: h, Config: o.Config, Legacy: map[int]*firewall.Tables{}, Programs: map[int]string{}}
 	s.Daemon = o.Daemon || runs("keepalived", "holdfast")
 	s.ipvs()
 	s.served(o)
@@ -60,6 +62,9 @@ func Gather(ctx context.Context, o Options) (*Snapshot, error) {
 		s.listen(ctx, o.Listen)
 	}
 	s.clock(before)
+	if o.Running != nil {
+		s.Running = o.Running()
+	}
 	return s, nil
 }
 

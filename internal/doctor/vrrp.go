@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"holdfast/internal/daemon/control"
+	"holdfast/internal/daemon/explain"
 	"holdfast/internal/doctor/firewall"
 	"holdfast/internal/host"
 )
@@ -177,19 +179,31 @@ func snooped(s *Snapshot) []host.Finding {
 	return all
 }
 
-// duplicates: vrid-duplicate and two-masters.
+// duplicates: vrid-duplicate, vrid-mismatch and two-masters, as heard.
 func duplicates(s *Snapshot) []host.Finding {
 	var all []host.Finding
 	routers := s.routers()
 	for i, h := range s.Heard {
+		own := false // somebody here has this number
 		for _, r := range routers {
-			if r.device == h.Interface && r.vrid == h.VRID && (r.family == 4) == h.Source.Is4() && len(h.Addrs) > 0 &&
-				!slices.ContainsFunc(h.Addrs, func(a netip.Addr) bool { return slices.Contains(r.addrs, a) }) {
+			own = own || r.numbered(&h)
+			if r.numbered(&h) && len(h.Addrs) > 0 && !r.shares(&h).IsValid() {
 				all = append(all, one(host.Error, "vrid-duplicate", fmt.Sprintf("%s on %s advertises virtual_router_id %d for %s, which is the number of %s here", h.Source, h.Interface, h.VRID, quote(h.Addrs), r.name),
 					fmt.Sprintf("two clusters on one segment take each other for their own: choose another number on all directors of one of them; %s heard here", s.free(h.Interface))))
 			}
 		}
+		for _, r := range routers {
+			if a := r.shares(&h); !own && h.Priority != 0 && r.device == h.Interface && a.IsValid() {
+				all = append(all, mismatch(r.name, r.vrid, h.Source, h.VRID, a))
+			}
+		}
 		for _, o := range s.Heard[:i] {
+			if len(routers) == 0 && o.Interface == h.Interface && o.VRID != h.VRID && o.Priority != 0 && h.Priority != 0 {
+				if at := slices.IndexFunc(h.Addrs, func(a netip.Addr) bool { return slices.Contains(o.Addrs, a) }); at >= 0 {
+					all = append(all, one(host.Error, "vrid-mismatch", fmt.Sprintf("%s on %s is advertised by %s by virtual_router_id %d, and by %s by %d", h.Addrs[at], h.Interface, o.Source, o.VRID, h.Source, h.VRID),
+						"the two do not hear each other, and both are master: one of the numbers is mistyped, give both directors the same"))
+				}
+			}
 			if o.Interface == h.Interface && o.VRID == h.VRID && o.Source.Is4() == h.Source.Is4() && o.Source != h.Source && o.Priority != 0 && h.Priority != 0 && o.Count > 1 && h.Count > 1 {
 				all = append(all, one(host.Error, "two-masters", fmt.Sprintf("%s and %s both advertise virtual_router_id %d on %s", o.Source, h.Source, h.VRID, h.Interface),
 					"they do not hear each other, or their passwords, addresses or versions differ: both have the addresses"))
@@ -197,6 +211,28 @@ func duplicates(s *Snapshot) []host.Finding {
 		}
 	}
 	return all
+}
+
+// numbered says whether h advertises by the number of r, where r is.
+func (r *router) numbered(h *Heard) bool {
+	return r.device == h.Interface && r.vrid == h.VRID && (r.family == 4) == h.Source.Is4()
+}
+
+// shares is the first address of h's list that is r's as well; invalid: there is
+// none.
+func (r *router) shares(h *Heard) netip.Addr {
+	for _, a := range h.Addrs {
+		if slices.Contains(r.addrs, a) {
+			return a
+		}
+	}
+	return netip.Addr{}
+}
+
+// mismatch: vrid-mismatch.
+func mismatch(name string, own uint8, source netip.Addr, vrid uint8, a netip.Addr) host.Finding {
+	return one(host.Error, "vrid-mismatch", fmt.Sprintf("%s advertises %s of %s by virtual_router_id %d, and the number here is %d", source, a, name, vrid, own),
+		"the two do not hear each other, and both are master: one of the numbers is mistyped, give both directors the same")
 }
 
 // free names a number that nobody uses.
@@ -211,7 +247,8 @@ func (s *Snapshot) free(device string) string {
 	return "none is left that is not"
 }
 
-// secondMaster: two-masters, as the daemon sees it.
+// secondMaster: two-masters, vrid-mismatch and adverts-dropped, as the daemon
+// sees it, and with what is heard beside it.
 func secondMaster(s *Snapshot) []host.Finding {
 	if s.Running == nil {
 		return nil
@@ -219,12 +256,47 @@ func secondMaster(s *Snapshot) []host.Finding {
 	var all []host.Finding
 	for i := range s.Running.Instances {
 		in := &s.Running.Instances[i]
+		if m := in.VRIDMismatch; m != nil && m.Now {
+			all = append(all, mismatch(in.Name, in.VRID, m.Addr, m.VRID, m.VIP))
+		}
+		told := map[netip.Addr]bool{}
+		second := func(a netip.Addr, why string) {
+			if !told[a] {
+				told[a] = true
+				all = append(all, one(host.Error, "two-masters", fmt.Sprintf("%s is master of %s as well as this host", a, in.Name),
+					why+": both have the addresses; holdfast explain "+in.Name+" says more"))
+			}
+		}
 		if r := in.SecondMaster; r != nil && r.Now {
-			all = append(all, one(host.Error, "two-masters", fmt.Sprintf("%s is master of %s as well as this host", r.Addr, in.Name),
-				"it does not accept the adverts of this host: both have the addresses; holdfast explain "+in.Name+" says more"))
+			second(r.Addr, "it does not accept the adverts of this host")
+		}
+		x, err := explain.Instance(s.Running, in.Name)
+		if err != nil {
+			continue
+		}
+		for _, u := range x.Unheard {
+			switch {
+			case u.Reason == explain.ReasonVRID:
+			case in.State == "MASTER" && x.Probable(&u):
+				second(u.Addr, fmt.Sprintf("its adverts are dropped here: they %s (%s)", u.Text, u.Reason))
+			default:
+				all = append(all, one(host.Warning, "adverts-dropped", fmt.Sprintf("adverts from %s for %s are dropped: they %s (%s)", u.Addr, in.Name, u.Text, u.Reason),
+					"who sends adverts says that it is master, and this host takes no notice: it becomes master beside it"))
+			}
+		}
+		for _, h := range s.Heard {
+			if s.masterAllAlong(in) && h.Interface == in.Interface && h.VRID == in.VRID && h.Source.Is4() == in.Source.Is4() && h.Priority != 0 && h.Count > 1 {
+				second(h.Source, "they do not hear each other, or their passwords, addresses or versions differ")
+			}
 		}
 	}
 	return all
+}
+
+// masterAllAlong says whether an instance was master while adverts were listened
+// to: a peer that took over then is no second one.
+func (s *Snapshot) masterAllAlong(in *control.Instance) bool {
+	return in.State == "MASTER" && in.Since.Before(s.Running.Time.Add(-s.Listened))
 }
 
 // daemonDown: daemon-down.

@@ -85,6 +85,7 @@ type Engine struct {
 	ifaces     map[string]*link.Interface
 	byIndex    map[int]*link.Interface
 	ports      map[link.Port]*port
+	segments   map[segmentKey]*segment
 	devices    map[link.DeviceKey]link.DeviceState
 
 	// What a turn works with, kept so that it allocates nothing.
@@ -114,6 +115,7 @@ type Engine struct {
 	deviceAt  time.Time     // devices to ask for again; zero: none
 	watched   bool          // the watcher has told what there is
 	unknown   uint64        // packets on no known port
+	refilter  bool          // a segment is dirty
 	late      lateness
 	asleep    time.Duration // of the machine, as far as handled
 

@@ -7,7 +7,8 @@ type filterer interface {
 	Filter(p link.Port, set link.VRIDs) error
 }
 
-// filter has the wire keep from a port what no router there listens for.
+// filter has the wire keep from a port what no router there listens for and
+// nobody looks at.
 func (e *Engine) filter(p link.Port, at *port) {
 	w, ok := e.wire.(filterer)
 	if !ok {
@@ -15,7 +16,7 @@ func (e *Engine) filter(p link.Port, at *port) {
 	}
 	var set link.VRIDs
 	for vrid := range at.routers {
-		if at.routers[vrid] != nil || e.logUnknown {
+		if at.routers[vrid] != nil || e.logUnknown || at.segment.first == p && at.segment.awaits(uint8(vrid)) {
 			set.Add(uint8(vrid))
 		}
 	}

@@ -216,6 +216,9 @@ func (e *Engine) list(wanted map[link.Port]bool) {
 				})
 			}
 		}
+	}
+	e.divide()
+	for p, at := range e.ports {
 		e.filter(p, at)
 		e.buffer(p, at)
 	}

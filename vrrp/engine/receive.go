@@ -12,6 +12,7 @@ import (
 type port struct {
 	routers   [256]*router
 	elsewhere [256]bool // heard again by a port with another source address
+	segment   *segment
 
 	packets, short, unknown, ah uint64
 	told                        *[256]time.Time // when an unknown VRID was last logged
@@ -31,6 +32,7 @@ func (e *Engine) receive(now time.Time, packets []link.Packet) {
 		}
 		e.receiveOne(now, e.last, p)
 	}
+	e.filterAnew()
 }
 
 func (e *Engine) receiveOne(now time.Time, at *port, p *link.Packet) {
@@ -47,11 +49,14 @@ func (e *Engine) receiveOne(now time.Time, at *port, p *link.Packet) {
 	}
 	r := at.routers[vrid]
 	if r == nil {
-		if !at.elsewhere[vrid] {
-			at.unknown++
+		if !at.elsewhere[vrid] && !at.segment.ours[vrid] {
+			if !at.segment.strange[vrid].twin { // that is told by itself
+				at.unknown++
+			}
 			if e.logUnknown {
 				e.stranger(now, at, p.Port, vrid, p.Src)
 			}
+			e.lookAt(now, at, p, vrid)
 		}
 		return
 	}

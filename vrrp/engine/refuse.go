@@ -38,7 +38,7 @@ func (e *Engine) refuse(now time.Time, r *router, src netip.Addr, d vrrp.DropRea
 	x.source, x.last = src, now
 	if x.logged.IsZero() || now.Sub(x.logged) >= refuseLogTime {
 		x.logged = now
-		e.log.Warn("an advert was dropped", append(r.attrs(), "source", src, "reason", d.String(), "dropped", r.core.Dropped(d))...)
+		e.log.Warn("an advert was dropped", append(r.attrs(), "source", src, "reason", d.String(), "because", "such adverts "+d.Text(), "dropped", r.core.Dropped(d))...)
 	}
 }
 

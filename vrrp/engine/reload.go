@@ -81,6 +81,7 @@ func (e *Engine) reload(now time.Time, cfg Config) error {
 	e.configureStatics(cfg.Static)
 	e.promote()
 	e.placeStatics(now, false)
+	e.segments = nil // other VRIDs and addresses may be ours
 	e.reopen(now)
 	for _, c := range fresh {
 		if r := e.byName[c.Name]; r.ifindex == 0 {

@@ -93,6 +93,9 @@ type router struct {
 	copies       uint64
 	refused      *refusals
 
+	mismatch     Mismatch  // the last one
+	mismatchTold time.Time // when one was last logged
+
 	rivalTold time.Time  // when a second master was last logged
 	claim     link.Claim // the last one by another machine, as master
 	claimAt   time.Time

@@ -61,6 +61,7 @@ type RouterStatus struct {
 	Refusals   []Refusal
 	Claim      link.Claim // the last announcement of an address by another machine; its time is ClaimAt
 	ClaimAt    time.Time  // zero: never
+	Mismatch   Mismatch   // the last router that advertised our addresses by another VRID
 	SendErrors uint64
 	SendError  string // of the last attempt; empty: it succeeded
 	LastSent   time.Time
@@ -122,7 +123,7 @@ func (r *router) status(now time.Time) RouterStatus {
 		Status: r.core.Status(), Advertised: r.core.Advertised(now), Policy: r.cfg.Config, Mute: r.mute,
 		TableWait: !r.gate.IsZero(),
 		Paths:     r.pathStatus(), Copies: r.copies, Refusals: r.refusalStatus(),
-		Claim: r.claim, ClaimAt: r.claimAt,
+		Claim: r.claim, ClaimAt: r.claimAt, Mismatch: r.mismatch,
 		SendErrors: r.sendErrs, LastSent: r.lastSent,
 		Wanted: r.kernel(), Live: slices.Clone(r.live),
 	}

@@ -67,6 +67,10 @@ type Instance struct {
 	SecondMaster  *Rival `json:"second_master,omitempty"`
 	SecondMasters uint64 `json:"second_masters"` // incidents
 
+	// VRIDMismatch is the last router that advertised our addresses by another
+	// VRID.
+	VRIDMismatch *Mismatch `json:"vrid_mismatch,omitempty"`
+
 	// Claim is the last announcement of an address by another machine while this
 	// one was master.
 	Claim *Claim `json:"claim,omitempty"`
@@ -112,6 +116,18 @@ type Contribution struct {
 	// Number is what a file holds; Weight multiplies it. Nil: not a file, or
 	// not read yet.
 	Number *int `json:"number,omitempty"`
+}
+
+// Mismatch is another router that advertises an address of an instance by a VRID
+// that is not the instance's: neither hears the other.
+type Mismatch struct {
+	Addr     netip.Addr `json:"address"` // its own
+	VRID     uint8      `json:"virtual_router_id"`
+	VIP      netip.Addr `json:"virtual_ipaddress"` // the first one in its list that is ours
+	Priority uint8      `json:"priority"`
+	Since    time.Time  `json:"since"`
+	Last     time.Time  `json:"last_heard"`
+	Now      bool       `json:"now"` // heard within four of its intervals, or 3 s
 }
 
 // Claim is another machine that announced, by gratuitous ARP, an address that

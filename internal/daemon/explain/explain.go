@@ -30,6 +30,8 @@ type Explanation struct {
 	// Unheard are others whose adverts are dropped: they may be master too.
 	Unheard []Unheard `json:"unheard,omitempty"`
 	Lints   []Lint    `json:"lints,omitempty"`
+
+	limit time.Duration // silence that makes a master dead
 }
 
 // Contender is one who may be master.
@@ -64,6 +66,7 @@ func Instance(v *control.VRRP, name string) (*Explanation, error) {
 		Time: v.Time, Instance: in.Name, State: in.State, Since: in.Since, Reason: in.Reason, Priority: in.Priority,
 		Contenders: contenders(in, v.Time), Unheard: unheard(in, v.Time),
 	}
+	x.limit = seconds(in.MasterDown)
 	x.judge(in, groupOf(v, name), v)
 	x.lint(v, in)
 	return x, nil

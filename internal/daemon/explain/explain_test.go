@@ -129,6 +129,15 @@ func TestWhoWouldWin(t *testing.T) {
 			in.Peers = []control.Peer{peer("192.0.2.3", 90, 20*time.Second)}
 			refuse(in, "version", "192.0.2.3", 9, time.Second)
 		}, self, []string{"adverts from 192.0.2.3 are dropped: they are of another VRRP version"}, "version"},
+		{"a second master by another VRID", master(), func(in *control.Instance) {
+			in.VRIDMismatch = &control.Mismatch{Addr: ip("192.0.2.3"), VRID: 15, VIP: ip("192.0.2.10"), Priority: 90, Last: now.Add(-20 * time.Second), Now: true}
+		}, self, []string{
+			"it is probably not the only one: adverts from 192.0.2.3 are dropped: they list 192.0.2.10 under VRID 15, and this router has VRID 51 (vrid-mismatch), the last one 20s ago",
+			"192.0.2.3 advertises 192.0.2.10 by VRID 15, and this router by VRID 51: the two do not hear each other",
+		}, "vrid-mismatch"},
+		{"another VRID, and it was put right", master(), func(in *control.Instance) {
+			in.VRIDMismatch = &control.Mismatch{Addr: ip("192.0.2.3"), VRID: 15, VIP: ip("192.0.2.10"), Last: now.Add(-20 * time.Second)}
+		}, self, []string{"no other router has said that it is master"}, ""},
 		{"drops of another kind", master(), func(in *control.Instance) {
 			refuse(in, "length", "192.0.2.3", 1, 20*time.Second)
 		}, self, []string{"it may be not the only one: adverts from 192.0.2.3 are dropped: they are malformed or not wanted (length), the last one 20s ago"}, ""},

@@ -70,7 +70,7 @@ func (x *Explanation) master(in *control.Instance) {
 		x.Why = fmt.Sprintf("a second master is heard, %s with priority %d, %s: this one has %d and stays, the other one has to yield when it hears this one. If it does not, adverts go one way only",
 			rival.Addr, rival.Priority, times(rival.Adverts, "advert"), own)
 	case len(x.Unheard) > 0:
-		x.Why = fmt.Sprintf("it is master with priority %d, but it %s not the only one: %s. Whoever sends adverts says that it is master, and these two do not understand each other", own, x.likely(in), x.unheardText())
+		x.Why = fmt.Sprintf("it is master with priority %d, but it %s not the only one: %s. Whoever sends adverts says that it is master, and these two do not understand each other", own, x.likely(), x.unheardText())
 	case len(in.Peers) == 0:
 		x.Why = "no other router has said that it is master since this process started. A backup says nothing, so there may be one"
 	default:
@@ -158,7 +158,7 @@ func (x *Explanation) alone(in *control.Instance, h holders) {
 		x.Why += fmt.Sprintf(": %s was the last one, %v ago, and is taken for dead after %v", last(in).Addr, x.ago(last(in).LastHeard), short(seconds(in.MasterDown)))
 	}
 	if len(x.Unheard) > 0 {
-		x.Why = fmt.Sprintf("no master is understood, but there %s one: %s. If this router takes over there are two", x.likely(in), x.unheardText())
+		x.Why = fmt.Sprintf("no master is understood, but there %s one: %s. If this router takes over there are two", x.likely(), x.unheardText())
 	}
 	switch {
 	case h.hold():

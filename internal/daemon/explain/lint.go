@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"holdfast/internal/daemon/control"
+	"holdfast/vrrp"
 )
 
 func (x *Explanation) say(id, format string, args ...any) {
@@ -21,6 +22,9 @@ func (x *Explanation) lint(v *control.VRRP, in *control.Instance) {
 	x.lintNeighbours(v, in)
 	if n := in.SecondMasters; n > 0 {
 		x.say("second-master", "a second master was heard in %s, the last time from %s: adverts are lost or go one way only, or a machine is too busy to send them in time", times(n, "incident"), in.SecondMaster.Addr)
+	}
+	if m := in.VRIDMismatch; m != nil && m.Now {
+		x.say("vrid-mismatch", "%s advertises %s by VRID %d, and this router by VRID %d: the two do not hear each other. One of the virtual_router_id is mistyped: give both directors the same", m.Addr, m.VIP, m.VRID, in.VRID)
 	}
 	if c := in.Claim; c != nil {
 		x.say("address-claimed", "another machine (%s) announced %s while this one held it: clients that believe it are led astray until this one announces again", c.MAC, c.Address)
@@ -163,36 +167,29 @@ func higher(in *control.Instance, p *control.Peer) string {
 	return in.Source.String() + ", this router"
 }
 
-// dropLints are reasons for which adverts of this VRID were dropped, and what
-// they mean.
-var dropLints = []struct{ drop, id, text string }{
-	{"interval", "advert-int", "came with another advert_int, which version 2 does not accept"},
-	{"version", "version", "are of another VRRP version"},
-	{"auth-type", "authentication", "have another kind of authentication"},
-	{"auth-pass", "authentication", "have another password"},
-	{"ah", "authentication", "have an authentication header and should not, or the reverse"},
-	{"unsigned", "authentication", "are not signed (auth_hmac)"},
-	{"unknown-key", "authentication", "are signed with a key that is not configured (auth_hmac)"},
-	{"digest", "authentication", "are signed with another key, or forged"},
-	{"clock", "authentication", "are of another time than ours (auth_hmac): do the clocks agree?"},
-	{"replay", "authentication", "were used before, or count behind what was heard"},
-	{"peer-ttl", "unicast", "come from farther away or nearer than min_ttl and max_ttl allow"},
-	{"ttl", "ttl", "came with a TTL below 255: they were routed, or forged"},
-	{"checksum", "checksum", "have a wrong checksum"},
-	{"address-count", "address-list", "have another number of addresses"},
-	{"address-list", "address-list", "have another list of addresses"},
-	{"destination", "unicast", "came by multicast where unicast is configured, or the reverse"},
-	{"peer", "unicast", "came from none of the peers in unicast_peer"},
-}
-
-// dropText says what is wrong with adverts that were dropped for a reason.
-func dropText(reason string) string {
-	for _, d := range dropLints {
-		if d.drop == reason {
-			return d.text
-		}
-	}
-	return "are malformed or not wanted"
+// dropLints are reasons for which adverts of this VRID were dropped, by the lint
+// that tells of them.
+var dropLints = []struct {
+	drop vrrp.DropReason
+	id   string
+}{
+	{vrrp.DropInterval, "advert-int"},
+	{vrrp.DropVersion, "version"},
+	{vrrp.DropAuthType, "authentication"},
+	{vrrp.DropAuthPass, "authentication"},
+	{vrrp.DropAH, "authentication"},
+	{vrrp.DropUnsigned, "authentication"},
+	{vrrp.DropKey, "authentication"},
+	{vrrp.DropDigest, "authentication"},
+	{vrrp.DropClock, "authentication"},
+	{vrrp.DropReplay, "authentication"},
+	{vrrp.DropPeerTTL, "unicast"},
+	{vrrp.DropTTL, "ttl"},
+	{vrrp.DropChecksum, "checksum"},
+	{vrrp.DropCount, "address-list"},
+	{vrrp.DropAddresses, "address-list"},
+	{vrrp.DropDestination, "unicast"},
+	{vrrp.DropPeer, "unicast"},
 }
 
 // lintDrops tells of recent drops only: the counters never go back.
@@ -200,11 +197,11 @@ func (x *Explanation) lintDrops(in *control.Instance) {
 	for _, d := range dropLints {
 		for _, r := range in.Refused {
 			switch {
-			case r.Reason != d.drop || !recent(in, x.Time, r.Last):
+			case r.Reason != d.drop.String() || !recent(in, x.Time, r.Last):
 			case r.Count == 1:
-				x.say(d.id, "one advert of VRID %d was dropped, from %s %v ago: such %s", in.VRID, r.Source, x.ago(r.Last), d.text)
+				x.say(d.id, "one advert of VRID %d was dropped, from %s %v ago: such %s", in.VRID, r.Source, x.ago(r.Last), d.drop.Text())
 			default:
-				x.say(d.id, "%d adverts of VRID %d were dropped, the last from %s %v ago: they %s", r.Count, in.VRID, r.Source, x.ago(r.Last), d.text)
+				x.say(d.id, "%d adverts of VRID %d were dropped, the last from %s %v ago: they %s", r.Count, in.VRID, r.Source, x.ago(r.Last), d.drop.Text())
 			}
 		}
 	}

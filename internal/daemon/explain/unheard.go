@@ -8,16 +8,21 @@ import (
 	"time"
 
 	"holdfast/internal/daemon/control"
+	"holdfast/vrrp"
 )
 
 // recentAtLeast is the least time for which a dropped advert counts as recent.
 const recentAtLeast = time.Minute
 
-// Unheard is another router whose adverts of this VRID are dropped: whoever
-// sends adverts says that it is master.
+// ReasonVRID is the reason of an Unheard that has our addresses by another VRID.
+const ReasonVRID = "vrid-mismatch"
+
+// Unheard is another router whose adverts of this VRID, or for our addresses by
+// another VRID, are dropped: whoever sends adverts says that it is master.
 type Unheard struct {
 	Addr netip.Addr `json:"address"`
-	// Reason is the short name of why the last one was dropped, as in status.
+	// Reason is the short name of why the last one was dropped, as in status, or
+	// ReasonVRID.
 	Reason string    `json:"reason"`
 	Text   string    `json:"text"` // the same for people
 	Last   time.Time `json:"last"`
@@ -37,12 +42,15 @@ func unheard(in *control.Instance, now time.Time) []Unheard {
 		if !recent(in, now, r.Last) || slices.ContainsFunc(in.Peers, func(p control.Peer) bool { return p.Addr == r.Source && p.LastHeard.After(r.Last) }) {
 			continue
 		}
-		u := Unheard{Addr: r.Source, Reason: r.Reason, Text: dropText(r.Reason), Last: r.Last}
+		u := Unheard{Addr: r.Source, Reason: r.Reason, Text: vrrp.DropNamed(r.Reason).Text(), Last: r.Last}
 		if i := slices.IndexFunc(list, func(o Unheard) bool { return o.Addr == u.Addr }); i < 0 {
 			list = append(list, u)
 		} else if u.Last.After(list[i].Last) {
 			list[i] = u
 		}
+	}
+	if m := in.VRIDMismatch; m != nil && m.Now {
+		list = append(list, Unheard{Addr: m.Addr, Reason: ReasonVRID, Text: fmt.Sprintf("list %s under VRID %d, and this router has VRID %d", m.VIP, m.VRID, in.VRID), Last: m.Last})
 	}
 	slices.SortStableFunc(list, func(a, b Unheard) int {
 		return cmp.Or(b.Last.Compare(a.Last), a.Addr.Compare(b.Addr))
@@ -60,9 +68,15 @@ func (x *Explanation) unheardText() string {
 	return s
 }
 
+// Probable says that one whose adverts are dropped is master now, as far as its
+// last one shows.
+func (x *Explanation) Probable(u *Unheard) bool {
+	return u.Reason == ReasonVRID || x.Time.Sub(u.Last) < x.limit
+}
+
 // likely is how sure it is that the last one dropped is master now.
-func (x *Explanation) likely(in *control.Instance) string {
-	if x.Time.Sub(x.Unheard[0].Last) < seconds(in.MasterDown) {
+func (x *Explanation) likely() string {
+	if x.Probable(&x.Unheard[0]) {
 		return "is probably"
 	}
 	return "may be"

@@ -57,15 +57,24 @@ func Make(old, cur *config.Config, st *control.VRRP, lvs bool) Plan {
 	for i := range old.Instances {
 		before[diff.RouterKey(&old.Instances[i])] = &old.Instances[i]
 	}
+	var fresh []*config.VRRPInstance
 	for i := range cur.Instances {
 		b := &cur.Instances[i]
 		a := before[diff.RouterKey(b)]
 		delete(before, diff.RouterKey(b))
 		if a == nil {
-			p.say(Router{Name: b.Name, Outcome: Starts, Text: "is new and starts as backup"})
+			fresh = append(fresh, b)
 			continue
 		}
 		p.router(a, b, status(st, a.Name))
+	}
+	for _, b := range fresh {
+		if a := former(before, b); a != nil {
+			delete(before, diff.RouterKey(a))
+			p.renumbered(a, b, status(st, a.Name))
+			continue
+		}
+		p.say(Router{Name: b.Name, Outcome: Starts, Text: "is new and starts as backup"})
 	}
 	for i := range old.Instances {
 		a := &old.Instances[i]

@@ -62,7 +62,11 @@ func TestMastership(t *testing.T) {
 		{"another interval", master, "priority 150", "priority 150\nadvert_int 2", "splits", false},
 		{"a password", master, "priority 150", "priority 150\nauthentication { auth_type PASS\nauth_pass x }", "splits", false},
 		{"two that peers do not hear, and less priority", heard, "priority 150", "priority 90\nversion 2\nadvert_int 2\nauthentication { auth_type PASS\nauth_pass x }", "splits loses", true},
-		{"another VRID", master, "virtual_router_id 51", "virtual_router_id 52", "starts released", true},
+		{"another VRID", master, "virtual_router_id 51", "virtual_router_id 52", "splits", true},
+		{"another VRID of a backup", backup, "virtual_router_id 51", "virtual_router_id 52", "splits", false},
+		{"another VRID and another address", master, "virtual_router_id 51\n priority 150\n virtual_ipaddress { 192.0.2.10/24 }", "virtual_router_id 52\n priority 150\n virtual_ipaddress { 192.0.2.11/24 }", "starts released", true},
+		{"unicast", backup, "priority 150", "priority 150\nunicast_src_ip 192.0.2.1\nunicast_peer { 192.0.2.2 }", "splits", false},
+		{"another interface", backup, "interface eth0", "interface eth1", "starts released", false},
 		{"not running", nil, "priority 150", "priority 90", "", false},
 	}
 	for _, tc := range tests {
@@ -110,5 +114,24 @@ func TestWithoutServices(t *testing.T) {
 	}
 	if p := Make(old, cur, nil, true); p.Empty() {
 		t.Error("a difference is not seen")
+	}
+}
+
+// A router that gets another number keeps its place, whatever else is moved with
+// it, and both numbers are named.
+func TestAnotherVRIDIsTold(t *testing.T) {
+	two := base + strings.NewReplacer("VI_1", "VI_2", "id 51", "id 52", "192.0.2.10/24", "192.0.2.11/24").Replace(base[:strings.Index(base, "virtual_server")])
+	swap := strings.NewReplacer("id 51", "id 61", "id 52", "id 62", "VI_2", "VI_3").Replace(two)
+	p := Make(read(t, two), read(t, swap), &control.VRRP{Instances: []control.Instance{{Name: "VI_2", State: "MASTER"}}}, true)
+	if len(p.Routers) != 2 || !p.Moves {
+		t.Fatalf("%+v", p)
+	}
+	for i, want := range []string{
+		"virtual_router_id changes from 51 to 61: directors that are as before do not hear it any more, nor it them, and two are master until all are reloaded",
+		"virtual_router_id changes from 52 to 62: directors that are as before do not hear it any more, nor it them, and two are master until all are reloaded; it releases its addresses first and starts as backup",
+	} {
+		if r := p.Routers[i]; r.Text != want || r.Outcome != Splits || (r.State == "MASTER") != (i == 1) {
+			t.Errorf("%+v, want %q", r, want)
+		}
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"holdfast/internal/daemon/control"
 )
 
-// renderPolicy prints what an instance waits for, and a second master.
+// renderPolicy prints what an instance waits for, a second master, and one that
+// has its addresses by another VRID.
 func renderPolicy(field func(name, format string, args ...any), in *control.Instance, now time.Time) {
 	p := &in.Policy
 	if in.State == "MASTER" && in.Priority.Advertised != in.Priority.Effective {
@@ -35,6 +36,12 @@ func renderPolicy(field func(name, format string, args ...any), in *control.Inst
 	}
 	if c := in.Claim; c != nil {
 		field("claimed", "%s was announced by %s, last %s ago (%s)", c.Address, c.MAC, ago(now, c.Last), count(c.Count))
+	}
+	switch m := in.VRIDMismatch; {
+	case m != nil && m.Now:
+		field("warning", "%s advertises %s by VRID %d, and this router by VRID %d: neither hears the other (since %s, priority %d)", m.Addr, m.VIP, m.VRID, in.VRID, ago(now, m.Since), m.Priority)
+	case m != nil:
+		field("mismatch", "%s advertised %s by VRID %d, last %s ago", m.Addr, m.VIP, m.VRID, ago(now, m.Last))
 	}
 	switch r := in.SecondMaster; {
 	case r != nil && r.Now:

@@ -9,6 +9,7 @@ import (
 
 	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/notifier"
+	"holdfast/vrrp"
 )
 
 // renderVRRP prints the virtual routers for people, one block each.
@@ -119,7 +120,7 @@ func renderInstance(w io.Writer, in *control.Instance, now time.Time) {
 	}
 	field("adverts", "%d sent, %d accepted, %d not sent%s", in.AdvertsSent, in.AdvertsReceived, in.SendErrors, ignored)
 	for _, x := range in.Refused {
-		field("dropped", "%d for %s, the last from %s %s ago", x.Count, x.Reason, x.Source, ago(now, x.Last))
+		field("dropped", "%d for %s, the last from %s %s ago: such adverts %s", x.Count, x.Reason, x.Source, ago(now, x.Last), vrrp.DropNamed(x.Reason).Text())
 	}
 	if len(in.Drops) > 0 {
 		names := make([]string, 0, len(in.Drops))

@@ -75,3 +75,14 @@ func rivalOf(r *engine.RouterStatus, now time.Time) *control.Rival {
 		Now: r.State == vrrp.Master && now.Sub(v.Last) < r.MasterDown,
 	}
 }
+
+func mismatchOf(r *engine.RouterStatus, now time.Time) *control.Mismatch {
+	m := &r.Mismatch
+	if !m.Source.IsValid() {
+		return nil
+	}
+	return &control.Mismatch{
+		Addr: m.Source, VRID: m.VRID, VIP: m.Address, Priority: m.Priority,
+		Since: m.Since.Round(0), Last: m.Last.Round(0), Now: m.Now(now),
+	}
+}

@@ -121,6 +121,7 @@ func instanceOf(r *engine.RouterStatus, now time.Time) control.Instance {
 	}
 	wayOf(r, &in)
 	in.SecondMaster, in.SecondMasters = rivalOf(r, now), r.SecondMaster
+	in.VRIDMismatch = mismatchOf(r, now)
 	if !r.ClaimAt.IsZero() {
 		in.Claim = &control.Claim{Address: r.Claim.Addr, MAC: net.HardwareAddr(r.Claim.HW[:]).String(), Last: r.ClaimAt.Round(0), Count: r.Claims}
 	}
