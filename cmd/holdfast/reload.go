@@ -26,8 +26,9 @@ trial, this one begins when that is over.
 
 A configuration with errors is refused whole: the running one stays in force.
 With --rollback the new one is on trial for a time: when a virtual router that
-was master is not any more, or a service loses its quorum, the former one is put
-into force again. The file is not changed. What a trial lost that was taken back,
+was master is not any more, a backup and its master do not understand each other
+any more, or a service loses its quorum, the former one is put into force again.
+The file is not changed. What a trial lost that was taken back,
 and has not come back since, has to come back in the next one, unless a reload
 without --rollback came between.
 
@@ -128,8 +129,8 @@ func announce(w io.Writer, socket string, ask control.Request, quiet bool) (pati
 	if ask.Rollback == 0 || st.Config.Trial != nil {
 		return 0, nil
 	}
-	held := plan.Hold(&st)
-	say("on trial for %v: watched are %s, %s and the processes", ask.Rollback, count(held.Masters(), "master"), count(held.Services(), "service"))
+	held, knew := plan.Hold(&st), plan.Understand(&st)
+	say("on trial for %v: watched are %s, %s, %s and the processes", ask.Rollback, count(held.Masters(), "master"), count(knew.Backups(), "backup"), count(held.Services(), "service"))
 	if l := st.Config.Lost; l != nil {
 		for _, what := range l.What {
 			say("%s, since the trial that was taken back at %s: this one has to bring it back (a reload without --rollback ends that)", what, l.At.Format(time.TimeOnly))

@@ -61,7 +61,7 @@ func TestReloadSaysWhatItWaitsForAndWatches(t *testing.T) {
 		Config: control.Config{Lost: &control.Lost{At: time.Now(), What: []string{"VI_1 was MASTER and is BACKUP"}}},
 	}
 	r, out, errs := ask(t, backup, "--rollback", "20s", "--json")
-	contains(t, errs, "reload: on trial for 20s: watched are 0 masters, 1 service and the processes\n")
+	contains(t, errs, "reload: on trial for 20s: watched are 0 masters, 0 backups, 1 service and the processes\n")
 	contains(t, errs, "reload: VI_1 was MASTER and is BACKUP, since the trial that was taken back at ")
 	contains(t, out, `"outcome": "in-force"`)
 	if r.Patience != 0 || r.Rollback != 20*time.Second {

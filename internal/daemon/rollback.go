@@ -16,6 +16,7 @@ const trialTick = 250 * time.Millisecond
 type trial struct {
 	limit time.Duration
 	held  plan.Held // with what an earlier trial lost: it has to come back
+	knew  plan.Understood
 	prev  *running
 	until time.Time
 	why   string // it was taken back
@@ -49,7 +50,7 @@ func (p *Parent) tryReload(limit time.Duration, answer func(control.Reload)) {
 			answer(control.Reload{Outcome: control.ReloadNotBegun, Failure: failure})
 			return
 		}
-		t := &trial{limit: limit, held: plan.Hold(&now), prev: p.cfg}
+		t := &trial{limit: limit, held: plan.Hold(&now), knew: plan.Understand(&now), prev: p.cfg}
 		if b := p.takenBack; b != nil {
 			for _, loss := range b.held.Lost(&now) {
 				p.log.Warn("lost by the trial that was taken back: this one has to bring it back", "at", b.at.Format(time.DateTime), "lost", loss.Text)
@@ -131,8 +132,8 @@ func (p *Parent) watchTrial(t *trial) {
 				return
 			}
 			owed := p.owed(&now)
-			missed := t.missed(&now, owed)
 			over := time.Now().After(t.until)
+			missed := t.missed(&now, owed, over)
 			switch {
 			case missed != "":
 				p.rollBack(missed)
@@ -148,9 +149,9 @@ func (p *Parent) watchTrial(t *trial) {
 	})
 }
 
-// missed is what was lost in this trial and not in an earlier one; empty:
-// nothing.
-func (t *trial) missed(now *control.Status, owed []plan.Loss) string {
+// missed is what was lost in this trial and not in an earlier one, or who is not
+// understood any more; empty: nothing.
+func (t *trial) missed(now *control.Status, owed []plan.Loss, over bool) string {
 	known := map[string]bool{}
 	for _, l := range owed {
 		known[l.Key] = true
@@ -159,6 +160,9 @@ func (t *trial) missed(now *control.Status, owed []plan.Loss) string {
 		if !known[l.Key] {
 			return l.Text
 		}
+	}
+	if list := t.knew.Split(now, t.until.Add(-t.limit), over); len(list) > 0 {
+		return list[0].Text
 	}
 	return ""
 }

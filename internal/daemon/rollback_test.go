@@ -12,13 +12,19 @@ import (
 	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/plan"
 	"holdfast/internal/daemon/role"
+	"holdfast/vrrp"
 )
 
 // says sets what the fake vrrp process says of itself.
 func (d *daemonUnderTest) says(state string) {
 	d.t.Helper()
+	d.saysAll(`{"instances":[{"name":"VI_1","state":"` + state + `","reason":"made so"}]}`)
+}
+
+// saysAll sets all of that.
+func (d *daemonUnderTest) saysAll(body string) {
+	d.t.Helper()
 	tmp := filepath.Join(d.dir, "tmp")
-	body := `{"instances":[{"name":"VI_1","state":"` + state + `","reason":"made so"}]}`
 	if err := os.WriteFile(tmp, []byte(body), 0o600); err != nil {
 		d.t.Fatal(err)
 	}
@@ -303,4 +309,26 @@ func TestATrialDoesNotSayThatTheDaemonIsUp(t *testing.T) {
 	if len(said) > 0 {
 		t.Errorf("said %q", <-said)
 	}
+}
+
+// A backup whose master is not understood after a reload becomes a second one: the
+// reload is taken back. What it owes is nothing then: the next trial has a measure
+// of its own.
+func TestABackupThatDoesNotUnderstandItsMasterIsTakenBack(t *testing.T) {
+	d := newDaemon(t, "a")
+	now := time.Now().Format(time.RFC3339Nano)
+	d.saysAll(`{"time":"` + now + `","instances":[{"name":"VI_1","state":"BACKUP","master_down":3.6,"advert_int":1,"master":{"address":"192.0.2.1","priority":150,"last_heard":"` + now + `"}}]}`)
+	d.run()
+	d.story(role.LVS, began("a"), "peer")
+	d.set("b", true, true)
+	out := d.try(time.Hour)
+	d.told(role.VRRP, "config b other=true")
+	d.saysAll(`{"time":"` + now + `","instances":[{"name":"VI_1","state":"MASTER","reason":"` + vrrp.ReasonTimeout.String() + `"}]}`)
+	if r := <-out; r.Outcome != control.ReloadRolledBack || !strings.Contains(r.Failure, "VI_1 followed the master 192.0.2.1 and is MASTER") {
+		t.Errorf("%+v", r)
+	}
+	if l := d.status(func(s control.Status) bool { return s.Config.Trial == nil }).Config.Lost; l != nil {
+		t.Errorf("owed: %q", l.What)
+	}
+	d.story(role.VRRP, began("a"), "config b other=true", "config a other=true")
 }
