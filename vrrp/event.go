@@ -118,6 +118,10 @@ type Action struct {
 	Peer     netip.Addr // the peer whose advert caused it, if one did
 	// PeerPriority is what that advert said, where it was compared with ours; 0 elsewhere.
 	PeerPriority uint8
+	// Member is who of the sync group caused it, with ReasonGroup, and
+	// MemberReason why that one changed; empty: not known, or several did.
+	Member       string
+	MemberReason Reason
 	Track        string // key of the track whose result caused it; empty: none did
 }
 

@@ -79,13 +79,34 @@ func (g *group) unite(now time.Time, was State, out []Action) []Action {
 	for _, m := range g.members {
 		switch {
 		case was == Backup && m.state == Master:
+			g.leadTo(m, Backup)
 			out = m.send(0, out)
 			out = m.yield(now, ReasonGroup, noPeer, m.masterDown(), out)
 		case was != Backup && m.state == Backup:
+			g.leadTo(m, Master)
 			out = m.takeOver(now, ReasonGroup, out)
 		}
 	}
 	return out
+}
+
+// leadTo has m, which is about to change to s, follow a member that is s.
+func (g *group) leadTo(m *Router, s State) {
+	for _, o := range g.members {
+		if o != m && o.state == s {
+			m.follows(o)
+			return
+		}
+	}
+}
+
+// follows notes that the next change of r for the sake of its group is because of
+// o, or of whom o followed.
+func (r *Router) follows(o *Router) {
+	r.lead, r.leadReason = o.cfg.Name, o.reason
+	if o.reason == ReasonGroup && o.member != "" && o.member != r.cfg.Name {
+		r.lead, r.leadReason = o.member, o.memberReason
+	}
 }
 
 // starting tells whether members are still in INIT.
@@ -117,6 +138,11 @@ func (g *group) spreadFault(now time.Time, out []Action) []Action {
 		}
 		if f := others > 0; f != m.groupFault {
 			m.groupFault = f
+			if c := m.Culprit(); c != nil {
+				m.follows(c)
+			} else {
+				m.lead, m.leadReason = "", ReasonNone
+			}
 			out = m.settle(now, ReasonGroup, out)
 		}
 	}
@@ -130,6 +156,7 @@ func (g *group) follow(now time.Time, r *Router, before State, out []Action) []A
 		if m == r {
 			continue
 		}
+		m.follows(r)
 		switch {
 		case r.state == Master && before != Master && m.state == Backup:
 			out = m.takeOver(now, ReasonGroup, out)

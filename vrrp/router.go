@@ -57,7 +57,12 @@ type Router struct {
 	lost  [lostLimit]time.Time // when addresses were lost, a ring
 	lostN int
 
-	group      *group
+	group *group
+	// member and memberReason say who of the group caused state, with
+	// ReasonGroup; lead and leadReason the same of a change that is about to be.
+	member, lead             string
+	memberReason, leadReason Reason
+
 	wantMaster bool // the timer expired; the group may still hold it back
 	rival      Rival
 	heardLower bool // set by master for the director: an advert of lower priority came
@@ -185,6 +190,7 @@ func (r *Router) start(now time.Time, out []Action) []Action {
 		return r.expireBackup(now, out)
 	}
 	if r.group.joining(r) {
+		r.group.leadTo(r, Master)
 		return r.takeOver(now, ReasonGroup, out)
 	}
 	r.timer = r.startupUntil.Add(r.masterDown() + r.holdOff(r.startupUntil))
@@ -270,6 +276,10 @@ func (r *Router) enter(now time.Time, s State, reason Reason, peer netip.Addr) {
 	r.reason = reason
 	r.peer = peer
 	r.wantMaster = false
+	r.member, r.memberReason = "", ReasonNone
+	if reason == ReasonGroup {
+		r.member, r.memberReason = r.lead, r.leadReason
+	}
 }
 
 // tell appends ActionChanged unless the state was told already.
@@ -286,6 +296,8 @@ func (r *Router) changed(reason Reason) Action {
 		From: r.told, To: r.state, Reason: reason, Peer: r.peer,
 	}
 	switch reason {
+	case ReasonGroup:
+		a.Member, a.MemberReason = r.member, r.memberReason
 	case ReasonHigherAdvert, ReasonPreempt, ReasonDeaf:
 		a.PeerPriority = r.masterPriority
 	}

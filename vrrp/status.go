@@ -48,6 +48,10 @@ type Status struct {
 	Since  time.Time
 	Reason Reason
 	Peer   netip.Addr // whose advert caused State, if one did
+	// Member is who of the sync group caused State, with ReasonGroup, and
+	// MemberReason why that one changed; empty: not known.
+	Member       string
+	MemberReason Reason
 
 	BasePriority      uint8
 	EffectivePriority uint8
@@ -83,7 +87,7 @@ type Status struct {
 func (r *Router) Status() Status {
 	s := Status{
 		ID: r.id, Name: r.cfg.Name, Version: r.cfg.Version, VRID: r.cfg.VRID,
-		State: r.state, Told: r.told, Since: r.since, Reason: r.reason, Peer: r.peer,
+		State: r.state, Told: r.told, Since: r.since, Reason: r.reason, Peer: r.peer, Member: r.member, MemberReason: r.memberReason,
 		BasePriority: r.cfg.Priority, EffectivePriority: r.effective, WantMaster: r.wantMaster,
 		AdvertInt: r.cfg.AdvertInt, LearnedInterval: r.learned, Skew: r.skew(), MasterDown: r.masterDown(),
 		PreemptAt: r.preemptAt, StartupUntil: r.startupUntil, HoldUntil: r.holdUntil, Rival: r.rival, Deadline: r.Deadline(),

@@ -53,7 +53,7 @@ func without(list, failed []link.Address) []link.Address {
 // differs says whether an interface has changed in more than its addresses.
 func differs(o, i *link.Interface) bool {
 	return o.Index != i.Index || o.Up != i.Up || o.MTU != i.MTU || o.Multicast != i.Multicast ||
-		o.LinkLocal != i.LinkLocal || o.VRFTable != i.VRFTable || !slices.Equal(o.HWAddr, i.HWAddr)
+		o.LinkLocal != i.LinkLocal || o.Duplicate != i.Duplicate || o.VRFTable != i.VRFTable || !slices.Equal(o.HWAddr, i.HWAddr)
 }
 
 // dueAgain asks again for what is due.

@@ -37,6 +37,8 @@ func (e *Engine) causes(r *router, a *vrrp.Action, attrs []any) []any {
 	switch {
 	case a.Kind == vrrp.ActionChanged && a.To == vrrp.Fault:
 		return because(attrs, e.faults(r))
+	case a.Member != "":
+		return because(attrs, []string{"member " + a.Member + ": " + a.MemberReason.String()})
 	case a.Track != "":
 		return because(attrs, e.tracked(r, a.Track))
 	case a.Kind == vrrp.ActionEvent && a.Reason == vrrp.ReasonPriority:
@@ -100,6 +102,23 @@ func (e *Engine) groupFaults(name string) []string {
 	return out
 }
 
+// othersFaults are the causes for which other members of its sync group hold r
+// in FAULT.
+func (e *Engine) othersFaults(r *router) []string {
+	var out []string
+	for i := range e.groups {
+		if !slices.Contains(e.groups[i].Members, r.cfg.Name) {
+			continue
+		}
+		for _, m := range e.groups[i].Members {
+			if o := e.byName[m]; o != nil && o != r && o.core.OwnFault() {
+				out = append(out, membersFaults(o, e.ownFaults(o))...)
+			}
+		}
+	}
+	return out
+}
+
 // membersFaults are causes with the name of the member that has them.
 func membersFaults(r *router, causes []string) []string {
 	for i := range causes {
@@ -141,7 +160,7 @@ func (e *Engine) linkFault(r *router) string {
 		}
 		return name + " has lost its virtual interface"
 	case r.sourceless:
-		return name + " has no address to send from"
+		return strings.Join(append([]string{name + " has no address to send from"}, duplicateText(r.duplicate)...), ": ")
 	case i.Up && r.portErr != nil:
 		return r.portErr.Error()
 	}

@@ -3,6 +3,8 @@ package engine
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -149,5 +151,50 @@ func TestTheLogNamesThePeer(t *testing.T) {
 			`to=BACKUP reason="a peer has the higher priority" priority=100 peer=192.0.2.2 peer_priority=120`)
 		wantLines(t, high.String(),
 			`to=MASTER reason="the master had a lower priority" priority=120 peer=192.0.2.1 peer_priority=100`)
+	})
+}
+
+// A member that follows another one names it, and why that one changed, also where
+// several follow: none names one that only followed.
+func TestTheMemberThatLedIsNamed(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		var text bytes.Buffer
+		one, two, three := vr(1, 100), vr(2, 100), vr(3, 100)
+		c := config(one, two, three)
+		c.Groups = []Group{{Name: "G", Members: []string{"VI_1", "VI_2", "VI_3"}}}
+		a := l.node("a", "192.0.2.1/24")
+		a.host.AddInterface("eth1", netip.MustParsePrefix("198.51.100.1/24"))
+		c.Routers[1].Tracks = []vrrp.Track{{Key: "interface eth1", Pending: true}}
+		a.start(c, logTo(&text))
+		time.Sleep(10 * time.Second)
+		a.is(vrrp.Master)
+		adv := vrrp.Advert{Version: 3, VRID: 2, Priority: 200, AdvertInt: 100, Addrs: two.Addresses}
+		src := addr("192.0.2.9")
+		l.net.Inject("eth0", src, two.Group, 255, adv.AppendTo(nil, src, two.Group, true))
+		a.is(vrrp.Backup)
+		led := func(want vrrp.Reason) {
+			t.Helper()
+			for i, r := range a.status().Routers {
+				if i != 1 && (r.Reason != vrrp.ReasonGroup || r.Member != "VI_2" || r.MemberReason != want) || i == 1 && r.Member != "" {
+					t.Errorf("%s is %v (%v) for %q (%v)", r.Name, r.State, r.Reason, r.Member, r.MemberReason)
+				}
+			}
+		}
+		led(vrrp.ReasonHigherAdvert)
+		a.host.SetUp("eth1", false)
+		a.is(vrrp.Fault)
+		led(vrrp.ReasonTrack)
+		for i, r := range a.status().Routers {
+			if want := []string{"member VI_2: interface eth1 is down"}; i != 1 && !slices.Equal(r.GroupFaults, want) || i == 1 && len(r.GroupFaults) > 0 {
+				t.Errorf("%s: %q", r.Name, r.GroupFaults)
+			}
+		}
+		if err := a.stop(); err != nil {
+			t.Fatal(err)
+		}
+		wantLines(t, text.String(),
+			`msg="state changed" instance=VI_1 vrid=1 iface=eth0 from=MASTER to=BACKUP reason="sync group" priority=100 peer=192.0.2.9 because="member VI_2: a peer has the higher priority"`,
+			`msg="state changed" instance=VI_3 vrid=3 iface=eth0 from=BACKUP to=FAULT reason="sync group" priority=100 because="member VI_2: interface eth1 is down"`,
+		)
 	})
 }

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
+	"syscall"
 	"time"
 
 	"holdfast/vrrp"
@@ -135,14 +137,26 @@ func (e *Engine) send(now time.Time) {
 	}
 }
 
-// sendFailed counts, and logs once a minute.
+// sendFailed counts, and logs once a minute. That the interface is down, or has
+// lost its address, is about to be news or is known: it is told by itself, and
+// here only when it lasts.
 func (e *Engine) sendFailed(now time.Time, r *router, err error) {
+	first := r.lastErr == nil
 	r.sendErrs++
 	r.lastErr = err
+	if gone(err) && (first || !r.linkUp && !r.cfg.DontTrackPrimary) {
+		return
+	}
 	if r.loggedAt.IsZero() || now.Sub(r.loggedAt) >= sendLogTime {
 		r.loggedAt = now
 		e.log.Warn("sending an advert failed", append(r.attrs(), "error", err, "failures", r.sendErrs)...)
 	}
+}
+
+// gone says whether a datagram could not be sent for want of the interface, its
+// link or its address.
+func gone(err error) bool {
+	return slices.ContainsFunc([]error{syscall.ENETDOWN, syscall.ENETUNREACH, syscall.ENODEV, syscall.ENXIO, syscall.EADDRNOTAVAIL}, func(e error) bool { return errors.Is(err, e) })
 }
 
 // want hands the wanted addresses to the applier, at a takeover after the IPVS

@@ -156,12 +156,13 @@ func (e *Engine) reopen(now time.Time) {
 		present := i != nil && r.open && r.src.IsValid()
 		e.setLink(now, r, present, i != nil && i.Up)
 		if i != nil && i.Up && !r.src.IsValid() && (r.open || !r.hasPort) {
-			if !r.sourceless {
-				e.log.Warn("the interface has no address to send from, waiting for it", r.attrs()...)
+			duplicate := e.duplicate(r)
+			if !r.sourceless || duplicate != r.duplicate {
+				e.log.Warn("the interface has no address to send from, waiting for it", because(r.attrs(), duplicateText(duplicate))...)
 			}
-			r.sourceless = true
+			r.sourceless, r.duplicate = true, duplicate
 		} else {
-			r.sourceless = false
+			r.sourceless, r.duplicate = false, netip.Addr{}
 		}
 		// A link that is down may have no link-local address: that is a FAULT
 		// and no reason to wait.

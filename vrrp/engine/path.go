@@ -202,7 +202,11 @@ func (e *Engine) tellPath(now time.Time, r *router, n int, why vrrp.Reason, text
 // pathFailed counts an advert that could not be sent on a path.
 func (e *Engine) pathFailed(now time.Time, r *router, n int, err error) {
 	p := &r.paths[n-1]
+	first := p.failed == nil
 	p.failed = err
+	if first && gone(err) {
+		return
+	}
 	if p.loggedAt.IsZero() || now.Sub(p.loggedAt) >= sendLogTime {
 		p.loggedAt = now
 		e.log.Warn("sending an advert failed", append(r.attrs(), "path", p.name, "error", err)...)

@@ -50,6 +50,7 @@ type router struct {
 	// sourceless: the interface is up but has no address to send from, and
 	// that was logged.
 	sourceless bool
+	duplicate  netip.Addr // what it would send from, and another host has; with sourceless
 
 	wanted    bool           // addresses are
 	taking    bool           // a takeover was told as begun, and not yet as MASTER

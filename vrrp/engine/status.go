@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/vrrp"
@@ -35,8 +36,11 @@ type Lateness struct {
 type RouterStatus struct {
 	Interface string
 	Ifindex   int
-	Waiting   bool   // the interface does not exist
-	NoSource  bool   // the interface is up but has no address to send from
+	Waiting   bool // the interface does not exist
+	NoSource  bool // the interface is up but has no address to send from
+	// Duplicate says why it has none, where another host has it; empty: it is not
+	// known.
+	Duplicate string
 	LinkUp    bool   // there, up, listening and with an address to send from
 	Up        bool   // the interface itself is
 	Device    string // name of its virtual interface; empty: none, or not there
@@ -44,16 +48,19 @@ type RouterStatus struct {
 	Source    netip.Addr
 
 	vrrp.Status
-	Advertised uint8       // priority on the wire as master: more than the effective one if sticky
-	Policy     vrrp.Config // as configured
-	Mute       time.Time   // after a sleep of the machine: says nothing until then
-	VIPs       []VIPStatus
-	Objects    []ObjectStatus
-	NoAccept   bool           // packets to the addresses are dropped
-	Wanted     link.Wanted    // nothing unless master
-	Live       []link.Address // known to be in the kernel
-	ApplyError string
-	TableWait  bool // waits for TableReady
+	// GroupFaults are what holds other members of the sync group in FAULT, and
+	// this one with them, for people.
+	GroupFaults []string
+	Advertised  uint8       // priority on the wire as master: more than the effective one if sticky
+	Policy      vrrp.Config // as configured
+	Mute        time.Time   // after a sleep of the machine: says nothing until then
+	VIPs        []VIPStatus
+	Objects     []ObjectStatus
+	NoAccept    bool           // packets to the addresses are dropped
+	Wanted      link.Wanted    // nothing unless master
+	Live        []link.Address // known to be in the kernel
+	ApplyError  string
+	TableWait   bool // waits for TableReady
 
 	Peers      []Peer       // heard, unordered
 	Paths      []PathStatus // nil without further paths
@@ -93,6 +100,7 @@ func (e *Engine) status(now time.Time) Status {
 			rs := r.status(now)
 			e.deviceStatus(r, &rs)
 			e.lookStatus(r, &rs)
+			rs.GroupFaults = e.othersFaults(r)
 			i := e.byIndex[r.ifindex]
 			rs.Up = i != nil && i.Up
 			s.Routers = append(s.Routers, rs)
@@ -119,7 +127,7 @@ func (e *Engine) status(now time.Time) Status {
 func (r *router) status(now time.Time) RouterStatus {
 	s := RouterStatus{
 		Interface: r.cfg.Interface, Ifindex: r.ifindex,
-		Waiting: r.ifindex == 0, NoSource: r.sourceless, LinkUp: r.linkUp, Source: r.src,
+		Waiting: r.ifindex == 0, NoSource: r.sourceless, Duplicate: strings.Join(duplicateText(r.duplicate), ""), LinkUp: r.linkUp, Source: r.src,
 		Status: r.core.Status(), Advertised: r.core.Advertised(now), Policy: r.cfg.Config, Mute: r.mute,
 		TableWait: !r.gate.IsZero(),
 		Paths:     r.pathStatus(), Copies: r.copies, Refusals: r.refusalStatus(),

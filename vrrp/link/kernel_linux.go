@@ -126,6 +126,19 @@ func primarySources(list []kernelAddr) map[sourceKey]netip.Addr {
 	return sources
 }
 
+// markDuplicates finds why an interface has no link-local address to send from.
+func markDuplicates(list []Interface, addrs []kernelAddr) {
+	for _, a := range addrs {
+		if a.Flags&unix.IFA_F_DADFAILED == 0 || a.Proto == IFAProto || !a.Prefix.Addr().Is6() || !a.Prefix.Addr().IsLinkLocalUnicast() {
+			continue
+		}
+		i := slices.IndexFunc(list, func(x Interface) bool { return x.Index == a.Ifindex })
+		if i >= 0 && !list[i].LinkLocal.IsValid() && !list[i].Duplicate.IsValid() {
+			list[i].Duplicate = a.Prefix.Addr()
+		}
+	}
+}
+
 // usable says whether the kernel sends from an address: not while it looks for
 // another holder, and not after it has found one.
 func (a kernelAddr) usable() bool {
@@ -172,6 +185,7 @@ func listInterfaces(h *netlink.Handle) ([]Interface, map[sourceKey]netip.Addr, e
 	for i := range list {
 		list[i].LinkLocal = sources[sourceKey{list[i].Index, true}]
 	}
+	markDuplicates(list, addrs)
 	return list, sources, nil
 }
 

@@ -78,6 +78,9 @@ type Interface struct {
 	// LinkLocal is the address that IPv6 adverts come from: link-local, not
 	// ours, and not waiting for duplicate address detection. Invalid: none.
 	LinkLocal netip.Addr
+	// Duplicate is an own link-local address that another host on the link has, as
+	// duplicate address detection has found, where there is no LinkLocal.
+	Duplicate netip.Addr
 	Multicast bool
 	Below     int    // index of the interface that a macvlan or ipvlan stands on; 0: it is none
 	VRFTable  uint32 // the table of a VRF; 0: it is none

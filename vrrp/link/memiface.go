@@ -98,6 +98,20 @@ func (h *MemHost) localBack(i *memIface) {
 	h.notify(nil)
 }
 
+// SetDuplicate takes a link-local address from an interface, as the kernel does
+// once it has found another host that has it.
+func (h *MemHost) SetDuplicate(name string, a netip.Addr) {
+	h.net.mu.Lock()
+	defer h.net.mu.Unlock()
+	i := h.byName(name)
+	if i == nil {
+		return
+	}
+	i.Duplicate = a
+	i.addrs = slices.DeleteFunc(i.addrs, func(m memAddr) bool { return m.prefix.Addr() == a })
+	h.notify(nil)
+}
+
 // SetMTU sets the MTU of an interface. As in Linux the VMACs on it become
 // smaller with it and not larger.
 func (h *MemHost) SetMTU(name string, mtu int) {

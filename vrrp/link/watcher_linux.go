@@ -270,7 +270,7 @@ func (w *NetlinkWatcher) undisturbed(stop <-chan struct{}) ([]Interface, error) 
 
 // sameInterface says whether nothing that a reader could see has changed.
 func sameInterface(a, b Interface) bool {
-	return a.Index == b.Index && a.Name == b.Name && a.Up == b.Up && a.MTU == b.MTU && a.Multicast == b.Multicast && a.LinkLocal == b.LinkLocal &&
+	return a.Index == b.Index && a.Name == b.Name && a.Up == b.Up && a.MTU == b.MTU && a.Multicast == b.Multicast && a.LinkLocal == b.LinkLocal && a.Duplicate == b.Duplicate &&
 		slices.Equal(a.HWAddr, b.HWAddr) && slices.Equal(a.Addrs, b.Addrs)
 }
 

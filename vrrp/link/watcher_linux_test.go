@@ -69,7 +69,7 @@ func TestWatcher(t *testing.T) {
 	updates := watch(t)
 	until(t, updates, "the present set", func(list []Interface) bool {
 		i, ok := named(list, "va")
-		want := fmt.Sprintf("{%d va true 1500 %s [10.9.0.2/24] invalid IP true 0 0}", va, macA)
+		want := fmt.Sprintf("{%d va true 1500 %s [10.9.0.2/24] invalid IP invalid IP true 0 0}", va, macA)
 		if ok && fmt.Sprint(i) != want {
 			t.Errorf("got %v, want %v", i, want)
 		}

@@ -81,7 +81,7 @@ func TestWhoWouldWin(t *testing.T) {
 			in.Policy.PreemptDelay, in.Policy.PreemptAt = 60, now.Add(42*time.Second)
 		}, self, []string{"preempt_delay: it follows the master for another 42s, and takes over 3.61s after that"}, ""},
 		{"a silent master", backup(), func(in *control.Instance) { hear(in, peer("192.0.2.3", 150, 3700*time.Millisecond)) }, self, []string{
-			"no master is heard: 192.0.2.3 was the last one, 3.7s ago", "takes over in 3.31s if that stays so",
+			"no master is heard: 192.0.2.3 was the last one, 3.7s ago", "takes over in 3.31s, if that stays so",
 		}, ""},
 		{"starting", backup(), func(in *control.Instance) {
 			in.Master, in.Peers = nil, nil
@@ -89,8 +89,16 @@ func TestWhoWouldWin(t *testing.T) {
 		}, self, []string{"vrrp_startup_delay: adverts are ignored for another 1s"}, ""},
 		{"master alone", master(), func(*control.Instance) {}, self, []string{"A backup says nothing, so there may be one"}, ""},
 		{"master with a stronger peer that is silent", master(), func(in *control.Instance) { in.Peers = []control.Peer{peer("192.0.2.3", 150, time.Hour)} }, self, []string{
-			"192.0.2.3 would take over when it is heard again: it last had priority 150",
+			"192.0.2.3 takes over when it hears this router, unless nopreempt or sticky_master holds it back there: it last had priority 150",
 		}, ""},
+		{"master with nopreempt and a stronger peer that is silent", master(), func(in *control.Instance) {
+			in.Peers, in.Policy.NoPreempt = []control.Peer{peer("192.0.2.3", 150, time.Hour)}, true
+		}, self, []string{
+			"192.0.2.3 last had priority 150, which is more: nopreempt keeps it from taking over while it hears this router",
+		}, ""},
+		{"master with an equal peer that is silent", master(), func(in *control.Instance) { in.Peers = []control.Peer{peer("192.0.2.3", 100, time.Hour)} }, self, []string{
+			"192.0.2.3 would stay master if both were", "As a backup it does not take over",
+		}, "equal-priority"},
 		{"two masters", master(), func(in *control.Instance) {
 			in.SecondMasters = 1
 			in.SecondMaster = &control.Rival{Addr: ip("192.0.2.3"), Priority: 90, Since: now.Add(-time.Second), Last: now, Adverts: 2, Now: true}
@@ -287,5 +295,38 @@ func TestGroupsAndNeighbours(t *testing.T) {
 	}
 	if got := strings.Join(Names(v), " "); got != "VI_1 VI_2" {
 		t.Errorf("names %q", got)
+	}
+}
+
+// Two members that both want to be master do not wait for each other for ever:
+// the later one's timer decides. One that follows a master holds the others back.
+func TestMembersThatWantTheSame(t *testing.T) {
+	a, b := backup(), backup()
+	b.Name, b.Policy.Takeover = "VI_2", now.Add(5*time.Second)
+	for _, in := range []*control.Instance{&a, &b} {
+		in.Master, in.Peers = nil, nil
+	}
+	says := func(name string, v *control.VRRP) string {
+		x, err := Instance(v, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x.Winner + ": " + strings.Join(x.Next, "; ")
+	}
+	v := &control.VRRP{Time: now, Instances: []control.Instance{a, b}, Groups: []control.Group{{Name: "G", State: "BACKUP", Members: []string{"VI_1", "VI_2"}}}}
+	if got := says("VI_1", v); !strings.HasPrefix(got, "this router: it takes over in 5s, when VI_2 of the sync group G wants to be master as well, if that stays so") {
+		t.Error(got)
+	}
+	if got := says("VI_2", v); !strings.HasPrefix(got, "this router: it takes over in 5s, if that stays so") {
+		t.Error(got)
+	}
+	p := peer("192.0.2.3", 90, 0) // of a lower priority: neither follows it
+	v.Instances[1].Master, v.Instances[1].Peers = &p, []control.Peer{p}
+	if got := says("VI_1", v); !strings.HasPrefix(got, "this router: it takes over in 5s") {
+		t.Error(got)
+	}
+	v.Instances[1].Policy.NoPreempt = true
+	if got := says("VI_1", v); !strings.HasPrefix(got, "nobody: in 3.31s it wants to be master, and then waits for the other members of G: VI_2 (BACKUP, follows 192.0.2.3)") {
+		t.Error(got)
 	}
 }

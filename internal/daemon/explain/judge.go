@@ -81,8 +81,12 @@ func (x *Explanation) master(in *control.Instance) {
 	}
 	for _, p := range in.Peers {
 		switch {
-		case p.Priority > own, p.Priority == own && p.Addr.Compare(in.Source) > 0:
-			x.next("%s would take over when it is heard again: it last had priority %d", p.Addr, p.Priority)
+		case p.Priority > own && (in.Policy.NoPreempt || in.Policy.Sticky && !in.Policy.Owner):
+			x.next("%s last had priority %d, which is more: %s keeps it from taking over while it hears this router, if it is configured there as it is here", p.Addr, p.Priority, held(in))
+		case p.Priority > own:
+			x.next("%s takes over when it hears this router, unless nopreempt or sticky_master holds it back there: it last had priority %d", p.Addr, p.Priority)
+		case p.Priority == own && p.Addr.Compare(in.Source) > 0:
+			x.next("%s would stay master if both were: it last had the same priority %d, and has the higher address. As a backup it does not take over", p.Addr, p.Priority)
 		case p.Priority == 0:
 			x.next("%s has stopped: it is no master until it is heard again", p.Addr)
 		}
@@ -99,6 +103,14 @@ func (x *Explanation) master(in *control.Instance) {
 		x.next("with %s against it its priority is %d: a peer takes over then if its own is higher, and it has no nopreempt", what, p)
 	}
 	x.next("if this router stops, a peer takes over after its skew time; if it dies, after about %v", short(seconds(in.MasterDown)))
+}
+
+// held is what keeps a backup like this router from taking over.
+func held(in *control.Instance) string {
+	if in.Policy.Sticky {
+		return "sticky_master"
+	}
+	return "nopreempt"
 }
 
 func (x *Explanation) backup(in *control.Instance, h holders) {
@@ -145,8 +157,10 @@ func (x *Explanation) preempt(in *control.Instance, h holders) {
 		x.next("preempt_delay: it follows the master for another %v, and takes over %v after that", x.until(p.PreemptAt), short(seconds(in.MasterDown)))
 	case h.hold():
 		x.next("%s", h.text(x, in))
-	case !p.Takeover.IsZero():
-		x.next("it takes over in %v: it does not listen to the lower priority", x.until(p.Takeover))
+	default:
+		if when := h.when(x, in); when != "" {
+			x.next("%s: it does not listen to the lower priority", when)
+		}
 	}
 }
 
@@ -164,8 +178,10 @@ func (x *Explanation) alone(in *control.Instance, h holders) {
 	case h.hold():
 		x.Winner = nobody
 		x.next("%s", h.text(x, in))
-	case !in.Policy.Takeover.IsZero():
-		x.next("it takes over in %v if that stays so", x.until(in.Policy.Takeover))
+	default:
+		if when := h.when(x, in); when != "" {
+			x.next("%s, if that stays so", when)
+		}
 	}
 	x.waits(in)
 }

@@ -85,23 +85,36 @@ func instanceOf(r *engine.RouterStatus, now time.Time) control.Instance {
 			in.Faults[i] = "interface " + r.Interface + " is down"
 		}
 	}
-	if r.Reason == vrrp.ReasonLink {
-		switch {
-		case r.State != vrrp.Fault:
-			in.Reason = "the interface came up"
-		case r.Up:
-			in.Reason = "the interface cannot be used"
-		default:
-			in.Reason = "the interface went down"
+	if i := slices.Index(in.Faults, "sync group"); i >= 0 && len(r.GroupFaults) > 0 {
+		causes := make([]string, 0, len(r.GroupFaults))
+		for _, f := range r.GroupFaults {
+			_, what, _ := strings.Cut(f, ": ")
+			if !slices.ContainsFunc(in.Faults, func(own string) bool { return own == what || own+" is down" == what }) {
+				causes = append(causes, "sync group, "+f) // what is its own cause too is no other
+			}
 		}
+		in.Faults = slices.Replace(in.Faults, i, i+1, causes...)
+	}
+	if r.Reason == vrrp.ReasonGroup && r.Member != "" {
+		why := r.MemberReason.String()
+		if r.MemberReason == vrrp.ReasonLink {
+			why = linkReason(r.State, false)
+		}
+		in.Reason += ", member " + r.Member + ": " + why
+	}
+	if r.Reason == vrrp.ReasonLink {
+		in.Reason = linkReason(r.State, r.Up)
 	}
 	if r.Waiting {
 		in.State = control.Waiting
 		in.Faults = []string{"interface " + r.Interface + " does not exist"}
 	}
 	if r.NoSource {
-		in.Faults = append(slices.DeleteFunc(in.Faults, func(f string) bool { return strings.HasSuffix(f, " is down") }),
-			"interface "+r.Interface+" has no address to send from")
+		fault := "interface " + r.Interface + " has no address to send from"
+		if r.Duplicate != "" {
+			fault += ": " + r.Duplicate
+		}
+		in.Faults = append(slices.DeleteFunc(in.Faults, func(f string) bool { return strings.HasSuffix(f, " is down") }), fault)
 	}
 	if r.State == vrrp.Backup && r.Master.IsValid() {
 		in.Master = &control.Peer{Addr: r.Master, Priority: r.MasterPriority, LastHeard: r.LastHeard.Round(0), Agrees: r.Agreement}
@@ -140,6 +153,18 @@ func instanceOf(r *engine.RouterStatus, now time.Time) control.Instance {
 		}
 	}
 	return in
+}
+
+// linkReason says what became of the interface of a router that came into state s;
+// up is whether it is up nevertheless.
+func linkReason(s vrrp.State, up bool) string {
+	switch {
+	case s != vrrp.Fault:
+		return "the interface came up"
+	case up:
+		return "the interface cannot be used"
+	}
+	return "the interface went down"
 }
 
 func upDown(up, pending bool) string {

@@ -37,6 +37,26 @@ func TestTheCauseOfAFaultOfTheInterface(t *testing.T) {
 	}
 }
 
+// What a member of a sync group does for the sake of another one names that one.
+func TestTheGroupIsNoReasonByItself(t *testing.T) {
+	r := engine.RouterStatus{Interface: "eth0", Up: true, GroupFaults: []string{"member VI_2: script chk is down", "member VI_3: interface eth1 is down"}}
+	r.State, r.Reason, r.Member, r.MemberReason, r.Faults = vrrp.Fault, vrrp.ReasonGroup, "VI_2", vrrp.ReasonTrack, []string{"sync group", "script own"}
+	in := instanceOf(&r, time.Now())
+	want := []string{"sync group, member VI_2: script chk is down", "sync group, member VI_3: interface eth1 is down", "script own"}
+	if !slices.Equal(in.Faults, want) || in.Reason != "sync group, member VI_2: tracked" {
+		t.Errorf("%q, %q", in.Faults, in.Reason)
+	}
+	r.MemberReason, r.Faults, r.GroupFaults = vrrp.ReasonLink, []string{"interface", "sync group"}, []string{"member VI_2: interface eth0 is down"}
+	r.Up = false
+	if in := instanceOf(&r, time.Now()); !slices.Equal(in.Faults, []string{"interface eth0 is down"}) || in.Reason != "sync group, member VI_2: the interface went down" {
+		t.Errorf("a cause of both: %q, %q", in.Faults, in.Reason)
+	}
+	r.Member = ""
+	if in := instanceOf(&r, time.Now()); in.Reason != "sync group" {
+		t.Errorf("%q", in.Reason)
+	}
+}
+
 type deaf struct{}
 
 func (deaf) Changed(engine.Change) {}
