@@ -192,6 +192,8 @@ type service struct {
 	open         []realServer  // while the block is open
 	reals        []pendingReal // of RealServers
 	smtpAlert    *bool
+	firstFamily  Family // of the servers, for keepalived: see tunnelBelow
+	sorryEarly   bool   // the sorry server stands above the method of the service
 }
 
 // realServer is a real_server in the making.
@@ -219,6 +221,7 @@ type pendingReal struct {
 	pos, end   Pos
 	methodSet  bool
 	inhibitSet bool
+	early      bool // see tunnelBelow
 	smtpAlert  *bool
 }
 

@@ -34,15 +34,19 @@ func (d *decoder) finishService(s *service) {
 	s.RealServers = servers[:0]
 	for i := range servers {
 		r, pending := &servers[i], &s.reals[i]
+		written := netip.AddrPortFrom(r.Addr, r.Port)
 		if !d.finishReal(s, r, pending) {
 			continue
 		}
 		key := netip.AddrPortFrom(r.Addr, r.Port)
+		if seen[written] {
+			key = written // which is what keepalived compares
+		}
 		if seen[key] {
 			d.report(pending.pos, Warning, ClassGeneral, "duplicate-server", "real_server "+key.String()+" is given twice: this one is ignored")
 			continue
 		}
-		seen[key] = true
+		seen[key], seen[written] = true, true
 		s.RealServers = append(s.RealServers, *r)
 	}
 	s.reals = nil // they are many, and in RealServers
@@ -139,7 +143,16 @@ func (d *decoder) sorry(s *service) {
 		s.SorryServer = nil
 		return
 	}
+	if s.sorryEarly && !s.sorryMethod && s.Family != 0 && s.Family != familyOf(r.Addr) {
+		d.tunnelTooLate(s, s.end, "sorry_server", r.Addr)
+	}
 	d.serverPort(s, r.Forward, &r.Port, s.pos, "sorry_server", r.Addr)
+}
+
+// tunnelTooLate says of a server that is here that keepalived leaves it out.
+func (d *decoder) tunnelTooLate(s *service, pos Pos, what string, addr netip.Addr) {
+	d.report(pos, Warning, ClassGeneral, "tunnel-below", fmt.Sprintf(
+		"virtual_server %s: %s %v is of another family, and lb_kind TUN stands below it: keepalived leaves it out, here it counts (put lb_kind above it)", s.describe(), what, addr))
 }
 
 // serverPort forces the port of a server that gets packets unchanged.
@@ -178,6 +191,9 @@ func (d *decoder) finishReal(s *service, r *RealServer, p *pendingReal) bool {
 		d.report(p.end, Warning, ClassGeneral, "wrong-family", fmt.Sprintf(
 			"virtual_server %s: real_server %v is of another family: it is ignored", s.describe(), r.Addr))
 		return false
+	}
+	if p.early && r.Forward.Method == TUN {
+		d.tunnelTooLate(s, p.end, "real_server", r.Addr)
 	}
 	written := r.Port
 	d.serverPort(s, r.Forward, &r.Port, p.pos, "real_server", r.Addr)

@@ -345,6 +345,25 @@ func sorryServer(d *decoder, s *service, n *Node) {
 	}
 	s.SorryServer = &SorryServer{Addr: addr, Port: uint16(port)}
 	s.sorryPortSet = len(n.Words) > 2
+	s.sorryEarly = !d.toml() && !s.tunnelled()
+}
+
+// tunnelled reports whether the lines so far say that servers are tunnelled.
+func (s *service) tunnelled() bool { return s.methodSet && s.Forward.Method == TUN }
+
+// tunnelBelow reports whether r, whose block ends, is of another family than the
+// service and only tunnelled if a line that follows says so: then keepalived has
+// left it out already. A service without a family has that of its first server.
+func (s *service) tunnelBelow(r *realServer) bool {
+	if r.methodSet && r.Forward.Method == TUN || !r.methodSet && s.tunnelled() {
+		return false
+	}
+	if s.firstFamily == 0 {
+		if s.firstFamily = s.Family; s.Family == 0 {
+			s.firstFamily = familyOf(r.Addr)
+		}
+	}
+	return s.firstFamily != familyOf(r.Addr)
 }
 
 func openReal(d *decoder, target any, n *Node) {
@@ -369,6 +388,7 @@ func openReal(d *decoder, target any, n *Node) {
 	r.Addr, r.Port = addr, uint16(port)
 	d.within(r, func() {
 		r.end = d.closing(n)
+		r.early = !d.toml() && s.tunnelBelow(r)
 		s.open = append(s.open, *r)
 		d.state.real.give(r, r.known)
 	})

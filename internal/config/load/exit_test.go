@@ -41,6 +41,12 @@ func server(more, real string) string {
 		"\n real_server 10.0.1.1 80 {\n" + real + "\n }\n}\n"
 }
 
+// mixed is a virtual_server with a server of each family.
+func mixed(above, real, below string) string {
+	return "virtual_server 192.0.2.1 80 {\n protocol TCP\n lb_algo rr\n" + above +
+		" real_server 198.51.100.1 80 {\n }\n real_server 2001:db8::1 80 {\n" + real + " }\n" + below + "}\n"
+}
+
 // TestADotEndsADNSName: a full name is taken whole, also in TOML.
 func TestADotEndsADNSName(t *testing.T) {
 	const text = "[[virtual_server]]\nfwmark = 1\nlb_algo = \"rr\"\nlb_kind = \"NAT\"\n[[virtual_server.real_server]]\nip = \"192.0.2.21\"\n[[virtual_server.real_server.DNS_CHECK]]\nname = \"a.example.org.\"\n"
@@ -140,6 +146,14 @@ func TestExitCodes(t *testing.T) {
 		{"hashed", server(" hashed", ""), 5, "no-effect", false},
 		{"lower-case method", server(" lb_kind nat", ""), 5, "bad-value", false},
 		{"mixed real server", strings.Replace(server("", ""), "10.0.1.1", "2001:db8::1", 1), 5, "wrong-family", false},
+		{"server twice, of two methods", server(" real_server 10.0.1.2 81 {\n }\n real_server 10.0.1.2 81 {\n lvs_method DR\n }", ""), 5, "duplicate-server", false},
+		{"mixed tunnel", mixed(" lb_kind TUN\n", "", ""), 0, "", false},
+		{"mixed tunnel below", mixed("", "", " lb_kind TUN\n"), 5, "tunnel-below", false},
+		{"mixed tunnel of the server", mixed("", "  lvs_method TUN\n", " lb_kind TUN\n"), 0, "", false},
+		{"mixed tunnel below, by mark", strings.Replace(mixed("", "", " lb_kind TUN\n"), "192.0.2.1 80", "fwmark 5", 1), 5, "tunnel-below", false},
+		{"mixed sorry server", mixed(" lb_kind TUN\n sorry_server 2001:db8::9 80\n", "", ""), 0, "", false},
+		{"mixed sorry server, tunnel below", mixed(" sorry_server 2001:db8::9 80\n lb_kind TUN\n", "", ""), 5, "tunnel-below", false},
+		{"mixed sorry server, its tunnel below", mixed(" sorry_server 2001:db8::9 80\n sorry_server_lvs_method TUN\n lb_kind TUN\n", "", ""), 0, "", false},
 		{"fwmark protocol", strings.Replace(server("", ""), "10.0.0.1 80", "fwmark 1", 1), 5, "protocol", false},
 		{"misc without path", server("", "MISC_CHECK { }"), 5, "no-script", false},
 		{"misc without security", server("", "MISC_CHECK { misc_path /bin/true }"), 6, "script-security", false},
