@@ -83,7 +83,7 @@ func TestEveryWordIsDocumented(t *testing.T) {
 		{"lint of explain", inSource(t, `(?:x\.say\(|\{vrrp\.Drop\w+, )"([a-z-]+)"`, "internal/daemon/explain"), 15, []string{"operations.md"}},
 		{"finding of doctor", doctors, 25, []string{"doctor.md", "realserver.md"}},
 		{"outcome of reload", []string{control.ReloadDone, control.ReloadBegun, control.ReloadWaits, control.ReloadNotBegun, control.ReloadRefused, control.ReloadRolledBack, control.ReloadIncomplete}, 7, []string{"operations.md"}},
-		{"outcome of plan", []string{plan.Starts, plan.Released, plan.Loses, plan.MayLose, plan.TakesOver, plan.Splits}, 6, []string{"operations.md"}},
+		{"outcome of plan", []string{plan.Starts, plan.Released, plan.Loses, plan.MayLose, plan.TakesOver, plan.Splits, plan.Joins}, 7, []string{"operations.md"}},
 		{"state of a server or check", inSource(t, `State(?: = |: )"([a-z]+)"`, "internal/daemon/lvs"), 3, []string{"operations.md", "real-servers.md"}},
 	} {
 		var text strings.Builder

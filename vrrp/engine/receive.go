@@ -50,7 +50,7 @@ func (e *Engine) receiveOne(now time.Time, at *port, p *link.Packet) {
 	r := at.routers[vrid]
 	if r == nil {
 		if !at.elsewhere[vrid] && !at.segment.ours[vrid] {
-			if !at.segment.strange[vrid].twin { // that is told by itself
+			if !at.segment.twin(vrid) { // that is told by itself
 				at.unknown++
 			}
 			if e.logUnknown {

@@ -26,7 +26,7 @@ type segment struct {
 	first   link.Port // the one whose filter lets in what is to be looked at
 	routers []*router // that listen there
 	ours    [256]bool
-	strange [256]sight
+	strange *[256]sight            // nil: no other VRID was heard there
 	byAddr  map[netip.Addr]*router // of their addresses; nil: not needed yet
 	dirty   bool                   // the filter is to be exchanged
 }
@@ -40,9 +40,11 @@ type sight struct {
 // awaits says whether an advert of that VRID is to be let in, whatever the VRIDs
 // of the port.
 func (s *segment) awaits(vrid uint8) bool {
-	x := &s.strange[vrid]
-	return !s.ours[vrid] && (x.looked.IsZero() || x.twin)
+	return !s.ours[vrid] && (s.strange == nil || s.strange[vrid].looked.IsZero() || s.strange[vrid].twin)
 }
+
+// twin says whether an address of ours was advertised by that VRID, which is not.
+func (s *segment) twin(vrid uint8) bool { return s.strange != nil && s.strange[vrid].twin }
 
 // segmentOf is where a port belongs.
 func (e *Engine) segmentOf(p link.Port) segmentKey {
@@ -90,6 +92,9 @@ func (e *Engine) divide() {
 // likely somebody mistyped it. Hostile bytes cost no more than lookTime allows.
 func (e *Engine) lookAt(now time.Time, at *port, p *link.Packet, vrid uint8) {
 	s := at.segment
+	if s.strange == nil {
+		s.strange = new([256]sight)
+	}
 	x := &s.strange[vrid]
 	if !x.looked.IsZero() && now.Sub(x.looked) < lookTime {
 		return

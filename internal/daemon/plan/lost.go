@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/role"
@@ -14,19 +15,30 @@ import (
 // nothing, and counts every process as one that answered.
 type Held struct {
 	masters, services, mute map[string]bool
+	// shared are masters beside another one: that one of the two yields is what a
+	// reload may be for.
+	shared map[string]bool
+}
+
+func newHeld() Held {
+	return Held{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}}
 }
 
 // Hold takes down what a daemon with this status holds.
 func Hold(st *control.Status) Held {
-	h := Held{map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	h := newHeld()
 	for _, process := range st.Missing {
 		h.mute[process] = true
 	}
 	var v control.VRRP
 	if decode(st.VRRP, &v) {
 		for i := range v.Instances {
-			if v.Instances[i].State == "MASTER" {
-				h.masters[v.Instances[i].Name] = true
+			switch in := &v.Instances[i]; {
+			case in.State != "MASTER":
+			case second(&v, in, time.Time{}) != "":
+				h.shared[in.Name] = true
+			default:
+				h.masters[in.Name] = true
 			}
 		}
 	}
@@ -42,15 +54,18 @@ func Hold(st *control.Status) Held {
 }
 
 // Masters and Services count what is held.
-func (h Held) Masters() int  { return len(h.masters) }
+func (h Held) Masters() int  { return len(h.masters) + len(h.shared) }
 func (h Held) Services() int { return len(h.services) }
 
 // And is what is held in h, in o or in both.
 func (h Held) And(o Held) Held {
-	both := Held{map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	both := newHeld()
 	for _, in := range []Held{h, o} {
 		for name := range in.masters {
 			both.masters[name] = true
+		}
+		for name := range in.shared {
+			both.shared[name] = true
 		}
 		for name := range in.services {
 			both.services[name] = true
@@ -68,7 +83,7 @@ func (h Held) And(o Held) Held {
 // what is held now and what is not configured any more. What a process holds
 // that does not answer is not known, and stays.
 func (h Held) Rest(now *control.Status) (rest Held, some bool) {
-	rest = Held{map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	rest = newHeld()
 	var v control.VRRP
 	decode(now.VRRP, &v)
 	isMaster := map[string]bool{} // of those configured
@@ -119,7 +134,8 @@ func (h Held) Lost(now *control.Status) []Loss {
 	if decode(now.VRRP, &v) {
 		for i := range v.Instances {
 			in := &v.Instances[i]
-			if !h.masters[in.Name] || in.State == "MASTER" {
+			held := h.masters[in.Name] || h.shared[in.Name] && in.State != "BACKUP"
+			if !held || in.State == "MASTER" {
 				continue
 			}
 			text := in.Name + " was MASTER and is " + in.State

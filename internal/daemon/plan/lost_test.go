@@ -15,6 +15,8 @@ func TestLost(t *testing.T) {
 	const (
 		master = `{"instances":[{"name":"VI_1","state":"MASTER"},{"name":"VI_2","state":"BACKUP"}]}`
 		fault  = `{"instances":[{"name":"VI_1","state":"FAULT","reason":"interface"}]}`
+		beside = `{"instances":[{"name":"VI_1","state":"MASTER","vrid_mismatch":{"address":"192.0.2.2","virtual_router_id":15,"last_heard":"2026-01-02T03:04:05Z","now":true}}]}`
+		yields = `{"instances":[{"name":"VI_1","state":"BACKUP"}]}`
 		other  = `{"instances":[{"name":"VI_2","state":"FAULT"}]}`
 		up     = `{"services":[{"name":"[192.0.2.10]:tcp:80","up":true}]}`
 		down   = `{"services":[{"name":"[192.0.2.10]:tcp:80","up":false,"weight":1,"quorum":2}]}`
@@ -26,6 +28,9 @@ func TestLost(t *testing.T) {
 	}{
 		{"nothing", status(master, up), status(master, up), ""},
 		{"mastership", status(master, up), status(fault, up), "VI_1 was MASTER and is FAULT"},
+		{"one of two masters that yields", status(beside, up), status(yields, up), ""},
+		{"one of two masters that fails", status(beside, up), status(fault, up), "VI_1 was MASTER and is FAULT"},
+		{"the only master that yields", status(master, up), status(yields, up), "VI_1 was MASTER and is BACKUP"},
 		{"mastership without a reason", status(master, up), status(`{"instances":[{"name":"VI_1","state":"WAITING"}]}`, up), "VI_1 was MASTER and is WAITING"},
 		{"a router that is gone, a backup that fails", status(master, ""), status(other, ""), ""},
 		{"a quorum", status(master, up), status(master, down), "weight 1 of 2"},

@@ -41,6 +41,7 @@ const (
 	MayLose   = "may-lose"   // its priority sinks, and a backup is silent
 	TakesOver = "takes-over" // its priority rises above the master's
 	Splits    = "splits"     // peers with the old values drop its adverts
+	Joins     = "joins"      // another master and it begin to hear each other
 )
 
 // Make makes the plan for cur, which would take the place of old in a daemon

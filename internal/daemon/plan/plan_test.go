@@ -117,6 +117,22 @@ func TestWithoutServices(t *testing.T) {
 	}
 }
 
+// The number by which another router has the addresses already is the right one.
+func TestTheRightVRIDJoins(t *testing.T) {
+	for now, want := range map[bool]string{true: Joins, false: Splits} {
+		is := control.Instance{Name: "VI_1", State: "MASTER", VRIDMismatch: &control.Mismatch{
+			Addr: netip.MustParseAddr("192.0.2.2"), VRID: 15, VIP: netip.MustParseAddr("192.0.2.10"), Now: now,
+		}}
+		p := Make(read(t, base), read(t, strings.Replace(base, "id 51", "id 15", 1)), &control.VRRP{Instances: []control.Instance{is}}, true)
+		if len(p.Routers) != 1 || p.Routers[0].Outcome != want || !p.Moves {
+			t.Errorf("%+v, want %s", p.Routers, want)
+		}
+		if now && p.Routers[0].Text != "virtual_router_id changes from 51 to 15, by which 192.0.2.2 advertises 192.0.2.10 already: the two hear each other then, and one is master, that with the higher priority" {
+			t.Error(p.Routers[0].Text)
+		}
+	}
+}
+
 // A router that gets another number keeps its place, whatever else is moved with
 // it, and both numbers are named.
 func TestAnotherVRIDIsTold(t *testing.T) {

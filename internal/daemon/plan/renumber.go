@@ -70,6 +70,16 @@ func way(i *config.VRRPInstance) string {
 // renumbered tells of a router whose adverts no director understands that has the
 // former configuration a.
 func (p *Plan) renumbered(a, b *config.VRRPInstance, s *control.Instance) {
+	if s != nil {
+		if m := s.VRIDMismatch; m != nil && m.Now && m.VRID == b.VirtualRouterID && way(a) == way(b) {
+			p.Moves = p.Moves || s.State == "MASTER"
+			p.say(Router{
+				Name: b.Name, State: s.State, Outcome: Joins,
+				Text: fmt.Sprintf("%s, by which %s advertises %s already: the two hear each other then, and one is master, that with the higher priority", strings.Join(otherAdverts(a, b), " and "), m.Addr, m.VIP),
+			})
+			return
+		}
+	}
 	r := Router{Name: b.Name, Outcome: Splits}
 	r.Text = strings.Join(otherAdverts(a, b), " and ") + ": directors that are as before do not hear it any more, nor it them, and two are master until all are reloaded"
 	if s != nil {
