@@ -480,7 +480,10 @@ func count(t *testing.T, dir string) int {
 	return len(e)
 }
 
-func zombies(t *testing.T) (out []string) {
+func zombies(t *testing.T) []string { return children(t, true) }
+
+// children are the files of our children, or of those that are dead alone.
+func children(t *testing.T, dead bool) (out []string) {
 	t.Helper()
 	dirs, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -493,7 +496,7 @@ func zombies(t *testing.T) (out []string) {
 		}
 		i := strings.LastIndexByte(string(b), ')')
 		w := strings.Fields(string(b[i+1:]))
-		if len(w) > 1 && w[0] == "Z" && w[1] == strconv.Itoa(os.Getpid()) {
+		if len(w) > 1 && (!dead || w[0] == "Z") && w[1] == strconv.Itoa(os.Getpid()) {
 			out = append(out, f)
 		}
 	}
