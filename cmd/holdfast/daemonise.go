@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+
+	"holdfast/internal/early"
 )
 
 // daemonEnv marks the process that runs in the background; its value is of no
@@ -20,6 +22,7 @@ func inBackground() bool { return os.Getenv(daemonEnv) != "" }
 // the truth. Its standard descriptors are /dev/null, but stderr stays when the
 // log is to go there.
 func daemonise(prog string, argv []string, console bool) (code int, err error) {
+	early.LetGo() // it is the other one that they mean something to
 	r, w, err := os.Pipe()
 	if err != nil {
 		return 1, err
@@ -34,7 +37,7 @@ func daemonise(prog string, argv []string, console bool) (code int, err error) {
 	if console {
 		cmd.Stderr = os.Stderr
 	}
-	err = cmd.Start()
+	err = early.Start(cmd.Start)
 	w.Close()
 	if err != nil {
 		return 1, err

@@ -15,6 +15,7 @@ import (
 	"holdfast/internal/daemon/logging"
 	"holdfast/internal/daemon/role"
 	"holdfast/internal/daemon/vrrpd"
+	"holdfast/internal/early"
 )
 
 // exitNoFile is keepalived's exit code for a configuration that is not there.
@@ -36,6 +37,9 @@ func keepalived(args []string, stdout, stderr io.Writer) int {
 		for _, w := range k.wrong {
 			fmt.Fprintf(stderr, "keepalived: %s\n", w)
 		}
+	}
+	if k.help || k.version || k.signum != "" || k.test {
+		early.LetGo()
 	}
 	switch {
 	case k.help:

@@ -12,6 +12,7 @@ import (
 
 	"holdfast/internal/config"
 	"holdfast/internal/config/load"
+	"holdfast/internal/early"
 )
 
 // enterNamespace sees to it that this process, and all that it starts, is in
@@ -45,6 +46,7 @@ func enterNamespace(prog, name string) error {
 	if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("network namespace %s: %w", name, err)
 	}
+	defer early.Block()()
 	return fmt.Errorf("start %s: %w", prog, syscall.Exec(prog, os.Args, os.Environ()))
 }
 

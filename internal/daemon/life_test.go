@@ -3,12 +3,14 @@ package daemon
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"holdfast/internal/config"
 	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/role"
 )
@@ -127,7 +129,43 @@ func TestAChildThatDoesNotStopIsKilled(t *testing.T) {
 			t.Errorf("process %d is still there", pid)
 		}
 	}
-	d.nothingLeft()
+	// What it had in the table is still there, and the next one has to know.
+	d.nothingLeft("state")
+	state := d.opts.State
+	next := newDaemon(t, "b")
+	next.opts.State = state
+	next.run()
+	next.story(role.LVS, `start b resume=0 left=0 restarted=false other=true owned=["tcp 192.0.2.10:80"]`, "peer")
+}
+
+// A stop that is asked for while the configuration is read comes before everything
+// that others would notice.
+func TestAStopThatComesEarlyStartsNothing(t *testing.T) {
+	d := newDaemon(t, "a")
+	d.leave("192.0.2.77/32", `["tcp 192.0.2.77:80"]`)
+	load := d.opts.Load
+	d.opts.Load = func() (*config.Config, []config.Diagnostic) {
+		came := make(chan os.Signal, 1)
+		signal.Notify(came, syscall.SIGTERM)
+		d.signal(syscall.SIGTERM)
+		<-came
+		signal.Stop(came) // when it has come to everybody
+		return load()
+	}
+	d.launch()
+	if code := d.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	for _, r := range []role.Role{role.VRRP, role.LVS} {
+		if b, err := os.ReadFile(d.path(string(r) + ".log")); err == nil {
+			t.Errorf("a process was started: %s", b)
+		}
+	}
+	// But what a killed daemon left in the table is not forgotten.
+	d.nothingLeft("state", "vrrp.pid", "lvs.pid")
+	if b, _ := os.ReadFile(d.path("state")); !strings.Contains(string(b), "192.0.2.77:80") || strings.Contains(string(b), "192.0.2.77/32") {
+		t.Errorf("state %s", b)
+	}
 }
 
 // A daemon counts as up when its children work, not when they were started.

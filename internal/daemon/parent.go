@@ -14,6 +14,7 @@ import (
 	"holdfast/internal/daemon/ipc"
 	"holdfast/internal/daemon/role"
 	"holdfast/internal/daemon/tune"
+	"holdfast/internal/early"
 	"holdfast/internal/proc"
 	"holdfast/vrrp/link"
 )
@@ -58,13 +59,6 @@ const (
 	// upLimit is how long the children may take to work before the daemon
 	// counts as up nevertheless.
 	upLimit = 10 * time.Second
-)
-
-// The signals to which keepalived gives a meaning beside those of POSIX, as
-// numbers of glibc: SIGRTMIN+2 (JSON) and SIGRTMAX-1 (clear statistics).
-const (
-	sigJSON       = syscall.Signal(36)
-	sigStatsClear = syscall.Signal(63)
 )
 
 // Parent is the first process. Its fields belong to the goroutine in Run; all
@@ -112,8 +106,9 @@ type Parent struct {
 func Run(opts Options, log *slog.Logger) int {
 	// First of all: a signal that comes early must wait, not kill.
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2, sigJSON, sigStatsClear)
+	signal.Notify(signals, append([]os.Signal{syscall.SIGTERM, syscall.SIGINT}, early.Signals...)...)
 	defer signal.Stop(signals)
+	early.HandTo(signals)
 	role.HoldSignals(syscall.SIGPIPE)
 	if os.Getpid() == 1 {
 		defer proc.ReapOrphans()()
@@ -167,23 +162,39 @@ func Run(opts Options, log *slog.Logger) int {
 	p.log.Info("started", "version", opts.Version, "config", opts.ConfigFile)
 	p.upkeep()
 	p.want()
-	p.runStartup()
-	p.loop(signals)
+	if !p.endsBeforeItBegins(signals) {
+		p.runStartup()
+		p.loop(signals)
+	}
 	close(p.done)
 
-	if p.exit == 0 && !opts.DontReleaseVRRP && !opts.DontReleaseIPVS {
-		if owns(p.settings) { // those to be kept are all that is left
-			p.state.save(savedState{Settings: p.settings})
-			p.state.wait()
-		} else {
-			p.state.remove()
-		}
-	} else {
+	switch {
+	case p.exit != 0 || opts.DontReleaseVRRP || opts.DontReleaseIPVS:
 		p.state.wait()
+	case owns(p.owned) || owns(p.settings):
+		// Settings that are to be kept, and what nobody has removed from the table:
+		// the lvs process was killed for taking too long, or never ran.
+		p.state.save(savedState{Owned: p.owned, Settings: p.settings})
+		p.state.wait()
+	default:
+		p.state.remove()
 	}
 	p.runShutdown()
 	p.log.Info("stopped", "exit", p.exit)
 	return p.exit
+}
+
+// endsBeforeItBegins handles the signals that came while the configuration was read
+// and says whether the daemon is to stop: then nothing is started for it.
+func (p *Parent) endsBeforeItBegins(signals <-chan os.Signal) bool {
+	for {
+		select {
+		case s := <-signals:
+			p.signalled(s)
+		default:
+			return p.over
+		}
+	}
 }
 
 func (p *Parent) loop(signals <-chan os.Signal) {

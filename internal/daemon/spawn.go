@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"holdfast/internal/daemon/role"
+	"holdfast/internal/early"
 )
 
 // spawner starts child processes from one locked OS thread that lives as long
@@ -25,6 +26,7 @@ func newSpawner() *spawner {
 	s := &spawner{starts: make(chan startRequest)}
 	go func() {
 		runtime.LockOSThread()
+		early.Block()
 		for r := range s.starts {
 			r.done <- r.cmd.Start()
 		}

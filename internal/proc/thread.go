@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"holdfast/internal/early"
 )
 
 // forker is the one thread that starts children. It is made at the first
@@ -30,6 +32,7 @@ func (f *forker) do(fn func()) {
 		go func() {
 			runtime.LockOSThread()
 			f.tid = unix.Gettid()
+			early.Unblock()
 			// Descriptors the daemon itself was given (sockets of its parent,
 			// a memfd) may lack close-on-exec; scripts must not get them.
 			// Kernels before 5.11 refuse, and nothing is lost but this net.

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdfast/internal/daemon/ipc"
+	"holdfast/internal/early"
 )
 
 // Role names a process.
@@ -21,7 +22,7 @@ const (
 )
 
 // Env is the environment variable that carries the role of a child.
-const Env = "HOLDFAST_ROLE"
+const Env = early.RoleEnv
 
 // The inherited descriptors.
 const (
