@@ -46,6 +46,27 @@ func TestAStopEndsTheWritingOfATable(t *testing.T) {
 	})
 }
 
+// Whoever waits for a reload hears that it comes on also in what has nothing to do
+// with the kernel: on a slow machine that takes seconds for thousands of services.
+func TestAReloadComesOnBesideTheKernel(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		cfg := configOf(virtual(1, 1))
+		r.start(cfg)
+		r.kernel.Ops()
+		before := r.lvs.Progress()
+		if err := r.lvs.Reload(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		if ops := r.kernel.Ops(); len(ops) > 0 {
+			t.Errorf("the kernel was told %v", ops)
+		}
+		if n := r.lvs.Progress() - before; n < 5 {
+			t.Errorf("it came on %d times", n)
+		}
+		r.end()
+	})
+}
+
 // The kernel looks for each server that comes among those that left a moment ago,
 // the latest first: a start after a stop is to find each in front.
 func TestAStopRemovesTheLastServiceFirst(t *testing.T) {

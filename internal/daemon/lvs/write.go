@@ -13,10 +13,14 @@ var errStopping = errors.New("the lvs process stops")
 // stopping reports whether Run is to end: nothing is begun any more but release.
 func (l *LVS) stopping() bool { return l.ctx != nil && l.ctx.Err() != nil }
 
-// Progress is a number that changes while a long work in the kernel goes on: a
+// Progress is a number that changes while a long work goes on, as in the kernel: a
 // large table takes it minutes where servers of the same names left it a moment
-// ago, and whoever waits for that can tell it from a kernel that hangs.
+// ago, and whoever waits for that can tell it from a kernel that hangs. Any
+// goroutine.
 func (l *LVS) Progress() uint64 { return l.progress.Load() }
+
+// CameOn changes Progress: a part of a long work is done. Any goroutine.
+func (l *LVS) CameOn() { l.progress.Add(1) }
 
 // planned is how many services are planned at a time, in the same memory. The
 // plan of a large table is as large as the table, and getting memory takes longer
@@ -42,7 +46,7 @@ func (l *LVS) apply(have, want ipvs.Table) error {
 				return errStopping
 			}
 			err := l.table.kernel.Apply(part)
-			l.progress.Add(1)
+			l.CameOn()
 			var refused *ipvs.OpError
 			if err != nil && !errors.As(err, &refused) {
 				return err // nothing more can be said to the kernel

@@ -130,6 +130,7 @@ func (p *process) takeOver(ctx context.Context, m ipc.Message) error {
 	if err != nil {
 		return err
 	}
+	p.lvs.CameOn()
 	p.configure(boot.Config)
 	err = p.lvs.Change(ctx, boot.Config, p.took.Config, boot.Kept)
 	p.took = role.Taken{ID: boot.ID, Config: boot.Config}
