@@ -19,6 +19,7 @@ func apply(ops []Op, exec func([]Op) ([]error, error)) error {
 	}
 	var again []Op
 	var failed []error
+	found := false
 	for i, e := range errs {
 		if e == nil {
 			continue
@@ -28,6 +29,7 @@ func apply(ops []Op, exec func([]Op) ([]error, error)) error {
 		case ok:
 		case retry:
 			again = append(again, op)
+			found = found || ops[i].Kind == AddService
 		default:
 			failed = append(failed, &OpError{ops[i], e})
 		}
@@ -42,6 +44,9 @@ func apply(ops []Op, exec func([]Op) ([]error, error)) error {
 				failed = append(failed, &OpError{again[i], e})
 			}
 		}
+	}
+	if found {
+		failed = append(failed, ErrFound)
 	}
 	return errors.Join(failed...)
 }

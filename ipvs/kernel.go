@@ -30,6 +30,7 @@ type Kernel interface {
 	// already as an operation wants it is no failure: an addition of
 	// something that exists becomes a change, a change of a missing
 	// destination an addition, and a deletion of something missing is done.
+	// Where a service that was to be added exists, the error joins [ErrFound].
 	// The list is the caller's again when it returns.
 	Apply(ops []Op) error
 	// Flush deletes every service.
@@ -52,6 +53,10 @@ type Kernel interface {
 	// Close ends the connection to the kernel and changes nothing there.
 	Close() error
 }
+
+// ErrFound says that a service that was to be added was there already. It is as
+// wanted now, but may have destinations that whoever planned did not know of.
+var ErrFound = errors.New("a service that was to be added was there already")
 
 // OpError is the failure of one operation.
 type OpError struct {

@@ -155,7 +155,11 @@ var kernelTests = []struct {
 			op(ipvs.AddService, s, d), op(ipvs.DelDest, s, d),
 			op(ipvs.EditDest, s, d))
 		d.Weight, s.Scheduler = 7, "wlc"
-		apply(t, k, op(ipvs.AddService, s, d), op(ipvs.AddDest, s, d))
+		// What else the service has, the caller has to look at.
+		err := k.Apply([]ipvs.Op{op(ipvs.AddService, s, d), op(ipvs.AddDest, s, d)})
+		if refused := new(ipvs.OpError); !errors.Is(err, ipvs.ErrFound) || errors.As(err, &refused) {
+			t.Errorf("a service that is there: %v", err)
+		}
 		want := ipvs.Table{{Service: s, Dests: []ipvs.Destination{d}}}
 		if got := table(t, k); !got.Equal(want) {
 			t.Errorf("table is\n%swant\n%s", got, want)

@@ -293,6 +293,30 @@ func TestReload(t *testing.T) {
 	})
 }
 
+// TestTakesOverAtOnce checks that a service that somebody else made, and that the
+// configuration names later, has no server of its former life for a moment.
+func TestTakesOverAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start(configOf(virtual(1, 1)))
+		theirs := stranger(2)
+		server := ipvs.Destination{DestKey: ipvs.DestKey{Addr: netip.MustParseAddr("198.51.100.77"), Port: 80}, Weight: 3}
+		if err := r.kernel.Change(theirs, ipvs.Op{Kind: ipvs.AddDest, Service: theirs.Service, Dest: server}); err != nil {
+			t.Fatal(err)
+		}
+		r.reload(configOf(virtual(1, 1), virtual(2, 1)))
+		r.wantTable("1:1=1 2:1=1")
+		if st := r.status(); st.Kernel.Repairs != 0 || st.Kernel.Error != "" {
+			t.Errorf("kernel status %+v", st.Kernel)
+		}
+		reads := r.kernel.Reads()
+		r.reload(configOf(virtual(1, 1), virtual(2, 1, 2)))
+		if n := r.kernel.Reads() - reads; n != 0 {
+			t.Errorf("read %d times for a change of what is known", n)
+		}
+		r.end()
+	})
+}
+
 func TestFlushAtStart(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		if err := r.kernel.Change(stranger(9)); err != nil {

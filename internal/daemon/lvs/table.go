@@ -252,7 +252,17 @@ func (l *LVS) bringTable(now time.Time) error {
 		l.ownOne(e.ServiceKey)
 	}
 	l.save() // before the kernel: a kill in between must not make orphans
-	if err := l.apply(have, want); errors.Is(err, errStopping) {
+	err := l.apply(have, want)
+	if errors.Is(err, ipvs.ErrFound) {
+		// Somebody else made it. Servers that it has beside ours get connections.
+		l.log.Info("a service that is wanted now was in the kernel already: taking it over")
+		if err := l.readTable(now); err != nil {
+			return err
+		}
+		have, want = l.scope()
+		err = l.apply(have, want)
+	}
+	if errors.Is(err, errStopping) {
 		return err // release takes away all that may have come
 	} else if err != nil {
 		if rerr := l.readTable(now); rerr != nil {

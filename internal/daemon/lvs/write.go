@@ -48,7 +48,7 @@ func (l *LVS) apply(have, want ipvs.Table) error {
 			err := l.table.kernel.Apply(part)
 			l.CameOn()
 			var refused *ipvs.OpError
-			if err != nil && !errors.As(err, &refused) {
+			if err != nil && !errors.As(err, &refused) && !errors.Is(err, ipvs.ErrFound) {
 				return err // nothing more can be said to the kernel
 			}
 			if err != nil {
