@@ -356,6 +356,7 @@ func TestRefused(t *testing.T) {
 		{"127.0.0.1", Spec{}, "not a virtual address"},
 		{"224.0.0.1", Spec{}, "not a virtual address"},
 		{"fe80::1", Spec{}, "not a virtual address"},
+		{"255.255.255.255", Spec{}, "not a virtual address"},
 		{"192.0.2.10", Spec{Device: "eth0"}, "answers ARP"},
 		{"192.0.2.10", Spec{Device: "../x"}, "not a name"},
 		{"192.0.2.10", Spec{Device: "all"}, "not a name"},
@@ -368,6 +369,29 @@ func TestRefused(t *testing.T) {
 		if _, err := Needs(&f.Snapshot, netip.MustParseAddr(c.vip), c.spec); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s %v: %v, want %q", c.vip, c.spec, err, c.want)
 		}
+	}
+}
+
+// TestOwnAddress: the host's own address is no virtual one, and nobody is told to
+// remove it.
+func TestOwnAddress(t *testing.T) {
+	f, st := newFake(), store(t)
+	own := netip.MustParseAddr("192.0.2.21")
+	if did, err := Up(st, f, own, Spec{}); err == nil || !strings.Contains(err.Error(), "only address of eth0") || len(did) > 0 || len(f.log) > 0 {
+		t.Errorf("did %v, error %v", did, err)
+	}
+	all, err := Check(&f.Snapshot, own, Spec{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range all {
+		if x.ID == "vip-device" && len(x.Mend) > 0 {
+			t.Errorf("%+v", x)
+		}
+	}
+	f.Addrs = append(f.Addrs, host.Addr{Device: "eth0", Prefix: netip.MustParsePrefix("192.0.2.10/24")})
+	if _, err := Up(st, f, vip, Spec{}); err != nil {
+		t.Errorf("an address beside the host's own, as a master has it: %v", err)
 	}
 }
 

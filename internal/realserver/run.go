@@ -28,6 +28,9 @@ func Up(st *Store, on Host, a netip.Addr, spec Spec) (did []Item, err error) {
 	if old, ok := st.Spec(a); ok && old.String() != spec.String() {
 		return nil, fmt.Errorf("%s is served in another way (%s): take it down first", a, old)
 	}
+	if device := only(h, a); device != "" {
+		return nil, fmt.Errorf("%s is the only address of %s, hence the host's own and not a virtual one", a, device)
+	}
 	items, err := Needs(h, a, spec)
 	if err != nil {
 		return nil, err
@@ -99,6 +102,24 @@ func Down(st *Store, on Host, a netip.Addr) (undid []Item, err error) {
 	return undid, errors.Join(append(errs, st.Save())...)
 }
 
+// only is the interface with ARP that has this address and no other one of its
+// family: the address is the host's own then.
+func only(h *host.Snapshot, a netip.Addr) string {
+	for _, x := range h.On(a) {
+		l := h.Link(x.Device)
+		if l == nil || l.Silent() {
+			continue
+		}
+		if !slices.ContainsFunc(h.Addrs, func(o host.Addr) bool {
+			b := o.Prefix.Addr()
+			return o.Device == x.Device && b != a && b.Is4() == a.Is4() && !b.IsLinkLocalUnicast()
+		}) {
+			return x.Device
+		}
+	}
+	return ""
+}
+
 // Check says what is wrong on a host that is to serve an address.
 func Check(h *host.Snapshot, a netip.Addr, spec Spec) ([]host.Finding, error) {
 	items, err := Needs(h, a, spec)
@@ -113,12 +134,18 @@ func Check(h *host.Snapshot, a netip.Addr, spec Spec) ([]host.Finding, error) {
 	}
 	for _, x := range h.On(a) {
 		if l := h.Link(x.Device); l != nil && !l.Silent() {
-			all = append(all, host.Finding{
+			f := host.Finding{
 				ID: "vip-device", Severity: host.Error,
 				What: fmt.Sprintf("%s is on %s, where this host answers ARP for it", a, x.Device),
 				Why:  "unless this host is also the director and master now, two hosts have the address",
-				Mend: []string{fmt.Sprintf("ip addr del %s dev %s", x.Prefix, x.Device)},
-			})
+			}
+			if only(h, a) == "" {
+				f.Mend = []string{fmt.Sprintf("ip addr del %s dev %s", x.Prefix, x.Device)}
+			} else {
+				// Whoever removes it may be on his way out by it.
+				f.Why += "; it is the only one there: if it is the host's own, it is no virtual address"
+			}
+			all = append(all, f)
 		}
 	}
 	return all, nil

@@ -113,7 +113,7 @@ func family(a netip.Addr) int {
 // Needs lists what a host needs to serve an address, in the order in which it
 // has to be done; h tells what settings are in force.
 func Needs(h *host.Snapshot, a netip.Addr, s Spec) ([]Item, error) {
-	if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() || a.IsLinkLocalUnicast() {
+	if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() || a.IsLinkLocalUnicast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
 		return nil, fmt.Errorf("%s: not a virtual address", a)
 	}
 	if err := s.check(h); err != nil {

@@ -144,7 +144,7 @@ func Read(path string) (s State, err error) {
 		return s, err
 	}
 	if err := json.Unmarshal(b, &s); err != nil {
-		return s, fmt.Errorf("%s: %w", path, err)
+		return s, fmt.Errorf("%s is damaged (%w); without it nothing is known of what was changed: remove it, then up again, and undo by hand", path, err)
 	}
 	return s, nil
 }
