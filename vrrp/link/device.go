@@ -54,7 +54,7 @@ type Device struct {
 	IPv6   bool
 	// Name is what it is called. One that is there under another name is renamed,
 	// or keeps that where the kernel cannot. Empty: made from Prefix and VRID, or
-	// whatever it is called already.
+	// whatever it is called already, unless another one is to have that name.
 	Name   string
 	Prefix string // of a made name, "vrrp" for vrrp.51
 	Mode   uint8  // of an IPVlan

@@ -84,6 +84,7 @@ func (d *NetlinkDevices) make(all []Device, w *Device, below netlink.Link, links
 	m := madeOf(made)
 	m.asked = w.Name
 	if w.Name != "" && w.Name != name {
+		m.taken = true
 		d.log.Warn("the name of a virtual interface is taken by another interface", "wanted", w.Name, "used", name)
 	}
 	d.log.Info("made a virtual interface", "interface", name, "below", w.Parent, "mac", m.MAC)

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -10,8 +11,9 @@ import (
 // order in which each name is free: one may have what another one gives away, and
 // two may change theirs. The kernel renames an interface while it is up since
 // version 6.2; to switch it off for that would take addresses from a master, so it
-// keeps its name with older ones. A name that somebody else has is asked for again
-// when it is free.
+// keeps its name with older ones. One that is to have none in particular makes room
+// for one that is to have its. A name that somebody else has is asked for again when
+// it is free.
 func (d *NetlinkDevices) rename(want []Device, links *linkTable) {
 	todo := map[*madeDevice]string{}
 	var order []*madeDevice
@@ -21,32 +23,46 @@ func (d *NetlinkDevices) rename(want []Device, links *linkTable) {
 		if m == nil || links.index[m.Ifindex] == nil {
 			continue
 		}
-		news := w.Name != m.asked || m.taken && links.name[w.Name] == nil
-		m.asked = w.Name
-		if m.taken = m.taken && !news; news && m.ours && w.Name != "" && w.Name != m.Name {
+		if m.asked != w.Name {
+			m.asked, m.taken = w.Name, false
 			todo[m] = w.Name
-			order = append(order, m)
+		} else if m.taken {
+			todo[m] = w.Name
 		}
+		if w.Name == "" && given(want, w, m.Name) {
+			todo[m], _ = chooseName(want, w, links) // the error: none is free
+		}
+		if name := todo[m]; !m.ours || name == "" || name == m.Name {
+			delete(todo, m)
+			continue
+		}
+		order = append(order, m)
 	}
 	for len(todo) > 0 {
 		before := len(todo)
 		for _, m := range order {
 			if name, ok := todo[m]; ok && links.name[name] == nil {
 				delete(todo, m)
-				d.setName(m, name, links)
+				if err := d.setName(m, name, links); err != nil {
+					d.keepsName(m, name, err)
+				} else {
+					m.taken = false
+				}
 			}
 		}
 		if len(todo) < before {
 			continue
 		}
 		// What is left waits for each other in a circle, or for somebody else.
-		if m := circle(order, todo); m != nil && d.setName(m, spareName(links), links) {
-			continue
+		var why error = unix.EEXIST
+		if m := circle(order, todo); m != nil {
+			if why = d.setName(m, spareName(links), links); why == nil {
+				continue
+			}
 		}
 		for _, m := range order {
 			if name, ok := todo[m]; ok {
-				m.taken = true
-				d.keepsName(m, name, unix.EEXIST)
+				d.keepsName(m, name, why)
 			}
 		}
 		return
@@ -86,20 +102,24 @@ func spareName(links *linkTable) string {
 	}
 }
 
-// setName renames a device and reports whether that went well.
-func (d *NetlinkDevices) setName(m *madeDevice, name string, links *linkTable) bool {
+// setName renames a device.
+func (d *NetlinkDevices) setName(m *madeDevice, name string, links *linkTable) error {
 	l := links.index[m.Ifindex]
 	if err := d.nl.LinkSetName(l, name); err != nil {
-		d.keepsName(m, name, err)
-		return false
+		return err
 	}
 	d.log.Info("renamed a virtual interface", "from", m.Name, "to", name)
 	links.drop(m.Ifindex)
 	l.Attrs().Name, m.Name = name, name
 	links.add(l)
-	return true
+	return nil
 }
 
-func (d *NetlinkDevices) keepsName(m *madeDevice, name string, err error) {
-	d.log.Warn("a virtual interface keeps its name until it is made anew", "wanted", name, "used", m.Name, "error", err)
+// keepsName says, once, why a device has not the name that it is to have. One that
+// another interface has, which may have come a moment ago, is asked for again.
+func (d *NetlinkDevices) keepsName(m *madeDevice, name string, why error) {
+	if !m.taken {
+		d.log.Warn("a virtual interface keeps its name until it is made anew", "wanted", name, "used", m.Name, "error", why)
+	}
+	m.taken = errors.Is(why, unix.EEXIST)
 }

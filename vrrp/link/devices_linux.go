@@ -155,15 +155,12 @@ func (d *NetlinkDevices) Ensure(want []Device) []DeviceState {
 			d.log.Error("cannot take rp_filter off all interfaces together", "error", err)
 		}
 	}
-	d.rename(want, links) // first: a name that one gives away may be that of a new one
+	for i := range want {
+		d.takeUp(&want[i], links)
+	}
+	d.rename(want, links) // before any is made: a name that one gives away may be that of a new one
 	for i := range want {
 		states[i] = d.place(want, &want[i], links)
-	}
-	d.rename(want, links) // those that were taken up
-	for i := range states {
-		if st := &states[i]; st.Ifindex != 0 {
-			st.Name = d.have[st.Key].Name
-		}
 	}
 	d.tell() // before anything else can go wrong
 	d.silence()
@@ -216,6 +213,16 @@ func (d *NetlinkDevices) forget(want []Device, links *linkTable) {
 			delete(d.have, key)
 		}
 	}
+	d.remove(slices.DeleteFunc(gone, func(m *madeDevice) bool { return !m.ours }), links)
+	// One that is removed may have the name for want of which another one fitted.
+	for d.forgetLeft(want, links) {
+	}
+}
+
+// forgetLeft removes what a predecessor left and nobody wants, and reports whether
+// there was any of it.
+func (d *NetlinkDevices) forgetLeft(want []Device, links *linkTable) bool {
+	var gone []*madeDevice
 	for index, m := range d.left {
 		l := links.index[index]
 		if l != nil && links.is(l, m) {
@@ -227,10 +234,22 @@ func (d *NetlinkDevices) forget(want []Device, links *linkTable) {
 		}
 		delete(d.left, index)
 	}
-	d.remove(slices.DeleteFunc(gone, func(m *madeDevice) bool { return !m.ours }), links)
+	d.remove(gone, links)
+	return len(gone) > 0
 }
 
-// place finds or makes one device.
+// takeUp looks for a device that is not in use yet among what is there.
+func (d *NetlinkDevices) takeUp(w *Device, links *linkTable) {
+	if d.have[w.Key()] != nil || links.name[w.Parent] == nil {
+		return
+	}
+	if m := d.find(w, links); m != nil {
+		d.have[w.Key()] = m
+		delete(d.left, m.Ifindex)
+	}
+}
+
+// place says where one device is, and makes it if need be.
 func (d *NetlinkDevices) place(all []Device, w *Device, links *linkTable) DeviceState {
 	st := DeviceState{Key: w.Key()}
 	below := links.name[w.Parent]
@@ -240,17 +259,14 @@ func (d *NetlinkDevices) place(all []Device, w *Device, links *linkTable) Device
 	st.Parent = below.Attrs().Index
 	m := d.have[st.Key]
 	if m == nil {
-		if m = d.find(w, links); m == nil {
-			if m, st.Err = d.make(all, w, below, links); st.Err != nil {
-				st.Err = fmt.Errorf("link: %v: %w", w, st.Err)
-				return st
-			}
+		if m, st.Err = d.make(all, w, below, links); st.Err != nil {
+			st.Err = fmt.Errorf("link: %v: %w", w, st.Err)
+			return st
 		}
 		d.have[st.Key] = m
-		delete(d.left, m.Ifindex)
 	}
 	m.is4, m.is6 = w.is4(), w.is6()
-	st.Ifindex = m.Ifindex
+	st.Ifindex, st.Name = m.Ifindex, m.Name
 	return st
 }
 

@@ -496,6 +496,61 @@ func TestDevicesRenamed(t *testing.T) {
 	}
 }
 
+// Whoever waits for a name gets it in the end: what was made while another interface
+// had it, what waited behind one that could not give its own away, and what is new
+// where a predecessor left the name to another one. One without a name gives way.
+func TestDevicesGetTheirNames(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	parents(t)
+	if exec.Command("ip", "link", "set", "v3", "name", "v3x").Run() != nil {
+		t.Skip("this kernel renames no interface that is up")
+	}
+	const free = "v1" // whose name is somebody else's until it is free
+	for _, steps := range [][]struct{ does, ask, get string }{
+		{{"", "v1", "vrrp.51"}, {free, "v1", "v1"}},
+		{{"", "a b", "a b"}, {"", "v1 a", "a b"}, {free, "v1 a", "v1 a"}},
+		{{"", "a b", "a b"}, {"", "v1 a", "a b"}, {"", "c a", "c a"}},
+		{{"", "a b", "a b"}, {"", "- a", "vrrp.51 a"}, {"", "a -", "a vrrp.52"}},
+		{{"", "a", "a"}, {"resumed", "b a", "b a"}},
+		{{"", "a b c", "a b c"}, {"resumed", "b c a", "b c a"}},
+		{{"", "v1 a", "vrrp.51 a"}, {"restarted", "a", "a"}},
+	} {
+		var left DeviceRecord
+		make := func(resumed bool) *NetlinkDevices {
+			return NewDevices(DevicesConfig{Answer: func([]DeviceState) {}, Changed: func(r DeviceRecord) { left = r }, Left: left, Resumed: resumed})
+		}
+		d := make(false)
+		for _, s := range steps {
+			switch s.does {
+			case free:
+				ipCommand(t, "link", "set", "v1", "name", "v1x")
+			case "resumed", "restarted":
+				d.Close(true)
+				d = make(s.does == "resumed")
+			}
+			var want []Device
+			for i, name := range strings.Fields(s.ask) {
+				w := vmac51("v0", false)
+				w.VRID, w.MAC[5], w.Name = w.VRID+uint8(i), w.MAC[5]+uint8(i), strings.Trim(name, "-")
+				want = append(want, w)
+			}
+			var got []string
+			for _, st := range d.Ensure(want) {
+				if got = append(got, st.Name); st.Err != nil {
+					t.Errorf("%v: %v", steps, st.Err)
+				}
+			}
+			if list := strings.Join(got, " "); list != s.get {
+				t.Errorf("%v: %s are called %s", steps, s.ask, list)
+			}
+		}
+		d.Close(false)
+		_ = exec.Command("ip", "link", "set", "v1x", "name", "v1").Run() // where it became free
+	}
+}
+
 // The kernel makes a macvlan smaller with the interface below, and not larger.
 // Below 1280 it has no IPv6 at all, and has it anew with the usual settings above.
 func TestDevicesMTU(t *testing.T) {

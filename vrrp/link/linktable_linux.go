@@ -113,13 +113,15 @@ const maxName = 15
 // chooseName picks the first name that no interface has and no other device
 // was given.
 func chooseName(all []Device, w *Device, links *linkTable) (string, error) {
-	given := func(name string) bool {
-		return slices.ContainsFunc(all, func(o Device) bool { return o.Name == name && o.Key() != w.Key() })
-	}
 	for name := range names(w) {
-		if links.name[name] == nil && !given(name) {
+		if links.name[name] == nil && !given(all, w, name) {
 			return name, nil
 		}
 	}
 	return "", fmt.Errorf("every name from %s.%d on is taken", w.Prefix, w.VRID)
+}
+
+// given says whether a device besides w is to have a name.
+func given(all []Device, w *Device, name string) bool {
+	return slices.ContainsFunc(all, func(o Device) bool { return o.Name == name && o.Key() != w.Key() })
 }
