@@ -50,9 +50,16 @@ func (r *Router) backupAdvert(now time.Time, ev *Event) {
 			r.accept(now, a)
 			return
 		}
-		r.expiry = ReasonPreempt
+		r.outranked()
 	default:
-		// Discarded: the timer goes on and ends in MASTER.
+		r.outranked()
+	}
+}
+
+// outranked discards an advert of lower priority: the timer goes on and ends in
+// MASTER. Where it was shortened for another reason, that one stays.
+func (r *Router) outranked() {
+	if r.expiry == ReasonTimeout {
 		r.expiry = ReasonPreempt
 	}
 }
@@ -87,6 +94,9 @@ func (r *Router) expireBackup(now time.Time, out []Action) []Action {
 	r.wantMaster = true
 	if !r.group.mayMaster(r) {
 		r.timer = now.Add(r.masterDown())
+		if r.expiry != ReasonOwner {
+			r.expiry = ReasonTimeout
+		}
 		if r.told == Init && !r.group.starting() { // an owner that its group holds back
 			return r.tell(ReasonStart, out)
 		}

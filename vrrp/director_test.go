@@ -225,3 +225,44 @@ func TestNextOnGrid(t *testing.T) {
 		}
 	}
 }
+
+// TestReasonOfATakeover: what shortened the wait for a master is the reason, not
+// what came while it ran out; a wait that begins anew has none of before.
+func TestReasonOfATakeover(t *testing.T) {
+	for _, c := range []struct {
+		hear []uint8
+		want Reason
+	}{
+		{[]uint8{200, 50}, ReasonPreempt},
+		{[]uint8{200, 0}, ReasonMasterStopped},
+		{[]uint8{200, 0, 50}, ReasonMasterStopped},
+		{[]uint8{200, 50, 0}, ReasonMasterStopped},
+		{[]uint8{50, 200}, ReasonTimeout},
+	} {
+		b := newBench(t, v2(100))
+		b.start()
+		for _, p := range c.hear {
+			b.hear(p, other)
+		}
+		b.expire()
+		if got := b.r.Status().Reason; got != c.want {
+			t.Errorf("after %v: %v, want %v", c.hear, got, c.want)
+		}
+	}
+	// The other one of its group is not ready for a minute: by then nobody stops.
+	for wait := range 4 {
+		s := newStage(nil)
+		a, b := s.d.Add(v2(100)), s.d.Add(v2(100))
+		s.do(s.d.SetGroups(s.now, []GroupConfig{{Name: "G", Members: []ID{a, b}}}, nil))
+		s.step(a, Event{Kind: EventStart})
+		s.step(a, Event{Kind: EventAdvert, Advert: from(v2(200), 0), Src: other, Local: self})
+		s.until(s.now.Add(time.Minute + time.Duration(wait)*time.Second))
+		s.step(b, Event{Kind: EventStart})
+		s.until(s.now.Add(time.Minute))
+		for _, id := range []ID{a, b} {
+			if st := s.d.Router(id).Status(); st.State != Master || st.Reason == ReasonMasterStopped {
+				t.Errorf("after %d s, router %d: %v, %v", wait, id, st.State, st.Reason)
+			}
+		}
+	}
+}
