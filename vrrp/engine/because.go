@@ -159,6 +159,8 @@ func (e *Engine) linkFault(r *router) string {
 			return err.Error()
 		}
 		return name + " has lost its virtual interface"
+	case i.Index != r.ifindex:
+		return name + " was made anew"
 	case r.sourceless:
 		return strings.Join(append([]string{name + " has no address to send from"}, duplicateText(r.duplicate)...), ": ")
 	case i.Up && r.portErr != nil:

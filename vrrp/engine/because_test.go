@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"holdfast/vrrp"
+	"holdfast/vrrp/link"
 )
 
 // wantLines fails unless text has, in this order, a line with each of want.
@@ -90,6 +91,59 @@ func TestTheLogNamesThePrioritysParts(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantLines(t, text.String(), `reason="the priority changed" priority=80 because="base 100; interface eth2 is down: -20"`)
+	})
+}
+
+// What a thing did is told as it was then, also where it has changed again before
+// anything is told: results that came while the engine was held up.
+func TestTheLogNamesTheCauseOfThatMoment(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		var text bytes.Buffer
+		one := vr(1, 100)
+		one.Tracks = []vrrp.Track{{Key: "script a", Pending: true}, {Key: "script b", Pending: true}, {Key: "file load", Weight: 1, Scaled: true, Pending: true}}
+		a := l.node("a", "192.0.2.1/24").start(config(one), logTo(&text))
+		a.eng.Track("script a", true)
+		a.eng.Track("script b", true)
+		a.eng.TrackValue("file load", 0)
+		time.Sleep(5 * time.Second)
+		a.is(vrrp.Master)
+		a.proc.Pause()
+		a.eng.Track("script a", false)
+		a.eng.Track("script b", false)
+		a.eng.Track("script a", true)
+		a.eng.Track("script b", true)
+		a.eng.TrackValue("file load", 5)
+		a.eng.TrackValue("file load", 7)
+		a.proc.Continue()
+		time.Sleep(5 * time.Second)
+		if err := a.stop(); err != nil {
+			t.Fatal(err)
+		}
+		wantLines(t, text.String(),
+			`to=FAULT reason=tracked priority=100 because="script a is down; script b is down"`,
+			`to=BACKUP reason=tracked priority=100 because="script b is up"`,
+			`priority=105 because="file load is 5"`,
+			`priority=107 because="file load is 7"`,
+		)
+	})
+}
+
+// An interface that was removed and is there again, which the kernel may tell in one
+// go, is not said to be down.
+func TestTheLogNamesAnInterfaceMadeAnew(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		var text bytes.Buffer
+		a := l.node("a", "192.0.2.1/24").start(config(vr(1, 100)), logTo(&text))
+		time.Sleep(5 * time.Second)
+		a.is(vrrp.Master)
+		a.eng.put(note{update: &link.Update{Interfaces: []link.Interface{
+			{Index: 99, Name: "eth0", Up: true, Addrs: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}},
+		}}})
+		synctest.Wait()
+		if err := a.stop(); err != nil {
+			t.Fatal(err)
+		}
+		wantLines(t, text.String(), `to=FAULT reason=interface priority=100 because="interface eth0 was made anew"`)
 	})
 }
 

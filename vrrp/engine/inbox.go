@@ -206,6 +206,9 @@ func (e *Engine) take(now time.Time, n *note) {
 		n.reload.done <- e.reload(now, n.reload.cfg)
 	case e.stopping:
 	case n.track != nil:
+		if slices.ContainsFunc(e.acts, func(a vrrp.Action) bool { return a.Track == n.track.key }) {
+			e.dispatch(now) // what its last result did is told as long as it holds
+		}
 		e.results[n.track.key] = n.track.result
 		e.trackAll(now, n.track.key, n.track.result)
 	case n.ready != "":
