@@ -43,13 +43,17 @@ func TestDeadlineHeap(t *testing.T) {
 			}
 		}
 		var want time.Time
-		for _, r := range d.routers {
-			if r != nil {
-				want = earlier(want, r.Deadline())
+		first := ID(absent)
+		for i, r := range d.routers {
+			if r == nil {
+				continue
+			}
+			if at := r.Deadline(); !at.IsZero() && (want.IsZero() || at.Before(want)) {
+				want, first = at, ID(i)
 			}
 		}
-		if !d.Deadline().Equal(want) {
-			t.Fatalf("deadline %v, want %v", d.Deadline(), want)
+		if got, at, ok := d.deadlines.first(); !at.Equal(want) || ok != !want.IsZero() || ok && got != first {
+			t.Fatalf("deadline %v of router %d, want %v of %d", at, got, want, first)
 		}
 	}
 }
