@@ -61,7 +61,7 @@ func (d *Director) after(now time.Time, r *Router, before State, from int, out [
 		d.wait(r)
 		return out
 	}
-	out = g.spreadFault(now, out)
+	out = g.spreadFault(now, r, out)
 	out = g.follow(now, r, before, out)
 	starts := g.told == Init
 	told := len(out)
@@ -165,7 +165,7 @@ func (d *Director) Remove(now time.Time, id ID, out []Action) []Action {
 		if len(g.members) == 0 {
 			return out
 		}
-		out = g.spreadFault(now, out)
+		out = g.spreadFault(now, nil, out)
 		out = g.tell(ReasonReload, out)
 		for _, m := range g.members {
 			d.wait(m)
@@ -214,7 +214,7 @@ func (d *Director) SetGroups(now time.Time, groups []GroupConfig, out []Action) 
 		d.wait(r)
 	}
 	for _, g := range d.groups {
-		out = g.spreadFault(now, out)
+		out = g.spreadFault(now, nil, out)
 		out = g.unite(now, g.told, out)
 		out = g.tell(ReasonReload, out)
 		for _, m := range g.members {

@@ -123,8 +123,9 @@ func (g *group) starting() bool {
 }
 
 // spreadFault puts all members into FAULT while one of them has a cause, and
-// lets them out when the last cause is gone.
-func (g *group) spreadFault(now time.Time, out []Action) []Action {
+// lets them out when the last cause is gone: by is the member that acted; nil: it
+// is none of them.
+func (g *group) spreadFault(now time.Time, by *Router, out []Action) []Action {
 	faults := 0
 	for _, m := range g.members {
 		if m.ownFault() {
@@ -138,10 +139,11 @@ func (g *group) spreadFault(now time.Time, out []Action) []Action {
 		}
 		if f := others > 0; f != m.groupFault {
 			m.groupFault = f
+			m.lead, m.leadReason = "", ReasonNone
 			if c := m.Culprit(); c != nil {
 				m.follows(c)
-			} else {
-				m.lead, m.leadReason = "", ReasonNone
+			} else if by != nil && by != m {
+				m.follows(by)
 			}
 			out = m.settle(now, ReasonGroup, out)
 		}

@@ -30,3 +30,15 @@ func (r Reason) String() string {
 	}
 	return "unknown"
 }
+
+// Led is the text for what a member of a sync group did because of another one,
+// which changed for the reason why; empty for a name that is not known.
+func Led(member, why string) string {
+	switch {
+	case member == "":
+		return ""
+	case why == "":
+		return "member " + member
+	}
+	return "member " + member + ": " + why
+}

@@ -38,7 +38,7 @@ func (e *Engine) causes(r *router, a *vrrp.Action, attrs []any) []any {
 	case a.Kind == vrrp.ActionChanged && a.To == vrrp.Fault:
 		return because(attrs, e.faults(r))
 	case a.Member != "":
-		return because(attrs, []string{"member " + a.Member + ": " + a.MemberReason.String()})
+		return because(attrs, []string{vrrp.Led(a.Member, a.MemberReason.String())})
 	case a.Track != "":
 		return because(attrs, e.tracked(r, a.Track))
 	case a.Kind == vrrp.ActionEvent && a.Reason == vrrp.ReasonPriority:

@@ -243,12 +243,16 @@ func TestTheMemberThatLedIsNamed(t *testing.T) {
 				t.Errorf("%s: %q", r.Name, r.GroupFaults)
 			}
 		}
+		a.host.SetUp("eth1", true)
+		a.is(vrrp.Backup)
+		led(vrrp.ReasonTrack)
 		if err := a.stop(); err != nil {
 			t.Fatal(err)
 		}
 		wantLines(t, text.String(),
 			`msg="state changed" instance=VI_1 vrid=1 iface=eth0 from=MASTER to=BACKUP reason="sync group" priority=100 peer=192.0.2.9 because="member VI_2: a peer has the higher priority"`,
 			`msg="state changed" instance=VI_3 vrid=3 iface=eth0 from=BACKUP to=FAULT reason="sync group" priority=100 because="member VI_2: interface eth1 is down"`,
+			`instance=VI_1 vrid=1 iface=eth0 from=FAULT to=BACKUP reason="sync group" priority=100 because="member VI_2: tracked"`,
 		)
 	})
 }

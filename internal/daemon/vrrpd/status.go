@@ -100,7 +100,7 @@ func instanceOf(r *engine.RouterStatus, now time.Time) control.Instance {
 		if r.MemberReason == vrrp.ReasonLink {
 			why = linkReason(r.State, false)
 		}
-		in.Reason += ", member " + r.Member + ": " + why
+		in.Reason += ", " + vrrp.Led(r.Member, why)
 	}
 	if r.Reason == vrrp.ReasonLink {
 		in.Reason = linkReason(r.State, r.Up)
