@@ -29,7 +29,8 @@ stays out of service whatever is set. holdfast status shows what is set, by whom
 and since when.
 
 Exit code: 0 when it is set, 1 when it is not: no daemon runs, the names fit
-nothing, or the kernel refuses; 3 when the daemon does not answer.`
+nothing, the kernel refuses, or the lvs process does not answer, which may set it
+later; 3 when the daemon does not answer.`
 
 func newSet() *cobra.Command {
 	cmd := &cobra.Command{

@@ -87,6 +87,9 @@ func (p *Parent) answer(r control.Request) (any, error) {
 			return nil, err
 		}
 		got := v.(reply)
+		if errors.Is(got.err, errLate) {
+			got.err = fmt.Errorf("%w; it has been told, and sets it when it goes on", got.err)
+		}
 		return got.m.Body, got.err
 	case "reload":
 		return wait(p, r.Limit(), func(answer func(control.Reload)) {

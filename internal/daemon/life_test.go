@@ -12,6 +12,7 @@ import (
 
 	"holdfast/internal/config"
 	"holdfast/internal/daemon/control"
+	"holdfast/internal/daemon/lvs"
 	"holdfast/internal/daemon/role"
 )
 
@@ -215,6 +216,11 @@ func TestStatusSaysWhoDoesNotAnswerAndWhatIsNotActive(t *testing.T) {
 	s := d.status(func(control.Status) bool { return true })
 	if fmt.Sprint(s.Missing) != "[lvs vrrp]" || fmt.Sprint(s.Config.NotActive) != "[dancing is not active yet]" {
 		t.Errorf("%+v", s)
+	}
+	// What was asked for comes about later, which is worth knowing before another try.
+	err := control.Ask(d.opts.Control, control.Request{Command: "set", Set: &lvs.Ask{}}, &struct{}{})
+	if err == nil || !strings.Contains(err.Error(), errLate.Error()+"; it has been told, and sets it when it goes on") {
+		t.Errorf("set: %v", err)
 	}
 	var unknown control.Status
 	if err := control.Ask(d.opts.Control, control.Request{Command: "dance"}, &unknown); err == nil {
