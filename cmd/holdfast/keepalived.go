@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"holdfast/internal/config"
 	"holdfast/internal/config/load"
@@ -17,6 +18,9 @@ import (
 	"holdfast/internal/daemon/vrrpd"
 	"holdfast/internal/early"
 )
+
+// pulse is daemon.Options.Pulse; tests have less patience.
+var pulse time.Duration
 
 // exitNoFile is keepalived's exit code for a configuration that is not there.
 const exitNoFile = 6
@@ -153,6 +157,7 @@ func (k *kaCommand) run(stderr io.Writer) (int, error) {
 		Refused: startExit,
 		Up:      ready,
 		Manager: serviceManager(log),
+		Pulse:   pulse,
 	}, log), nil
 }
 

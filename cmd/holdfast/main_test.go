@@ -7,12 +7,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The tests run the program as it is, under both names: the test binary plays
 // it when TEST_PROGRAM is set, which its children inherit.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_PROGRAM") != "" {
+		pulse, _ = time.ParseDuration(os.Getenv("TEST_PULSE"))
 		main()
 		os.Exit(0)
 	}

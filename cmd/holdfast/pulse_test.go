@@ -16,14 +16,18 @@ func TestTheLogTellsOfProcessesThatAreStopped(t *testing.T) {
 	t.Parallel() // it waits for most of its time
 	d := newDirector(t)
 	d.conf(fast)
-	p := d.start("-n", "-l", "--all")
+	p, err := d.Start(lab.Spec{Args: d.args("-n", "-l", "--all"), Env: []string{"TEST_PROGRAM=1", "TEST_PULSE=1s"}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	d.until("MASTER", d.has)
 	said := func(what string) bool {
 		n := 0
-		for line := range strings.Lines(p.Log()) {
-			for _, file := range []string{"v.pid", "c.pid"} {
+		for _, file := range []string{"v.pid", "c.pid"} {
+			for line := range strings.Lines(p.Log()) {
 				if strings.Contains(line, what) && strings.Contains(line, fmt.Sprintf("pid=%d ", d.pid(file))) {
 					n++
+					break
 				}
 			}
 		}
@@ -37,7 +41,7 @@ func TestTheLogTellsOfProcessesThatAreStopped(t *testing.T) {
 		}
 		if sig == syscall.SIGSTOP {
 			if !lab.WaitFor(90*time.Second, func() bool { return said("process does not answer") }) {
-				t.Fatal("no line for each that does not answer")
+				t.Fatalf("no line for each that does not answer in\n%s", p.Log())
 			}
 		} else {
 			d.until("a line for each that answers again", func() bool { return said("process answers again") })

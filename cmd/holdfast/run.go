@@ -61,6 +61,7 @@ take the IPVS table away and end with exit code 0.`,
 				Load:    loader(file, options),
 				Refused: func([]config.Diagnostic) int { return 2 },
 				Manager: serviceManager(log),
+				Pulse:   pulse,
 			}, log)
 			flush()
 			if code != 0 {

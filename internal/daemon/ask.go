@@ -101,10 +101,10 @@ func (p *Parent) atWork(c *child, id uint64) {
 		return
 	}
 	if !q.atWork {
-		p.log.Info("the reload takes its time: the kernel's table is being written", "role", string(c.role))
+		p.log.Info("the reload takes its time: the process is at work on it", "role", string(c.role))
 	}
 	if p.up && p.reload.running {
-		p.reload.writing = true
+		p.reload.atWork = true
 		p.manager.say("", p.reloads(), extend(q.limit))
 	}
 	q.atWork, q.due = true, time.Now().Add(q.limit)

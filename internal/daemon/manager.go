@@ -171,8 +171,8 @@ func (p *Parent) works() string {
 // reloads says in a line what is to be known of a reload that is under way.
 func (p *Parent) reloads() string {
 	text := "reloading"
-	if p.reload.writing {
-		text += ": the kernel's table is being written"
+	if p.reload.atWork {
+		text += ": lvs is at work on it"
 	}
 	if works := p.works(); strings.HasPrefix(works, "not ") {
 		text += "; " + works

@@ -52,7 +52,9 @@ type Options struct {
 	// other; nil: there is no service manager that wants to know.
 	Manager func(state string)
 
-	pulse time.Duration // pulseEvery; 0: that
+	// Pulse is how often each process is asked for a sign of life; 0: every ten
+	// seconds.
+	Pulse time.Duration
 }
 
 const (

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"time"
 
 	"holdfast/internal/daemon/ipc"
@@ -28,10 +29,7 @@ type pulse struct {
 // feelPulses asks the children, again and again. One that is stopped or hangs does
 // not die, so that nothing else tells of it.
 func (p *Parent) feelPulses() {
-	every, begun := p.opts.pulse, time.Now()
-	if every == 0 {
-		every = pulseEvery
-	}
+	every, begun := cmp.Or(p.opts.Pulse, pulseEvery), time.Now()
 	p.after(every, func() {
 		stood := time.Since(begun) > every+standstill
 		for _, s := range []*slot{p.vrrp, p.lvs} {

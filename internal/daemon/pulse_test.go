@@ -64,7 +64,7 @@ func (l *heardLog) wait(t *testing.T, n int, words ...string) {
 // does not answer, and that it does again.
 func TestAProcessThatIsStoppedIsToldOf(t *testing.T) {
 	d := newDaemon(t, "a")
-	d.opts.pulse = 100 * time.Millisecond
+	d.opts.Pulse = 100 * time.Millisecond
 	var log, manager heardLog
 	also := &testLog{out: t.Output()}
 	t.Cleanup(also.close)
@@ -83,7 +83,7 @@ func TestAProcessThatIsStoppedIsToldOf(t *testing.T) {
 	manager.wait(t, 1, "STATUS=not answering: vrrp")
 	d.status(func(s control.Status) bool { return !s.Processes[0].SilentSince.IsZero() })
 	told := log.has("does not answer", who)
-	time.Sleep(5 * d.opts.pulse)
+	time.Sleep(5 * d.opts.Pulse)
 	if n := log.has("does not answer", who); n != told {
 		t.Errorf("told %d times, then %d", told, n)
 	}

@@ -23,7 +23,7 @@ type reloadState struct {
 	// rolledBack is why that was the former configuration; empty: it was not.
 	untaken    []untaken
 	rolledBack string
-	writing    bool // it waits for the kernel's table
+	atWork     bool // it waits for the lvs process, which is at work
 
 	findings []config.Diagnostic    // about the file read last
 	waiting  []func(control.Reload) // for the one that runs
@@ -74,7 +74,7 @@ func (p *Parent) startReload() {
 		}
 		return
 	}
-	p.reload.running, p.reload.refused, p.reload.writing, p.reload.rolledBack = true, false, false, ""
+	p.reload.running, p.reload.refused, p.reload.atWork, p.reload.rolledBack = true, false, false, ""
 	p.tellReloading()
 	p.reload.worked = p.spare.Work()
 	p.reload.done = p.reading()
