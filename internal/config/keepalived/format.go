@@ -89,11 +89,11 @@ func meaning(text, id string) []string {
 // only is a Source with one file: what is included is not looked at.
 type only string
 
-func (o only) Read(path string) ([]byte, error) {
+func (o only) Read(path string) (string, error) {
 	if path != "text" {
-		return nil, fs.ErrNotExist
+		return "", fs.ErrNotExist
 	}
-	return []byte(o), nil
+	return string(o), nil
 }
 
 func (o only) Glob(path string) ([]string, error) {

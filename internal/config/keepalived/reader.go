@@ -1,7 +1,6 @@
 package keepalived
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -37,9 +36,9 @@ var ErrSkip = errors.New("not a regular, non-executable file")
 
 // Source gives access to files.
 type Source interface {
-	// Read returns the contents of a file. An error that wraps ErrSkip leaves
-	// the file out.
-	Read(path string) ([]byte, error)
+	// Read returns the contents of a file. The texts of the tree are parts of
+	// it. An error that wraps ErrSkip leaves the file out.
+	Read(path string) (string, error)
 	// Glob returns the files that match a pattern, sorted; none is no error.
 	Glob(pattern string) ([]string, error)
 }
@@ -159,15 +158,15 @@ func (r *reader) file(path string, pos config.Pos, depth int, check config.Inclu
 	r.stack = append(r.stack, path)
 	defer func() { r.stack = r.stack[:len(r.stack)-1] }()
 	r.files = append(r.files, path)
-	data, marked := bytes.CutPrefix(data, []byte("\xef\xbb\xbf"))
+	data, marked := strings.CutPrefix(data, "\xef\xbb\xbf")
 	if marked {
 		r.report(config.Pos{File: path, Line: 1, Column: 1}, config.Warning, config.ClassUnknownKeyword, "byte-order-mark",
 			"the file begins with a byte order mark, which is ignored: keepalived takes it for a part of the first word")
 	}
 	for line := 1; len(data) > 0 && !r.stop; line++ {
-		text, rest, _ := bytes.Cut(data, []byte("\n"))
+		text, rest, _ := strings.Cut(data, "\n")
 		data = rest
-		r.line(string(bytes.TrimSuffix(text, []byte("\r"))), config.Pos{File: path, Line: line, Column: 1}, depth)
+		r.line(strings.TrimSuffix(text, "\r"), config.Pos{File: path, Line: line, Column: 1}, depth)
 	}
 }
 

@@ -14,15 +14,15 @@ import (
 // files is a Source in memory. Names that end in .sh are executable.
 type files map[string]string
 
-func (f files) Read(name string) ([]byte, error) {
+func (f files) Read(name string) (string, error) {
 	if strings.HasSuffix(name, ".sh") {
-		return nil, fmt.Errorf("%s: %w", name, ErrSkip)
+		return "", fmt.Errorf("%s: %w", name, ErrSkip)
 	}
 	text, ok := f[name]
 	if !ok {
-		return nil, fs.ErrNotExist
+		return "", fs.ErrNotExist
 	}
-	return []byte(text), nil
+	return text, nil
 }
 
 func (f files) Glob(pattern string) (out []string, err error) {

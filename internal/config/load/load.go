@@ -6,6 +6,7 @@ package load
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -199,7 +200,7 @@ func read(path string, opts Options) (root *config.Node, files []string, diags [
 			Pos: config.Pos{File: path}, Severity: config.Error, ID: "no-file", Text: fmt.Sprintf("cannot be read: %v", err),
 		}}
 	}
-	root, diags = toml.Read(path, data)
+	root, diags = toml.Read(path, []byte(data))
 	return root, []string{path}, diags
 }
 
@@ -310,8 +311,23 @@ type system struct{}
 // maxFile bounds one file; a larger one is no configuration.
 const maxFile = 64 << 20
 
-func (system) Read(path string) ([]byte, error) {
-	info, err := os.Stat(path)
+func (system) Read(path string) (string, error) {
+	f, err := open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	var text strings.Builder
+	if info, err := f.Stat(); err == nil {
+		text.Grow(int(info.Size()))
+	}
+	_, err = io.Copy(&text, f)
+	return text.String(), err
+}
+
+// open opens a file that is one of a configuration.
+func open(path string) (*os.File, error) {
+	info, err := os.Stat(path) // before it is opened: of a pipe that would wait
 	if err != nil {
 		return nil, err
 	}
@@ -321,7 +337,7 @@ func (system) Read(path string) ([]byte, error) {
 	if info.Size() > maxFile {
 		return nil, errors.New("file is too large")
 	}
-	return os.ReadFile(path)
+	return os.Open(path)
 }
 
 func (system) Glob(pattern string) ([]string, error) {
@@ -339,7 +355,10 @@ type hook struct {
 	read func(string) ([]byte, error)
 }
 
-func (h hook) Read(path string) ([]byte, error) { return h.read(path) }
+func (h hook) Read(path string) (string, error) {
+	data, err := h.read(path)
+	return string(data), err
+}
 
 func (h hook) Glob(pattern string) ([]string, error) {
 	if _, err := h.read(pattern); err != nil {

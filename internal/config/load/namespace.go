@@ -2,7 +2,9 @@ package load
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -33,7 +35,7 @@ func SystemNamespaces() []string {
 // nothing else and reports nothing: that is for Load, in the namespace named
 // here.
 func Daemon(path string, opts Options) config.Daemon {
-	if data, err := opts.source().Read(path); err == nil && !namesProcess(data) {
+	if !opts.namesProcess(path) {
 		return config.Daemon{}
 	}
 	opts.Interfaces, opts.Users = nil, false
@@ -55,10 +57,58 @@ func Daemon(path string, opts Options) config.Daemon {
 // processKeywords are the keywords that Daemon is about.
 var processKeywords = []string{"instance", "net_namespace", "use_pid_dir"}
 
-// namesProcess reports whether a file may hold one of processKeywords: a word
+// namesProcess is the function of this name for the file at path. One that cannot
+// be read may hold anything.
+func (o Options) namesProcess(path string) bool {
+	var r io.Reader
+	if o.Files != nil {
+		data, err := o.Files(path)
+		if err != nil {
+			return true
+		}
+		r = bytes.NewReader(data)
+	} else {
+		f, err := open(path)
+		if err != nil {
+			return true
+		}
+		defer f.Close()
+		r = f
+	}
+	names, err := namesProcess(r)
+	return names || err != nil
+}
+
+// namesProcess reports whether a text may hold one of processKeywords: a word
 // like it, another file, or a parameter. Most have none, and a large one is not
 // read twice for that.
-func namesProcess(data []byte) bool {
+func namesProcess(r io.Reader) (bool, error) {
+	// Words are at most this long, with one byte before them.
+	const overlap = 16
+	buf := make([]byte, scanned)
+	for n, begun := 0, false; ; begun = true {
+		more, err := io.ReadFull(r, buf[n:])
+		ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err != nil && !ended {
+			return false, err
+		}
+		if n += more; mayName(buf[:n], begun, !ended) {
+			return true, nil
+		}
+		if ended {
+			return false, nil
+		}
+		n = copy(buf, buf[n-overlap:n])
+	}
+}
+
+// scanned is how much of a file namesProcess looks at at a time.
+const scanned = 32 << 10
+
+// mayName is namesProcess for a part of the text; before and after say that
+// there is more of it. What begins or ends with the part is then whole in another
+// one.
+func mayName(data []byte, before, after bool) bool {
 	if bytes.IndexByte(data, '$') >= 0 || bytes.Contains(data, []byte("include")) {
 		return true
 	}
@@ -69,7 +119,9 @@ func namesProcess(data []byte) bool {
 				return false
 			}
 			first, end := from+i, from+i+len(word)
-			if (first == 0 || !isWord(data[first-1])) && (end == len(data) || !isWord(data[end])) {
+			begins := first == 0 && !before || first > 0 && !isWord(data[first-1])
+			ends := end == len(data) && !after || end < len(data) && !isWord(data[end])
+			if begins && ends {
 				return true
 			}
 			from = end

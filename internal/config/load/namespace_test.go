@@ -3,6 +3,7 @@ package load
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"holdfast/internal/config"
@@ -38,8 +39,31 @@ func TestDaemon(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%q: %+v, want %+v", c.text, got, c.want)
 		}
-		if namesProcess([]byte(c.text)) == c.skips {
+		if (Options{}).namesProcess(path) == c.skips {
 			t.Errorf("%q: reading for it is %v", c.text, !c.skips)
+		}
+	}
+}
+
+// A keyword is found wherever it stands in a large file, and no other word is
+// taken for it where a part that is looked at begins or ends.
+func TestNamesProcess(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		names bool
+	}{
+		{" net_namespace ", true},
+		{" instance ", true},
+		{" vrrp_instance ", false},
+		{" instances ", false},
+	} {
+		for before := scanned - len(c.text) - 20; before < scanned+20; before++ {
+			for _, after := range []int{0, 1, 20, scanned} {
+				text := strings.Repeat("x", before) + c.text + strings.Repeat("x", after)
+				if got, err := namesProcess(strings.NewReader(text)); got != c.names || err != nil {
+					t.Fatalf("%q after %d bytes and before %d: %v, %v", c.text, before, after, got, err)
+				}
+			}
 		}
 	}
 }
