@@ -123,7 +123,7 @@ func ourServer(f fieldsOf, r *config.RealServer) {
 	f.set("forwarding method", true, forwarding(r.Forward))
 	f.set("connection limit range", true, r.LowerThreshold, "->", r.UpperThreshold)
 	f.set("Inhibit on failure", true, onOff(r.InhibitOnFailure))
-	f.set("SNMP name", r.SNMPName != "", r.SNMPName)
+	f.set("SNMP name", r.Extra().SNMPName != "", r.Extra().SNMPName)
 	f.set("Using smtp notification", true, yesNo(r.SMTPAlert))
 	f.script("RS up notify script", r.NotifyUp())
 	f.script("RS down notify script", r.NotifyDown())

@@ -215,15 +215,36 @@ func (r *realServer) scripts() *ServerScripts {
 	return r.Scripts
 }
 
+// extras are those of the server, to be set.
+func (r *RealServer) extras() *ServerExtras {
+	if r.Extras == nil {
+		r.Extras = &ServerExtras{}
+	}
+	return r.Extras
+}
+
 // pendingReal is what is kept of a real_server block, beside its RealServer,
 // until the end: there are tens of thousands.
 type pendingReal struct {
-	pos, end   Pos
+	begin, end place
 	methodSet  bool
 	inhibitSet bool
 	early      bool // see tunnelBelow
 	smtpAlert  *bool
 }
+
+// pos is where the block begins.
+func (p *pendingReal) pos() Pos { return p.begin.pos() }
+
+// place is a Pos in less memory.
+type place struct {
+	file         string
+	line, column int32
+}
+
+func placeOf(p Pos) place { return place{p.File, int32(p.Line), int32(p.Column)} }
+
+func (p place) pos() Pos { return Pos{p.file, int(p.line), int(p.column)} }
 
 func ptr[T any](v T) *T { return &v }
 

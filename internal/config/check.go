@@ -213,7 +213,7 @@ func (h *inheriting) complete(c *Checker, r *RealServer, outer checkDefaults, lo
 	}
 	host := h.host
 	if host == "" {
-		host = r.VirtualHost
+		host = r.Extra().VirtualHost
 	}
 	for k := range c.URLs {
 		u := &c.URLs[k]

@@ -70,6 +70,9 @@ type frame struct {
 	skip   bool          // nothing in it is looked at
 	open   bool          // its opening brace is missing, and nobody said so yet
 	close  func()
+	// closed is a close that needs to know no more than this: of blocks that there
+	// are tens of thousands of, each function with values of its own is memory.
+	closed func(d *decoder, target any, n *Node)
 }
 
 // decoder is the state of decoding one tree.
@@ -312,6 +315,10 @@ func (d *decoder) pop() {
 	if f.close != nil {
 		d.kw = f.key
 		f.close()
+	}
+	if f.closed != nil {
+		d.kw = f.key
+		f.closed(d, f.target, f.node)
 	}
 }
 

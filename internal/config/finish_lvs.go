@@ -43,7 +43,7 @@ func (d *decoder) finishService(s *service) {
 			key = written // which is what keepalived compares
 		}
 		if seen[key] {
-			d.report(pending.pos, Warning, ClassGeneral, "duplicate-server", "real_server "+key.String()+" is given twice: this one is ignored")
+			d.report(pending.pos(), Warning, ClassGeneral, "duplicate-server", "real_server "+key.String()+" is given twice: this one is ignored")
 			continue
 		}
 		seen[key], seen[written] = true, true
@@ -188,20 +188,20 @@ func (d *decoder) finishReal(s *service, r *RealServer, p *pendingReal) bool {
 		r.Forward = s.Forward
 	}
 	if s.Family != 0 && s.Family != familyOf(r.Addr) && r.Forward.Method != TUN {
-		d.report(p.end, Warning, ClassGeneral, "wrong-family", fmt.Sprintf(
+		d.report(p.end.pos(), Warning, ClassGeneral, "wrong-family", fmt.Sprintf(
 			"virtual_server %s: real_server %v is of another family: it is ignored", s.describe(), r.Addr))
 		return false
 	}
 	if p.early && r.Forward.Method == TUN {
-		d.tunnelTooLate(s, p.end, "real_server", r.Addr)
+		d.tunnelTooLate(s, p.end.pos(), "real_server", r.Addr)
 	}
 	written := r.Port
-	d.serverPort(s, r.Forward, &r.Port, p.pos, "real_server", r.Addr)
+	d.serverPort(s, r.Forward, &r.Port, p.pos(), "real_server", r.Addr)
 	if written == 0 {
 		written = r.Port
 	}
 	if r.LowerThreshold > r.UpperThreshold && r.UpperThreshold != 0 {
-		d.report(p.pos, Warning, ClassGeneral, "threshold", fmt.Sprintf("real_server %v: lthreshold is above uthreshold", r.Addr))
+		d.report(p.pos(), Warning, ClassGeneral, "threshold", fmt.Sprintf("real_server %v: lthreshold is above uthreshold", r.Addr))
 	}
 	d.finishPool(s, r, p)
 	r.SMTPAlert = d.alert(p.smtpAlert, d.state.global.smtpAlertChecker, true)
@@ -213,7 +213,7 @@ func (d *decoder) finishReal(s *service, r *RealServer, p *pendingReal) bool {
 			c.ConnectPort = written
 		}
 	}
-	d.notRun(r, p.pos)
+	d.notRun(r, p.pos())
 	return true
 }
 

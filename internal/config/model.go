@@ -440,15 +440,28 @@ type RealServer struct {
 	SMTPAlert        bool // smtp_alert, as inherited
 	Drain            bool // drain (holdfast's own)
 	Weight           int
-	SlowStart        time.Duration  // slow_start (holdfast's own); 0: none
-	DrainLimit       time.Duration  // the deadline of drain; 0: none
-	MaintenanceFile  string         // maintenance_file (holdfast's own)
 	UpperThreshold   uint32         // uthreshold
 	LowerThreshold   uint32         // lthreshold
 	Scripts          *ServerScripts // nil: none
-	VirtualHost      string
-	SNMPName         string // snmp_name
+	Extras           *ServerExtras  // nil: none
 	Checkers         []Checker
+}
+
+// ServerExtras holds what most real servers have not.
+type ServerExtras struct {
+	SlowStart       time.Duration // slow_start (holdfast's own); 0: none
+	DrainLimit      time.Duration // the deadline of drain; 0: none
+	MaintenanceFile string        // maintenance_file (holdfast's own)
+	VirtualHost     string
+	SNMPName        string // snmp_name
+}
+
+// Extra is what the server has of Extras.
+func (r *RealServer) Extra() ServerExtras {
+	if r.Extras == nil {
+		return ServerExtras{}
+	}
+	return *r.Extras
 }
 
 // ServerScripts holds what is run for a real server.

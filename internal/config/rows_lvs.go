@@ -113,9 +113,9 @@ func realRows() []Keyword {
 		row("alpha", rare, optBool(func(r *realServer, v bool) { r.check.alpha = &v }), vs, "down until a check has succeeded"),
 		row("notify_up", core, once(checkScript(func(r *realServer) *Command { return &r.scripts().Up })), "", "run when the server becomes alive"),
 		row("notify_down", core, once(checkScript(func(r *realServer) *Command { return &r.scripts().Down })), "", "run when the server becomes dead"),
-		row("virtualhost", common, text("host", func(r *realServer, v string) { r.VirtualHost = v }), vs, "Host header of HTTP checks"),
+		row("virtualhost", common, text("host", func(r *realServer, v string) { r.extras().VirtualHost = v }), vs, "Host header of HTTP checks"),
 		mailRow(row("smtp_alert", common, optBool(func(r *realServer, v bool) { r.smtpAlert = &v }), "on", "mail when the server fails or recovers")),
-		row("snmp_name", "obsolete", oneWord("name", func(r *realServer, v string) { r.SNMPName = v }), "", "text for SNMP").parsedOnly(),
+		row("snmp_name", "obsolete", oneWord("name", func(r *realServer, v string) { r.extras().SNMPName = v }), "", "text for SNMP").parsedOnly(),
 	}
 	rows = append(append(rows, checkerRows()...), poolRealRows()...)
 	return append(rows, defaultsRows(func(r *realServer) *checkDefaults { return &r.check }, vs, 1)...)

@@ -35,7 +35,7 @@ func poolRealRows() []Keyword {
 	return []Keyword{
 		row("slow_start", own, timer("seconds", 0, maxSlowStart, func(r *realServer, v time.Duration) { r.slowStart = &v }), "the virtual server's", "a server that comes up again gets its weight within this time, in ten steps"),
 		row("drain", own, custom("[<seconds>]", []Arg{{Name: "seconds", Kind: KindTimer, Optional: true}}, drain), "off", "weight 0 until its connections have ended, or for this long; then it is taken out of the table"),
-		row("maintenance_file", own, absolute(func(r *realServer, v string) { r.MaintenanceFile = v }), "", "while this file is there the server is out of service, or as the words in it say: see real-servers.md"),
+		row("maintenance_file", own, absolute(func(r *realServer, v string) { r.extras().MaintenanceFile = v }), "", "while this file is there the server is out of service, or as the words in it say: see real-servers.md"),
 	}
 }
 
@@ -49,7 +49,7 @@ func drain(d *decoder, r *realServer, n *Node) {
 		d.bad(n, 0, ClassInvalidNumber, "%v: it is drained without a deadline", err)
 		return
 	}
-	r.DrainLimit = v
+	r.extras().DrainLimit = v
 }
 
 // absolute is the path of a file, which must not depend on the folder that the
@@ -78,8 +78,8 @@ func (d *decoder) finishPool(s *service, r *RealServer, p *pendingReal) {
 			r.InhibitOnFailure = true
 		}
 	}
-	if r.SlowStart > 0 && r.Weight == 1 {
-		d.report(p.pos, Info, ClassNone, "slow-start-weight", fmt.Sprintf(
+	if r.Extra().SlowStart > 0 && r.Weight == 1 {
+		d.report(p.pos(), Info, ClassNone, "slow-start-weight", fmt.Sprintf(
 			"virtual_server %s: real_server %v: slow_start has no effect with weight 1, of which there is no part: give the servers weights of 10 and more", s.describe(), r.Addr))
 	}
 }

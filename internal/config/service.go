@@ -40,8 +40,8 @@ func (s *service) handDown(open []realServer, logAll bool) {
 	for i := range open {
 		r := &open[i]
 		s.RealServers[i], s.reals[i] = r.RealServer, r.pendingReal
-		if r.VirtualHost == "" {
-			s.RealServers[i].VirtualHost = s.VirtualHost
+		if s.VirtualHost != "" && r.Extra().VirtualHost == "" {
+			s.RealServers[i].extras().VirtualHost = s.VirtualHost
 		}
 		if !r.weightSet {
 			s.RealServers[i].Weight = s.weight
@@ -49,8 +49,12 @@ func (s *service) handDown(open []realServer, logAll bool) {
 		if !r.inhibitSet {
 			s.RealServers[i].InhibitOnFailure = s.inhibit
 		}
-		if s.RealServers[i].SlowStart = s.slowStart; r.slowStart != nil {
-			s.RealServers[i].SlowStart = *r.slowStart
+		slow := s.slowStart
+		if r.slowStart != nil {
+			slow = *r.slowStart
+		}
+		if slow != 0 {
+			s.RealServers[i].extras().SlowStart = slow
 		}
 		outer := r.check.under(s.check)
 		for k := range r.checkers {
@@ -243,6 +247,9 @@ func (s *service) each() []*service {
 			if r.Scripts != nil {
 				r.Scripts = ptr(*r.Scripts)
 			}
+			if r.Extras != nil {
+				r.Extras = ptr(*r.Extras)
+			}
 		}
 		out = append(out, &c)
 	}
@@ -366,10 +373,9 @@ func (s *service) tunnelBelow(r *realServer) bool {
 	return s.firstFamily != familyOf(r.Addr)
 }
 
-func openReal(d *decoder, target any, n *Node) {
-	s := target.(*service)
+func openReal(d *decoder, _ any, n *Node) {
 	r := d.state.real.take()
-	r.pos, r.check = n.Pos, noDefaults()
+	r.begin, r.check = placeOf(n.Pos), noDefaults()
 	d.within(r, nil)
 	a, ok := arg1(d, n)
 	if !ok {
@@ -386,12 +392,15 @@ func openReal(d *decoder, target any, n *Node) {
 		return
 	}
 	r.Addr, r.Port = addr, uint16(port)
-	d.within(r, func() {
-		r.end = d.closing(n)
-		r.early = !d.toml() && s.tunnelBelow(r)
-		s.open = append(s.open, *r)
-		d.state.real.give(r, r.known)
-	})
+	d.top().closed = closeReal
+}
+
+func closeReal(d *decoder, target any, n *Node) {
+	r, s := target.(*realServer), d.top().target.(*service)
+	r.end = placeOf(d.closing(n))
+	r.early = !d.toml() && s.tunnelBelow(r)
+	s.open = append(s.open, *r)
+	d.state.real.give(r, r.known)
 }
 
 // describe names a service as keepalived does: [192.0.2.1]:tcp:80 or FWM 7.

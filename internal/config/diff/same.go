@@ -39,11 +39,10 @@ func sameService(a, b *config.VirtualServer) bool {
 
 func sameServer(a, b *config.RealServer) bool {
 	return a.Addr == b.Addr && a.Port == b.Port && a.Weight == b.Weight && a.Forward == b.Forward &&
-		a.InhibitOnFailure == b.InhibitOnFailure && a.SlowStart == b.SlowStart &&
-		a.Drain == b.Drain && a.DrainLimit == b.DrainLimit && a.MaintenanceFile == b.MaintenanceFile &&
+		a.InhibitOnFailure == b.InhibitOnFailure && a.Drain == b.Drain &&
 		a.UpperThreshold == b.UpperThreshold && a.LowerThreshold == b.LowerThreshold &&
 		(a.Scripts == b.Scripts || sameScripts(a, b)) &&
-		a.SMTPAlert == b.SMTPAlert && a.VirtualHost == b.VirtualHost && a.SNMPName == b.SNMPName &&
+		a.SMTPAlert == b.SMTPAlert && same(a.Extras, b.Extras) &&
 		sameList(a.Checkers, b.Checkers, sameChecker)
 }
 

@@ -106,7 +106,7 @@ func (e *encoder) url(r *config.RealServer, c *config.Checker, u *config.URL) {
 			}
 			e.put(words...)
 		}
-		e.text("virtualhost", u.VirtualHost, r.VirtualHost)
+		e.text("virtualhost", u.VirtualHost, r.Extra().VirtualHost)
 		e.regex(&u.Regex)
 		e.boolean("tls_compliant", u.TLSCompliant, c.TLSCompliant)
 	}, "url")

@@ -121,27 +121,28 @@ func method(f config.Forward) []string {
 }
 
 func (e *encoder) realServer(s *config.VirtualServer, r *config.RealServer) {
+	x := r.Extra()
 	e.block(true, func() {
 		e.number("weight", r.Weight, 1)
 		if r.Forward != s.Forward {
 			e.put(append([]string{"lvs_method"}, method(r.Forward)...)...)
 		}
 		e.boolean("inhibit_on_failure", r.InhibitOnFailure, false)
-		e.time("slow_start", r.SlowStart, 0)
+		e.time("slow_start", x.SlowStart, 0)
 		switch {
-		case r.DrainLimit > 0:
-			e.time("drain", r.DrainLimit, 0)
+		case x.DrainLimit > 0:
+			e.time("drain", x.DrainLimit, 0)
 		default:
 			e.flag("drain", r.Drain)
 		}
-		e.text("maintenance_file", r.MaintenanceFile, "")
+		e.text("maintenance_file", x.MaintenanceFile, "")
 		e.number("uthreshold", int(r.UpperThreshold), 0)
 		e.number("lthreshold", int(r.LowerThreshold), 0)
 		e.command("notify_up", r.NotifyUp())
 		e.command("notify_down", r.NotifyDown())
 		e.boolean("smtp_alert", r.SMTPAlert, true)
-		e.text("virtualhost", r.VirtualHost, s.VirtualHost)
-		e.text("snmp_name", r.SNMPName, "")
+		e.text("virtualhost", x.VirtualHost, s.VirtualHost)
+		e.text("snmp_name", x.SNMPName, "")
 		for i := range r.Checkers {
 			e.checker(s, r, &r.Checkers[i])
 		}

@@ -180,11 +180,11 @@ func TestValues(t *testing.T) {
 		RealServers: []config.RealServer{
 			{
 				Addr: netip.MustParseAddr("198.51.100.1"), Port: 80, Weight: 3, Forward: gue,
-				SMTPAlert: true, VirtualHost: "www.example.org", Checkers: []config.Checker{http, misc},
+				SMTPAlert: true, Extras: &config.ServerExtras{VirtualHost: "www.example.org"}, Checkers: []config.Checker{http, misc},
 			},
 			{
 				Addr: netip.MustParseAddr("198.51.100.2"), Port: 80, Weight: 1, Forward: gue, InhibitOnFailure: true,
-				SMTPAlert: true, VirtualHost: "www.example.org", Checkers: []config.Checker{tcp},
+				SMTPAlert: true, Extras: &config.ServerExtras{VirtualHost: "www.example.org"}, Checkers: []config.Checker{tcp},
 			},
 		},
 	}

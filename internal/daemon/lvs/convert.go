@@ -186,11 +186,11 @@ func destination(addr netip.Addr, port uint16, f config.Forward) ipvs.Destinatio
 
 func (s *services) realServer(key ipvs.ServiceKey, r *config.RealServer, now time.Time) ipvs.RealServer {
 	rs := ipvs.RealServer{Destination: destination(r.Addr, r.Port, r.Forward), Inhibit: r.InhibitOnFailure}
-	rs.SlowStart = r.SlowStart
+	rs.SlowStart = r.Extra().SlowStart
 	if r.Drain {
 		rs.Order = ipvs.Order{Action: ipvs.Drain}
-		if r.DrainLimit > 0 {
-			rs.Order.Deadline = now.Add(r.DrainLimit)
+		if limit := r.Extra().DrainLimit; limit > 0 {
+			rs.Order.Deadline = now.Add(limit)
 		}
 	}
 	rs.Weight, rs.Upper, rs.Lower = clamp(r.Weight), r.UpperThreshold, r.LowerThreshold

@@ -54,8 +54,8 @@ func pinSources(cfg *config.Config, s *services) []pinSource {
 	for _, k := range s.order {
 		v := s.byKey[k]
 		for i := range v.RealServers {
-			if r := &v.RealServers[i]; r.MaintenanceFile != "" {
-				out = append(out, pinSource{r.MaintenanceFile, subject{k, ipvs.DestKey{Addr: r.Addr.Unmap(), Port: r.Port}}})
+			if r := &v.RealServers[i]; r.Extra().MaintenanceFile != "" {
+				out = append(out, pinSource{r.Extras.MaintenanceFile, subject{k, ipvs.DestKey{Addr: r.Addr.Unmap(), Port: r.Port}}})
 			}
 		}
 	}

@@ -31,7 +31,7 @@ func TestMaintenanceFileOfServer(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		file := filepath.Join(dir, "web1")
 		v := virtual(1, 1, 2)
-		v.RealServers[0].MaintenanceFile = file
+		v.RealServers[0].Extras = &config.ServerExtras{MaintenanceFile: file}
 		write(t, file, "")
 		r.start(configOf(v))
 		r.wantTable("1:2=2") // never in, not even at the start
@@ -173,7 +173,7 @@ func TestMaintenanceListThatCannotBeRead(t *testing.T) {
 func TestSlowStart(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		v := virtual(1, 1, 2)
-		v.RealServers[0].Weight, v.RealServers[0].SlowStart = 100, 100*time.Second
+		v.RealServers[0].Weight, v.RealServers[0].Extras = 100, &config.ServerExtras{SlowStart: 100 * time.Second}
 		r.start(configOf(v))
 		r.pass(3 * time.Second)
 		r.wantTable("1:1=100,2=2") // the start is no recovery
@@ -213,7 +213,7 @@ func TestDrainOfConfiguration(t *testing.T) {
 		r.pass(3 * time.Second)
 		r.forget()
 		draining := virtual(1, 1, 2)
-		draining.RealServers[0].Drain, draining.RealServers[0].DrainLimit = true, 40*time.Second
+		draining.RealServers[0].Drain, draining.RealServers[0].Extras = true, &config.ServerExtras{DrainLimit: 40 * time.Second}
 		r.reload(configOf(draining))
 		r.wantTable("1:1=0,2=2")
 		r.pass(30 * time.Second)

@@ -164,7 +164,7 @@ func TestSuccessorInSlowStart(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		v := virtual(1, 1, 2)
 		for i := range v.RealServers {
-			v.RealServers[i].Weight, v.RealServers[i].SlowStart = 100, 100*time.Second
+			v.RealServers[i].Weight, v.RealServers[i].Extras = 100, &config.ServerExtras{SlowStart: 100 * time.Second}
 		}
 		cfg := configOf(v)
 		r.fail("198.51.100.1:80", "198.51.100.2:80")
