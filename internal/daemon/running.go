@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"holdfast/internal/config"
@@ -55,17 +56,18 @@ func newRunning(opts *Options, cfg *config.Config, diags []config.Diagnostic) (*
 		r.text = textOf(cfg)
 	}
 	for i := range cfg.Instances {
-		r.intervals[cfg.Instances[i].Name] = cfg.Instances[i].AdvertInt
+		// The name is a part of the text of a file, which would all stay.
+		r.intervals[strings.Clone(cfg.Instances[i].Name)] = cfg.Instances[i].AdvertInt
 	}
 	for _, part := range []struct {
-		role role.Role
-		use  bool
-		cfg  *config.Config
-	}{{role.VRRP, opts.VRRP, withoutServers(cfg)}, {role.LVS, opts.LVS, cfg}} {
+		role   role.Role
+		use    bool
+		encode func(*config.Config) (role.Encoded, error)
+	}{{role.VRRP, opts.VRRP, encodeWithoutServers}, {role.LVS, opts.LVS, role.Encode}} {
 		if !part.use {
 			continue
 		}
-		enc, err := role.Encode(part.cfg)
+		enc, err := part.encode(cfg)
 		if err != nil {
 			return nil, err
 		}
@@ -88,17 +90,15 @@ func Usable(cfg *config.Config, check func(*config.Config) error) error {
 	return nil
 }
 
-// withoutServers leaves out what the vrrp process has no use for: it stays
+// encodeWithoutServers leaves out what the vrrp process has no use for: it stays
 // small however many services there are, but still has to know which addresses
 // have one.
-func withoutServers(cfg *config.Config) *config.Config {
-	c := *cfg
-	c.VirtualServers = make([]config.VirtualServer, len(cfg.VirtualServers))
-	for i := range c.VirtualServers {
-		vs := &cfg.VirtualServers[i]
-		c.VirtualServers[i] = config.VirtualServer{Addr: vs.Addr, FWMark: vs.FWMark, Family: vs.Family, Group: vs.Group}
-	}
-	return &c
+func encodeWithoutServers(cfg *config.Config) (role.Encoded, error) {
+	var part config.VirtualServer
+	return role.EncodeParts(cfg, func(vs *config.VirtualServer) *config.VirtualServer {
+		part = config.VirtualServer{Addr: vs.Addr, FWMark: vs.FWMark, Family: vs.Family, Group: vs.Group}
+		return &part
+	})
 }
 
 // notActive lists what the configuration asks for and holdfast cannot do yet.

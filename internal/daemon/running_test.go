@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"holdfast/internal/config"
+	"holdfast/internal/daemon/role"
 )
 
 // The vrrp process has to know which addresses have a service, by groups too.
@@ -16,7 +17,14 @@ func TestWithoutServersKeepsWhereServicesAre(t *testing.T) {
 		},
 		ServiceGroups: []config.VirtualServerGroup{{Name: "web"}},
 	}
-	c := withoutServers(cfg)
+	enc, err := encodeWithoutServers(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := role.Decode(enc)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if c.VirtualServers[0].Addr != cfg.VirtualServers[0].Addr || c.VirtualServers[1].Group != "web" || len(c.ServiceGroups) != 1 {
 		t.Errorf("left out: %+v", c)
 	}

@@ -1,7 +1,6 @@
 package role
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/gob"
 	"encoding/json"
@@ -144,16 +143,20 @@ func ReadChange(f *os.File, have Taken) (Boot, error) {
 	if err != nil {
 		return b, fmt.Errorf("boot record: %w", err)
 	}
-	r := bufio.NewReader(io.NewSectionReader(f, 0, st.Size()))
+	if st.Size() == 0 {
+		return b, fmt.Errorf("boot record: %w", io.ErrUnexpectedEOF)
+	}
+	// It is looked at where it is: a copy would take as much memory again.
+	data, err := unix.Mmap(int(f.Fd()), 0, int(st.Size()), unix.PROT_READ, unix.MAP_PRIVATE)
+	if err != nil {
+		return b, fmt.Errorf("boot record: %w", err)
+	}
+	defer unix.Munmap(data)
+	r := bytes.NewReader(data)
 	if err := gob.NewDecoder(r).Decode(&b); err != nil {
 		return b, fmt.Errorf("boot record: %w", err)
 	}
-	var rest bytes.Buffer
-	rest.Grow(int(st.Size()))
-	if _, err := rest.ReadFrom(r); err != nil {
-		return b, fmt.Errorf("boot record: %w", err)
-	}
-	enc := Encoded(rest.Bytes())
+	enc := Encoded(data[len(data)-r.Len():])
 	if base := enc.base(); base != 0 && base != have.ID {
 		return b, errNotHere
 	} else if base == 0 {

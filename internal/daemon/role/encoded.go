@@ -37,13 +37,26 @@ var errEncoded = errors.New("configuration: cut short")
 
 // Encode encodes a configuration for WriteBoot.
 func Encode(c *config.Config) (Encoded, error) {
+	size := roughly(c.VirtualServers)
+	return encodeServers(c, size, func(i int) *config.VirtualServer { return &c.VirtualServers[i] })
+}
+
+// EncodeParts is Encode of a configuration with parts of its virtual servers in
+// the place of them. All parts may be made in the same memory.
+func EncodeParts(c *config.Config, part func(*config.VirtualServer) *config.VirtualServer) (Encoded, error) {
+	return encodeServers(c, 0, func(i int) *config.VirtualServer { return part(&c.VirtualServers[i]) })
+}
+
+// encodeServers encodes a configuration with other virtual servers; size is about how
+// many bytes they take.
+func encodeServers(c *config.Config, size int, server func(int) *config.VirtualServer) (Encoded, error) {
 	rest := *c
 	rest.VirtualServers = nil
 	var head, body bytes.Buffer
 	if err := gob.NewEncoder(&head).Encode(&rest); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	body.Grow(roughly(c.VirtualServers)) // a buffer that grows is copied a dozen times
+	body.Grow(size) // a buffer that grows is copied a dozen times
 	enc := gob.NewEncoder(&body)
 	p := pieces{codes: make([]uint64, len(c.VirtualServers))}
 	if len(c.VirtualServers) > 0 {
@@ -54,7 +67,7 @@ func Encode(c *config.Config) (Encoded, error) {
 	common := body.Len()
 	for i := range c.VirtualServers {
 		before := body.Len()
-		if err := enc.Encode(&c.VirtualServers[i]); err != nil {
+		if err := enc.Encode(server(i)); err != nil {
 			return nil, fmt.Errorf("configuration: %w", err)
 		}
 		p.codes[i] = uint64(body.Len()-before) << 1
