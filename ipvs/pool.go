@@ -125,11 +125,11 @@ func (s *virtual) server(k DestKey) *real {
 type real struct {
 	*RealServer                        // of virtual.Servers
 	checks      map[string]*checkState // nil: none
-	failed      int                    // checks that are not up
+	failed      int32                  // checks that are not up
+	step        int16                  // of rampSteps that its weight has; rampSteps: all of it
 	told        bool                   // listeners know that it is down
 	untold      bool                   // down since a predecessor: they may know, see ResumePool
 	orders      *[sources]Order        // nil: none
-	step        int                    // of rampSteps that its weight has; rampSteps: all of it
 	ramp        time.Time              // when the first step was
 }
 

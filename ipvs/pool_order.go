@@ -226,7 +226,7 @@ func (p *Pool) Advance(now time.Time) (events []Event, changed []ServiceKey, nex
 			}
 			if r.step < rampSteps {
 				each := max(r.SlowStart/rampSteps, 1)
-				if step := min(1+int(now.Sub(r.ramp)/each), rampSteps); step > r.step {
+				if step := int16(min(1+now.Sub(r.ramp)/each, rampSteps)); step > r.step {
 					r.step, touched = step, true
 				}
 				if r.step < rampSteps {

@@ -51,7 +51,7 @@ func (r *real) resume(w PastServer, at time.Time) {
 	if c := r.checks[w.Check]; c != nil {
 		c.weight = w.Weight
 	} else if whole := int(r.weight()); r.SlowStart > 0 && w.Weight > 0 && w.Weight < whole {
-		r.step = max(int(uint64(w.Weight)*rampSteps/uint64(whole)), 1)
+		r.step = int16(max(uint64(w.Weight)*rampSteps/uint64(whole), 1))
 		r.ramp = at.Add(-time.Duration(r.step-1) * max(r.SlowStart/rampSteps, 1))
 	}
 }

@@ -44,7 +44,7 @@ func (p *Pool) State(k ServiceKey) (ServiceState, bool) {
 		r := &s.reals[i]
 		ss := ServerState{
 			Key: r.DestKey, Alive: r.failed == 0, Up: r.standing() == up, Weight: r.weight(),
-			Ramp: 100 * r.step / rampSteps,
+			Ramp: 100 * int(r.step) / rampSteps,
 		}
 		ss.Order, ss.From = r.order()
 		if ss.Up {

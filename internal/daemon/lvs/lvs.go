@@ -105,9 +105,9 @@ type LVS struct {
 	pinTurn  chan struct{}
 	pinsLate bool
 	readPin  func(pinSource) ([]pin, error)
-	counting bool      // the kernel is asked for connections
-	countAt  time.Time // and not again before
-	first    []Event   // of the start, told when Run begins
+	counting bool         // the kernel is asked for connections
+	countAt  time.Time    // and not again before
+	first    []ipvs.Event // of the start, told once the table is in the kernel
 
 	stats stats
 
@@ -144,7 +144,7 @@ func New(cfg *config.Config, deps Deps) *LVS {
 	l := &LVS{
 		deps: deps, log: deps.Log, ended: make(chan struct{}),
 		cfg: cfg, services: convert(cfg), routers: map[string]*router{}, gates: map[string]bool{},
-		owned: deps.Owned.clone(), own: own{}, flushed: deps.Restarted,
+		owned: deps.Owned.clone(), own: make(own, len(cfg.VirtualServers)), flushed: deps.Restarted,
 		leaving:  map[ipvs.ServiceKey]time.Time{},
 		settings: map[subject]Setting{}, pins: map[subject]pinned{}, savedSettings: deps.Settings,
 		pinTurn: make(chan struct{}, 1), readPin: pinSource.read,
@@ -155,7 +155,7 @@ func New(cfg *config.Config, deps Deps) *LVS {
 	}
 	l.follow = newFollow(cfg, l.services, l.routers, addresses(l.links))
 	l.daemons.begun.index = l.owned.SyncIndex
-	l.since.init()
+	l.since.init(len(l.services.order))
 	l.runner = healthcheck.NewRunner(healthcheck.RunnerConfig{
 		Deps: deps.Checks, New: deps.NewCheck, Log: deps.Log,
 		Verdict: func(v healthcheck.Verdict) { l.inbox.post(func() { l.verdict(v) }) },
@@ -188,11 +188,12 @@ func (l *LVS) Run(ctx context.Context) error {
 
 	l.followLinks = sync.OnceFunc(func() { go l.watchLinks(ctx) })
 	l.followAddresses()
-	l.first = append(l.first, events(l.watchPins(), l.services, nil)...)
+	l.first = append(l.first, l.watchPins()...)
 	l.table.dirtyAll()
-	l.tell(l.first)
-	l.first = nil
 	l.saveSettings()
+	l.work(time.Now()) // the table comes first, as in a reload
+	l.tell(events(l.first, l.services, nil))
+	l.first = nil
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

@@ -25,7 +25,7 @@ func (l *LVS) begin(now time.Time) []healthcheck.Item {
 		return p
 	})
 	list = append(list, l.restore(l.deps.Settings, now)...)
-	l.first = events(list, l.services, nil)
+	l.first = list
 	items := slices.Clone(l.items())
 	for i := range items {
 		ref := l.services.refs[items[i].Key]

@@ -24,8 +24,9 @@ type checkSince struct {
 	at time.Time
 }
 
-func (s *since) init() {
-	s.start, s.events, s.checks = time.Now(), map[subject]time.Time{}, map[string]checkSince{}
+// init begins with about so many virtual servers.
+func (s *since) init(services int) {
+	s.start, s.events, s.checks = time.Now(), make(map[subject]time.Time, services), map[string]checkSince{}
 }
 
 func (s *since) event(k subject, at time.Time) { s.events[k] = at }

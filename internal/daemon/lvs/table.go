@@ -176,7 +176,8 @@ func (l *LVS) readTable(now time.Time) error {
 		t.known = false
 		return err
 	}
-	read := make(map[ipvs.ServiceKey]ipvs.Entry, len(have))
+	// With room for what is to come: a map that grows takes twice the memory.
+	read := make(map[ipvs.ServiceKey]ipvs.Entry, max(len(have), len(l.services.keys)))
 	for _, e := range have {
 		read[e.ServiceKey] = e
 	}
