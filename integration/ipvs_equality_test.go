@@ -151,6 +151,52 @@ virtual_server 192.0.2.85 0 {
   real_server 198.51.100.1 0 {
   }
 }
+virtual_server 192.0.2.89 5060 {
+  lb_algo wrr
+  lb_kind TUN
+  protocol TCP
+  persistence_timeout 60
+  sorry_server 198.51.100.9 5060
+  real_server 198.51.100.1 5060 {
+    weight 5
+    uthreshold 50
+  }
+  real_server 198.51.100.2 5060 {
+    weight 2
+    lvs_method NAT
+  }
+}
+virtual_server 192.0.2.89 5060 {
+  lb_algo wrr
+  lb_kind TUN
+  protocol UDP
+  ops
+  persistence_timeout 60
+  sorry_server 198.51.100.9 5060
+  real_server 198.51.100.1 5060 {
+    weight 5
+    uthreshold 50
+  }
+  real_server 198.51.100.2 5060 {
+    weight 2
+    lvs_method NAT
+  }
+}
+virtual_server 192.0.2.89 5060 {
+  lb_algo wrr
+  lb_kind TUN
+  protocol SCTP
+  persistence_timeout 60
+  sorry_server 198.51.100.9 5060
+  real_server 198.51.100.1 5060 {
+    weight 5
+    uthreshold 50
+  }
+  real_server 198.51.100.2 5060 {
+    weight 2
+    lvs_method NAT
+  }
+}
 virtual_server fwmark 9 {
   lb_algo wlc
   lb_kind DR
@@ -260,6 +306,20 @@ persistence_timeout = "1h"
 real_server = [{ ip = "198.51.100.1", port = 0 }]
 
 [[virtual_server]]
+ip = "192.0.2.89"
+port = 5060
+lb_algo = "wrr"
+lb_kind = "TUN"
+protocol = ["TCP", "UDP", "SCTP"]
+ops = true
+persistence_timeout = 60
+sorry_server = { ip = "198.51.100.9", port = 5060 }
+real_server = [
+  { ip = "198.51.100.1", port = 5060, weight = 5, uthreshold = 50 },
+  { ip = "198.51.100.2", port = 5060, weight = 2, lvs_method = "NAT" },
+]
+
+[[virtual_server]]
 fwmark = 9
 lb_algo = "wlc"
 lb_kind = "DR"
@@ -295,7 +355,7 @@ func equalKinds(t testing.TB) {
 	s.start(before)
 	s.same("start", 0,
 		"service af 2 protocol 6 addr 192.0.2.80 port 80 scheduler wrr", "weight 70000 upper 2000 lower 1500",
-		"scheduler ovf", "tunnel-port 5556", "fwmark 9", "pe sip", "timeouts tcp 901 tcpfin 121 udp 301")
+		"protocol 132 addr 192.0.2.89 port 5060", "scheduler ovf", "tunnel-port 5556", "fwmark 9", "pe sip", "timeouts tcp 901 tcpfin 121 udp 301")
 	for _, x := range s.list {
 		table, err := x.raw.lines()
 		if err != nil {
@@ -310,7 +370,7 @@ func equalKinds(t testing.TB) {
 				dests++
 			}
 		}
-		if services != 9+13 || dests != 20+13 {
+		if services != 12+13 || dests != 26+13 {
 			t.Errorf("%s: %d services with %d servers:\n%s", x.name, services, dests, strings.Join(table, "\n"))
 		}
 	}
