@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -19,6 +20,7 @@ const (
 type genHealth struct {
 	up   [genTargets]bool
 	exit [genPrograms]int
+	web  [genTargets]bool // is asked for a page
 }
 
 // draw takes others for some. No program ends with 0, after which keepalived
@@ -32,8 +34,25 @@ func (h *genHealth) draw(g *ipvsGen) {
 	}
 }
 
-func tcpCheck(target int) string {
-	return fmt.Sprintf("    TCP_CHECK {\n      connect_ip %s\n      connect_port %d\n      connect_timeout 30\n      retry 0\n    }\n", genTarget, genPort+target)
+// drawWeb says which targets are asked for a page, in half of the seeds none. It
+// has numbers of its own, as wide has.
+func (h *genHealth) drawWeb(seed uint64) {
+	g := ipvsGen{Rand: rand.New(rand.NewPCG(seed, 3))}
+	if g.chance(50) {
+		return
+	}
+	for i := range h.web {
+		h.web[i] = g.chance(50)
+	}
+}
+
+// check is the block that checks a target.
+func (h *genHealth) check(target int) string {
+	kind, page := "TCP_CHECK", ""
+	if h.web[target] {
+		kind, page = "HTTP_GET", fmt.Sprintf("      url {\n        path /%d\n        status_code 200\n      }\n", target)
+	}
+	return fmt.Sprintf("    %s {\n%s      connect_ip %s\n      connect_port %d\n      connect_timeout 30\n      retry 0\n    }\n", kind, page, genTarget, genPort+target)
 }
 
 func miscCheck(program int) string {
@@ -48,7 +67,7 @@ func (h *genHealth) markers(programs bool) string {
 		fmt.Fprintf(&b, "  real_server 198.51.100.250 80 {\n  }\n  real_server %s 80 {\n%s  }\n}\n", genTarget, check)
 	}
 	for i := range h.up {
-		mark(genPort+i, tcpCheck(i))
+		mark(genPort+i, h.check(i))
 	}
 	for i := range h.exit {
 		if !programs {

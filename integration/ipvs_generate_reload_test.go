@@ -13,9 +13,9 @@ import (
 // what gets another method, so where servers are checked only they themselves come
 // and go, and their weights change, and none comes to where a sorry server may be;
 // and a weight that a program is going to give it takes for 0, so every program has
-// run. A service without a quorum keeps its sorry server and inhibit_on_failure: the
-// servers that keepalived has put aside for these stay so, and a sorry server that
-// stays keeps its old method.
+// run. A service without a quorum keeps its sorry server, and it and its servers
+// inhibit_on_failure and the methods: the servers that keepalived has put aside for
+// these stay so, and a sorry server that stays keeps its old method.
 func (g *ipvsGen) reload() {
 	var kept []*genService
 	for _, s := range g.services {
@@ -37,13 +37,18 @@ func (g *ipvsGen) reload() {
 			before, kind := s.lines, s.kind
 			starved := g.programs && s.starved() // the seeds of every run are known to be right
 			if g.scheduling(s); starved {
-				s.keep(before, "sorry_server", "inhibit_on_failure")
+				s.lines = keep(s.lines, before, "sorry_server", "inhibit_on_failure")
 				s.kind = kind
 				delete(s.words, "lb_kind")
 			}
 		case 2:
+			starved := g.programs && s.starved()
 			for i := range s.servers {
-				g.change(s, &s.servers[i])
+				r := &s.servers[i]
+				before := r.lines
+				if g.change(s, r); starved {
+					r.lines = keep(r.lines, before, "inhibit_on_failure", "lvs_method")
+				}
 				s.servers[i].lines = append(s.servers[i].lines, fmt.Sprintf("weight %d", 2+g.IntN(60000)))
 			}
 		case 3:
@@ -107,17 +112,18 @@ func (s *genService) starved() bool {
 	})
 }
 
-// keep has the lines that begin with one of words be those of before.
-func (s *genService) keep(before []string, words ...string) {
+// keep is lines with those that begin with one of words as they were before.
+func keep(lines, before []string, words ...string) []string {
 	with := func(l string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(l, w) })
 	}
-	s.lines = slices.DeleteFunc(s.lines, with)
+	lines = slices.DeleteFunc(lines, with)
 	for _, l := range before {
 		if with(l) {
-			s.lines = append(s.lines, l)
+			lines = append(lines, l)
 		}
 	}
+	return lines
 }
 
 // checked reports whether a server of the service has a check.

@@ -69,6 +69,9 @@ func newIPVSGen(seed uint64, size int, checks, programs bool) *ipvsGen {
 	g.health.draw(g)
 	if programs {
 		g.wide = newWide(seed)
+		g.health.drawWeb(seed)
+		g.wide.health.web = g.health.web
+		g.wide.plain = seed%8 == 0
 		g.instance = g.sync && g.wide.chance(30)
 		g.wide.old, g.wide.sync = g.wide.chance(25), g.sync
 		g.global = g.wide.globals(g.global)
@@ -272,7 +275,7 @@ func (g *ipvsGen) server(s *genService, i int) genServer {
 	switch {
 	case !g.checks:
 	case g.chance(40):
-		r.check = tcpCheck(g.IntN(genTargets))
+		r.check = g.health.check(g.IntN(genTargets))
 	case g.programs && g.scripts < 2 && g.chance(20) && !slices.Contains(s.lines, "ha_suspend"):
 		g.scripts++
 		r.check = miscCheck(g.IntN(genPrograms))

@@ -14,6 +14,7 @@ type wide struct {
 	gone  []*genService // removed by a reload
 	ready bool          // a reload was
 	old   bool          // the instance says lvs_sync_daemon_interface
+	plain bool          // what the programs of servers end with is no weight
 }
 
 func newWide(seed uint64) *wide {
@@ -153,8 +154,11 @@ func (w *wide) server(s *genService, r *genServer, i int) {
 	if w == nil {
 		return
 	}
-	if strings.Contains(r.check, "TCP_CHECK") && w.chance(15) {
-		r.check += tcpCheck(w.IntN(genTargets))
+	switch program := strings.Contains(r.check, "MISC_CHECK"); {
+	case program && w.plain:
+		r.check = strings.Replace(r.check, "      misc_dynamic\n", "", 1) // down, as no program ends with 0
+	case r.check != "" && !program && w.chance(15):
+		r.check += w.health.check(w.IntN(genTargets))
 	}
 	switch {
 	case w.chance(12):
