@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -302,6 +303,10 @@ func (d *decoder) finishSync() {
 	}
 	if s.ID == unset {
 		s.ID = 0
+	}
+	if last := cmp.Or(int(s.Port), 8848) + max(s.SyncPorts, 1) - 1; last > 65535 {
+		d.report(d.state.global.syncPos, Error, ClassGeneral, "bad-value",
+			fmt.Sprintf("lvs_sync_daemon: the last of %d sync_ports would be %d, and there is none above 65535", s.SyncPorts, last))
 	}
 	if g.LVSFollowVRRP == FollowAlways {
 		d.report(d.state.global.followPos, Error, ClassGeneral, "follow-with-sync",

@@ -75,7 +75,8 @@ var written = map[string]struct{ in, want string }{
 		"-A -t 192.0.2.1:80\n-a -t 192.0.2.1:80 -r 198.51.100.1 -i --tun-type gue --tun-port 6080 --tun-remcsum\n-a -t 192.0.2.1:80 -r 198.51.100.2 -i --tun-type gre --tun-csum\n-a -t 192.0.2.1:80 -r 198.51.100.3 -i --tun-type ipip",
 		"-A -t 192.0.2.1:80 -s wlc\n-a -t 192.0.2.1:80 -r 198.51.100.1:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-remcsum\n-a -t 192.0.2.1:80 -r 198.51.100.2:80 -i -w 1 --tun-type gre --tun-csum\n-a -t 192.0.2.1:80 -r 198.51.100.3:80 -i -w 1 --tun-type ipip\n",
 	},
-	"timeouts": {"--set 100 0 30\n--set 0 20 0", "--set 100 20 30\n"},
+	"timeouts":                        {"--set 100 0 30\n--set 0 20 0", "--set 100 20 30\n"},
+	"marks as ipvsadm -S writes them": {"-A -f -1 -s rr\n-a -f -1 -r 192.0.2.2 -g\n-A -f -2147483648 -s rr", "-A -f 2147483648 -s rr\n-A -f 4294967295 -s rr\n-a -f 4294967295 -r 192.0.2.2:0 -g -w 1\n"},
 	"daemons": {
 		"--start-daemon master --mcast-interface eth0 --syncid 7 --sync-maxlen 1400 --mcast-group 224.0.0.82 --mcast-port 9000 --mcast-ttl 3\n--start-daemon backup --mcast-interface eth1\n--stop-daemon backup\n--start-daemon=backup --mcast-interface=eth2",
 		"--start-daemon master --mcast-interface eth0 --syncid 7 --sync-maxlen 1400 --mcast-group 224.0.0.82 --mcast-port 9000 --mcast-ttl 3\n--start-daemon backup --mcast-interface eth2 --syncid 0\n",
@@ -131,6 +132,8 @@ func TestRefused(t *testing.T) {
 		"-A -t [fe80::1%eth0]:80":               "an address",
 		"-A -f 0":                               "firewall mark",
 		"-A -f 0x10":                            "firewall mark",
+		"-A -f 4294967296":                      "firewall mark",
+		"-A -f -2147483649":                     "firewall mark",
 		"-A -t 192.0.2.2:80 -f 3":               "more than one virtual server",
 		"-A -6 -t 192.0.2.2:80":                 "IPv4, but",
 		"-A -t 192.0.2.2:80 -p 0":               "persistence",

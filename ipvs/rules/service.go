@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -45,8 +46,11 @@ func (r *reader) key(c *command) (k ipvs.ServiceKey, err error) {
 	}
 	if c.has("fwmark-service") {
 		said++
-		mark, err := strconv.ParseUint(c.options["fwmark-service"], 10, 32)
-		if err != nil || mark == 0 {
+		mark, err := strconv.ParseInt(c.options["fwmark-service"], 10, 64)
+		if mark < 0 && mark >= math.MinInt32 {
+			mark += 1 << 32 // ipvsadm -S writes marks from 2^31 on so, and does not read them
+		}
+		if err != nil || mark <= 0 || mark > math.MaxUint32 {
 			return k, fmt.Errorf("firewall mark %q: a number from 1 is wanted", c.options["fwmark-service"])
 		}
 		k = ipvs.MarkKey(ipvs.INET, uint32(mark))

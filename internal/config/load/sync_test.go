@@ -46,6 +46,18 @@ func TestSyncOptions(t *testing.T) {
 	}
 }
 
+// TestSyncPortsEnd: each thread has a port of its own, and they end at 65535.
+func TestSyncPortsEnd(t *testing.T) {
+	for text, ok := range map[string]bool{
+		"port 65532 sync_ports 4": true, "port 65533 sync_ports 4": false, "port 65535": true, "sync_ports 64": true,
+	} {
+		_, diags := conf("global_defs {\n lvs_sync_daemon eth0 A " + text + "\n}\n" + instance(""))
+		if got := !strings.Contains(fmt.Sprint(diags), "none above 65535"); got != ok {
+			t.Errorf("%s: %v", text, diags)
+		}
+	}
+}
+
 // TestSyncOfInstance: the old form in an instance has the ID 0, not the VRID
 // that the new one has. A peer's keepalived sends with it.
 func TestSyncOfInstance(t *testing.T) {
