@@ -74,7 +74,7 @@ var Lints = []Lint{
 	{"unreadable-file", "an included file cannot be read", "its permissions"},
 	{"unreplaced", "only a blank, a comma, a closing parenthesis or the end of the line ends the name of a parameter: keepalived takes the text as it is", "`${NAME}`"},
 	{"vip-not-held", "the address of a service does not move with mastership", "leave it so when packets are routed to the directors"},
-	{"vip-source", "a master uses an IPv6 address that is not deprecated as the source address of its own connections; health checks of real servers that have the address too (DR, TUN) then fail", "length /128 without preferred_lft, or `preferred_lft 0`"},
+	{"vip-source", "a master uses an IPv6 address that is not deprecated as the source address of its own connections; health checks of real servers that have the address too (DR, TUN) then fail, and such a server drops what comes through an IPv6 tunnel (ipip, GUE)", "length /128 without preferred_lft, or `preferred_lft 0`"},
 }
 
 // WriteLints writes the table of lints as Markdown.
