@@ -55,10 +55,31 @@ func controlFor(pidFile, defaultPID string) string {
 // program is the absolute path that this process was started from. It is not
 // /proc/self/exe: under that path the children's command name would be "exe"
 // and pidof would not find them.
-func program() (string, error) {
-	path, err := exec.LookPath(os.Args[0])
+func program() (string, error) { return programOf(os.Args[0]) }
+
+// programOf is program for a process of that name. Who started this one may have
+// given it a name that is another program's, as with ExecStart=@ of systemd: then it
+// is where the kernel says.
+func programOf(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err == nil && isThis(path) {
+		return filepath.Abs(path)
+	}
+	if self, err := os.Executable(); err == nil {
+		return self, nil
+	}
 	if err != nil {
 		return "", err
 	}
-	return filepath.Abs(path)
+	return filepath.Abs(path) // there is no /proc to ask
+}
+
+// isThis reports whether a file is the one that this process was started from.
+func isThis(path string) bool {
+	is, err := os.Stat("/proc/self/exe")
+	if err != nil {
+		return false
+	}
+	found, err := os.Stat(path)
+	return err == nil && os.SameFile(is, found)
 }
