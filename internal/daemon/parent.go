@@ -107,10 +107,9 @@ type Parent struct {
 // Run is the parent's life; it returns the exit code.
 func Run(opts Options, log *slog.Logger) int {
 	// First of all: a signal that comes early must wait, not kill.
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, append([]os.Signal{syscall.SIGTERM, syscall.SIGINT}, early.Signals...)...)
+	signals := early.Take()
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
-	early.HandTo(signals)
 	role.HoldSignals(syscall.SIGPIPE)
 	if os.Getpid() == 1 {
 		defer proc.ReapOrphans()()

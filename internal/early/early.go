@@ -39,10 +39,13 @@ func hold(args []string, role string) chan os.Signal {
 	if role == "" && !looksLikeDaemon(args) {
 		return nil
 	}
-	c := make(chan os.Signal, 8)
+	c := make(chan os.Signal, room)
 	signal.Notify(c, Signals...)
 	return c
 }
+
+// room is how many signals may wait.
+const room = 8
 
 // looksLikeDaemon goes by the command line alone: keepalived's has no word for it.
 func looksLikeDaemon(args []string) bool {
@@ -51,27 +54,18 @@ func looksLikeDaemon(args []string) bool {
 
 var once sync.Once
 
-// HandTo puts what was caught so far into c, which is notified of Signals already,
-// and catches nothing any more. Only the first call does something. One that comes
-// at the same moment may be there twice.
-func HandTo(c chan<- os.Signal) {
+// Take is the channel of Signals for a daemon, with those that were caught so far,
+// once each. It may have others notified to it. Only the first call returns what was
+// caught early.
+func Take() chan os.Signal {
+	c := make(chan os.Signal, room)
 	once.Do(func() {
-		if held == nil {
-			return
-		}
-		signal.Stop(held)
-		for {
-			select {
-			case s := <-held:
-				select {
-				case c <- s:
-				default: // full, as with signals
-				}
-			default:
-				return
-			}
+		if held != nil {
+			c = held
 		}
 	})
+	signal.Notify(c, Signals...)
+	return c
 }
 
 // LetGo is for a process that is no daemon after all: the signals are its end, also
