@@ -60,7 +60,7 @@ func Run(ctx context.Context, o Options) int {
 	if uml.HasIPVS() {
 		return here(ctx, o)
 	}
-	if err := deps.Ensure(ctx, o.Out, "linux.uml"); err != nil {
+	if err := deps.Ensure(ctx, o.Out, uml.Programs()...); err != nil {
 		fmt.Fprintln(o.Out, "demo:", err)
 		return 2
 	}

@@ -21,6 +21,16 @@ var xstate []byte
 // by itself on this machine's processor.
 func needsPreload() bool { return cpu.X86.HasAMXTile }
 
+// Programs are those that Run needs on this machine, as integration/deps names
+// them.
+func Programs() []string {
+	programs := []string{"linux.uml", "modprobe"}
+	if needsPreload() {
+		programs = append(programs, "gcc")
+	}
+	return programs
+}
+
 // preload is what has to be in the environment of linux.uml on this machine's
 // processor; the library that it names is built in the folder work.
 func preload(work string) ([]string, error) {
