@@ -21,8 +21,9 @@ func newReload() *cobra.Command {
 		Use:   "reload",
 		Short: "Have the running daemon read its configuration anew, and say how that went",
 		Long: `Have the running daemon read its configuration anew, as SIGHUP does, wait until
-that is over, and print the findings about the file. While another reload is on
-trial, this one begins when that is over.
+that is over, and print the findings about the file. It is over when the processes
+have the new configuration, and one that it started works or has said why it cannot.
+While another reload is on trial, this one begins when that is over.
 
 A configuration with errors is refused whole: the running one stays in force.
 With --rollback the new one is on trial for a time: when a virtual router that
@@ -34,8 +35,8 @@ without --rollback came between.
 
 Exit code: 0 when the new configuration is in force (with --wait=false: when the
 reload has begun, or waits), 1 when no daemon runs, 2 when it was not begun,
-refused, not taken over by every process, or rolled back, 3 when the daemon does
-not answer.`,
+refused, not taken over by every process (one died of it, or could not be started:
+that is said, with the reason), or rolled back, 3 when the daemon does not answer.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if rollback < 0 || rollback > control.MaxRollback || rollback > 0 && !wait {
@@ -68,6 +69,9 @@ not answer.`,
 			if r.Failure != "" {
 				if !asJSON {
 					fmt.Fprintln(cmd.ErrOrStderr(), "reload:", r.Failure)
+					if r.Outcome == control.ReloadIncomplete && !quiet {
+						fmt.Fprintln(cmd.ErrOrStderr(), "reload: for the rest the new configuration is in force; holdfast status shows what becomes of that")
+					}
 				}
 				return exitError{2}
 			}

@@ -103,12 +103,19 @@ func (p *Parent) atWork(c *child, id uint64) {
 	if !q.atWork {
 		p.log.Info("the reload takes its time: the process is at work on it", "role", string(c.role))
 	}
-	if p.up && p.reload.running {
+	if p.reload.running {
 		p.reload.atWork = true
-		p.manager.say("", p.reloads(), extend(q.limit))
+		p.extendReload(q.limit)
 	}
 	q.atWork, q.due = true, time.Now().Add(q.limit)
 	p.asked[id] = q
+}
+
+// extendReload asks the manager for the time that a reload may take from now on.
+func (p *Parent) extendReload(takes time.Duration) {
+	if p.up {
+		p.manager.say("", p.reloads(), extend(takes))
+	}
 }
 
 // forget has nobody hear of late answers of c.

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"strings"
 	"syscall"
 	"time"
 
@@ -26,9 +27,17 @@ func (a *away) ended(c *child, died time.Time, code int) {
 		why = "it was ended by " + name
 	}
 	if c.lastWord != "" {
-		why += " (" + c.lastWord + ")"
+		why += " (" + strings.TrimPrefix(c.lastWord, string(c.role)+": ") + ")"
 	}
 	*a = away{why: why, since: died}
+}
+
+// how is why it is away, to be said after that it is.
+func (a *away) how() string {
+	if a.why == "" {
+		return ""
+	}
+	return ": " + a.why
 }
 
 // notStarted notes that no process could be started.

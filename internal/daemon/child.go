@@ -25,6 +25,10 @@ type child struct {
 	// has is the configuration that it is known to have, nil: none is.
 	has   role.Encoded
 	pulse pulse
+	// awaited is told whether it works, as the reload that started it waits for
+	// that; nil: none does. atWork is when it was said last to be on the way.
+	awaited func(error)
+	atWork  time.Time
 	// late is set when it did not answer in time to the last one it was handed.
 	late bool
 	// lastWord is why it ends, as it says itself; empty: it has not said it.
@@ -44,6 +48,7 @@ type slot struct {
 	stopping bool          // it is not wanted any more and has been told so
 	worked   bool          // one did since the configuration wants it
 	away     away
+	end      away // of the one that was replaced last
 }
 
 // start starts the child of s with the present configuration.

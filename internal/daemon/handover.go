@@ -26,7 +26,7 @@ const (
 )
 
 // handOver hands the new configuration to the children that run, the lvs
-// process first, and starts those that are new.
+// process first, starts those that are new, and waits until they work.
 func (p *Parent) handOver() {
 	open := 2
 	p.reload.untaken = nil
@@ -36,7 +36,7 @@ func (p *Parent) handOver() {
 		}
 		if open--; open == 0 {
 			p.startWanted()
-			p.reloaded(p.reload.whoHasNot())
+			p.startedWork(func() { p.reloaded(p.reload.whoHasNot()) })
 		}
 	}
 	begun := false
@@ -93,7 +93,7 @@ func (p *Parent) handTo(s *slot, limit time.Duration, done func(error)) {
 		case err == nil:
 			c.has = whole
 		case errors.Is(err, errGone):
-			err = fmt.Errorf("%w; its successor starts with the new configuration", err)
+			err = fmt.Errorf("%w%s; its successor starts with the new configuration", err, s.away.how())
 		case had != nil && role.IsNotHere(err): // it gets the whole
 			p.handTo(s, limit, done)
 			return
@@ -128,7 +128,7 @@ func (p *Parent) notTaken(s *slot, err error) {
 // when the reload ended: it answered late, or it is a successor that began with it.
 func (p *Parent) taken(s *slot) {
 	c := s.child
-	if p.reload.running || c == nil || !c.ready || c.has == nil || c.has.ID() != p.cfg.encoded[s.role].ID() {
+	if p.reload.running && !p.tries() || c == nil || !c.ready || c.has == nil || c.has.ID() != p.cfg.encoded[s.role].ID() {
 		return
 	}
 	rest := slices.DeleteFunc(p.reload.untaken, func(u untaken) bool { return u.role == s.role })
@@ -137,10 +137,18 @@ func (p *Parent) taken(s *slot) {
 	}
 	p.reload.untaken = rest
 	p.log.Info("configuration taken over after all", "role", string(s.role))
+	if p.reload.running {
+		return // the end of the trial tells the rest
+	}
 	if p.reload.failed(); p.reload.failure == "" {
 		p.reload.last = time.Now()
 		p.log.Info("reloaded")
 	}
+}
+
+// hasNot says whether it is noted that the process of r has not taken it over.
+func (r *reloadState) hasNot(process role.Role) bool {
+	return slices.ContainsFunc(r.untaken, func(u untaken) bool { return u.role == process })
 }
 
 // whoHasNot says who has not taken over the configuration, and why; empty: nobody.

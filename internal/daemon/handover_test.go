@@ -37,7 +37,7 @@ func handsOver(t *testing.T, f func(handingOver)) {
 		for _, s := range []**slot{&p.vrrp, &p.lvs} {
 			out := ipc.NewMailbox(nil, nil)
 			defer out.Close()
-			*s = &slot{wanted: true, child: &child{out: out}}
+			*s = &slot{wanted: true, child: &child{out: out, ready: true}}
 		}
 		p.vrrp.role, p.lvs.role = role.VRRP, role.LVS
 		defer close(p.done)

@@ -363,6 +363,9 @@ func (p *Parent) message(c *child, m ipc.Message) {
 		p.checkUp()
 		p.tellWorks()
 		p.taken(s)
+		if c.awaited != nil {
+			c.awaited(nil)
+		}
 	case ipc.TypeHeld:
 		var list []ipc.Held
 		if err := m.Decode(&list); err != nil {
@@ -396,6 +399,7 @@ func (p *Parent) message(c *child, m ipc.Message) {
 		if c.pulse.id == m.ID {
 			c.pulse.asked = time.Now()
 		}
+		p.startsStill(c)
 		p.atWork(c, m.ID)
 	default:
 		p.answered(c, m)

@@ -2,10 +2,12 @@ package daemon
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/plan"
+	"holdfast/internal/daemon/role"
 )
 
 // trialTick is how often a configuration on trial is looked at.
@@ -20,6 +22,10 @@ type trial struct {
 	prev  *running
 	until time.Time
 	why   string // it was taken back
+
+	// restarts are those of the processes when it began; one that did not run
+	// then is not in it.
+	restarts map[role.Role]int
 }
 
 // takenBack is what was held before a trial that was taken back and is not there
@@ -50,7 +56,12 @@ func (p *Parent) tryReload(limit time.Duration, answer func(control.Reload)) {
 			answer(control.Reload{Outcome: control.ReloadNotBegun, Failure: failure})
 			return
 		}
-		t := &trial{limit: limit, held: plan.Hold(&now), knew: plan.Understand(&now), prev: p.cfg}
+		t := &trial{limit: limit, held: plan.Hold(&now), knew: plan.Understand(&now), prev: p.cfg, restarts: map[role.Role]int{}}
+		for _, s := range []*slot{p.vrrp, p.lvs} {
+			if !slices.ContainsFunc(now.NotRunning, func(n control.NotRunning) bool { return n.Role == string(s.role) }) {
+				t.restarts[s.role] = s.restarts
+			}
+		}
 		if b := p.takenBack; b != nil {
 			for _, loss := range b.held.Lost(&now) {
 				p.log.Warn("lost by the trial that was taken back: this one has to bring it back", "at", b.at.Format(time.DateTime), "lost", loss.Text)
@@ -99,7 +110,7 @@ func (p *Parent) tried(failure *string) (over bool) {
 	case p.cfg == t.prev: // refused
 		p.trial = nil
 		return true
-	case *failure != "":
+	case *failure != "" && !t.bears(p.reload.untaken):
 		p.rollBack(*failure)
 		return false
 	}
@@ -108,6 +119,19 @@ func (p *Parent) tried(failure *string) (over bool) {
 	t.until = time.Now().Add(t.limit)
 	p.watchTrial(t)
 	return false
+}
+
+// tries says whether a configuration is on trial that the processes have been
+// handed.
+func (p *Parent) tries() bool { return p.trial != nil && !p.trial.until.IsZero() && p.trial.why == "" }
+
+// bears says whether those who have not taken the configuration over did not run
+// before either: that is no loss.
+func (t *trial) bears(list []untaken) bool {
+	return len(list) > 0 && !slices.ContainsFunc(list, func(u untaken) bool {
+		_, ran := t.restarts[u.role]
+		return ran
+	})
 }
 
 // rolledBack says that a reload was taken back, why, and how that failed; empty: it
@@ -134,6 +158,11 @@ func (p *Parent) watchTrial(t *trial) {
 			owed := p.owed(&now)
 			over := time.Now().After(t.until)
 			missed := t.missed(&now, owed, over)
+			for _, s := range []*slot{p.vrrp, p.lvs} {
+				if n, ran := t.restarts[s.role]; ran && s.restarts > n && missed == "" {
+					missed = fmt.Sprintf("%s was replaced: %s", s.role, s.end.why)
+				}
+			}
 			switch {
 			case missed != "":
 				p.rollBack(missed)
@@ -141,7 +170,7 @@ func (p *Parent) watchTrial(t *trial) {
 				p.rollBack(fmt.Sprintf("%s, since the trial that was taken back at %s", owed[0].Text, p.takenBack.at.Format(time.TimeOnly)))
 			case over:
 				p.trial, p.takenBack = nil, nil
-				p.reloaded("")
+				p.reloaded(p.reload.whoHasNot())
 			default:
 				p.watchTrial(t)
 			}

@@ -111,11 +111,14 @@ func TestAReloadThatAddsAProcessThatCannotWork(t *testing.T) {
 	d.run()
 	d.status(func(s control.Status) bool { return len(s.Processes) == 1 && len(s.Missing) == 0 })
 	d.set("exit=101", true, true)
-	if r := <-d.try(time.Minute); !strings.Contains(r.Failure, "rolled back: no answer from lvs") {
+	if r := <-d.try(time.Minute); r.Outcome != control.ReloadRolledBack || r.Failure != "rolled back: lvs: it ended with exit code 101 (told to end with 101)" {
 		t.Errorf("failure %q", r.Failure)
 	}
 	d.status(func(s control.Status) bool { return len(s.Processes) == 1 && len(s.Missing) == 0 })
-	d.signal(syscall.SIGHUP)
+	var r control.Reload
+	if err := control.Ask(d.opts.Control, control.Request{Command: "reload"}, &r); err != nil || r.Outcome != control.ReloadIncomplete || r.Failure != "lvs: it ended with exit code 101 (told to end with 101)" {
+		t.Errorf("%+v %v", r, err)
+	}
 	d.status(func(s control.Status) bool { return len(s.Processes) >= 1 && slices.Contains(s.Missing, "lvs") })
 	d.status(func(s control.Status) bool {
 		return len(s.NotRunning) == 1 && s.NotRunning[0].Role == "lvs" && s.NotRunning[0].Why == "it ended with exit code 101 (told to end with 101)" && s.NotRunning[0].NextTry.After(s.NotRunning[0].Since)

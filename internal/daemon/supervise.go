@@ -58,14 +58,15 @@ func (p *Parent) exited(c *child, died time.Time, code int) {
 		p.replace(s, c, died, code)
 	}
 	p.tellWorks()
-	// Last: the end of a reload starts what does not run, and would start it as
+	// Last, both: the end of a reload starts what does not run, and would start it as
 	// one that replaces nobody.
 	p.unanswered(c)
+	p.startEnded(s, c)
 }
 
 // vacate leaves nothing behind of a child that is gone and not wanted any more.
 func (p *Parent) vacate(s *slot) {
-	s.stopping, s.worked, s.delay, s.away = false, false, 0, away{}
+	s.stopping, s.worked, s.delay, s.away, s.end = false, false, 0, away{}, away{}
 	s.pid.remove()
 	s.pid = nil
 	switch {
@@ -81,6 +82,7 @@ func (p *Parent) vacate(s *slot) {
 func (p *Parent) replace(s *slot, c *child, died time.Time, code int) {
 	s.restarts++
 	s.away.ended(c, died, code)
+	s.end = s.away
 	if died.Sub(c.started) > livedLong {
 		s.delay = 0
 	}

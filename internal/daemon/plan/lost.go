@@ -127,7 +127,11 @@ func (h Held) Lost(now *control.Status) []Loss {
 	var list []Loss
 	for _, process := range now.Missing {
 		if !h.mute[process] {
-			list = append(list, Loss{"process " + process, "no answer from " + process})
+			text := "no answer from " + process
+			if i := slices.IndexFunc(now.NotRunning, func(n control.NotRunning) bool { return n.Role == process }); i >= 0 {
+				text = process + " is not running: " + now.NotRunning[i].Why
+			}
+			list = append(list, Loss{"process " + process, text})
 		}
 	}
 	var v control.VRRP

@@ -21,6 +21,8 @@ func TestLost(t *testing.T) {
 		up     = `{"services":[{"name":"[192.0.2.10]:tcp:80","up":true}]}`
 		down   = `{"services":[{"name":"[192.0.2.10]:tcp:80","up":false,"weight":1,"quorum":2}]}`
 	)
+	ended := status(master, "", "lvs")
+	ended.NotRunning = []control.NotRunning{{Role: "vrrp", Why: "another"}, {Role: "lvs", Why: "the kernel has no IPVS"}}
 	tests := []struct {
 		name          string
 		before, after *control.Status
@@ -36,6 +38,7 @@ func TestLost(t *testing.T) {
 		{"a quorum", status(master, up), status(master, down), "weight 1 of 2"},
 		{"a service that was down", status(master, down), status(master, down), ""},
 		{"a process", status(master, up), status(master, "", "lvs"), "no answer from lvs"},
+		{"a process that ended", status(master, up), ended, "lvs is not running: the kernel has no IPVS"},
 		{"a process that had not answered before", status(master, "", "lvs"), status(master, "", "lvs"), ""},
 		{"not understood", status(`"vrrp"`, `"lvs"`), status(fault, down), ""},
 	}
