@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -30,8 +31,9 @@ func newPlan() *cobra.Command {
 		Short: "Show what a reload would do to the running daemon",
 		Long: `Show what a reload with FILE would do to the running daemon: virtual routers,
 addresses, services, real servers and checks that are added, removed or changed,
-keyword by keyword, and whether a master would move. Nothing is changed. Without
-FILE: the one that the daemon would read.
+keyword by keyword, and whether a master would move, also because of an interface
+that is missing or down. Nothing is changed. Without FILE: the one that the daemon
+would read.
 
 Exit code: 0 done, 1 when no daemon runs, 2 when FILE has errors and would be
 refused, 3 when the daemon does not answer.`,
@@ -88,7 +90,7 @@ refused, 3 when the daemon does not answer.`,
 					}
 				}
 			}
-			p := plan.Make(old, cur, vrrp, in.Services)
+			p := plan.Make(old, cur, vrrp, links(), in.Services)
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), p)
 			}
@@ -118,6 +120,19 @@ func vrrpStatus(socket string) (*control.VRRP, error) {
 		return nil, errors.New("the status of the vrrp process is not understood: is the daemon of another version?")
 	}
 	return v, nil
+}
+
+// links are the interfaces of this network namespace; nil when they cannot be read.
+func links() plan.Links {
+	list, err := net.Interfaces()
+	if err != nil {
+		return nil
+	}
+	out := plan.Links{}
+	for _, i := range list {
+		out[i.Name] = i.Flags&(net.FlagUp|net.FlagRunning) == net.FlagUp|net.FlagRunning
+	}
+	return out
 }
 
 // writePlan writes a plan for a reader.
@@ -158,7 +173,15 @@ func verdict(p *plan.Plan) string {
 	some := func(outcome string) bool {
 		return slices.ContainsFunc(p.Routers, func(r plan.Router) bool { return r.Outcome == outcome })
 	}
-	var all []string
+	var all, lost []string
+	for _, r := range p.Routers {
+		if r.Outcome == plan.Faults && r.State == "MASTER" {
+			lost = append(lost, r.Name)
+		}
+	}
+	if lost != nil {
+		all = append(all, "THIS DIRECTOR LOSES THE ADDRESSES of "+strings.Join(lost, ", "))
+	}
 	if some(plan.Splits) {
 		all = append(all, "TWO DIRECTORS WILL BE MASTER until the others are reloaded too")
 	}

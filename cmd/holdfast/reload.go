@@ -45,7 +45,8 @@ that is said, with the reason), or rolled back, 3 when the daemon does not answe
 			socket := controlOrDefault(socket)
 			ask := control.Request{Command: "reload", NoWait: !wait, Rollback: rollback}
 			var err error
-			if ask.Patience, err = announce(cmd.ErrOrStderr(), socket, ask, quiet); err != nil {
+			var held plan.Held
+			if held, ask.Patience, err = announce(cmd.ErrOrStderr(), socket, ask, quiet); err != nil {
 				return err
 			}
 			var r control.Reload
@@ -78,6 +79,9 @@ that is said, with the reason), or rolled back, 3 when the daemon does not answe
 			if !asJSON && !quiet {
 				fmt.Fprintln(out, reloadOutcome(r.Outcome))
 			}
+			if r.Outcome == control.ReloadDone && rollback == 0 && !quiet {
+				tellLost(cmd.ErrOrStderr(), socket, held)
+			}
 			return nil
 		},
 	}
@@ -100,22 +104,35 @@ func reloadOutcome(outcome string) string {
 	return "reloaded"
 }
 
+// tellLost says what of held is lost already: a reload follows the file, and is done
+// also when that gives addresses up.
+func tellLost(w io.Writer, socket string, held plan.Held) {
+	var now control.Status
+	if control.Ask(socket, control.Request{Command: "status"}, &now) != nil {
+		return
+	}
+	for _, l := range held.Lost(&now) {
+		fmt.Fprintf(w, "reload: %s; holdfast reload --rollback 30s would have taken that back\n", l.Text)
+	}
+}
+
 // announce says what is worth knowing before the answer comes: that the reload
 // waits for one that is on trial, and for how long, which is returned; what a
-// trial watches, and what it has to bring back. An error means that the daemon is
-// there and does not answer.
-func announce(w io.Writer, socket string, ask control.Request, quiet bool) (patience time.Duration, err error) {
+// trial watches, and what it has to bring back. It returns what is held. An error
+// means that the daemon is there and does not answer.
+func announce(w io.Writer, socket string, ask control.Request, quiet bool) (held plan.Held, patience time.Duration, err error) {
 	var st control.Status
 	if ask.NoWait {
-		return 0, nil
+		return held, 0, nil
 	}
 	if err := control.Ask(socket, control.Request{Command: "status"}, &st); err != nil {
 		var silent *control.Silent
 		if errors.As(err, &silent) {
-			return 0, err
+			return held, 0, err
 		}
-		return 0, nil // a daemon that is busy may reload nevertheless
+		return held, 0, nil // a daemon that is busy may reload nevertheless
 	}
+	held = plan.Hold(&st)
 	say := func(format string, args ...any) {
 		if !quiet {
 			fmt.Fprintf(w, "reload: "+format+"\n", args...)
@@ -124,23 +141,23 @@ func announce(w io.Writer, socket string, ask control.Request, quiet bool) (pati
 	if t := st.Config.Trial; t != nil && ask.Rollback == 0 {
 		if t.Until.IsZero() {
 			say("waits for one that is under way and then on trial for %v", t.For)
-			return t.For, nil
+			return held, t.For, nil
 		}
 		patience = max(time.Until(t.Until), 0)
 		say("waits for the one on trial until %s, %v from now; it begins then even when this command is interrupted", t.Until.Format(time.TimeOnly), patience.Round(time.Second))
-		return patience, nil
+		return held, patience, nil
 	}
 	if ask.Rollback == 0 || st.Config.Trial != nil {
-		return 0, nil
+		return held, 0, nil
 	}
-	held, knew := plan.Hold(&st), plan.Understand(&st)
+	knew := plan.Understand(&st)
 	say("on trial for %v: watched are %s, %s, %s and the processes", ask.Rollback, count(held.Masters(), "master"), count(knew.Backups(), "backup"), count(held.Services(), "service"))
 	if l := st.Config.Lost; l != nil {
 		for _, what := range l.What {
 			say("%s, since the trial that was taken back at %s: this one has to bring it back (a reload without --rollback ends that)", what, l.At.Format(time.TimeOnly))
 		}
 	}
-	return 0, nil
+	return held, 0, nil
 }
 
 func count(n int, what string) string {

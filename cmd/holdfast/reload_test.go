@@ -14,6 +14,7 @@ import (
 // TestReloadSaysWhatItWaitsForAndWatches asks a daemon that only answers.
 func TestReloadSaysWhatItWaitsForAndWatches(t *testing.T) {
 	holdfast, _ := programs(t)
+	after := json.RawMessage(nil) // what the vrrp process says after a reload
 	ask := func(t *testing.T, st control.Status, args ...string) (request control.Request, stdout, stderr string) {
 		socket := filepath.Join(t.TempDir(), "a.sock")
 		l, err := net.Listen("unix", socket)
@@ -30,6 +31,9 @@ func TestReloadSaysWhatItWaitsForAndWatches(t *testing.T) {
 				return struct{}{}, nil
 			}
 			asked <- r
+			if after != nil {
+				st.VRRP = after
+			}
 			return control.Reload{Outcome: control.ReloadDone}, nil
 		})
 		_, stdout, stderr = run(t, holdfast, append([]string{"reload", "--control", socket}, args...)...)
@@ -64,7 +68,21 @@ func TestReloadSaysWhatItWaitsForAndWatches(t *testing.T) {
 	contains(t, errs, "reload: on trial for 20s: watched are 0 masters, 0 backups, 1 service and the processes\n")
 	contains(t, errs, "reload: VI_1 was MASTER and is BACKUP, since the trial that was taken back at ")
 	contains(t, out, `"outcome": "in-force"`)
+	if strings.Contains(errs, "would have taken") {
+		t.Error(errs)
+	}
 	if r.Patience != 0 || r.Rollback != 20*time.Second {
 		t.Errorf("%+v", r)
+	}
+
+	// A reload follows the file; what that gives up is said.
+	master := control.Status{VRRP: json.RawMessage(`{"instances":[{"name":"VI_1","state":"MASTER"}]}`)}
+	after = json.RawMessage(`{"instances":[{"name":"VI_1","state":"WAITING","faults":["interface eht0 does not exist"]}]}`)
+	const lost = "reload: VI_1 was MASTER and is WAITING (interface eht0 does not exist); holdfast reload --rollback 30s would have taken that back\n"
+	if _, out, errs := ask(t, master); out != "reloaded\n" || errs != lost {
+		t.Errorf("%q %q", out, errs)
+	}
+	if _, _, errs := ask(t, master, "-q"); errs != "" {
+		t.Error(errs)
 	}
 }

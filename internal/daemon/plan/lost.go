@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/internal/daemon/control"
@@ -143,7 +144,10 @@ func (h Held) Lost(now *control.Status) []Loss {
 				continue
 			}
 			text := in.Name + " was MASTER and is " + in.State
-			if in.Reason != "" { // else it waits for its interface
+			switch {
+			case len(in.Faults) > 0:
+				text += " (" + strings.Join(in.Faults, "; ") + ")"
+			case in.Reason != "":
 				text += " (" + in.Reason + ")"
 			}
 			list = append(list, Loss{"master " + in.Name, text})

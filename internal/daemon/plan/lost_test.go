@@ -33,6 +33,7 @@ func TestLost(t *testing.T) {
 		{"one of two masters that yields", status(beside, up), status(yields, up), ""},
 		{"one of two masters that fails", status(beside, up), status(fault, up), "VI_1 was MASTER and is FAULT"},
 		{"the only master that yields", status(master, up), status(yields, up), "VI_1 was MASTER and is BACKUP"},
+		{"mastership, and what causes that", status(master, up), status(`{"instances":[{"name":"VI_1","state":"WAITING","faults":["interface eht0 does not exist"]}]}`, up), "VI_1 was MASTER and is WAITING (interface eht0 does not exist)"},
 		{"mastership without a reason", status(master, up), status(`{"instances":[{"name":"VI_1","state":"WAITING"}]}`, up), "VI_1 was MASTER and is WAITING"},
 		{"a router that is gone, a backup that fails", status(master, ""), status(other, ""), ""},
 		{"a quorum", status(master, up), status(master, down), "weight 1 of 2"},

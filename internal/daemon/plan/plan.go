@@ -42,12 +42,13 @@ const (
 	TakesOver = "takes-over" // its priority rises above the master's
 	Splits    = "splits"     // peers with the old values drop its adverts
 	Joins     = "joins"      // another master and it begin to hear each other
+	Faults    = "fault"      // an interface keeps it from being master
 )
 
 // Make makes the plan for cur, which would take the place of old in a daemon
-// with the given status; st may be nil when that is not known. lvs says whether
-// old and cur hold the services whole.
-func Make(old, cur *config.Config, st *control.VRRP, lvs bool) Plan {
+// with the given status, on a machine with the given interfaces; st and links may be
+// nil when that is not known. lvs says whether old and cur hold the services whole.
+func Make(old, cur *config.Config, st *control.VRRP, links Links, lvs bool) Plan {
 	if !lvs {
 		a, b := *old, *cur
 		a.VirtualServers, b.VirtualServers = nil, nil
@@ -58,6 +59,7 @@ func Make(old, cur *config.Config, st *control.VRRP, lvs bool) Plan {
 	for i := range old.Instances {
 		before[diff.RouterKey(&old.Instances[i])] = &old.Instances[i]
 	}
+	was, is := faults(old, links), faults(cur, links)
 	var fresh []*config.VRRPInstance
 	for i := range cur.Instances {
 		b := &cur.Instances[i]
@@ -67,15 +69,22 @@ func Make(old, cur *config.Config, st *control.VRRP, lvs bool) Plan {
 			fresh = append(fresh, b)
 			continue
 		}
-		p.router(a, b, status(st, a.Name))
+		s := status(st, a.Name)
+		p.fault(b, stateOf(s), is[b.Name], was[a.Name])
+		p.router(a, b, s)
 	}
 	for _, b := range fresh {
 		if a := former(before, b); a != nil {
 			delete(before, diff.RouterKey(a))
-			p.renumbered(a, b, status(st, a.Name))
+			if s := status(st, a.Name); !p.fault(b, stateOf(s), is[b.Name], was[a.Name]) {
+				p.renumbered(a, b, s)
+			}
 			continue
 		}
-		p.say(Router{Name: b.Name, Outcome: Starts, Text: "is new and starts as backup"})
+		// Under its name there may be one on another interface, which is removed.
+		if !p.fault(b, stateOf(status(st, b.Name)), is[b.Name], nil) {
+			p.say(Router{Name: b.Name, Outcome: Starts, Text: "is new and starts as backup"})
+		}
 	}
 	for i := range old.Instances {
 		a := &old.Instances[i]
@@ -97,6 +106,13 @@ func Make(old, cur *config.Config, st *control.VRRP, lvs bool) Plan {
 
 func (p *Plan) say(r Router) { p.Routers = append(p.Routers, r) }
 
+func stateOf(s *control.Instance) string {
+	if s == nil {
+		return ""
+	}
+	return s.State
+}
+
 func status(st *control.VRRP, name string) *control.Instance {
 	if st == nil {
 		return nil
@@ -111,10 +127,7 @@ func status(st *control.VRRP, name string) *control.Instance {
 
 // router compares what decides about mastership.
 func (p *Plan) router(a, b *config.VRRPInstance, s *control.Instance) {
-	state := ""
-	if s != nil {
-		state = s.State
-	}
+	state := stateOf(s)
 	if why := unheard(a, b); len(why) > 0 {
 		text := strings.Join(why, " and ") + " change: directors that still have the old values drop its adverts, and two are master until all are reloaded"
 		if len(why) == 1 {

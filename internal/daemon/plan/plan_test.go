@@ -78,7 +78,7 @@ func TestMastership(t *testing.T) {
 			if tc.is != nil {
 				st = &control.VRRP{Instances: []control.Instance{*tc.is}}
 			}
-			p := Make(read(t, base), read(t, strings.Replace(base, tc.old, tc.cur, 1)), st, true)
+			p := Make(read(t, base), read(t, strings.Replace(base, tc.old, tc.cur, 1)), st, nil, true)
 			var got []string
 			for _, r := range p.Routers {
 				got = append(got, r.Outcome)
@@ -98,7 +98,7 @@ func TestEveryReasonIsGiven(t *testing.T) {
 		"advert_int 2\nauthentication { auth_type PASS\nauth_pass x }": "advert_int (VRRPv2) and the authentication change: directors that still have the old values drop",
 		"version 3\nadvert_int 2":                                      "the version changes: ",
 	} {
-		p := Make(read(t, base), read(t, strings.Replace(base, "priority 150", "priority 150\n"+change, 1)), nil, true)
+		p := Make(read(t, base), read(t, strings.Replace(base, "priority 150", "priority 150\n"+change, 1)), nil, nil, true)
 		if len(p.Routers) != 1 || !strings.HasPrefix(p.Routers[0].Text, want) {
 			t.Errorf("%q: %+v", change, p.Routers)
 		}
@@ -109,10 +109,10 @@ func TestEveryReasonIsGiven(t *testing.T) {
 func TestWithoutServices(t *testing.T) {
 	old, cur := read(t, base), read(t, base)
 	old.VirtualServers[0].RealServers = nil
-	if p := Make(old, cur, nil, false); !p.Empty() {
+	if p := Make(old, cur, nil, nil, false); !p.Empty() {
 		t.Error(fmt.Sprint(p.Items))
 	}
-	if p := Make(old, cur, nil, true); p.Empty() {
+	if p := Make(old, cur, nil, nil, true); p.Empty() {
 		t.Error("a difference is not seen")
 	}
 }
@@ -123,7 +123,7 @@ func TestTheRightVRIDJoins(t *testing.T) {
 		is := control.Instance{Name: "VI_1", State: "MASTER", VRIDMismatch: &control.Mismatch{
 			Addr: netip.MustParseAddr("192.0.2.2"), VRID: 15, VIP: netip.MustParseAddr("192.0.2.10"), Now: now,
 		}}
-		p := Make(read(t, base), read(t, strings.Replace(base, "id 51", "id 15", 1)), &control.VRRP{Instances: []control.Instance{is}}, true)
+		p := Make(read(t, base), read(t, strings.Replace(base, "id 51", "id 15", 1)), &control.VRRP{Instances: []control.Instance{is}}, nil, true)
 		if len(p.Routers) != 1 || p.Routers[0].Outcome != want || !p.Moves {
 			t.Errorf("%+v, want %s", p.Routers, want)
 		}
@@ -138,7 +138,7 @@ func TestTheRightVRIDJoins(t *testing.T) {
 func TestAnotherVRIDIsTold(t *testing.T) {
 	two := base + strings.NewReplacer("VI_1", "VI_2", "id 51", "id 52", "192.0.2.10/24", "192.0.2.11/24").Replace(base[:strings.Index(base, "virtual_server")])
 	swap := strings.NewReplacer("id 51", "id 61", "id 52", "id 62", "VI_2", "VI_3").Replace(two)
-	p := Make(read(t, two), read(t, swap), &control.VRRP{Instances: []control.Instance{{Name: "VI_2", State: "MASTER"}}}, true)
+	p := Make(read(t, two), read(t, swap), &control.VRRP{Instances: []control.Instance{{Name: "VI_2", State: "MASTER"}}}, nil, true)
 	if len(p.Routers) != 2 || !p.Moves {
 		t.Fatalf("%+v", p)
 	}

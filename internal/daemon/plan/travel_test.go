@@ -32,7 +32,7 @@ func TestNothingChangesOnTheWay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p := plan.Make(back, cfg, nil, true); !p.Empty() || len(p.Routers) > 0 {
+		if p := plan.Make(back, cfg, nil, nil, true); !p.Empty() || len(p.Routers) > 0 {
 			t.Errorf("%s: %+v", file, p.Items)
 		}
 	}
@@ -47,7 +47,7 @@ func TestNothingChangesOnTheWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p := plan.Make(back, cfg, nil, true); !p.Empty() {
+	if p := plan.Make(back, cfg, nil, nil, true); !p.Empty() {
 		t.Errorf("%s\n%+v", strings.ReplaceAll(text, "\n", ";"), p.Items)
 	}
 }
