@@ -42,7 +42,7 @@ type building struct {
 	garpGroups []*garpGroup
 
 	scriptPos map[string]Pos
-	programs  map[string]mention
+	programs  map[string][]mention
 	mail      bool // "no mail is sent" was said
 }
 
@@ -79,7 +79,7 @@ func newBuilding(d *decoder) *building {
 		devices:   map[string]string{},
 		vmacs:     map[vmacPlace]*sharedVMAC{},
 		scriptPos: map[string]Pos{},
-		programs:  map[string]mention{},
+		programs:  map[string][]mention{},
 		nobody:    map[*Command]bool{},
 		given:     map[onceKey]bool{},
 		names:     map[onceKey]bool{},

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -110,19 +111,24 @@ func isBlank(c byte) bool {
 // everything else directly.
 func shellSyntax(program string) bool { return strings.HasPrefix(program, "<") }
 
-// mention is where a program is named for the first time, vrrp_script aside.
+// mention is where a keyword names a program for the first time, and how often it
+// does after that.
 type mention struct {
 	pos     Pos
 	keyword string
+	more    int
 }
 
 // command is command that remembers where the program, which is not that of a
-// vrrp_script, was named first.
+// vrrp_script, was named first by each keyword.
 func (d *decoder) command(n *Node) (cmd Command, rest []string, err error) {
 	cmd, rest, err = command(n)
 	if err == nil && cmd.Set() {
-		if _, known := d.state.programs[cmd.Args[0]]; !known {
-			d.state.programs[cmd.Args[0]] = mention{n.Pos, d.kw.Name}
+		list := d.state.programs[cmd.Args[0]]
+		if i := slices.IndexFunc(list, func(m mention) bool { return m.keyword == d.kw.Name }); i >= 0 {
+			list[i].more++
+		} else {
+			d.state.programs[cmd.Args[0]] = append(list, mention{pos: n.Pos, keyword: d.kw.Name})
 		}
 	}
 	return cmd, rest, err

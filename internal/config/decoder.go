@@ -41,9 +41,10 @@ type Options struct {
 	// iproute_usr_dir, where given.
 	Number func(etc, usr, table, name string) (int, bool)
 
-	// Executable reports whether path names a program that can be run; nil: not
+	// Executable says what keeps the program at path from being run, as in "does not
+	// exist": an ErrInterpreter where the file itself is as it should be. Nil: not
 	// checked, every program is taken to be there.
-	Executable func(path string) bool
+	Executable func(path string) error
 
 	// FolderPossible reports whether a folder is there or can be made; nil: not
 	// checked.

@@ -1,6 +1,11 @@
 package config
 
-import "slices"
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // commands looks at the programs that will be run: scripts that cannot or must
 // not be run are not tracked, and programs run without enable_script_security
@@ -43,9 +48,31 @@ func (g *GlobalDefs) runs(c *Command) bool {
 	return false
 }
 
-// executable reports whether a command is set and its program can be run.
+// ErrInterpreter is the program in the first line of a script that is not there.
+type ErrInterpreter struct{ Name string }
+
+func (e ErrInterpreter) Error() string {
+	hint := ""
+	if strings.HasSuffix(e.Name, "\r") {
+		hint = " (the lines of the file end as on Windows)"
+	}
+	return fmt.Sprintf("has the interpreter %q in its first line, which does not exist%s", e.Name, hint)
+}
+
+// executable reports whether a command is set and its program can be run, as far as
+// keepalived looks: it does not look for interpreters.
 func (d *decoder) executable(c Command) bool {
-	return c.Set() && (c.Shell || d.opts.Executable == nil || d.opts.Executable(c.Args[0]))
+	err := d.unrunnable(c)
+	return c.Set() && (err == nil || errors.As(err, new(ErrInterpreter)))
+}
+
+// unrunnable says what keeps the program of a command that is set from being run;
+// nil: nothing.
+func (d *decoder) unrunnable(c Command) error {
+	if !c.Set() || c.Shell || d.opts.Executable == nil {
+		return nil
+	}
+	return d.opts.Executable(c.Args[0])
 }
 
 // commands hands every command of the configuration, set or not, to f until

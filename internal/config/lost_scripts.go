@@ -1,5 +1,10 @@
 package config
 
+import (
+	"errors"
+	"fmt"
+)
+
 // lostScripts reports scripts that cannot be run, or must not be under
 // enable_script_security. keepalived goes on without them; TOML keeps them, so
 // that they fail.
@@ -18,8 +23,9 @@ func (d *decoder) lostScripts() {
 			class, text = ClassNone, ": it counts as failed"
 		}
 		// keepalived looks at its scripts, tracked or not, where it has a VRRP
-		// process.
-		if len(d.cfg.Instances) == 0 {
+		// process, and not for their interpreters: what it cannot run then counts
+		// as a success.
+		if len(d.cfg.Instances) == 0 || id == "script-interpreter" {
 			class = ClassNone
 		}
 		if !tracked[s.Name] {
@@ -58,8 +64,12 @@ func (d *decoder) trackedScripts() map[string]bool {
 // unfit says why a command will not be run, with the name of the finding; both
 // are empty when it will.
 func (d *decoder) unfit(c Command) (id, why string) {
-	if !d.executable(c) {
-		return "script-not-found", clip(c.Args[0]) + " cannot be run"
+	if err := d.unrunnable(c); err != nil {
+		id = "script-not-found"
+		if errors.As(err, new(ErrInterpreter)) {
+			id = "script-interpreter"
+		}
+		return id, clip(c.Args[0]) + " " + err.Error()
 	}
 	if d.opts.Insecure == nil || !d.cfg.Global.EnableScriptSecurity {
 		return "", ""
@@ -77,14 +87,15 @@ func (d *decoder) unfit(c Command) (id, why string) {
 }
 
 // doubtfulPrograms reports every program besides vrrp_scripts that will not be
-// run, once, where it is named first. keepalived says nothing about them before
-// it is to run them.
+// run, once for each keyword, where that names it first. keepalived says nothing
+// about them before it is to run them.
 func (d *decoder) doubtfulPrograms() {
 	type key struct {
 		program, user string
 		shell         bool
 	}
 	seen := map[key]bool{}
+	lost := map[string]bool{}
 	scripts := map[*Command]bool{}
 	for k := range d.cfg.Scripts {
 		scripts[&d.cfg.Scripts[k].Command] = true
@@ -94,19 +105,35 @@ func (d *decoder) doubtfulPrograms() {
 			return true
 		}
 		k := key{c.Args[0], c.User, c.Shell}
-		if seen[k] {
+		if seen[k] || lost[c.Args[0]] {
 			return true
 		}
 		seen[k] = true
-		if id, why := d.unfit(*c); id != "" {
-			m := d.state.programs[c.Args[0]]
-			// A program may be installed later; nobody mends its folder unasked.
-			severity := Info
-			if id == "script-insecure" {
-				severity = Warning
+		id, why := d.unfit(*c)
+		places := d.state.programs[c.Args[0]]
+		switch {
+		case id == "" || len(places) == 0:
+			return true
+		case id == "script-insecure": // for this user
+			places = places[:1]
+		default:
+			lost[c.Args[0]] = true
+		}
+		for _, m := range places {
+			text := m.keyword + ": " + why
+			if then := unrun[m.keyword]; then != "" {
+				text += ": " + then
 			}
-			d.report(m.pos, severity, ClassNone, id, m.keyword+": "+why)
+			if m.more > 0 && id != "script-insecure" {
+				text += fmt.Sprintf(" (and in %d more)", m.more)
+			}
+			d.report(m.pos, Warning, ClassNone, id, text)
 		}
 		return true
 	})
+}
+
+// unrun says what comes of a program that cannot be run.
+var unrun = map[string]string{
+	"misc_path": "the check fails each time",
 }

@@ -14,14 +14,24 @@ import (
 // that it is the interpreter in its first line that is missing: the kernel has
 // one error for both.
 func withInterpreter(path string, err error) error {
-	name := interpreter(path)
+	name := MissingInterpreter(path)
 	if name == "" {
 		return err
 	}
-	if _, statErr := os.Stat(name); !os.IsNotExist(statErr) {
-		return err
-	}
 	return fmt.Errorf("the interpreter in its first line, %q, is missing: %w", name, err)
+}
+
+// MissingInterpreter is the program in the first line of the script at path, if
+// that does not exist; empty: it does, or there is no such line.
+func MissingInterpreter(path string) string {
+	name := interpreter(path)
+	if name == "" {
+		return ""
+	}
+	if _, err := os.Stat(name); !os.IsNotExist(err) {
+		return ""
+	}
+	return name
 }
 
 // interpreter is the program that the first line of a script names; empty: it

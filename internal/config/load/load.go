@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 
 	"holdfast/internal/config"
 	"holdfast/internal/config/keepalived"
@@ -263,10 +264,23 @@ func groupExists(name string, numbers bool) bool {
 	return err == nil
 }
 
-// executable reports whether path is a program that can be run.
-func executable(path string) bool {
-	_, err := exec.LookPath(path)
-	return err == nil
+// executable says what keeps path from being run as a program.
+func executable(path string) error {
+	full, err := exec.LookPath(path)
+	switch {
+	case err == nil:
+		if name := proc.MissingInterpreter(full); name != "" {
+			return config.ErrInterpreter{Name: name}
+		}
+		return nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, exec.ErrNotFound):
+		return errors.New("does not exist")
+	case errors.Is(err, syscall.EISDIR):
+		return errors.New("is a folder")
+	case errors.Is(err, fs.ErrPermission):
+		return errors.New("is not executable (chmod +x)")
+	}
+	return fmt.Errorf("cannot be run: %w", err)
 }
 
 // folderPossible reports whether path is a folder, or could be made as one.

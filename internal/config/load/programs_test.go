@@ -122,6 +122,59 @@ track_script = ["s"]
 	}
 }
 
+// TestProgramsThatCannotBeRun: each is a warning at every keyword, with the reason,
+// which does not count for the exit code of -t where keepalived says nothing. A
+// vrrp_script without its interpreter is as good as one that is not there: for
+// keepalived 2.2.7 it succeeds, as it cannot be run.
+func TestProgramsThatCannotBeRun(t *testing.T) {
+	dir := rootDir(t)
+	script := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	const global = "global_defs {\n enable_script_security\n script_user root\n}\n"
+	for path, why := range map[string]string{
+		dir + "/none":                            "does not exist",
+		"no-such-program":                        "does not exist",
+		dir:                                      "is a folder",
+		script("plain", "#!/bin/sh\n", 0o644):    "is not executable (chmod +x)",
+		script("lost", "#!/none/sh -e\n", 0o755): `has the interpreter "/none/sh" in its first line, which does not exist`,
+		script("dos", "#!/bin/sh\r\n\r\n", 0o755): `has the interpreter "/bin/sh\r" in its first line, which does not exist (the lines of the file end as on Windows)`,
+	} {
+		for _, tc := range []struct {
+			text, want string
+			line       int
+		}{
+			{instance(" notify_master " + path + "\n notify_fault \"" + path + " x\""), "notify_master: " + path + " " + why, 11},
+			{instance(" notify_master " + path + "\n notify_fault \"" + path + " x\""), "notify_fault: " + path + " " + why, 12},
+			{server("", " notify_up "+path), "notify_up: " + path + " " + why, 11},
+			{server(" quorum_up "+path, ""), "quorum_up: " + path + " " + why, 9},
+			{server("", " MISC_CHECK {\n misc_path "+path+"\n }\n MISC_CHECK {\n misc_path "+path+"\n }"), "misc_path: " + path + " " + why + ": the check fails each time (and in 1 more)", 12},
+		} {
+			_, diags := onMachine("k.conf", global+tc.text)
+			i := slices.IndexFunc(diags, func(d config.Diagnostic) bool { return d.Text == tc.want })
+			if i < 0 || diags[i].Severity != config.Warning || diags[i].Pos.Line != tc.line || config.TestExit(diags) != 0 {
+				t.Errorf("%v, want %s with exit code 0", diags, tc.want)
+			}
+		}
+		track := "vrrp_script s {\n script " + path + "\n}\n" + instance(" track_script { s }")
+		cfg, diags := onMachine("k.conf", global+track)
+		exit := 5
+		if strings.HasPrefix(why, "has the interpreter") {
+			exit = 0
+		}
+		if len(diags) != 1 || diags[0].Text != "vrrp_script s: "+path+" "+why+": it is not tracked" || diags[0].Severity != config.Warning || config.TestExit(diags) != exit {
+			t.Errorf("%v, exit code %d, want %s with %d", diags, config.TestExit(diags), why, exit)
+		}
+		if cfg == nil || len(cfg.Instances[0].TrackScripts) != 0 {
+			t.Errorf("%s: tracked", path)
+		}
+	}
+}
+
 // TestProgramsOfTheParent: the exit codes are those of keepalived 2.2.7 -t.
 func TestProgramsOfTheParent(t *testing.T) {
 	dir := rootDir(t)
