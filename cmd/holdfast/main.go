@@ -20,9 +20,9 @@ import (
 func main() {
 	switch role.Current() {
 	case role.VRRP:
-		os.Exit(vrrpd.Main())
+		os.Exit(vrrpd.Main(version))
 	case role.LVS:
-		os.Exit(lvsd.Main())
+		os.Exit(lvsd.Main(version))
 	}
 	if os.Getenv("GOGC") == "" {
 		// Reading a large configuration is the most that the parent and the

@@ -21,7 +21,8 @@ type child struct {
 	out     *ipc.Mailbox // messages to it, sent by a goroutine of their own
 	started time.Time
 	ready   bool
-	told    bool // to stop
+	version string // of its program, as it says; empty: it has not said it
+	told    bool   // to stop
 	// has is the configuration that it is known to have, nil: none is.
 	has   role.Encoded
 	pulse pulse

@@ -139,6 +139,7 @@ func wait[T any](p *Parent, limit time.Duration, ask func(answer func(T))) (any,
 func (p *Parent) status(done func(control.Status)) {
 	s := control.Status{
 		Version: p.opts.Version, PID: os.Getpid(), Started: p.started,
+		Program: p.opts.Program, Outdated: outdated(p.opts.Program, os.Getpid()),
 		Config: control.Config{
 			Files: p.cfg.files, Loaded: p.cfg.loaded,
 			LastReload: p.reload.last, ReloadFailure: p.reload.failure, NotActive: p.cfg.notActive,
@@ -162,10 +163,7 @@ func (p *Parent) status(done func(control.Status)) {
 			}
 			continue
 		}
-		s.Processes = append(s.Processes, control.Process{
-			Role: string(sl.role), PID: sl.child.cmd.Process.Pid,
-			Started: sl.child.started, Restarts: sl.restarts, SilentSince: sl.child.pulse.silent,
-		})
+		s.Processes = append(s.Processes, sl.describe(p.opts.Program))
 		waiting++
 		p.ask(sl, ipc.Message{Type: ipc.TypeStatus}, nil, statusLimit, func(m ipc.Message, err error) {
 			switch {

@@ -355,6 +355,7 @@ func (p *Parent) message(c *child, m ipc.Message) {
 	switch m.Type {
 	case ipc.TypeReady:
 		c.ready, s.worked = true, true
+		p.isOf(c, m)
 		s.away = away{}
 		if s == p.vrrp {
 			p.holdings.swept()

@@ -73,7 +73,8 @@ func play(r role.Role) int {
 	}
 	say("start %s resume=%d left=%d restarted=%t other=%t owned=%s", id, len(c.Boot.Resume), len(c.Boot.Leftovers.Addresses), c.Boot.Restarted, c.Boot.Other, c.Boot.Owned)
 	if !is("slow") {
-		c.Parent.Send(ipc.Message{Type: ipc.TypeReady}, nil)
+		ready, _ := ipc.New(ipc.TypeReady, ipc.Ready{Version: "test " + string(r)})
+		c.Parent.Send(ready, nil)
 	}
 	if r == role.VRRP {
 		held, _ := ipc.New(ipc.TypeHeld, []ipc.Held{{Router: "VI_1", Master: true, Alive: time.Minute, Wanted: link.Wanted{Addresses: []link.Address{{Ifindex: 1 << 30, Prefix: netip.MustParsePrefix("192.0.2.10/32")}}}}})

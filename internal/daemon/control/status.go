@@ -7,9 +7,14 @@ import (
 
 // Status is the daemon's answer to "status".
 type Status struct {
-	Version   string    `json:"version"`
-	PID       int       `json:"pid"`
-	Started   time.Time `json:"started"`
+	// Version, PID and Started are the parent's.
+	Version string    `json:"version"`
+	PID     int       `json:"pid"`
+	Started time.Time `json:"started"`
+	// Program is the file that processes are started from; Outdated says how it
+	// differs from what the parent runs, empty: it does not.
+	Program   string    `json:"program,omitempty"`
+	Outdated  string    `json:"outdated,omitempty"`
 	Config    Config    `json:"config"`
 	Processes []Process `json:"processes"`
 	// StartupScript is "running", or how startup_script ended; empty: there was
@@ -45,9 +50,23 @@ type Process struct {
 	PID      int       `json:"pid"`
 	Started  time.Time `json:"started"`
 	Restarts int       `json:"restarts"`
+	// Version is that of its program; empty: it does not work yet.
+	Version string `json:"version,omitempty"`
+	// Outdated says how the file that processes are started from differs from
+	// what it runs; empty: it does not.
+	Outdated string `json:"outdated,omitempty"`
+	// Replaced is how the one before it ended; nil: there was none, or none that
+	// was to go on.
+	Replaced *Replaced `json:"replaced,omitempty"`
 	// SilentSince is when it was asked what it has not answered yet; zero: it
 	// answers.
 	SilentSince time.Time `json:"silent_since,omitzero"`
+}
+
+// Replaced is a process that has ended and has a successor.
+type Replaced struct {
+	Why string    `json:"why"`
+	At  time.Time `json:"at"`
 }
 
 // NotRunning is a process that should run and does not.

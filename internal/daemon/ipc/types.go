@@ -9,7 +9,7 @@ import (
 
 // The types of messages. In brackets: who sends to whom, and the body.
 const (
-	// TypeReady [child to parent]: set up and running; Err says why not.
+	// TypeReady [child to parent, Ready]: set up and running.
 	TypeReady = "ready"
 	// TypeConfig [parent to child, File: the boot record]: take over this
 	// configuration; answered by TypeConfig with the same ID. A lvs process that
@@ -53,6 +53,11 @@ const (
 	// operators that are in force, for a successor.
 	TypeSettings = "settings"
 )
+
+// Ready says what a process that runs is.
+type Ready struct {
+	Version string `json:"version"` // of its program
+}
 
 // Held says what one virtual router holds.
 type Held struct {

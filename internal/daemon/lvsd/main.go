@@ -37,6 +37,8 @@ const (
 
 // process is the lvs process.
 type process struct {
+	version string // of the program
+
 	log    *slog.Logger
 	child  *role.Child
 	parent *ipc.Mailbox
@@ -56,11 +58,12 @@ type process struct {
 	took    role.Taken // the configuration in force
 }
 
-// Main is the life of the lvs process; it returns the exit code.
-func Main() int {
+// Main is the life of the lvs process of a program of that version; it returns the
+// exit code.
+func Main(version string) int {
 	ctx, stop := role.UntilTerm()
 	role.HoldSignals(syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE, syscall.SIGUSR1, syscall.SIGUSR2)
-	p := &process{stop: stop}
+	p := &process{stop: stop, version: version}
 	p.started = p.spare.Work()
 	child, err := role.Open()
 	if err != nil {
@@ -124,7 +127,7 @@ func (p *process) run(ctx context.Context) error {
 func (p *process) sayReady(ctx context.Context) {
 	if p.lvs.Worked(ctx) == nil {
 		p.ready.Store(true)
-		p.parent.Post(ipc.Message{Type: ipc.TypeReady}, nil)
+		_ = p.parent.PostBody(ipc.TypeReady, ipc.Ready{Version: p.version})
 		p.started()
 	}
 }

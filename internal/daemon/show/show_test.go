@@ -178,13 +178,13 @@ func TestTheDaemonItself(t *testing.T) {
 	}
 	var b strings.Builder
 	err = Status(&b, &control.Status{
-		Version: "1", PID: 7, Started: time.Now().Add(-time.Minute),
+		Version: "1", Outdated: "/x is gone", PID: 7, Started: time.Now().Add(-time.Minute),
 		Config: control.Config{
 			Files: []string{"a.conf", "b.conf"}, Loaded: now, LastReload: now.Add(time.Hour), ReloadFailure: "refused: 2 errors",
 			NotActive: []string{"a.conf:3:1: mail is not active yet"},
 		},
 		Processes: []control.Process{
-			{Role: "vrrp", PID: 8, Started: time.Now(), Restarts: 1},
+			{Role: "vrrp", PID: 8, Version: "2", Started: time.Now(), Restarts: 1, Outdated: "/x is gone", Replaced: &control.Replaced{Why: "it was ended by SIGKILL", At: now}},
 			{Role: "stopped", PID: 9, Started: time.Now(), SilentSince: now},
 		},
 		Missing: []string{"dead", "gone", "lvs", "stopped"},
@@ -199,7 +199,7 @@ func TestTheDaemonItself(t *testing.T) {
 	}
 	for _, want := range []string{
 		"holdfast 1, pid 7, up 1m0s\n", "config       a.conf, b.conf, loaded 2026-01-02 03:04:05\n",
-		"reload       2026-01-02 04:04:05: FAILED: refused: 2 errors\n", "vrrp         pid 8, up 0s, replaced once\n",
+		"reload       2026-01-02 04:04:05: FAILED: refused: 2 errors\n", "vrrp         pid 8, version 2, up 0s, replaced once (2026-01-02 03:04:05: it was ended by SIGKILL)\n", "  program      /x is gone (parent, vrrp)\n",
 		"stopped      pid 9, up 0s, never replaced, DOES NOT ANSWER since 2026-01-02 03:04:05\n",
 		"dead         is not running: it ended with exit code 100 (the kernel has no IPVS); tried again in 315", "gone         is not running: it was ended by SIGKILL\n",
 		"lvs          does not answer\n", "not active   a.conf:3:1: mail is not active yet\n",

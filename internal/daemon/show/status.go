@@ -15,6 +15,7 @@ import (
 // Status prints the whole status.
 func Status(w io.Writer, st *control.Status) error {
 	fmt.Fprintf(w, "holdfast %s, pid %d, up %s\n", st.Version, st.PID, time.Since(st.Started).Round(time.Second))
+	renderPrograms(w, st)
 	fmt.Fprintf(w, "  %-12s %s, loaded %s\n", "config", strings.Join(st.Config.Files, ", "), st.Config.Loaded.Format(time.DateTime))
 	if !st.Config.LastReload.IsZero() {
 		result := "done"
@@ -43,7 +44,15 @@ func Status(w io.Writer, st *control.Status) error {
 			silents[p.Role] = true
 			silent = fmt.Sprintf(", DOES NOT ANSWER since %s", p.SilentSince.Format(time.DateTime))
 		}
-		fmt.Fprintf(w, "  %-12s pid %d, up %s, %s%s\n", p.Role, p.PID, time.Since(p.Started).Round(time.Second), replaced(p.Restarts), silent)
+		version := ""
+		if p.Version != "" {
+			version = ", version " + p.Version
+		}
+		last := ""
+		if r := p.Replaced; r != nil {
+			last = fmt.Sprintf(" (%s: %s)", r.At.Format(time.DateTime), r.Why)
+		}
+		fmt.Fprintf(w, "  %-12s pid %d%s, up %s, %s%s%s\n", p.Role, p.PID, version, time.Since(p.Started).Round(time.Second), replaced(p.Restarts), last, silent)
 	}
 	for _, n := range st.NotRunning {
 		silents[n.Role] = true
@@ -74,6 +83,29 @@ func Status(w io.Writer, st *control.Status) error {
 		renderLVS(w, &l, time.Now())
 	}
 	return nil
+}
+
+// renderPrograms prints which processes run another program than is started now, as
+// after an upgrade without a restart.
+func renderPrograms(w io.Writer, st *control.Status) {
+	changes := map[string][]string{} // processes by what is to be said of them
+	var order []string
+	note := func(what, process string) {
+		if what == "" {
+			return
+		}
+		if changes[what] == nil {
+			order = append(order, what)
+		}
+		changes[what] = append(changes[what], process)
+	}
+	note(st.Outdated, "parent")
+	for _, p := range st.Processes {
+		note(p.Outdated, p.Role)
+	}
+	for _, what := range order {
+		fmt.Fprintf(w, "  %-12s %s (%s)\n", "program", what, strings.Join(changes[what], ", "))
+	}
 }
 
 // onTrial prints the trial that is under way, if one is.

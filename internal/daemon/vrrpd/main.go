@@ -38,6 +38,8 @@ const parallel = 4
 
 // process is the vrrp process.
 type process struct {
+	version string // of the program
+
 	log     *slog.Logger
 	child   *role.Child
 	parent  *ipc.Mailbox
@@ -66,8 +68,9 @@ type process struct {
 	refitting atomic.Bool // a refit waits for reloads
 }
 
-// Main is the life of the vrrp process; it returns the exit code.
-func Main() int {
+// Main is the life of the vrrp process of a program of that version; it returns the
+// exit code.
+func Main(version string) int {
 	// SIGTERM comes when the parent dies; the end of its stream says so too.
 	ctx, stop := role.UntilTerm()
 	role.HoldSignals(syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE, syscall.SIGUSR1, syscall.SIGUSR2)
@@ -87,7 +90,7 @@ func Main() int {
 	log, flush := logging.New(child.Boot.Options, string(role.VRRP))
 	defer flush()
 	restarted := child.Boot.Restarted
-	p := &process{log: log, child: child, stop: stop, tune: tune.Process{Log: log, Default: "keepalived_vrrp"}}
+	p := &process{version: version, log: log, child: child, stop: stop, tune: tune.Process{Log: log, Default: "keepalived_vrrp"}}
 	if err = p.run(ctx); err != nil {
 		log.Error("vrrp process ends", "err", err)
 		p.parent.Post(ipc.Message{Type: ipc.TypeEnds, Err: err.Error()}, nil)
@@ -248,7 +251,7 @@ func (p *process) sayReady() {
 		p.tell.post(func() {
 			p.tell.reconcile(st)
 			p.tell.retell()
-			p.parent.Post(ipc.Message{Type: ipc.TypeReady}, nil)
+			_ = p.parent.PostBody(ipc.TypeReady, ipc.Ready{Version: p.version})
 		})
 	})
 }
