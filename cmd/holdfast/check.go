@@ -1,9 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
-	"sort"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -64,7 +65,7 @@ stay warnings.`,
 				}
 				all = append(all, diags...)
 			}
-			sort.SliceStable(all, func(i, j int) bool { return all[i].Severity < all[j].Severity })
+			inOrder(all)
 			if err := printDiagnostics(cmd, all, asJSON); err != nil {
 				return err
 			}
@@ -84,6 +85,22 @@ stay warnings.`,
 	f.BoolVar(&strict, "strict", false, "what a reload is refused for, unknown keywords and bad values are errors in keepalived.conf too")
 	f.BoolVar(&offline, "offline", false, "do not look at this machine's interfaces, users and scripts")
 	return cmd
+}
+
+// inOrder sorts findings: the worst last, where a terminal ends; those of the same
+// severity by place, in the order of the files, as the first mistake is often the
+// cause of what comes after it.
+func inOrder(list []config.Diagnostic) {
+	files := map[string]int{"": 1 << 30} // what has no place comes last
+	for i := range list {
+		if _, known := files[list[i].Pos.File]; !known {
+			files[list[i].Pos.File] = len(files)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b config.Diagnostic) int {
+		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(files[a.Pos.File], files[b.Pos.File]),
+			cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column))
+	})
 }
 
 // idle is a finding about a file with nothing to run.

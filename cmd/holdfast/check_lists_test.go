@@ -39,3 +39,22 @@ func TestRollOutIsToldAgainstTheRunningDaemon(t *testing.T) {
 		}
 	}
 }
+
+// Findings of one severity are in the order of the file, the worst are last.
+func TestFindingsAreInOrder(t *testing.T) {
+	at := func(s config.Severity, file string, line, column int) config.Diagnostic {
+		return config.Diagnostic{Severity: s, Pos: config.Pos{File: file, Line: line, Column: column}}
+	}
+	list := []config.Diagnostic{
+		at(config.Error, "b", 1, 1), at(config.Warning, "", 0, 0), at(config.Warning, "b", 9, 1), at(config.Warning, "b", 2, 7),
+		at(config.Warning, "b", 2, 1), at(config.Info, "a", 30, 1), at(config.Warning, "a", 3, 1),
+	}
+	inOrder(list)
+	var got []string
+	for _, d := range list {
+		got = append(got, d.Pos.String())
+	}
+	if s := strings.Join(got, " "); s != "a:30:1 b:2:1 b:2:7 b:9:1 a:3:1  b:1:1" {
+		t.Error(s)
+	}
+}

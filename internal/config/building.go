@@ -26,7 +26,7 @@ type building struct {
 	real       spare[realServer]
 	checker    spare[checker]
 	spareReals []realServer
-	seen       map[netip.AddrPort]bool // of finishService
+	seen       map[netip.AddrPort]int // of finishService
 
 	serviceGroups []*serviceGroup
 	kept          []*service // those in the configuration, in its order
@@ -83,7 +83,7 @@ func newBuilding(d *decoder) *building {
 		nobody:    map[*Command]bool{},
 		given:     map[onceKey]bool{},
 		names:     map[onceKey]bool{},
-		seen:      map[netip.AddrPort]bool{},
+		seen:      map[netip.AddrPort]int{},
 	}
 	b.global = globals{
 		GlobalDefs: GlobalDefs{

@@ -173,7 +173,7 @@ func (d *decoder) statements(nodes []*Node) {
 		f := d.top()
 		if f.open && !n.closes() {
 			f.open = false
-			d.report(n.Pos, Warning, ClassBraces, "missing-brace", "missing '{' before this: "+clip(f.node.Text())+" opens a block")
+			d.report(n.Pos, Warning, ClassBraces, "missing-brace", "missing '{' before this: "+clip(f.node.Text())+" opens a block (what is said of the lines below may come of that)")
 		}
 		switch {
 		case n.closes():
@@ -300,7 +300,7 @@ func (d *decoder) closeBrace(pos Pos) {
 	if len(d.stack) > 1 {
 		if f := d.top(); f.open {
 			f.open = false
-			d.report(pos, Warning, ClassBraces, "missing-brace", "missing '{' before this: "+clip(f.node.Text())+" opens a block")
+			d.report(pos, Warning, ClassBraces, "missing-brace", "missing '{' before this: "+clip(f.node.Text())+" opens a block (what is said of the lines below may come of that)")
 		}
 		d.ended = pos
 		d.pop()
@@ -467,6 +467,9 @@ func (d *decoder) keywordHint(path, name string) string {
 	}
 	if below := x.below(path, name); below != "" {
 		return "it belongs to " + below
+	}
+	if above := x.above(path, name); above != "" && !d.toml() {
+		return "it belongs to " + above + ": is a '}' missing above?"
 	}
 	if h := d.didYouMean(name, func() []string { return slices.Sorted(maps.Keys(x.blocks[path])) }); h != "" {
 		return h

@@ -28,6 +28,14 @@ func (p Pos) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
+// from says where p is for who reads of other.
+func (p Pos) from(other Pos) string {
+	if p.File != other.File {
+		return fmt.Sprintf("in %s:%d", p.File, p.Line)
+	}
+	return fmt.Sprintf("in line %d", p.Line)
+}
+
 // Class is the class keepalived files a complaint under; its exit codes
 // under -t follow from the highest class seen.
 type Class uint8

@@ -29,7 +29,7 @@ func (d *decoder) finishService(s *service) {
 	if s.SorryServer != nil {
 		d.sorry(s)
 	}
-	seen := d.state.seen
+	seen := d.state.seen // with the line of each, which is 1 or more
 	clear(seen)
 	servers := s.RealServers
 	s.RealServers = servers[:0]
@@ -40,14 +40,17 @@ func (d *decoder) finishService(s *service) {
 			continue
 		}
 		key := netip.AddrPortFrom(r.Addr, r.Port)
-		if seen[written] {
+		if seen[written] > 0 {
 			key = written // which is what keepalived compares
 		}
-		if seen[key] {
-			d.report(pending.pos(), Warning, ClassGeneral, "duplicate-server", "real_server "+key.String()+" is given twice: this one is ignored")
+		if line := seen[key]; line > 0 {
+			at := pending.pos()
+			first := Pos{File: at.File, Line: line}
+			d.report(at, Warning, ClassGeneral, "duplicate-server", "real_server "+key.String()+" is given twice, first "+first.from(at)+": this one is ignored")
 			continue
 		}
-		seen[key], seen[written] = true, true
+		line := max(pending.pos().Line, 1)
+		seen[key], seen[written] = line, line
 		s.RealServers = append(s.RealServers, *r)
 	}
 	s.reals = nil // they are many, and in RealServers
@@ -140,7 +143,7 @@ func (d *decoder) sorry(s *service) {
 		r.Forward = s.Forward
 	}
 	if s.Family != 0 && s.Family != familyOf(r.Addr) && r.Forward.Method != TUN {
-		d.report(s.end, Warning, ClassGeneral, "wrong-family", fmt.Sprintf("virtual_server %s: sorry_server %v is of another family: it is ignored", s.describe(), r.Addr))
+		d.report(s.end, Warning, ClassGeneral, "wrong-family", fmt.Sprintf("virtual_server %s: sorry_server %v is of another family, which only TUN can reach: it is ignored", s.describe(), r.Addr))
 		s.SorryServer = nil
 		return
 	}
@@ -190,7 +193,7 @@ func (d *decoder) finishReal(s *service, r *RealServer, p *pendingReal) bool {
 	}
 	if s.Family != 0 && s.Family != familyOf(r.Addr) && r.Forward.Method != TUN {
 		d.report(p.end.pos(), Warning, ClassGeneral, "wrong-family", fmt.Sprintf(
-			"virtual_server %s: real_server %v is of another family: it is ignored", s.describe(), r.Addr))
+			"virtual_server %s: real_server %v %s is of another family, which only TUN can reach: it is ignored", s.describe(), r.Addr, p.pos().from(p.end.pos())))
 		return false
 	}
 	if p.early && r.Forward.Method == TUN {
@@ -267,15 +270,16 @@ func (d *decoder) duplicateServices() {
 		group    string
 		ordinal  int
 	}
-	seen := make(map[key]bool, len(d.cfg.VirtualServers))
+	seen := make(map[key]int, len(d.cfg.VirtualServers))
 	out := d.cfg.VirtualServers[:0]
 	for n, s := range d.cfg.VirtualServers {
 		k := key{netip.AddrPortFrom(s.Addr, s.Port), s.Protocol, s.FWMark, s.Family, s.Group, s.Ordinal}
-		if seen[k] {
-			d.aboutService(d.state.kept[n], Warning, ClassNone, "duplicate-service", "it is given twice: the first one counts")
+		if first, twice := seen[k]; twice {
+			at := d.state.kept[n].pos
+			d.aboutService(d.state.kept[n], Warning, ClassNone, "duplicate-service", "it is given twice: the one %s counts", d.state.kept[first].pos.from(at))
 			continue
 		}
-		seen[k] = true
+		seen[k] = n
 		out = append(out, s)
 	}
 	d.cfg.VirtualServers = out

@@ -18,6 +18,7 @@ func (d *decoder) lintServices() {
 		d.lintOnePacket(s)
 		d.lintChecks(s)
 		d.lintFamilies(s)
+		d.lintSorry(s)
 		if a, unheld := s.unheld(held); unheld && len(held) > 0 {
 			d.lint(s, Info, "vip-not-held",
 				fmt.Sprintf("%v is no virtual address of a vrrp_instance here: it does not move with mastership", a),
@@ -118,6 +119,19 @@ func (d *decoder) lintChecks(s *service) {
 		d.lint(s, Info, "unchecked",
 			fmt.Sprintf("%d of %d real servers have no check: they stay in service when they die", unchecked, len(s.RealServers)),
 			"add a TCP_CHECK")
+	}
+}
+
+// lintSorry: a sorry server that is one of the servers is to stand in for itself
+// when all are dead.
+func (d *decoder) lintSorry(s *service) {
+	y := s.SorryServer
+	for i := range s.RealServers {
+		if r := &s.RealServers[i]; y != nil && y.Addr == r.Addr && y.Port == r.Port {
+			d.lint(s, Warning, "sorry-real-server",
+				fmt.Sprintf("sorry_server %v is one of the real servers: it is to stand in when they are dead, and is dead then itself", netip.AddrPortFrom(r.Addr, r.Port)),
+				"name another machine, or port")
+		}
 	}
 }
 

@@ -63,6 +63,7 @@ var Lints = []Lint{
 	{"skipped-file", "an included file is executable or not a regular one: it is left out", "`chmod -x`"},
 	{"slow-start-weight", "weight 1 has no part: slow_start does nothing", "weights of 10 and more"},
 	{"small-weight", "the weights change the winner only where the other's priority is within their reach", "larger weights, or none: failure then means FAULT"},
+	{"sorry-real-server", "the sorry server is one of the real servers: when all of them are dead, so is it", "another machine, or port"},
 	{"sticky-master", "goes with sticky_master in another way than it seems", "see operations.md"},
 	{"sticky-priority", "priorities from 250 say how old a sticky master is", "a priority below 250"},
 	{"strict", "keepalived from 2.4.0 does not start with strict mode and unicast_peer", "do without strict mode"},

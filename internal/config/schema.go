@@ -176,6 +176,20 @@ func (x *schemaIndex) below(path, name string) (block string) {
 	return block
 }
 
+// above is the innermost block around that of path, or "the top level", which has a
+// keyword that the block itself has not; empty: none has it.
+func (x *schemaIndex) above(path, name string) (block string) {
+	for path != "" {
+		path = path[:max(strings.LastIndexByte(path, '/'), 0)]
+		if _, has := x.blocks[path][name]; has && path != "" {
+			return path
+		} else if has {
+			return "the top level"
+		}
+	}
+	return ""
+}
+
 // Lookup finds the row of a keyword in the block with the given path ("" is
 // the top level). Aliases are found too. It reports false for a keyword that
 // does not exist there.

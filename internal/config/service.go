@@ -96,12 +96,22 @@ func (d *decoder) serviceAddress(s *service, n *Node) bool {
 		port, perr = strconv.ParseUint(n.Arg(1), 10, 16)
 	}
 	if err != nil || perr != nil {
-		d.bad(n, 0, ClassGeneral, "'%s' is no address with a port: the service is ignored", clip(strings.Join(texts(n.Args()), " ")))
+		d.badEndpoint(n, err, ": the service is ignored")
 		d.top().skip = !d.toml()
 		return false
 	}
 	s.Addr, s.Port, s.Family = a, uint16(port), familyOf(a)
 	return true
+}
+
+// badEndpoint reports what of an address with a port is wrong: the address, if err
+// is not nil, else the port. then is what comes of it.
+func (d *decoder) badEndpoint(n *Node, err error, then string) {
+	if err == nil {
+		d.bad(n, 1, ClassGeneral, "port '%s' is not a number from 0 to 65535%s", clip(n.Arg(1)), then)
+		return
+	}
+	d.bad(n, 0, ClassGeneral, "'%s' is no address%s", clip(n.Arg(0)), then)
 }
 
 func lbAlgo(d *decoder, s *service, n *Node) {
@@ -210,7 +220,8 @@ func protocol(d *decoder, s *service, n *Node) {
 	for k, w := range n.Args() {
 		p, ok := protocols[strings.ToUpper(w.Text)]
 		if !ok {
-			d.bad(n, k, ClassGeneral, "'%s' is not one of TCP UDP SCTP, ignored", clip(w.Text))
+			d.reportHint(n.ArgPos(k), Warning, ClassGeneral, "bad-value", d.kw.Name+": '"+clip(w.Text)+"' is not one of TCP UDP SCTP, ignored",
+				d.didYouMean(w.Text, func() []string { return []string{"TCP", "UDP", "SCTP"} }))
 			return
 		}
 		if slices.Contains(list, p) {
@@ -264,7 +275,7 @@ func persistenceTimeout(d *decoder, s *service, n *Node) {
 	v, err := parseInt(n.Arg(0), 1, 31*86400)
 	if err != nil {
 		s.PersistenceTimeout = 0
-		d.bad(n, 0, ClassInvalidNumber, "%v, ignored", err)
+		d.bad(n, 0, ClassInvalidNumber, "%v of seconds, ignored", err)
 		return
 	}
 	s.PersistenceTimeout = time.Duration(v) * time.Second
@@ -338,13 +349,13 @@ func sorryServer(d *decoder, s *service, n *Node) {
 	if !ok {
 		return
 	}
-	addr, err := d.addressIn(a, n, 0)
-	port := 0
+	addr, aerr := d.addressIn(a, n, 0)
+	port, err := 0, aerr
 	if err == nil && len(n.Words) > 2 {
 		port, err = parseInt(n.Arg(1), 0, 65535)
 	}
 	if err != nil {
-		d.bad(n, 0, ClassGeneral, "'%s' is no address with a port, ignored", clip(strings.Join(texts(n.Args()), " ")))
+		d.badEndpoint(n, aerr, ", ignored")
 		return
 	}
 	if s.SorryServer != nil {
@@ -381,13 +392,13 @@ func openReal(d *decoder, _ any, n *Node) {
 	if !ok {
 		return
 	}
-	addr, err := d.addressIn(a, n, 0)
-	port := 0
+	addr, aerr := d.addressIn(a, n, 0)
+	port, err := 0, aerr
 	if err == nil && len(n.Words) > 2 {
 		port, err = parseInt(n.Arg(1), 0, 65535)
 	}
 	if err != nil {
-		d.bad(n, 0, ClassGeneral, "'%s' is no address with a port: the server is ignored", clip(strings.Join(texts(n.Args()), " ")))
+		d.badEndpoint(n, aerr, ": the server is ignored")
 		d.top().skip = !d.toml()
 		return
 	}

@@ -87,7 +87,7 @@ func TestServiceGroupFamilies(t *testing.T) {
 		{"both, one server not tunnelled", "192.0.2.1 80\n2001:db8::1 80", tunnel4 + real4, 0, 0, "of another family than its servers"},
 		{"both, all servers tunnelled", "192.0.2.1 80\n2001:db8::1 80\nfwmark 7 inet6", tunnel4, 1, 0, ""},
 		{"both, and a mark of none", "192.0.2.1 80\n2001:db8::1 80\nfwmark 7", tunnel4, 0, 0, "a mark without one"},
-		{"the server that does not fit is left out", "192.0.2.1 80", real4 + real6, 1, 4, "of another family: it is ignored"},
+		{"the server that does not fit is left out", "192.0.2.1 80", real4 + real6, 1, 4, "of another family, which only TUN can reach: it is ignored"},
 		{"nothing in it", "", real4, 0, 0, "no entries"},
 	} {
 		cfg, says := loaded(t, groupOf(c.entries, c.servers))

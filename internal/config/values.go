@@ -125,8 +125,11 @@ func numberRange(low, high int, kind Kind) string {
 func parseInt(s string, low, high int) (int, error) {
 	digits := strings.TrimLeft(s, " \t")
 	i, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil && !errors.Is(err, strconv.ErrRange) || low >= 0 && strings.HasPrefix(digits, "-") {
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return 0, fmt.Errorf("'%s' is not a whole number", clip(s))
+	}
+	if low >= 0 && strings.HasPrefix(digits, "-") {
+		return 0, fmt.Errorf("%s is outside %d..%d", clip(s), low, high)
 	}
 	return inRange(s, i, low, high)
 }
