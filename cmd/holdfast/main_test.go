@@ -78,6 +78,8 @@ func TestCommandsOfHoldfast(t *testing.T) {
 		"help":             {[]string{"--help"}, 0, "Available Commands", ""},
 		"nothing":          {nil, 0, "Available Commands", ""},
 		"version":          {[]string{"version"}, 0, "holdfast ", ""},
+		"unknown thing":    {[]string{"set", "192.0.2.1:80", "drain"}, 1, "", `unknown command "192.0.2.1:80" for "holdfast set": one of real_server, virtual_server is wanted`},
+		"unknown listing":  {[]string{"ipvs", "lst"}, 1, "", `unknown command "lst" for "holdfast ipvs": one of `},
 		"unknown command":  {[]string{"dance"}, 1, "", `unknown command "dance"`},
 		"unknown flag":     {[]string{"run", "--dance"}, 1, "", "unknown flag"},
 		"extra argument":   {[]string{"run", "x.conf"}, 1, "", "x.conf"},

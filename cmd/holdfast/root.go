@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -32,7 +33,30 @@ line.`,
 		newDemo(), newVersion(),
 	)
 	noFiles(root)
+	noStrangers(root)
 	return root
+}
+
+// noStrangers has commands that only group others refuse what is none of theirs: a
+// caller must not take the help for success.
+func noStrangers(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		noStrangers(c)
+		if !c.HasSubCommands() || c.Runnable() {
+			continue
+		}
+		var names []string
+		for _, sub := range c.Commands() {
+			names = append(names, sub.Name())
+		}
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return fmt.Errorf("unknown command %q for %q: one of %s is wanted", args[0], cmd.CommandPath(), strings.Join(names, ", "))
+		}
+		c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
 }
 
 func newVersion() *cobra.Command {

@@ -24,8 +24,6 @@ func newSync() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sync",
 		Short: "Look into IPVS connection synchronisation",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newSyncDump())
 	return cmd

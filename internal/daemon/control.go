@@ -109,7 +109,11 @@ func (p *Parent) answer(r control.Request) (any, error) {
 
 // inForce answers with the configuration in force.
 func (p *Parent) inForce(answer func(control.InForce)) {
-	c := control.InForce{File: p.opts.ConfigFile, ConfigID: p.opts.ConfigID, Encoded: p.cfg.encoded[role.LVS], Services: true}
+	file, err := filepath.Abs(p.opts.ConfigFile) // who asks may be elsewhere
+	if err != nil {
+		file = p.opts.ConfigFile
+	}
+	c := control.InForce{File: file, ConfigID: p.opts.ConfigID, Encoded: p.cfg.encoded[role.LVS], Services: true}
 	if c.Encoded == nil {
 		c.Encoded, c.Services = p.cfg.encoded[role.VRRP], false
 	}

@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -193,7 +194,13 @@ func TestReloadOnRequest(t *testing.T) {
 // TestConfigOnRequest asks for the configuration in force, before and after a
 // reload.
 func TestConfigOnRequest(t *testing.T) {
-	d := start(t, "a")
+	d := newDaemon(t, "a")
+	d.opts.ConfigFile = "k.conf" // where the daemon is; who asks may be elsewhere
+	d.run()
+	wd, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
 	d.story(role.LVS, began("a"), "peer")
 	for _, want := range []string{"a", "b"} {
 		var in control.InForce
@@ -201,7 +208,7 @@ func TestConfigOnRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 		c, err := role.Decode(in.Encoded)
-		if err != nil || c.Global.RouterID != want || !in.Services || in.File != d.opts.ConfigFile {
+		if err != nil || c.Global.RouterID != want || !in.Services || in.File != wd+"/k.conf" {
 			t.Errorf("%+v %v", c, err)
 		}
 		d.set("b", true, true)
