@@ -150,3 +150,26 @@ func TestARefusalInALargeTable(t *testing.T) {
 		r.end()
 	})
 }
+
+// What stands twice counts once; a change that keeps the other one, or that is of
+// another configuration than the one in force, takes nothing from the wrong one. A
+// service may be a group's as well.
+func TestAChangeOfWhatStandsTwice(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		twice := configOf(virtual(1, 1), virtual(1, 2))
+		r.start(twice)
+		r.wantTable("1:1=1")
+		once := configOf(twice.VirtualServers[1])
+		r.change(once, twice, 1)
+		r.wantTable("1:2=2")
+		r.change(twice, configOf(twice.VirtualServers[1], twice.VirtualServers[0]), 1, 0)
+		r.wantTable("1:1=1")
+		both := grouped()
+		both.VirtualServers = append(both.VirtualServers, virtual(1, 3))
+		both.VirtualServers[2].Port = 8080
+		both.VirtualServers[2].RealServers[0].Port = 8080
+		r.reload(both)
+		r.wantTable("1:1=1,3=3 1:2=2 2:1=1 2:2=2 m7:1=1,2=2")
+		r.end()
+	})
+}
