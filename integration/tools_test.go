@@ -237,7 +237,7 @@ func saveAndRestore(t testing.TB, h *lab.Host) {
 	if out, err := operator(t, h, "ipvs", "restore", path); err == nil || !strings.Contains(out, "saved:2: ") {
 		t.Errorf("a file with an error: %v\n%s", err, out)
 	}
-	for _, text := range []string{"", "# the wrong file\n\n"} {
+	for _, text := range []string{"", "# the wrong file\n\n", "--set 1000 200 300\n"} {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}

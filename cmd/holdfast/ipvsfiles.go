@@ -60,9 +60,9 @@ already as the file says is not touched: connections go on, which they do not
 when ipvsadm-restore clears the table. The difference is one batch, additions
 before deletions. Services that are not in the file are deleted; with --add the
 file's commands are done on top of what there is. Timeouts and connection-sync
-daemons stay as they are unless the file says something of them. A file without a
-single command changes nothing and is an error, unless there is no service in the
-table: write -C in it if all are to go.
+daemons stay as they are unless the file says something of them. A file that says
+nothing of services changes nothing and is an error, unless there is no service in
+the table: write -C in it if all are to go.
 
 What a running holdfast keeps is left as it is, with a warning, as it would change
 that back: its services, with lvs_sync_daemon the connection-sync daemons and with
@@ -115,7 +115,7 @@ Exit code: 0 done, 1 when something failed, 2 for a file with errors; with
 				}
 				c := ipvstable.Diff(have, want, kept)
 				if !add && len(c.Ops) > 0 && rules.Blank(string(text)) {
-					fmt.Fprintf(cmd.ErrOrStderr(), "restore: nothing was changed: there is no command in %s, and the table is not empty (%d services); a line -C deletes them\n", name, len(have.Table))
+					fmt.Fprintf(cmd.ErrOrStderr(), "restore: nothing was changed: %s says nothing of services, and the table is not empty (%d services); a line -C deletes them\n", name, len(have.Table))
 					return exitError{2}
 				}
 				for _, what := range c.Left {

@@ -48,16 +48,35 @@ func Read(text string, start Rules, names Names) (Rules, []*Error) {
 	return r.Rules, errs
 }
 
-// Blank reports whether a rule file has no command: it is empty, or has blank lines
-// and comments only. Without a start it comes to an empty table, as a file that says
-// --clear does, and most often nobody meant that.
+// Blank reports whether a rule file says nothing of services: it is empty, has
+// comments only, or has only timeouts and connection-sync daemons, as what is left
+// of a saved file that was cut off. Without a start it comes to an empty table, as a
+// file that says --clear does, and most often nobody meant that.
 func Blank(text string) bool {
 	for line := range strings.Lines(text) {
-		if words, err := split(strings.TrimSuffix(line, "\n")); err != nil || len(words) > 0 {
+		words, err := split(strings.TrimSuffix(line, "\n"))
+		if err == nil && len(words) == 0 {
+			continue
+		}
+		c, perr := parse(program(words))
+		if err != nil || perr != nil {
+			return false
+		}
+		switch c.verb {
+		case "set", "start-daemon", "stop-daemon":
+		default:
 			return false
 		}
 	}
 	return true
+}
+
+// program are the words of a command behind the name of ipvsadm, if it is there.
+func program(words []string) []string {
+	if len(words) > 0 && (words[0] == "ipvsadm" || strings.HasSuffix(words[0], "/ipvsadm")) {
+		return words[1:]
+	}
+	return words
 }
 
 // reader is what the lines read so far have made.
@@ -80,10 +99,7 @@ func (r *reader) line(line string) error {
 	if err != nil || len(words) == 0 {
 		return err
 	}
-	if words[0] == "ipvsadm" || strings.HasSuffix(words[0], "/ipvsadm") {
-		words = words[1:]
-	}
-	c, err := parse(words)
+	c, err := parse(program(words))
 	if err != nil {
 		return err
 	}

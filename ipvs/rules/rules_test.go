@@ -75,17 +75,18 @@ var written = map[string]struct{ in, want string }{
 		"-A -t 192.0.2.1:80\n-a -t 192.0.2.1:80 -r 198.51.100.1 -i --tun-type gue --tun-port 6080 --tun-remcsum\n-a -t 192.0.2.1:80 -r 198.51.100.2 -i --tun-type gre --tun-csum\n-a -t 192.0.2.1:80 -r 198.51.100.3 -i --tun-type ipip",
 		"-A -t 192.0.2.1:80 -s wlc\n-a -t 192.0.2.1:80 -r 198.51.100.1:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-remcsum\n-a -t 192.0.2.1:80 -r 198.51.100.2:80 -i -w 1 --tun-type gre --tun-csum\n-a -t 192.0.2.1:80 -r 198.51.100.3:80 -i -w 1 --tun-type ipip\n",
 	},
-	"timeouts":                        {"--set 100 0 30\n--set 0 20 0", "--set 100 20 30\n"},
+	"timeouts":                        {"--set 100 0 30\n--set 0 20 0", "--set 100 20 30\n-C\n"},
 	"marks as ipvsadm -S writes them": {"-A -f -1 -s rr\n-a -f -1 -r 192.0.2.2 -g\n-A -f -2147483648 -s rr", "-A -f 2147483648 -s rr\n-A -f 4294967295 -s rr\n-a -f 4294967295 -r 192.0.2.2:0 -g -w 1\n"},
 	"daemons": {
 		"--start-daemon master --mcast-interface eth0 --syncid 7 --sync-maxlen 1400 --mcast-group 224.0.0.82 --mcast-port 9000 --mcast-ttl 3\n--start-daemon backup --mcast-interface eth1\n--stop-daemon backup\n--start-daemon=backup --mcast-interface=eth2",
-		"--start-daemon master --mcast-interface eth0 --syncid 7 --sync-maxlen 1400 --mcast-group 224.0.0.82 --mcast-port 9000 --mcast-ttl 3\n--start-daemon backup --mcast-interface eth2 --syncid 0\n",
+		"-C\n--start-daemon master --mcast-interface eth0 --syncid 7 --sync-maxlen 1400 --mcast-group 224.0.0.82 --mcast-port 9000 --mcast-ttl 3\n--start-daemon backup --mcast-interface eth2 --syncid 0\n",
 	},
 	"edits": {
 		"-A -t 192.0.2.1:80 -s rr -p 5\n-a -t 192.0.2.1:80 -r 198.51.100.1 -w 9\n-a -t 192.0.2.1:80 -r 198.51.100.2\n-a -t 192.0.2.1:80 -r 198.51.100.3\n-d -t 192.0.2.1:80 -r 198.51.100.1\n-a -t 192.0.2.1:80 -r 198.51.100.1 -w 3\n-e -t 192.0.2.1:80 -r 198.51.100.2 -m -w 4\n-E -t 192.0.2.1:80 -s lc\n-A -t 192.0.2.9:80\n-D -t 192.0.2.9:80\n-A -t 192.0.2.9:80 -s rr",
 		"-A -t 192.0.2.1:80 -s lc\n-a -t 192.0.2.1:80 -r 198.51.100.1:80 -g -w 3\n-a -t 192.0.2.1:80 -r 198.51.100.2:80 -m -w 4\n-a -t 192.0.2.1:80 -r 198.51.100.3:80 -g -w 1\n-A -t 192.0.2.9:80 -s rr\n",
 	},
-	"clear": {"-A -t 192.0.2.1:80\n-a -t 192.0.2.1:80 -r 198.51.100.1\n-C\n-A -t 192.0.2.1:80 -s rr", "-A -t 192.0.2.1:80 -s rr\n"},
+	"nothing": {"", "-C\n"},
+	"clear":   {"-A -t 192.0.2.1:80\n-a -t 192.0.2.1:80 -r 198.51.100.1\n-C\n-A -t 192.0.2.1:80 -s rr", "-A -t 192.0.2.1:80 -s rr\n"},
 }
 
 func TestWrittenAgain(t *testing.T) {
@@ -246,7 +247,8 @@ func TestManyServers(t *testing.T) {
 func TestBlank(t *testing.T) {
 	for text, want := range map[string]bool{
 		"": true, "\n \t\n": true, "# -C\n\n  # x": true,
-		"-C": false, "# x\n--set 1 2 3\n": false, "\\": false, "bogus\n": false,
+		"--set 1 2 3\n": true, "# x\nipvsadm --set 1 2 3\n--start-daemon master --mcast-interface eth0\n": true,
+		"-C": false, "--set 1 2 3\n-C\n": false, "-D -t 192.0.2.1:80\n": false, "\\": false, "bogus\n": false,
 	} {
 		if got := rules.Blank(text); got != want {
 			t.Errorf("%q: %t", text, got)

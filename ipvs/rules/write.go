@@ -10,11 +10,16 @@ import (
 )
 
 // Write prints rules as `ipvsadm -S -n` does, numbers for names, in canonical
-// order: timeouts, services each with its servers, connection-sync daemons.
+// order: timeouts, services each with its servers, connection-sync daemons. Of an
+// empty table it writes -C, as a file that says nothing of services is taken for one
+// that was cut off ([Blank]).
 func Write(r Rules) string {
 	var b strings.Builder
 	if t := r.Timeouts; t != (ipvs.Timeouts{}) {
 		fmt.Fprintf(&b, "--set %d %d %d\n", t.TCP/time.Second, t.TCPFin/time.Second, t.UDP/time.Second)
+	}
+	if len(r.Table) == 0 {
+		b.WriteString("-C\n")
 	}
 	t := r.Table.Clone()
 	t.Sort()
