@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // lostScripts reports scripts that cannot be run, or must not be under
@@ -121,8 +122,12 @@ func (d *decoder) doubtfulPrograms() {
 		}
 		for _, m := range places {
 			text := m.keyword + ": " + why
-			if then := unrun[m.keyword]; then != "" {
-				text += ": " + then
+			switch {
+			case m.keyword != "misc_path" || id == "script-insecure":
+			case d.toml():
+				text += ": the check fails each time"
+			default:
+				text += ": the check is left out, and the server stays in service without it"
 			}
 			if m.more > 0 && id != "script-insecure" {
 				text += fmt.Sprintf(" (and in %d more)", m.more)
@@ -131,9 +136,21 @@ func (d *decoder) doubtfulPrograms() {
 		}
 		return true
 	})
+	if len(lost) > 0 && !d.toml() {
+		d.lostChecks(lost)
+	}
 }
 
-// unrun says what comes of a program that cannot be run.
-var unrun = map[string]string{
-	"misc_path": "the check fails each time",
+// lostChecks leaves out each MISC_CHECK with one of these programs, as keepalived
+// does with those that it does not find; that of one without its interpreter
+// succeeds there.
+func (d *decoder) lostChecks(programs map[string]bool) {
+	for i := range d.cfg.VirtualServers {
+		servers := d.cfg.VirtualServers[i].RealServers
+		for k := range servers {
+			servers[k].Checkers = slices.DeleteFunc(servers[k].Checkers, func(c Checker) bool {
+				return c.MiscPath.Set() && !c.MiscPath.Shell && programs[c.MiscPath.Args[0]]
+			})
+		}
+	}
 }

@@ -152,7 +152,7 @@ func TestProgramsThatCannotBeRun(t *testing.T) {
 			{instance(" notify_master " + path + "\n notify_fault \"" + path + " x\""), "notify_fault: " + path + " " + why, 12},
 			{server("", " notify_up "+path), "notify_up: " + path + " " + why, 11},
 			{server(" quorum_up "+path, ""), "quorum_up: " + path + " " + why, 9},
-			{server("", " MISC_CHECK {\n misc_path "+path+"\n }\n MISC_CHECK {\n misc_path "+path+"\n }"), "misc_path: " + path + " " + why + ": the check fails each time (and in 1 more)", 12},
+			{server("", " MISC_CHECK {\n misc_path "+path+"\n }\n MISC_CHECK {\n misc_path "+path+"\n }"), "misc_path: " + path + " " + why + ": the check is left out, and the server stays in service without it (and in 1 more)", 12},
 		} {
 			_, diags := onMachine("k.conf", global+tc.text)
 			i := slices.IndexFunc(diags, func(d config.Diagnostic) bool { return d.Text == tc.want })
@@ -160,8 +160,21 @@ func TestProgramsThatCannotBeRun(t *testing.T) {
 				t.Errorf("%v, want %s with exit code 0", diags, tc.want)
 			}
 		}
+		// Without the check the server stays in service; in TOML it fails.
+		check := server("", " MISC_CHECK {\n misc_path "+path+"\n }\n TCP_CHECK {\n }")
+		if cfg, diags := onMachine("k.conf", global+check); cfg == nil || len(cfg.VirtualServers[0].RealServers[0].Checkers) != 1 {
+			t.Errorf("%s: the check is not left out: %v", path, diags)
+		}
+		text := "[[virtual_server]]\nip = \"10.0.0.1\"\nport = 80\nprotocol = \"TCP\"\nlb_algo = \"rr\"\nlb_kind = \"DR\"\n[[virtual_server.real_server]]\nip = \"10.0.0.2\"\nport = 80\nMISC_CHECK = [{misc_path = \"" + path + "\"}]\n"
+		cfg, diags := onMachine("k.toml", text)
+		if cfg == nil || len(cfg.VirtualServers[0].RealServers[0].Checkers) != 1 ||
+			!slices.ContainsFunc(diags, func(d config.Diagnostic) bool {
+				return d.Text == "misc_path: "+path+" "+why+": the check fails each time"
+			}) {
+			t.Errorf("%s: %v", path, diags)
+		}
 		track := "vrrp_script s {\n script " + path + "\n}\n" + instance(" track_script { s }")
-		cfg, diags := onMachine("k.conf", global+track)
+		cfg, diags = onMachine("k.conf", global+track)
 		exit := 5
 		if strings.HasPrefix(why, "has the interpreter") {
 			exit = 0
