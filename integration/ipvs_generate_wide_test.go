@@ -220,8 +220,10 @@ func (w *wide) group(s *genService, block string) string {
 		switch {
 		case strings.HasPrefix(l, "  fwmark"):
 			switch {
-			case s.tunnels && w.sync, w.chance(30):
-				lines[i] += family[s.v6] // without one it would be IPv4's where all servers are tunnelled
+			case w.sync, w.chance(30):
+				// Without one it is IPv4's where all servers are tunnelled, and with a sync
+				// daemon the kernel takes no servers of another family.
+				lines[i] += family[s.v6]
 			case s.tunnels && w.chance(25):
 				lines[i] += family[!s.v6]
 			}

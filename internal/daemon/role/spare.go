@@ -20,7 +20,7 @@ const (
 	spareTime = time.Minute
 	// worthwhile is the least memory that is kept: less is there again in a
 	// moment.
-	worthwhile = 16 << 20
+	worthwhile = 8 << 20
 	// room is how much may be allocated by large work before garbage is
 	// collected. Most of what it allocates stays until its end, so that
 	// collecting takes much time and gives little memory; but there is an end
