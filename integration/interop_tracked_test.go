@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -119,6 +120,10 @@ func copyOf(t testing.TB, prog string) string {
 		t.Fatal(err)
 	}
 	defer in.Close()
+	// A process that another test forks now would hold the copy open for writing
+	// until its exec, and who starts the copy then is told "text file busy".
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
 	if err != nil {
 		t.Fatal(err)
@@ -166,8 +171,11 @@ type sleepers struct {
 
 func (s *sleepers) run() error {
 	cmd := exec.Command(s.path, "1000", "2000")
+	if err := cmd.Start(); err != nil {
+		return err
+	}
 	s.running = append(s.running, cmd)
-	return cmd.Start()
+	return nil
 }
 
 func (s *sleepers) end() error {
