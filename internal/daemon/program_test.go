@@ -18,6 +18,9 @@ func TestAProgramThatWasReplacedIsSeen(t *testing.T) {
 	path := d.path("holdfast")
 	copyTo := func() { // in its place, as install and mv do
 		t.Helper()
+		// What is forked meanwhile would keep it open for writing: "text file busy".
+		syscall.ForkLock.RLock()
+		defer syscall.ForkLock.RUnlock()
 		text, err := os.ReadFile(d.opts.Argv[0])
 		if err == nil {
 			err = os.WriteFile(path+".new", text, 0o755)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -133,6 +134,10 @@ func program(t *testing.T) string {
 	in, err := os.Open("/bin/sleep")
 	must(t, err)
 	defer in.Close()
+	// A process that another test forks now would hold the copy open for writing
+	// until its exec, and who starts the copy then is told "text file busy".
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
 	must(t, err)
 	_, err = io.Copy(out, in)
