@@ -79,52 +79,73 @@ func (e *Engine) faults(r *router) []string {
 	}
 	if m := r.core.Culprit(); m != nil {
 		if o := e.router(m.ID()); o != nil {
-			return membersFaults(o, e.ownFaults(o))
+			return texts(e.memberFaults(o))
 		}
 	}
 	return nil
 }
 
+// memberFault is a cause for which a member of a sync group is in FAULT.
+type memberFault struct {
+	member *router
+	cause  string
+}
+
+func (f memberFault) String() string { return vrrp.Led(f.member.cfg.Name, f.cause) }
+
 // groupFaults says which members of a sync group have a cause to be in FAULT,
 // and which.
-func (e *Engine) groupFaults(name string) []string {
-	var out []string
+func (e *Engine) groupFaults(name string) []memberFault {
+	var out []memberFault
 	for i := range e.groups {
 		if e.groups[i].Name != name {
 			continue
 		}
 		for _, m := range e.groups[i].Members {
-			if r := e.byName[m]; r != nil && r.core.OwnFault() {
-				out = append(out, membersFaults(r, e.ownFaults(r))...)
+			if r := e.byName[m]; r != nil {
+				out = append(out, e.memberFaults(r)...)
 			}
 		}
 	}
 	return out
 }
 
-// othersFaults are the causes for which other members of its sync group hold r
-// in FAULT.
-func (e *Engine) othersFaults(r *router) []string {
-	var out []string
-	for i := range e.groups {
-		if !slices.Contains(e.groups[i].Members, r.cfg.Name) {
-			continue
-		}
-		for _, m := range e.groups[i].Members {
-			if o := e.byName[m]; o != nil && o != r && o.core.OwnFault() {
-				out = append(out, membersFaults(o, e.ownFaults(o))...)
-			}
-		}
+// memberFaults are the causes that r itself has, as a member of its group.
+func (e *Engine) memberFaults(r *router) []memberFault {
+	var out []memberFault
+	for _, cause := range e.ownFaults(r) {
+		out = append(out, memberFault{r, cause})
 	}
 	return out
 }
 
-// membersFaults are causes with the name of the member that has them.
-func membersFaults(r *router, causes []string) []string {
-	for i := range causes {
-		causes[i] = "member " + r.cfg.Name + ": " + causes[i]
+// others says what of a group's causes holds r in FAULT and is not its own cause
+// too. It names some only: all members of a large group may have one.
+func (e *Engine) others(r *router, all []memberFault) []string {
+	own := e.ownFaults(r)
+	out, more := make([]string, 0, min(len(all), maxCauses)), 0
+	for _, f := range all {
+		switch {
+		case f.member == r || slices.Contains(own, f.cause):
+		case len(out) < maxCauses:
+			out = append(out, f.String())
+		default:
+			more++
+		}
 	}
-	return causes
+	if more > 0 {
+		out = append(out, fmt.Sprintf("%d more", more))
+	}
+	return out
+}
+
+// texts are causes for people.
+func texts(list []memberFault) []string {
+	out := make([]string, len(list))
+	for i, f := range list {
+		out[i] = f.String()
+	}
+	return out
 }
 
 // ownFaults says what r itself has to be in FAULT for.
@@ -161,8 +182,10 @@ func (e *Engine) linkFault(r *router) string {
 		return name + " has lost its virtual interface"
 	case i.Index != r.ifindex:
 		return name + " was made anew"
+	case r.sourceless && r.duplicate.IsValid():
+		return name + " has no address to send from: " + duplicateText(r.duplicate)
 	case r.sourceless:
-		return strings.Join(append([]string{name + " has no address to send from"}, duplicateText(r.duplicate)...), ": ")
+		return name + " has no address to send from"
 	case i.Up && r.portErr != nil:
 		return r.portErr.Error()
 	}

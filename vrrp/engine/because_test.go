@@ -256,3 +256,55 @@ func TestTheMemberThatLedIsNamed(t *testing.T) {
 		)
 	})
 }
+
+// What a member has for itself is no cause of another one's, and of many causes
+// some are named: the status of a large group that is down stays short.
+func TestTheCausesOfOtherMembers(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		const members = maxCauses + 3
+		var list []Router
+		g := Group{Name: "G"}
+		for i := range members {
+			r := vr(uint8(i+1), 100)
+			r.Tracks = []vrrp.Track{{Key: fmt.Sprintf("script s%d", i), Pending: true}}
+			list, g.Members = append(list, r), append(g.Members, r.Name)
+		}
+		list[1].Tracks = list[0].Tracks
+		c := config(list...)
+		c.Groups = []Group{g}
+		a := l.node("a", "192.0.2.1/24")
+		a.start(c)
+		for i := range members {
+			a.eng.Track(fmt.Sprintf("script s%d", i), i == members-1)
+		}
+		time.Sleep(10 * time.Second)
+		a.is(vrrp.Fault)
+		for i, want := range map[int][]string{
+			0: {
+				"member VI_3: script s2 is down", "member VI_4: script s3 is down", "member VI_5: script s4 is down",
+				"member VI_6: script s5 is down", "member VI_7: script s6 is down",
+			},
+			members - 1: {
+				"member VI_1: script s0 is down", "member VI_2: script s0 is down", "member VI_3: script s2 is down",
+				"member VI_4: script s3 is down", "member VI_5: script s4 is down", "2 more",
+			},
+		} {
+			if r := a.status().Routers[i]; !slices.Equal(r.GroupFaults, want) {
+				t.Errorf("%s: %q", r.Name, r.GroupFaults)
+			}
+		}
+		a.host.SetUp("eth0", false)
+		for i := range members {
+			a.eng.Track(fmt.Sprintf("script s%d", i), true)
+		}
+		time.Sleep(time.Second)
+		for _, r := range a.status().Routers {
+			if r.State != vrrp.Fault || r.GroupFaults == nil || len(r.GroupFaults) > 0 {
+				t.Errorf("a cause of all: %s is %v, %q", r.Name, r.State, r.GroupFaults)
+			}
+		}
+		if err := a.stop(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -48,7 +48,7 @@ func (e *Engine) act(now time.Time, a *vrrp.Action) {
 	if a.Kind == vrrp.ActionGroupChanged {
 		attrs := []any{"group", a.Group, "from", a.From.String(), "to", a.To.String(), "reason", a.Reason.String()}
 		if a.To == vrrp.Fault {
-			attrs = because(attrs, e.groupFaults(a.Group))
+			attrs = because(attrs, texts(e.groupFaults(a.Group)))
 		}
 		e.log.Info("group changed", attrs...)
 		e.tell(Change{Time: now, Group: true, Name: a.Group, From: a.From, To: a.To, Reason: a.Reason, Peer: a.Peer})

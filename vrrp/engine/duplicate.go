@@ -18,10 +18,10 @@ func (e *Engine) duplicate(r *router) netip.Addr {
 	return i.Duplicate
 }
 
-// duplicateText says that of an address, if it is valid.
-func duplicateText(a netip.Addr) []string {
+// duplicateText says that of an address; empty: of none.
+func duplicateText(a netip.Addr) string {
 	if !a.IsValid() {
-		return nil
+		return ""
 	}
-	return []string{fmt.Sprintf("another host on the segment has its link-local address %s too (duplicate address detection failed)", a)}
+	return fmt.Sprintf("another host on the segment has its link-local address %s too (duplicate address detection failed)", a)
 }

@@ -158,7 +158,11 @@ func (e *Engine) reopen(now time.Time) {
 		if i != nil && i.Up && !r.src.IsValid() && (r.open || !r.hasPort) {
 			duplicate := e.duplicate(r)
 			if !r.sourceless || duplicate != r.duplicate {
-				e.log.Warn("the interface has no address to send from, waiting for it", because(r.attrs(), duplicateText(duplicate))...)
+				attrs := r.attrs()
+				if duplicate.IsValid() {
+					attrs = because(attrs, []string{duplicateText(duplicate)})
+				}
+				e.log.Warn("the interface has no address to send from, waiting for it", attrs...)
 			}
 			r.sourceless, r.duplicate = true, duplicate
 		} else {
@@ -225,7 +229,7 @@ func (e *Engine) list(wanted map[link.Port]bool) {
 	}
 }
 
-func sorted(ports map[link.Port]bool) []link.Port {
+func sorted[V any](ports map[link.Port]V) []link.Port {
 	out := slices.Collect(maps.Keys(ports))
 	slices.SortFunc(out, func(a, b link.Port) int {
 		return cmp.Or(a.Ifindex-b.Ifindex, a.Group.Compare(b.Group), a.Source.Compare(b.Source),

@@ -62,11 +62,7 @@ func (e *Engine) segmentOf(p link.Port) segmentKey {
 func (e *Engine) divide() {
 	old := e.segments
 	e.segments = map[segmentKey]*segment{}
-	ports := make(map[link.Port]bool, len(e.ports))
-	for p := range e.ports {
-		ports[p] = true
-	}
-	for _, p := range sorted(ports) {
+	for _, p := range sorted(e.ports) {
 		k := e.segmentOf(p)
 		s := e.segments[k]
 		if s == nil {

@@ -4,7 +4,6 @@ import (
 	"math/bits"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"holdfast/vrrp"
@@ -48,8 +47,9 @@ type RouterStatus struct {
 	Source    netip.Addr
 
 	vrrp.Status
-	// GroupFaults are what holds other members of the sync group in FAULT, and
-	// this one with them, for people.
+	// GroupFaults say, for people, what holds other members of the sync group in
+	// FAULT, and this one with them, besides what it has for itself; nil: it is not
+	// known.
 	GroupFaults []string
 	Advertised  uint8       // priority on the wire as master: more than the effective one if sticky
 	Policy      vrrp.Config // as configured
@@ -95,22 +95,28 @@ type PortStatus struct {
 
 func (e *Engine) status(now time.Time) Status {
 	s := Status{Time: now, Wakeups: e.turn, Lateness: e.late.status(), Groups: e.dir.GroupStatus(), Static: e.staticStatus()}
+	causes := map[string][]memberFault{} // by sync group
 	for _, r := range e.routers {
 		if r != nil {
 			rs := r.status(now)
 			e.deviceStatus(r, &rs)
 			e.lookStatus(r, &rs)
-			rs.GroupFaults = e.othersFaults(r)
+			if slices.Contains(rs.Faults, "sync group") {
+				all, known := causes[rs.Group]
+				if !known {
+					all = e.groupFaults(rs.Group)
+					causes[rs.Group] = all
+				}
+				if len(all) > 0 {
+					rs.GroupFaults = e.others(r, all)
+				}
+			}
 			i := e.byIndex[r.ifindex]
 			rs.Up = i != nil && i.Up
 			s.Routers = append(s.Routers, rs)
 		}
 	}
-	known := map[link.Port]bool{}
-	for p := range e.ports {
-		known[p] = true
-	}
-	for _, p := range sorted(known) {
+	for _, p := range sorted(e.ports) {
 		c := e.ports[p]
 		ps := PortStatus{
 			Ifindex: p.Ifindex, Group: p.Group, Source: p.Source,
@@ -127,7 +133,7 @@ func (e *Engine) status(now time.Time) Status {
 func (r *router) status(now time.Time) RouterStatus {
 	s := RouterStatus{
 		Interface: r.cfg.Interface, Ifindex: r.ifindex,
-		Waiting: r.ifindex == 0, NoSource: r.sourceless, Duplicate: strings.Join(duplicateText(r.duplicate), ""), LinkUp: r.linkUp, Source: r.src,
+		Waiting: r.ifindex == 0, NoSource: r.sourceless, Duplicate: duplicateText(r.duplicate), LinkUp: r.linkUp, Source: r.src,
 		Status: r.core.Status(), Advertised: r.core.Advertised(now), Policy: r.cfg.Config, Mute: r.mute,
 		TableWait: !r.gate.IsZero(),
 		Paths:     r.pathStatus(), Copies: r.copies, Refusals: r.refusalStatus(),

@@ -85,13 +85,10 @@ func instanceOf(r *engine.RouterStatus, now time.Time) control.Instance {
 			in.Faults[i] = "interface " + r.Interface + " is down"
 		}
 	}
-	if i := slices.Index(in.Faults, "sync group"); i >= 0 && len(r.GroupFaults) > 0 {
-		causes := make([]string, 0, len(r.GroupFaults))
-		for _, f := range r.GroupFaults {
-			_, what, _ := strings.Cut(f, ": ")
-			if !slices.ContainsFunc(in.Faults, func(own string) bool { return own == what || own+" is down" == what }) {
-				causes = append(causes, "sync group, "+f) // what is its own cause too is no other
-			}
+	if i := slices.Index(in.Faults, "sync group"); i >= 0 && r.GroupFaults != nil {
+		causes := make([]string, len(r.GroupFaults))
+		for k, f := range r.GroupFaults {
+			causes[k] = "sync group, " + f
 		}
 		in.Faults = slices.Replace(in.Faults, i, i+1, causes...)
 	}

@@ -46,7 +46,7 @@ func TestTheGroupIsNoReasonByItself(t *testing.T) {
 	if !slices.Equal(in.Faults, want) || in.Reason != "sync group, member VI_2: tracked" {
 		t.Errorf("%q, %q", in.Faults, in.Reason)
 	}
-	r.MemberReason, r.Faults, r.GroupFaults = vrrp.ReasonLink, []string{"interface", "sync group"}, []string{"member VI_2: interface eth0 is down"}
+	r.MemberReason, r.Faults, r.GroupFaults = vrrp.ReasonLink, []string{"interface", "sync group"}, []string{}
 	r.Up = false
 	if in := instanceOf(&r, time.Now()); !slices.Equal(in.Faults, []string{"interface eth0 is down"}) || in.Reason != "sync group, member VI_2: the interface went down" {
 		t.Errorf("a cause of both: %q, %q", in.Faults, in.Reason)
