@@ -2,13 +2,11 @@ package integration
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -115,23 +113,7 @@ func replace(path, text string) error {
 func copyOf(t testing.TB, prog string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "hf"+strconv.FormatInt(time.Now().UnixNano()%1e8, 36)+strconv.Itoa(os.Getpid()))
-	in, err := os.Open(prog)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	// A process that another test forks now would hold the copy open for writing
-	// until its exec, and who starts the copy then is told "text file busy".
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err = io.Copy(out, in); err == nil {
-		err = out.Close()
-	}
-	if err != nil {
+	if err := lab.CopyProgram(prog, path); err != nil {
 		t.Fatal(err)
 	}
 	return path

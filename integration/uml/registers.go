@@ -1,11 +1,13 @@
 package uml
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 
 	"golang.org/x/sys/cpu"
 )
@@ -32,21 +34,34 @@ func Programs() []string {
 }
 
 // preload is what has to be in the environment of linux.uml on this machine's
-// processor; the library that it names is built in the folder work.
+// processor; the library that it names is put into the folder work.
 func preload(work string) ([]string, error) {
 	if !needsPreload() {
 		return nil, nil
 	}
-	cc, err := exec.LookPath("cc")
-	if err != nil {
-		return nil, fmt.Errorf("uml: this processor has AMX, for which linux.uml needs a library that cc builds (Debian packages gcc, libc6-dev): %w", ErrMissing)
+	text, err := library()
+	path := filepath.Join(work, "xstate.so")
+	if err == nil {
+		err = os.WriteFile(path, text, 0o644)
 	}
-	source, library := filepath.Join(work, "xstate.c"), filepath.Join(work, "xstate.so")
-	if err := os.WriteFile(source, xstate, 0o644); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("uml: library for AMX: %w", err)
 	}
-	if out, err := exec.Command(cc, "-O2", "-shared", "-fPIC", "-o", library, source).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("uml: library for AMX: %w\n%s", err, out)
-	}
-	return []string{"LD_PRELOAD=" + library}, nil
+	return []string{"LD_PRELOAD=" + path}, nil
 }
+
+// library builds xstate, once.
+var library = sync.OnceValues(func() ([]byte, error) {
+	work, err := os.MkdirTemp("", "holdfast-uml-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(work)
+	path := filepath.Join(work, "xstate.so")
+	cc := exec.Command("cc", "-O2", "-shared", "-fPIC", "-o", path, "-x", "c", "-")
+	cc.Stdin = bytes.NewReader(xstate)
+	if out, err := cc.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, out)
+	}
+	return os.ReadFile(path)
+})

@@ -50,7 +50,7 @@ func TestSuggest(t *testing.T) {
 		"piority": "priority", "prioirty": "priority", "Interface": "interface", "no_preempt": "nopreempt",
 		"stat": "state", "xyz": "", "foo": "", "wr": "rr",
 	} {
-		if got := suggest(in, words); got != want {
+		if got := Nearest(in, words); got != want {
 			t.Errorf("%s: %q, want %q", in, got, want)
 		}
 	}

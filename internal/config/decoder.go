@@ -451,7 +451,7 @@ func (d *decoder) didYouMean(word string, candidates func() []string) string {
 		d.state.hints = maxHints
 		return ""
 	}
-	if s := suggest(word, names); s != "" {
+	if s := Nearest(word, names); s != "" {
 		return "did you mean " + s + "?"
 	}
 	return ""

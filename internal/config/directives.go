@@ -61,5 +61,5 @@ func SuggestKeyword(word string) string {
 		all = append(all, d.Name)
 	}
 	slices.Sort(all)
-	return suggest(word, slices.Compact(all))
+	return Nearest(word, slices.Compact(all))
 }

@@ -88,8 +88,8 @@ func (d *decoder) unfit(c Command) (id, why string) {
 }
 
 // doubtfulPrograms reports every program besides vrrp_scripts that will not be
-// run, once for each keyword, where that names it first. keepalived says nothing
-// about them before it is to run them.
+// run, once for each keyword, where that names it first, and leaves checks out that
+// have one (lostChecks). keepalived says nothing about them before it is to run them.
 func (d *decoder) doubtfulPrograms() {
 	type key struct {
 		program, user string

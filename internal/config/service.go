@@ -95,23 +95,45 @@ func (d *decoder) serviceAddress(s *service, n *Node) bool {
 	if len(n.Words) > 2 {
 		port, perr = strconv.ParseUint(n.Arg(1), 10, 16)
 	}
-	if err != nil || perr != nil {
-		d.badEndpoint(n, err, ": the service is ignored")
-		d.top().skip = !d.toml()
-		return false
+	const then = ": the service is ignored"
+	switch {
+	case err != nil:
+		d.badAddress(n, then)
+	case perr != nil:
+		d.badPort(n, then)
+	default:
+		s.Addr, s.Port, s.Family = a, uint16(port), familyOf(a)
+		return true
 	}
-	s.Addr, s.Port, s.Family = a, uint16(port), familyOf(a)
-	return true
+	d.top().skip = !d.toml()
+	return false
 }
 
-// badEndpoint reports what of an address with a port is wrong: the address, if err
-// is not nil, else the port. then is what comes of it.
-func (d *decoder) badEndpoint(n *Node, err error, then string) {
-	if err == nil {
-		d.bad(n, 1, ClassGeneral, "port '%s' is not a number from 0 to 65535%s", clip(n.Arg(1)), then)
-		return
+// endpoint reads the address a of a server, and its port, 0 if there is none. It
+// reports which of them is wrong; then is what comes of that.
+func (d *decoder) endpoint(a string, n *Node, then string) (addr netip.Addr, port uint16, ok bool) {
+	addr, err := d.addressIn(a, n, 0)
+	if err != nil {
+		d.badAddress(n, then)
+		return netip.Addr{}, 0, false
 	}
+	if len(n.Words) > 2 {
+		v, err := parseInt(n.Arg(1), 0, 65535)
+		if err != nil {
+			d.badPort(n, then)
+			return netip.Addr{}, 0, false
+		}
+		port = uint16(v)
+	}
+	return addr, port, true
+}
+
+func (d *decoder) badAddress(n *Node, then string) {
 	d.bad(n, 0, ClassGeneral, "'%s' is no address%s", clip(n.Arg(0)), then)
+}
+
+func (d *decoder) badPort(n *Node, then string) {
+	d.bad(n, 1, ClassGeneral, "port '%s' is not a number from 0 to 65535%s", clip(n.Arg(1)), then)
 }
 
 func lbAlgo(d *decoder, s *service, n *Node) {
@@ -349,19 +371,14 @@ func sorryServer(d *decoder, s *service, n *Node) {
 	if !ok {
 		return
 	}
-	addr, aerr := d.addressIn(a, n, 0)
-	port, err := 0, aerr
-	if err == nil && len(n.Words) > 2 {
-		port, err = parseInt(n.Arg(1), 0, 65535)
-	}
-	if err != nil {
-		d.badEndpoint(n, aerr, ", ignored")
+	addr, port, ok := d.endpoint(a, n, ", ignored")
+	if !ok {
 		return
 	}
 	if s.SorryServer != nil {
 		d.bad(n, 0, d.quietClass(), "already given, the last one counts")
 	}
-	s.SorryServer = &SorryServer{Addr: addr, Port: uint16(port)}
+	s.SorryServer = &SorryServer{Addr: addr, Port: port}
 	s.sorryPortSet = len(n.Words) > 2
 	s.sorryEarly = !d.toml() && !s.tunnelled()
 }
@@ -392,17 +409,10 @@ func openReal(d *decoder, _ any, n *Node) {
 	if !ok {
 		return
 	}
-	addr, aerr := d.addressIn(a, n, 0)
-	port, err := 0, aerr
-	if err == nil && len(n.Words) > 2 {
-		port, err = parseInt(n.Arg(1), 0, 65535)
-	}
-	if err != nil {
-		d.badEndpoint(n, aerr, ": the server is ignored")
+	if r.Addr, r.Port, ok = d.endpoint(a, n, ": the server is ignored"); !ok {
 		d.top().skip = !d.toml()
 		return
 	}
-	r.Addr, r.Port = addr, uint16(port)
 	d.top().closed = closeReal
 }
 

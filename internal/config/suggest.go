@@ -1,12 +1,9 @@
 package config
 
-// Nearest returns the candidate that somebody most likely meant who wrote word, or
-// "" when none is close enough. Candidates are compared without regard to case.
-func Nearest(word string, candidates []string) string { return suggest(word, candidates) }
-
-// suggest returns the candidate closest to word, or "" when none is close
-// enough to be a likely slip. Candidates are compared without regard to case.
-func suggest(word string, candidates []string) string {
+// Nearest returns the candidate closest to word, which somebody most likely meant,
+// or "" when none is close enough to be a likely slip. Candidates are compared
+// without regard to case.
+func Nearest(word string, candidates []string) string {
 	limit := len(word)/3 + 1
 	if limit > 4 {
 		limit = 4

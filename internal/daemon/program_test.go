@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"holdfast/integration/lab"
 	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/role"
 )
@@ -18,13 +19,7 @@ func TestAProgramThatWasReplacedIsSeen(t *testing.T) {
 	path := d.path("holdfast")
 	copyTo := func() { // in its place, as install and mv do
 		t.Helper()
-		// What is forked meanwhile would keep it open for writing: "text file busy".
-		syscall.ForkLock.RLock()
-		defer syscall.ForkLock.RUnlock()
-		text, err := os.ReadFile(d.opts.Argv[0])
-		if err == nil {
-			err = os.WriteFile(path+".new", text, 0o755)
-		}
+		err := lab.CopyProgram(d.opts.Argv[0], path+".new")
 		if err == nil {
 			err = os.Rename(path+".new", path)
 		}

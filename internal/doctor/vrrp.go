@@ -201,12 +201,12 @@ func duplicates(s *Snapshot) []host.Finding {
 			if len(routers) == 0 && o.Interface == h.Interface && o.VRID != h.VRID && o.Priority != 0 && h.Priority != 0 {
 				if at := slices.IndexFunc(h.Addrs, func(a netip.Addr) bool { return slices.Contains(o.Addrs, a) }); at >= 0 {
 					all = append(all, one(host.Error, "vrid-mismatch", fmt.Sprintf("%s on %s is advertised by %s by virtual_router_id %d, and by %s by %d", h.Addrs[at], h.Interface, o.Source, o.VRID, h.Source, h.VRID),
-						"the two do not hear each other, and both are master: one of the numbers is mistyped, give both directors the same"))
+						mistyped))
 				}
 			}
 			if o.Interface == h.Interface && o.VRID == h.VRID && o.Source.Is4() == h.Source.Is4() && o.Source != h.Source && o.Priority != 0 && h.Priority != 0 && o.Count > 1 && h.Count > 1 {
 				all = append(all, one(host.Error, "two-masters", fmt.Sprintf("%s and %s both advertise virtual_router_id %d on %s", o.Source, h.Source, h.VRID, h.Interface),
-					"they do not hear each other, or their passwords, addresses or versions differ: both have the addresses"))
+					apart+bothHave))
 			}
 		}
 	}
@@ -229,10 +229,16 @@ func (r *router) shares(h *Heard) netip.Addr {
 	return netip.Addr{}
 }
 
+const (
+	mistyped = "the two do not hear each other, and both are master: one of the numbers is mistyped, give both directors the same"
+	apart    = "they do not hear each other, or their passwords, addresses or versions differ"
+	bothHave = ": both have the addresses"
+)
+
 // mismatch: vrid-mismatch.
 func mismatch(name string, own uint8, source netip.Addr, vrid uint8, a netip.Addr) host.Finding {
 	return one(host.Error, "vrid-mismatch", fmt.Sprintf("%s advertises %s of %s by virtual_router_id %d, and the number here is %d", source, a, name, vrid, own),
-		"the two do not hear each other, and both are master: one of the numbers is mistyped, give both directors the same")
+		mistyped)
 }
 
 // free names a number that nobody uses.
@@ -264,7 +270,7 @@ func secondMaster(s *Snapshot) []host.Finding {
 			if !told[a] {
 				told[a] = true
 				all = append(all, one(host.Error, "two-masters", fmt.Sprintf("%s is master of %s as well as this host", a, in.Name),
-					why+": both have the addresses; holdfast explain "+in.Name+" says more"))
+					why+bothHave+"; holdfast explain "+in.Name+" says more"))
 			}
 		}
 		if r := in.SecondMaster; r != nil && r.Now {
@@ -286,7 +292,7 @@ func secondMaster(s *Snapshot) []host.Finding {
 		}
 		for _, h := range s.Heard {
 			if s.masterAllAlong(in) && h.Interface == in.Interface && h.VRID == in.VRID && h.Source.Is4() == in.Source.Is4() && h.Priority != 0 && h.Count > 1 {
-				second(h.Source, "they do not hear each other, or their passwords, addresses or versions differ")
+				second(h.Source, apart)
 			}
 		}
 	}

@@ -60,8 +60,13 @@ func wants(in *control.Instance, now time.Time) bool {
 // stays says whether a backup follows a master of a priority as long as that
 // lives.
 func stays(in *control.Instance, priority uint8) bool {
+	return priority >= in.Priority.Effective || heldBack(in)
+}
+
+// heldBack says whether a backup follows any master, whatever the priorities.
+func heldBack(in *control.Instance) bool {
 	p := &in.Policy
-	return priority >= in.Priority.Effective || p.Sticky && !p.Owner || p.NoPreempt
+	return p.NoPreempt || p.Sticky && !p.Owner
 }
 
 func (h *holders) hold() bool { return len(h.names) > 0 }

@@ -81,7 +81,7 @@ func (x *Explanation) master(in *control.Instance) {
 	}
 	for _, p := range in.Peers {
 		switch {
-		case p.Priority > own && (in.Policy.NoPreempt || in.Policy.Sticky && !in.Policy.Owner):
+		case p.Priority > own && heldBack(in):
 			x.next("%s last had priority %d, which is more: %s keeps it from taking over while it hears this router, if it is configured there as it is here", p.Addr, p.Priority, held(in))
 		case p.Priority > own:
 			x.next("%s takes over when it hears this router, unless nopreempt or sticky_master holds it back there: it last had priority %d", p.Addr, p.Priority)

@@ -49,8 +49,7 @@ func otherAdverts(a, b *config.VRRPInstance) (why []string) {
 	if a.VirtualRouterID != b.VirtualRouterID {
 		why = append(why, fmt.Sprintf("virtual_router_id changes from %d to %d", a.VirtualRouterID, b.VirtualRouterID))
 	}
-	switch to, from := way(b), way(a); {
-	case to != from:
+	if to, from := way(b), way(a); to != from {
 		why = append(why, fmt.Sprintf("its adverts go by %s and not by %s", to, from))
 	}
 	return why

@@ -1,16 +1,15 @@
 package track
 
 import (
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
+	"holdfast/integration/lab"
 	"holdfast/internal/config"
 )
 
@@ -131,18 +130,7 @@ func (r *states) until(t *testing.T, key string, want bool, do func()) {
 func program(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "hf"+strconv.FormatInt(time.Now().UnixNano()%1e9, 36)+strconv.Itoa(os.Getpid()))
-	in, err := os.Open("/bin/sleep")
-	must(t, err)
-	defer in.Close()
-	// A process that another test forks now would hold the copy open for writing
-	// until its exec, and who starts the copy then is told "text file busy".
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
-	must(t, err)
-	_, err = io.Copy(out, in)
-	must(t, err)
-	must(t, out.Close())
+	must(t, lab.CopyProgram("/bin/sleep", path))
 	return path
 }
 
