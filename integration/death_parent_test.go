@@ -54,3 +54,55 @@ func TestParentDeath(t *testing.T) {
 		}))
 	}
 }
+
+// TestParentStalled stops the parent of a master for longer than a peer waits, and
+// kills its vrrp process meanwhile: the peer has taken over by the time the parent
+// hears of it, and keeps what it has.
+func TestParentStalled(t *testing.T) {
+	lab.Require(t)
+	n := directors(t, "stall")
+	r := router{Version: 3, VRID: 92, Interval: 500 * time.Millisecond, Priority: 150}
+	low := r
+	low.Priority = 100
+	r.Extra = "  nopreempt\n"
+	a := n.start(n.a, ours(t), r.conf(), pidFiles(n.a)...)
+	n.holder(vip, "a", r.down()+5*noise)
+	n.start(n.b, theirs(t), low.conf())
+	n.told(n.a, vip)
+	parent, vrrp := pidIn(n.a.Path("parent.pid")), pidIn(n.a.Path("vrrp.pid"))
+	if parent == 0 || vrrp == 0 {
+		t.Fatal("no pid files")
+	}
+	if err := syscall.Kill(parent, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Kill(parent, syscall.SIGCONT)
+	if err := syscall.Kill(vrrp, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	killed := time.Now()
+	if !lab.WaitFor(generous, func() bool { _, ok := n.watch.FirstAdded("b", vip, killed); return ok }) {
+		t.Fatal("the peer does not take over")
+	}
+	time.Sleep(r.Interval) // so that it has sent adverts, or would be heard of in vain
+	if err := syscall.Kill(parent, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	went := time.Now()
+	if !lab.WaitFor(generous, func() bool {
+		next := pidIn(n.a.Path("vrrp.pid"))
+		return next != 0 && next != vrrp
+	}) {
+		t.Fatal("the vrrp process is not replaced")
+	}
+	time.Sleep(r.down() + noise)
+	n.holder(vip, "b", 0)
+	for _, h := range n.watch.History(vip, went) {
+		if len(h.Hosts) == 1 && h.Hosts[0] == "a" {
+			t.Errorf("the peer lost the address: %s", brief(n.watch.History(vip, killed)))
+		}
+	}
+	if !a.Running() {
+		t.Error("the daemon has ended")
+	}
+}

@@ -26,6 +26,8 @@ type child struct {
 	// has is the configuration that it is known to have, nil: none is.
 	has   role.Encoded
 	pulse pulse
+	// adverts says when its routers have sent their last adverts.
+	adverts adverts
 	// awaited is told whether it works, as the reload that started it waits for
 	// that; nil: none does. atWork is when it was said last to be on the way.
 	awaited func(error)

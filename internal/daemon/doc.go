@@ -9,7 +9,8 @@
 // to the other child, and the boot record (options and configuration) in a
 // memfd. Everything between processes is a Message on such a stream; a
 // descriptor can travel with it. A child whose stream to the parent ends
-// releases what it holds and exits.
+// releases what it holds and exits. The vrrp process notes its last adverts on
+// memory that the parent reads when it is dead (package lastadvert).
 //
 // The roles themselves are in the packages vrrpd and lvs below this one.
 package daemon

@@ -101,17 +101,16 @@ const successorTime = 100 * time.Millisecond
 // resume says what a new vrrp process may take up again, and sees to it that
 // addresses which it does not take up in time are removed before a peer that
 // has stopped hearing us may hold them too. What cannot be taken up in time is
-// removed now: to try would leave two holders.
-func (p *Parent) resume(died time.Time) []role.Resume {
+// removed now: to try would leave two holders. adverts is what the dead process
+// has noted of its last ones.
+func (p *Parent) resume(died time.Time, adverts map[string]time.Time) []role.Resume {
 	var list []role.Resume
-	p.abandon(died)
+	p.abandon(died, adverts)
 	for name, h := range p.holdings.orphans {
 		if !h.Static {
-			// The last advert was sent one interval before the death at the
-			// earliest.
-			list = append(list, role.Resume{Router: name, LastAdvert: died.Add(-p.cfg.intervals[name])})
+			list = append(list, role.Resume{Router: name, LastAdvert: p.lastAdvert(h.Router, died, adverts)})
 		}
-		p.after(time.Until(died.Add(h.Alive)), func() {
+		p.after(time.Until(p.aliveUntil(h, died, adverts)), func() {
 			// Not an orphan any more: the new process has taken it up, or swept.
 			late, ok := p.holdings.orphans[name]
 			if !ok {
@@ -126,12 +125,21 @@ func (p *Parent) resume(died time.Time) []role.Resume {
 	return list
 }
 
+// aliveUntil is how long what a dead process held may still be taken for held.
+func (p *Parent) aliveUntil(h ipc.Held, died time.Time, adverts map[string]time.Time) time.Time {
+	if h.Static { // nobody else holds it
+		return died.Add(h.Alive)
+	}
+	// Alive is counted from an interval after the last advert, when the next one was due.
+	return p.lastAdvert(h.Router, died, adverts).Add(p.cfg.intervals[h.Router] + h.Alive)
+}
+
 // abandon removes what peers take over sooner than a successor can be up. The
 // successor looks for it again when it sweeps.
-func (p *Parent) abandon(died time.Time) {
+func (p *Parent) abandon(died time.Time, adverts map[string]time.Time) {
 	var gone link.Wanted
 	for name, h := range p.holdings.orphans {
-		if time.Until(died.Add(h.Alive)) >= successorTime {
+		if time.Until(p.aliveUntil(h, died, adverts)) >= successorTime {
 			continue
 		}
 		gone.Add(h.Wanted)

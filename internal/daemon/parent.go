@@ -345,10 +345,10 @@ func owns(said json.RawMessage) bool {
 
 // message handles what a child said.
 func (p *Parent) message(c *child, m ipc.Message) {
-	if m.File != nil {
+	s := p.slotOf(c)
+	if m.File != nil && (s == nil || m.Type != ipc.TypeAdverts) {
 		m.File.Close()
 	}
-	s := p.slotOf(c)
 	if s == nil {
 		return
 	}
@@ -380,6 +380,10 @@ func (p *Parent) message(c *child, m ipc.Message) {
 			p.holdings.said(h)
 		}
 		p.unsaved = true
+	case ipc.TypeAdverts:
+		if err := c.adverts.said(m); err != nil {
+			p.log.Error("message not understood", "role", string(c.role), "err", err)
+		}
 	case ipc.TypeDevices:
 		p.saidDevices(c, m)
 	case ipc.TypeOwned:

@@ -22,6 +22,7 @@ const (
 func (p *Parent) exited(c *child, died time.Time, code int) {
 	c.out.Close()
 	c.conn.Close()
+	defer c.adverts.close()
 	s := p.slotOf(c)
 	if s == nil {
 		return
@@ -95,7 +96,7 @@ func (p *Parent) replace(s *slot, c *child, died time.Time, code int) {
 	s.delay = time.Second
 	var resume []role.Resume
 	if s == p.vrrp {
-		resume = p.resume(died)
+		resume = p.resume(died, c.adverts.last(p.log))
 	}
 	p.start(s, resume)
 }

@@ -118,6 +118,7 @@ func (e *Engine) send(now time.Time) {
 	if len(e.batch) == 0 {
 		return
 	}
+	at := e.deps.Wall() // before: what is noted too early costs less than too late
 	e.wire.Send(e.batch)
 	for i := range e.batch {
 		r, n := e.senders[i].r, e.senders[i].path
@@ -128,13 +129,26 @@ func (e *Engine) send(now time.Time) {
 			continue
 		case n > 0:
 			r.paths[n-1].failed, r.lastSent = nil, now
+			e.noteSent(r, at)
 			continue
 		case err != nil:
 			e.sendFailed(now, r, err)
 			continue
 		}
 		r.lastSent, r.lastErr = now, nil
+		e.noteSent(r, at)
 	}
+}
+
+// noteSent tells that r has sent what it queued last, at the wall clock at.
+func (e *Engine) noteSent(r *router, at time.Time) {
+	if e.deps.Sent == nil {
+		return
+	}
+	if r.sentPrio == 0 {
+		at = time.Time{}
+	}
+	e.deps.Sent(r.cfg.Name, at)
 }
 
 // sendFailed counts, and logs once a minute. That the interface is down, or has

@@ -60,6 +60,10 @@ type Deps struct {
 	Urgent func() (undo func())
 	// Late is told, on the engine's thread, how late a turn began; nil: nobody wants to know. It must not block.
 	Late func(by time.Duration)
+	// Sent is told, on the engine's thread, the wall clock when a router has sent an
+	// advert, and the zero time when that was a farewell; nil: nobody wants to know.
+	// It must not block.
+	Sent func(router string, at time.Time)
 }
 
 // Engine runs the virtual routers of one machine.

@@ -38,6 +38,9 @@ const (
 	// TypeDevices [vrrp to parent, link.DeviceRecord]: the virtual interfaces
 	// and settings to be undone should it die and not come back.
 	TypeDevices = "devices"
+	// TypeAdverts [vrrp to parent, []string: the routers by place; File, the first
+	// time: the record]: where it notes when each router has sent its last advert.
+	TypeAdverts = "adverts"
 	// TypeRouters [vrrp to lvs, Routers]: states of virtual routers.
 	TypeRouters = "routers"
 	// TypeTable [lvs to vrrp, name of a virtual router]: it was told to be

@@ -109,10 +109,16 @@ func (p *process) takeOver(m ipc.Message) error {
 	p.cfg.Store(boot.Config)
 	p.applier.SetFirewall(firewallConfig(boot.Config))
 	p.settle(boot.Config)
+	if p.adverts != nil {
+		_ = p.parent.PostBody(ipc.TypeAdverts, p.adverts.Add(namesOf(next.Routers)))
+	}
 	// However long that takes: the parent has a limit of its own, and an answer that
 	// comes after it is of use. What was put in comes into force in any case.
 	if err := p.engine.Reload(context.Background(), next); err != nil {
 		return err
+	}
+	if p.adverts != nil {
+		p.adverts.Keep(namesOf(next.Routers))
 	}
 	p.measured(boot.Other, measures)
 	p.engine.Inspect(func(st engine.Status) {

@@ -16,6 +16,7 @@ import (
 
 	"holdfast/internal/config"
 	"holdfast/internal/daemon/ipc"
+	"holdfast/internal/daemon/lastadvert"
 	"holdfast/internal/daemon/logging"
 	"holdfast/internal/daemon/notifier"
 	"holdfast/internal/daemon/role"
@@ -54,6 +55,7 @@ type process struct {
 	applier *link.NetlinkApplier
 	watcher *link.NetlinkWatcher
 	urgent  *realTime
+	adverts *lastadvert.Record // nil: there is none
 	tune    tune.Process
 	stop    context.CancelFunc // begins the orderly stop; at any time, many times
 	ready   atomic.Bool        // the engine ran
@@ -134,6 +136,10 @@ func (p *process) run(ctx context.Context) error {
 	deps.Observer = p.tell
 	first, measures := wanted(boot.Config, boot.Other, &mtus{read: net.Interfaces})
 	p.measured(boot.Other, measures)
+	p.recordAdverts(first.Routers)
+	if p.adverts != nil {
+		deps.Sent = p.adverts.Note
+	}
 	if p.engine, err = engine.New(first, deps); err == nil {
 		p.track = newTracking(p.engine, p.log, boot.Restarted)
 		p.track.set(boot.Config)
