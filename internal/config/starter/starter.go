@@ -1,6 +1,7 @@
 // Package starter writes the first configuration of a director: short, valid
 // and commented, in either language. It is pure; what the machine looks like
-// comes in as Answers.
+// comes in as Answers. The texts are put together by hand: with text/template the
+// linker keeps every method of every type in the whole program.
 package starter
 
 import (
@@ -8,7 +9,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"text/template"
 )
 
 // Answers are what a first configuration needs to know.
@@ -90,133 +90,3 @@ func (a Answers) Other() string {
 	b.First = !a.First
 	return fmt.Sprintf("router_id, state %s, priority %d", b.State(), b.Priority())
 }
-
-// VIPAddr is the virtual address without its prefix length.
-func (a Answers) VIPAddr() netip.Addr { return a.VIP.Addr() }
-
-// Keepalived writes keepalived.conf.
-func Keepalived(a Answers) (string, error) { return write("keepalived.conf", keepalivedText, a) }
-
-// TOML writes holdfast.toml.
-func TOML(a Answers) (string, error) { return write("holdfast.toml", tomlText, a) }
-
-func write(name, text string, a Answers) (string, error) {
-	if err := a.Check(); err != nil {
-		return "", err
-	}
-	t, err := template.New(name).Parse(text)
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	if err := t.Execute(&b, a); err != nil {
-		return "", err
-	}
-	return b.String(), nil
-}
-
-const keepalivedText = `# First configuration of {{.RouterID}}. On the other director the same with
-# another {{.Other}}{{if .Peer.IsValid}},
-# and the two addresses of unicast_src_ip and unicast_peer swapped{{end}}.
-
-global_defs {
-    router_id {{.RouterID}}
-}
-
-vrrp_instance VI_1 {
-    # {{.Role}}
-    state {{.State}}
-    priority {{.Priority}}
-
-    interface {{.Interface}}
-    # The same on both directors, and used by nobody else on this segment.
-    virtual_router_id {{.VRID}}
-    version 3
-    # Seconds between adverts. The other director takes over 3 to 4 of them
-    # after the last one heard; 0.1 makes that a third of a second.
-    advert_int 1
-{{- if .Peer.IsValid}}
-
-    # Adverts go to the other director alone, not to everyone.
-    unicast_src_ip {{.Source}}
-    unicast_peer {
-        {{.Peer}}
-    }
-{{- end}}
-
-    virtual_ipaddress {
-        {{.VIP}}
-    }
-}
-{{- if .Servers}}
-
-# Requests to the address go straight to a server, and its answer straight to the
-# client (DR): each server needs the address on its loopback interface, and must
-# not answer ARP for it. Change lb_kind to NAT when servers are routed through
-# the directors instead.
-virtual_server {{.VIPAddr}} {{.Port}} {
-    lb_algo wlc
-    lb_kind DR
-    protocol TCP
-    delay_loop 5
-{{- range .Servers}}
-
-    real_server {{.}} {{$.Port}} {
-        TCP_CHECK {
-            connect_timeout 3
-        }
-    }
-{{- end}}
-}
-{{- end}}
-`
-
-const tomlText = `# First configuration of {{.RouterID}}. On the other director the same with
-# another {{.Other}}{{if .Peer.IsValid}},
-# and the two addresses of unicast_src_ip and unicast_peer swapped{{end}}.
-
-[global_defs]
-router_id = "{{.RouterID}}"
-
-[vrrp_instance.VI_1]
-# {{.Role}}
-state = "{{.State}}"
-priority = {{.Priority}}
-
-interface = "{{.Interface}}"
-# The same on both directors, and used by nobody else on this segment.
-virtual_router_id = {{.VRID}}
-version = 3
-# Seconds between adverts. The other director takes over 3 to 4 of them after
-# the last one heard; "100ms" makes that a third of a second.
-advert_int = 1
-{{- if .Peer.IsValid}}
-
-# Adverts go to the other director alone, not to everyone.
-unicast_src_ip = "{{.Source}}"
-unicast_peer = ["{{.Peer}}"]
-{{- end}}
-
-virtual_ipaddress = ["{{.VIP}}"]
-{{- if .Servers}}
-
-# Requests to the address go straight to a server, and its answer straight to the
-# client (DR): each server needs the address on its loopback interface, and must
-# not answer ARP for it. Change lb_kind to "NAT" when servers are routed through
-# the directors instead.
-[[virtual_server]]
-ip = "{{.VIPAddr}}"
-port = {{.Port}}
-lb_algo = "wlc"
-lb_kind = "DR"
-protocol = "TCP"
-delay_loop = 5
-{{- range .Servers}}
-
-[[virtual_server.real_server]]
-ip = "{{.}}"
-port = {{$.Port}}
-TCP_CHECK = [{ connect_timeout = 3 }]
-{{- end}}
-{{- end}}
-`
