@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -63,8 +62,8 @@ type setter func(d *decoder, target any, n *Node)
 // frame is a block that is being decoded.
 type frame struct {
 	path   string
-	rows   map[string]*Keyword // of the block
-	key    *Keyword            // nil for the top level
+	rows   *blockRows // of the block
+	key    *Keyword   // nil for the top level
 	node   *Node
 	target any
 	lines  func(n *Node) // for ShapeLines: takes one line
@@ -115,7 +114,7 @@ func NewDecoder(opts Options) *Decoder {
 	d := &decoder{opts: opts, cfg: &Config{Daemon: Daemon{ChildWait: 5 * time.Second}}}
 	d.state = newBuilding(d)
 	for p := range d.passes {
-		d.passes[p].stack = []frame{{rows: index().blocks[""], target: &d.cfg.Daemon}}
+		d.passes[p].stack = []frame{{rows: blocks()[""], target: &d.cfg.Daemon}}
 	}
 	d.stack = d.passes[0].stack
 	return &Decoder{d}
@@ -219,8 +218,8 @@ func (d *decoder) statement(n *Node) {
 		}
 		return
 	}
-	k, ok := d.top().rows[n.Keyword()]
-	if !ok {
+	k := d.top().rows.find(n.Keyword())
+	if k == nil {
 		d.unknown(d.top().path, n)
 		if n.Block {
 			d.inner(n)
@@ -245,7 +244,7 @@ func (d *decoder) statement(n *Node) {
 
 // block opens a block and decodes it.
 func (d *decoder) block(k *Keyword, n *Node) {
-	d.stack = append(d.stack, frame{path: k.path, rows: k.rows, key: k, node: n, target: d.top().target})
+	d.stack = append(d.stack, frame{path: k.path, rows: k.inner, key: k, node: n, target: d.top().target})
 	k.set(d, d.top().target, n) // replaces target, sets lines and close
 	d.extraWords(k, n)
 	if !n.Block {
@@ -461,20 +460,19 @@ func (d *decoder) didYouMean(word string, candidates func() []string) string {
 // a similar name in this block, or the place where a keyword of this very name
 // belongs.
 func (d *decoder) keywordHint(path, name string) string {
-	x := index()
 	if dir := FindDirective(name); d.toml() && dir != nil && dir.Name == name && strings.HasPrefix(name, "include") {
 		return "TOML has no include: the configuration is one file"
 	}
-	if below := x.below(path, name); below != "" {
+	if below := below(path, name); below != "" {
 		return "it belongs to " + below
 	}
-	if above := x.above(path, name); above != "" && !d.toml() {
+	if above := above(path, name); above != "" && !d.toml() {
 		return "it belongs to " + above + ": is a '}' missing above?"
 	}
-	if h := d.didYouMean(name, func() []string { return slices.Sorted(maps.Keys(x.blocks[path])) }); h != "" {
+	if h := d.didYouMean(name, func() []string { return slices.Sorted(slices.Values(blocks()[path].words())) }); h != "" {
 		return h
 	}
-	if places := x.places[name]; len(places) > 0 && len(places) <= 3 {
+	if places := placesOf(name); len(places) > 0 && len(places) <= 3 {
 		return "it belongs to " + strings.Join(places, " or ")
 	}
 	return ""

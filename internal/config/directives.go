@@ -52,10 +52,8 @@ func FindDirective(word string) *Directive {
 // to be; "" when none is close.
 func SuggestKeyword(word string) string {
 	var all []string
-	for _, rows := range index().blocks {
-		for name := range rows {
-			all = append(all, name)
-		}
+	for _, b := range blocks() {
+		all = append(all, b.words()...)
 	}
 	for _, d := range Directives {
 		all = append(all, d.Name)

@@ -12,10 +12,12 @@ import (
 func WriteKeywords(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	active, all := 0, 0
-	for _, k := range index().rows {
-		all++
-		if k.Status == Active {
-			active++
+	for _, b := range blocks() {
+		for _, k := range b.all() {
+			all++
+			if k.Status == Active {
+				active++
+			}
 		}
 	}
 	fmt.Fprintf(b, `# Keywords

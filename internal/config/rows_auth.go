@@ -104,9 +104,9 @@ func authGlobalRows() []Keyword {
 	}
 }
 
-// authTables are the blocks inside.
-func authTables() [][]Keyword {
-	return [][]Keyword{table("vrrp_instance/auth_hmac",
+// hmacRows are the rows of auth_hmac.
+func hmacRows() []Keyword {
+	return []Keyword{
 		row("key", rare, custom("<1..255> hex:<bytes>|file:<path>|<text>", []Arg{{Name: "id", Kind: KindInt, Range: Range{1, 255}}, {Name: "key"}}, hmacKey), "required", "key of 32 to 64 bytes with its number; a file holds it in one of the other forms").repeat(),
 		row("active_key", rare, integer("id", 1, 255, func(i *instance, v int) { i.AuthHMAC.ActiveKey = uint8(v) }), "the only key", "key to sign with"),
 		row("anti_replay", rare, custom("time|monotonic", []Arg{{Name: "rule"}}, func(d *decoder, i *instance, n *Node) {
@@ -116,7 +116,7 @@ func authTables() [][]Keyword {
 		row("mode", rare, custom("enforce|permissive|receive-only", []Arg{{Name: "mode"}}, func(d *decoder, i *instance, n *Node) {
 			i.AuthHMAC.Mode = HMACMode(choice(d, n, "enforce", "permissive", "receive-only"))
 		}), "enforce", "permissive: sign, but accept what is not signed; receive-only: do not sign either. Signed adverts are verified in all of them").words(),
-	)}
+	}
 }
 
 // choice reads one of a few words, and gives the first for any other.

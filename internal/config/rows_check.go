@@ -3,37 +3,23 @@ package config
 import (
 	"math"
 	"strconv"
-	"strings"
 	"time"
 )
 
-func checkTables() [][]Keyword {
-	const outer = "real server's"
-	path := func(k CheckKind) string { return pathReal + "/" + string(k) }
-	out := [][]Keyword{
-		table("SSL", sslRows()...),
-		table(path(TCPCheck), connectRows(outer)...),
-		table(path(HTTPGet), httpRows()...),
-		table(path(HTTPGet)+"/url", urlRows()...),
-		table(path(SSLGet), append(httpRows(), tlsRows()...)...),
-		table(path(SSLGet)+"/url", append(urlRows(), tlsCompliant("the checker's", func(u *url, v bool) { u.tls = &v }))...),
-		table(path(MiscCheck), miscRows()...),
-		table(path(SMTPCheck), append(smtpRows(), connectRows(outer)...)...),
-		table(path(SMTPCheck)+"/host", connectRows("the checker's")...),
-		table(path(DNSCheck), append(dnsRows(), connectRows(outer)...)...),
-		table(path(UDPCheck), append(udpRows(), connectRows(outer)...)...),
-		table(path(PingCheck), connectRows(outer)...),
-		table(path(FileCheck), fileCheckRows()...),
-		table(path(BFDCheck), bfdCheckRows()...),
-	}
-	for _, rows := range out {
-		kind, _, _ := strings.Cut(strings.TrimPrefix(rows[0].Block, pathReal+"/"), "/")
-		if !CheckKind(kind).Active() {
-			dormant(rows)
-		}
-	}
-	return out
+// outerReal is where a checker has a value from that it is not given itself.
+const outerReal = "real server's"
+
+func tcpRows() []Keyword { return connectRows(outerReal) }
+
+func sslGetRows() []Keyword { return dormant(append(httpRows(), tlsRows()...)) }
+
+func sslURLRows() []Keyword {
+	return dormant(append(urlRows(), tlsCompliant("the checker's", func(u *url, v bool) { u.tls = &v })))
 }
+
+func smtpHostRows() []Keyword { return dormant(connectRows("the checker's")) }
+
+func pingRows() []Keyword { return dormant(connectRows(outerReal)) }
 
 // checkerRows are the blocks of checkers in a real_server.
 func checkerRows() []Keyword {
@@ -65,19 +51,20 @@ func checkerRows() []Keyword {
 
 // dormant marks the rows of a block that has no effect yet and is reported as
 // a whole.
-func dormant(rows []Keyword) {
+func dormant(rows []Keyword) []Keyword {
 	for i := range rows {
 		rows[i].Status = ParsedNotActive
 	}
+	return rows
 }
 
 func sslRows() []Keyword {
-	return []Keyword{
+	return dormant([]Keyword{
 		row("ca", rare, replaced("file", func(s *SSL) *string { return &s.CA }), "", "certificates that are trusted"),
 		row("certificate", rare, replaced("file", func(s *SSL) *string { return &s.Certificate }), "", "certificate to present"),
 		row("key", rare, replaced("file", func(s *SSL) *string { return &s.Key }), "", "key of the certificate"),
 		row("password", rare, replaced("password", func(s *SSL) *string { return &s.Password }), "", "opens the key"),
-	}
+	})
 }
 
 // defaultsRows are the timers that servers hand down to their checkers.
@@ -128,7 +115,7 @@ func httpRows() []Keyword {
 		row("enable_sni", rare, optBool(func(c *checker, v bool) { c.EnableSNI = v }), "off", "send the host name in the TLS handshake"),
 		row("sni_name", rare, text("name", func(c *checker, v string) { c.SNIName, c.EnableSNI = v, true }), "the host", "name to send in the TLS handshake; turns enable_sni on").since("2.4.4"),
 	}
-	return append(rows, connectRows("real server's")...)
+	return append(rows, connectRows(outerReal)...)
 }
 
 func urlRows() []Keyword {
@@ -174,33 +161,36 @@ func miscRows() []Keyword {
 			}
 		}), "script_user", "user that it runs as"),
 	}
-	return append(rows, commonCheckRows("real server's")...)
+	return append(rows, commonCheckRows(outerReal)...)
 }
 
 func smtpRows() []Keyword {
 	host := blockRow("host", "obsolete", block(nil, "", openHost), "old form: one more mail server to ask").repeat()
-	return []Keyword{
+	rows := []Keyword{
 		row("helo_name", common, text("name", func(c *checker, v string) { c.HeloName = v }), DefaultHeloName, "name to greet with"),
 		host,
 	}
+	return dormant(append(rows, connectRows(outerReal)...))
 }
 
 func dnsRows() []Keyword {
-	return []Keyword{
+	rows := []Keyword{
 		row("type", common, custom("A|NS|CNAME|SOA|MX|TXT|AAAA|RRSIG|DNSKEY", []Arg{{Name: "type"}}, dnsType), DefaultDNSType, "type of the query").fold(),
 		row("name", common, once(custom("<name>", []Arg{{Name: "name"}}, dnsName)), DefaultDNSName, "name to ask for, with or without a dot at its end"),
 	}
+	return dormant(append(rows, connectRows(outerReal)...))
 }
 
 func udpRows() []Keyword {
 	hexArgs := func(optional bool) []Arg { return []Arg{{Name: "hex", Rest: true, Optional: optional}} }
 	length := func(set func(c *checker, v int)) value { return integer("bytes", 0, 65535, set) }
-	return []Keyword{
+	rows := []Keyword{
 		row("payload", rare, custom("<hex>", hexArgs(false), udpPayload), "random bytes", "what to send, in hexadecimal"),
 		row("require_reply", common, custom("[<hex>]", hexArgs(true), requireReply), "off", "a reply is needed: any one, or this one, in which X stands for any digit"),
 		row("min_reply_length", rare, length(func(c *checker, v int) { c.MinReplyLength = v }), "0", "shortest reply in bytes"),
 		row("max_reply_length", rare, length(func(c *checker, v int) { c.MaxReplyLength = v }), "255", "longest reply in bytes"),
 	}
+	return dormant(append(rows, connectRows(outerReal)...))
 }
 
 // maxWeight bounds what a number of a track_file is multiplied by.
@@ -208,18 +198,18 @@ const maxWeight = math.MaxInt32
 
 func fileCheckRows() []Keyword {
 	args := append(weightArgs(), Arg{Name: "noreverse", Key: "noreverse", Kind: KindFlag, Optional: true})
-	return []Keyword{
+	return dormant([]Keyword{
 		row("track_file", rare, custom("<name>", []Arg{{Name: "name"}}, fileCheckFile), "required", "the track_file"),
 		row("weight", rare, custom("<number> [reverse|noreverse]", args, fileCheckWeight), "the track_file's", "its number times this is added to the weight of the server"),
 		{Name: "dynamic", Tier: "obsolete", Doc: "in the manual of keepalived only: it has no such keyword", set: func(d *decoder, _ any, n *Node) {
 			d.report(n.Pos, Warning, ClassUnknownKeyword, "unknown-keyword", "dynamic is no keyword: only the manual of keepalived has it")
 		}},
-	}
+	})
 }
 
 func bfdCheckRows() []Keyword {
-	return []Keyword{
+	return dormant([]Keyword{
 		row("name", rare, custom("<name>", []Arg{{Name: "name"}}, bfdCheckName), "required", "the bfd_instance, one that is not for vrrp only"),
 		row("alpha", rare, optBool(func(c *checker, v bool) { c.check.alpha = &v }), "real server's", "down until the session is up"),
-	}
+	})
 }

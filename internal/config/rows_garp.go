@@ -131,7 +131,7 @@ func garpGroupRows() []Keyword {
 			g.Interfaces = append(g.Interfaces, w.Text)
 		}
 	}
-	return table("garp_group",
+	return []Keyword{
 		row("garp_interval", rare, microTimer(0, maxGroupGap, func(g *garpGroup, v time.Duration) { g.Interval, g.zero = v, v == 0 }), "0",
 			"least time between two gratuitous ARPs on the group's interfaces together"),
 		row("gna_interval", rare, microTimer(0, maxGroupGap, func(g *garpGroup, v time.Duration) { g.GNA, g.zero = v, v == 0 }), "0",
@@ -146,5 +146,5 @@ func garpGroupRows() []Keyword {
 				add(d, g, w)
 			}
 		}), []Arg{{Name: "name", Rest: true}}, "the interfaces of the group"),
-	)
+	}
 }

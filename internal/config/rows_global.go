@@ -64,13 +64,9 @@ func mailRow(k Keyword) Keyword {
 	return k
 }
 
-func globalTable() []Keyword {
-	return append(globalRows(), table("global_defs", slices.Concat(firewallRows(), programRows(), processRows(), poolGlobalRows())...)...)
-}
-
-func globalRows() []Keyword {
-	userArgs := []Arg{{Name: "user"}, {Name: "group", Optional: true}}
-	return table("global_defs",
+// mailRows are the name of this machine, and mail.
+func mailRows() []Keyword {
+	return []Keyword{
 		row("router_id", core, text("name", func(g *globals, v string) { g.RouterID = v }), "host name", "name of this machine in messages"),
 		mailRow(linesRow("notification_email", core, value{syntax: "{ <address> … }", set: mailReceivers}, []Arg{{Name: "address", Rest: true}}, "receivers of mail")),
 		mailRow(row("notification_email_from", core, text("address", func(g *globals, v string) { g.NotificationEmailFrom = v }), "", "sender of mail")),
@@ -82,7 +78,12 @@ func globalRows() []Keyword {
 		mailRow(row("smtp_alert", common, optBool(func(g *globals, v bool) { g.smtpAlert = &v }), "unset", "default of every smtp_alert")),
 		mailRow(row("smtp_alert_vrrp", common, optBool(func(g *globals, v bool) { g.smtpAlertVRRP = &v }), "unset", "default of smtp_alert in instances and groups")),
 		mailRow(row("smtp_alert_checker", common, optBool(func(g *globals, v bool) { g.smtpAlertChecker = &v }), "unset", "default of smtp_alert in virtual and real servers")),
+	}
+}
 
+// vrrpGlobalRows are what instances have in common.
+func vrrpGlobalRows() []Keyword {
+	return []Keyword{
 		row("default_interface", common, text("interface", func(g *globals, v string) { g.defaultInterface = v }), "", "interface of instances that name none"),
 		row("vrrp_version", common, integer("version", 2, 3, func(g *globals, v int) { g.VRRPVersion = uint8(v) }), "2", "version of instances that name none"),
 		row("vrrp_mcast_group4", common, address("address", mcastGroup4), "224.0.0.18", "where IPv4 adverts are sent to"),
@@ -110,8 +111,13 @@ func globalRows() []Keyword {
 		row("vrrp_garp_master_refresh_repeat", common, garpCount(func(g *globals, v int) { g.GARP.RefreshRepeat = v }), "1", "frames an address in such a set"),
 		row("vrrp_garp_lower_prio_delay", common, microSeconds(func(g *globals, v time.Duration) { g.GARP.LowerPrioDelay = v }), "vrrp_garp_master_delay", "second set after an advert of lower priority"),
 		row("vrrp_garp_lower_prio_repeat", common, integer("count", 0, math.MaxInt32, func(g *globals, v int) { g.GARP.LowerPrioRep = v }), "vrrp_garp_master_repeat", "frames an address after an advert of lower priority; 0: none"),
+	}
+}
 
-		row("script_user", core, custom("<user> [[:]<group>]", userArgs, scriptUser), "keepalived_script if there is such a user, else root", "user that scripts run as"),
+// programGlobalRows are what scripts have in common, and the pipes that hear of changes.
+func programGlobalRows() []Keyword {
+	return []Keyword{
+		row("script_user", core, custom("<user> [[:]<group>]", []Arg{{Name: "user"}, {Name: "group", Optional: true}}, scriptUser), "keepalived_script if there is such a user, else root", "user that scripts run as"),
 		row("enable_script_security", core, flag(func(g *globals) { g.EnableScriptSecurity = true }), "off", "refuse scripts run as root whose path others can write to"),
 		row("reload_check_config", common, custom("[<log file>]", []Arg{{Name: "log_file", Optional: true}}, reloadCheck), "always on in holdfast", "check the new configuration before a reload"),
 
@@ -121,7 +127,12 @@ func globalRows() []Keyword {
 		row("vrrp_notify_fifo_script", common, fifoScript(func(g *globals) *FIFO { return &g.VRRPNotifyFIFO }), "", "program that reads vrrp_notify_fifo"),
 		row("lvs_notify_fifo", rare, fifo(func(g *globals) *FIFO { return &g.LVSNotifyFIFO }), "", "named pipe for changes of virtual and real servers"),
 		row("lvs_notify_fifo_script", rare, fifoScript(func(g *globals) *FIFO { return &g.LVSNotifyFIFO }), "", "program that reads lvs_notify_fifo"),
+	}
+}
 
+// lvsGlobalRows are about the IPVS table as a whole.
+func lvsGlobalRows() []Keyword {
+	return []Keyword{
 		row("lvs_flush", common, flag(func(g *globals) { g.LVSFlush = true }), "off", "empty the IPVS table at start"),
 		row("lvs_flush_on_stop", common, custom("[VS]", []Arg{{Name: "what", Optional: true}}, flushOnStop), "remove own services and servers", "empty the IPVS table at stop; VS: remove own services only").alias("lvs_flush_onstop"),
 		row("lvs_timeouts", common, custom("[tcp <seconds>] [tcpfin <seconds>] [udp <seconds>]", []Arg{
@@ -143,7 +154,7 @@ func globalRows() []Keyword {
 		row("lvs_profile", own, custom("director|sync|tunnel|nat …", []Arg{{Name: "name", Rest: true}}, lvsProfile), "none: nothing is changed", "sets of settings of IPVS (net.ipv4.vs), set back at stop: see operations.md").words("director", "sync", "tunnel", "nat"),
 		row("lvs_follow_vrrp", own, custom("never|auto|true", []Arg{{Name: "when", Kind: KindBool}}, followVRRP), "never; auto in TOML", "install a service only while a virtual router that holds its address is master (auto: not where a sync daemon runs)").words("never", "auto", "always", "true", "on", "yes", "false", "off", "no"),
 		row("standby_checks", own, optBool(func(g *globals, v bool) { g.StandbyChecks = v }), "on", "run health checks of services whose virtual router is not master"),
-	)
+	}
 }
 
 func mailReceivers(d *decoder, target any, n *Node) {

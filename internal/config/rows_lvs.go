@@ -4,11 +4,6 @@ import (
 	"math"
 )
 
-const (
-	pathService = "virtual_server"
-	pathReal    = "virtual_server/real_server"
-)
-
 // Flags of a service for its scheduler (IP_VS_SVC_F_SCHED1..3 of linux/ip_vs.h).
 const (
 	sched1 = 0x08
@@ -36,15 +31,8 @@ var methods = []string{"NAT", "DR", "TUN"}
 
 const methodSyntax = "NAT|DR|TUN [type ipip|gue port <port>|gre] [nocsum|csum|remcsum]"
 
-func lvsTables() [][]Keyword {
-	return append([][]Keyword{
-		table(pathService, serviceRows()...),
-		table(pathReal, realRows()...),
-	}, checkTables()...)
-}
-
 func serviceRows() []Keyword {
-	rows := []Keyword{
+	return []Keyword{
 		row("lb_algo", core, custom("rr|wrr|lc|wlc|lblc|lblcr|sh|mh|dh|fo|ovf|sed|nq|twos", []Arg{{Name: "scheduler"}}, lbAlgo), "wlc, with a complaint", "scheduler").alias("lvs_sched").words(),
 		row("lb_kind", core, custom(methodSyntax, methodArgs, func(d *decoder, s *service, n *Node) {
 			if f, ok := d.method(n); ok {
@@ -94,31 +82,38 @@ func serviceRows() []Keyword {
 		mailRow(row("smtp_alert", common, optBool(func(s *service, v bool) { s.smtpAlert = &v }), "off", "mail when quorum is gained or lost")),
 		blockRow("real_server", core, block([]Arg{{Name: "ip", Kind: KindAddr}, {Name: "port", Kind: KindInt, Optional: true}}, "<address> [<port>] ", openReal), "one server").repeat(),
 	}
-	rows = append(rows, poolServiceRows()...)
-	return append(rows, defaultsRows(func(s *service) *checkDefaults { return &s.check }, "none", 1)...)
 }
 
+// serviceDefaultRows are the timers that a service hands down to its servers.
+func serviceDefaultRows() []Keyword {
+	return defaultsRows(func(s *service) *checkDefaults { return &s.check }, "none", 1)
+}
+
+const ofService = "the virtual server's"
+
 func realRows() []Keyword {
-	const vs = "the virtual server's"
-	rows := []Keyword{
-		row("weight", core, integer("weight", 0, math.MaxInt32, func(r *realServer, v int) { r.Weight, r.weightSet = v, true }), "1, or "+vs, "share of the connections"),
+	return []Keyword{
+		row("weight", core, integer("weight", 0, math.MaxInt32, func(r *realServer, v int) { r.Weight, r.weightSet = v, true }), "1, or "+ofService, "share of the connections"),
 		row("lvs_method", rare, custom(methodSyntax, methodArgs, func(d *decoder, r *realServer, n *Node) {
 			if f, ok := d.method(n); ok {
 				r.Forward, r.methodSet = f, true
 			}
 		}), "lb_kind", "how packets reach this server").words(methods...),
-		row("inhibit_on_failure", core, optBool(func(r *realServer, v bool) { r.InhibitOnFailure, r.inhibitSet = v, true }), vs, "weight 0 in place of removal"),
+		row("inhibit_on_failure", core, optBool(func(r *realServer, v bool) { r.InhibitOnFailure, r.inhibitSet = v, true }), ofService, "weight 0 in place of removal"),
 		row("uthreshold", common, integer("connections", 0, math.MaxUint32, func(r *realServer, v int) { r.UpperThreshold = uint32(v) }), "0", "no new connections above this many; 0: no limit"),
 		row("lthreshold", rare, integer("connections", 0, math.MaxUint32, func(r *realServer, v int) { r.LowerThreshold = uint32(v) }), "0", "connections are taken again below this many"),
-		row("alpha", rare, optBool(func(r *realServer, v bool) { r.check.alpha = &v }), vs, "down until a check has succeeded"),
+		row("alpha", rare, optBool(func(r *realServer, v bool) { r.check.alpha = &v }), ofService, "down until a check has succeeded"),
 		row("notify_up", core, once(checkScript(func(r *realServer) *Command { return &r.scripts().Up })), "", "run when the server becomes alive"),
 		row("notify_down", core, once(checkScript(func(r *realServer) *Command { return &r.scripts().Down })), "", "run when the server becomes dead"),
-		row("virtualhost", common, text("host", func(r *realServer, v string) { r.extras().VirtualHost = v }), vs, "Host header of HTTP checks"),
+		row("virtualhost", common, text("host", func(r *realServer, v string) { r.extras().VirtualHost = v }), ofService, "Host header of HTTP checks"),
 		mailRow(row("smtp_alert", common, optBool(func(r *realServer, v bool) { r.smtpAlert = &v }), "on", "mail when the server fails or recovers")),
 		row("snmp_name", "obsolete", oneWord("name", func(r *realServer, v string) { r.extras().SNMPName = v }), "", "text for SNMP").parsedOnly(),
 	}
-	rows = append(append(rows, checkerRows()...), poolRealRows()...)
-	return append(rows, defaultsRows(func(r *realServer) *checkDefaults { return &r.check }, vs, 1)...)
+}
+
+// realDefaultRows are the timers that a server hands down to its checkers.
+func realDefaultRows() []Keyword {
+	return defaultsRows(func(r *realServer) *checkDefaults { return &r.check }, ofService, 1)
 }
 
 // checkScript is a command of a virtual or real server.

@@ -11,30 +11,36 @@ const (
 	maxDelay = time.Hour
 )
 
-func trackTables() [][]Keyword {
+// trackRootRows are the blocks of what is tracked, and the links that are polled.
+func trackRootRows() []Keyword {
 	named := func(k Keyword) Keyword { k.Named, k.Repeat = true, true; return k }
-	return [][]Keyword{
-		table("",
-			named(blockRow("track_file", common, block(nameArg, "<name> ", openTrackFile), "file whose number, times a weight, is added to priorities").alias("vrrp_track_file")),
-			named(blockRow("vrrp_track_process", common, block(nameArg, "<name> ", openTrackProcess), "program that has to run; the kernel tells when one starts or ends")),
-			named(blockRow("bfd_instance", rare, block(nameArg, "<name> ", openBFD), "BFD session with a neighbour; it may be tracked")),
-			linesRow("linkbeat_interfaces", rare, value{syntax: "{ <interface> [MII|ETHTOOL|IOCTL] … }", set: func(d *decoder, _ any, _ *Node) { d.lines(d.linkPoll) }},
-				[]Arg{{Name: "name"}, {Name: "kind", Optional: true}}, "interfaces whose link is asked for once a second in place of trusting the kernel's messages"),
-			row("linkbeat_use_polling", rare, value{set: func(d *decoder, _ any, _ *Node) { d.cfg.Links.PollAll = true }}, "off", "the same for all interfaces that virtual routers use or track"),
-			linesRow("interface_up_down_delays", rare, value{syntax: "{ <interface> <0..255 s> [<0..255 s>] … }", set: func(d *decoder, _ any, _ *Node) { d.lines(d.linkDelay) }},
-				[]Arg{{Name: "name"}, {Name: "down", Kind: KindTimer}, {Name: "up", Kind: KindTimer, Optional: true}}, "an interface has to be down, and up again, for so long before that counts; without the second time up counts at once"),
-		),
-		table("global_defs",
-			row("process_monitor_rcv_bufs", rare, integer("bytes", 0, 1<<30, func(g *globals, v int) { g.ProcessMonitorRcvBufs = v }), "1048576", "room for process events that wait to be read"),
-			row("process_monitor_rcv_bufs_force", rare, optBool(func(*globals, bool) {}), "always on", "the room may be above net.core.rmem_max")),
-		table("track_file", trackFileRows()...),
-		table("vrrp_track_process", trackProcessRows()...),
-		table("bfd_instance", bfdRows()...),
-		table("vrrp_instance",
-			row("linkbeat_use_polling", "obsolete", custom("", nil, func(d *decoder, i *instance, n *Node) {
-				d.report(n.Pos, Warning, ClassDeprecated, "deprecated", "linkbeat_use_polling of an instance is deprecated: use linkbeat_interfaces")
-				i.polled = true
-			}), "off", "poll the link of the instance's interface")),
+	return []Keyword{
+		named(blockRow("track_file", common, block(nameArg, "<name> ", openTrackFile), "file whose number, times a weight, is added to priorities").alias("vrrp_track_file")),
+		named(blockRow("vrrp_track_process", common, block(nameArg, "<name> ", openTrackProcess), "program that has to run; the kernel tells when one starts or ends")),
+		named(blockRow("bfd_instance", rare, block(nameArg, "<name> ", openBFD), "BFD session with a neighbour; it may be tracked")),
+		linesRow("linkbeat_interfaces", rare, value{syntax: "{ <interface> [MII|ETHTOOL|IOCTL] … }", set: func(d *decoder, _ any, _ *Node) { d.lines(d.linkPoll) }},
+			[]Arg{{Name: "name"}, {Name: "kind", Optional: true}}, "interfaces whose link is asked for once a second in place of trusting the kernel's messages"),
+		row("linkbeat_use_polling", rare, value{set: func(d *decoder, _ any, _ *Node) { d.cfg.Links.PollAll = true }}, "off", "the same for all interfaces that virtual routers use or track"),
+		linesRow("interface_up_down_delays", rare, value{syntax: "{ <interface> <0..255 s> [<0..255 s>] … }", set: func(d *decoder, _ any, _ *Node) { d.lines(d.linkDelay) }},
+			[]Arg{{Name: "name"}, {Name: "down", Kind: KindTimer}, {Name: "up", Kind: KindTimer, Optional: true}}, "an interface has to be down, and up again, for so long before that counts; without the second time up counts at once"),
+	}
+}
+
+// trackGlobalRows are the rows of global_defs.
+func trackGlobalRows() []Keyword {
+	return []Keyword{
+		row("process_monitor_rcv_bufs", rare, integer("bytes", 0, 1<<30, func(g *globals, v int) { g.ProcessMonitorRcvBufs = v }), "1048576", "room for process events that wait to be read"),
+		row("process_monitor_rcv_bufs_force", rare, optBool(func(*globals, bool) {}), "always on", "the room may be above net.core.rmem_max"),
+	}
+}
+
+// linkbeatRows are the old form in an instance.
+func linkbeatRows() []Keyword {
+	return []Keyword{
+		row("linkbeat_use_polling", "obsolete", custom("", nil, func(d *decoder, i *instance, n *Node) {
+			d.report(n.Pos, Warning, ClassDeprecated, "deprecated", "linkbeat_use_polling of an instance is deprecated: use linkbeat_interfaces")
+			i.polled = true
+		}), "off", "poll the link of the instance's interface"),
 	}
 }
 

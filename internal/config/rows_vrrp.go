@@ -40,9 +40,9 @@ const (
 	vipSyntax    = "<address>[/<length>] [dev <interface>] [scope <scope>] [label <label>] [brd <address>|+|-] [peer <address>[/<length>]] [preferred_lft <seconds>|forever] [home] [-nodad] [mngtmpaddr] [noprefixroute] [autojoin] [no_track]"
 )
 
-func rootTable() []Keyword {
+func rootRows() []Keyword {
 	named := func(k Keyword) Keyword { k.Named, k.Repeat = true, true; return k }
-	return append(table("",
+	return []Keyword{
 		blockRow("global_defs", core, block(nil, "", func(d *decoder, _ any, _ *Node) { d.within(&d.state.global, nil) }), "settings of the whole machine, and defaults"),
 		named(blockRow("vrrp_script", core, block(nameArg, "<name> ", openScript), "program run periodically; its result moves a priority or causes FAULT")),
 		named(blockRow("vrrp_sync_group", core, block(nameArg, "<name> ", openGroup), "instances that change state together")),
@@ -56,19 +56,13 @@ func rootTable() []Keyword {
 			{Name: "fwmark", Key: "fwmark", Kind: KindInt, Optional: true},
 			{Name: "group", Key: "group", Optional: true},
 		}, "<address> [<port>] | fwmark <mark> | group <name> ", openService), "one IPVS service with its real servers").repeat(),
-	), table("", staticRows()...)...)
+	}
 }
 
-func vrrpTables() [][]Keyword {
-	return [][]Keyword{
-		table("vrrp_script", scriptRows()...),
-		table("vrrp_sync_group", groupRows()...),
-		table("track_group", trackGroupRows()...),
-		table("vrrp_instance", append(instanceRows(), policyRows()...)...),
-		table("vrrp_instance/authentication",
-			row("auth_type", core, custom("PASS|AH", []Arg{{Name: "type"}}, authType), "", "plain password, or a digest in an IPsec authentication header with a count against replays (IPv4)").words("PASS", "pass", "AH", "ah"),
-			row("auth_pass", core, custom("<password>", []Arg{{Name: "password"}}, authPass), "", "password; eight bytes count"),
-		),
+func authenticationRows() []Keyword {
+	return []Keyword{
+		row("auth_type", core, custom("PASS|AH", []Arg{{Name: "type"}}, authType), "", "plain password, or a digest in an IPsec authentication header with a count against replays (IPv4)").words("PASS", "pass", "AH", "ah"),
+		row("auth_pass", core, custom("<password>", []Arg{{Name: "password"}}, authPass), "", "password; eight bytes count"),
 	}
 }
 

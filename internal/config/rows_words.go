@@ -1,25 +1,20 @@
 package config
 
-// lineWords are the rows of the words within the lines of virtual_ipaddress,
-// virtual_routes, virtual_rules and virtual_server_group. The same words hold in the lines of
+// The rows of the words within the lines of virtual_ipaddress, virtual_routes,
+// virtual_rules and virtual_server_group. The same words hold in the lines of
 // virtual_ipaddress_excluded, static_ipaddress, static_routes and static_rules.
-func lineWords() []Keyword {
+func addressWords() []Keyword { return lineWords(inAddresses) }
+func routeWords() []Keyword   { return lineWords(inRoutes) }
+func ruleWords() []Keyword    { return lineWords(inRules) }
+func groupWords() []Keyword   { return lineWords(inGroups) }
+
+func lineWords(words []word) []Keyword {
 	var out []Keyword
-	for _, list := range []struct {
-		block string
-		words []word
-	}{
-		{"vrrp_instance/virtual_ipaddress", addressWords},
-		{"vrrp_instance/virtual_routes", routeWords},
-		{"vrrp_instance/virtual_rules", ruleWords},
-		{"virtual_server_group", []word{{[]string{"fwmark"}, "<mark> [inet|inet6]", "", "packets with this mark in place of an address"}}},
-	} {
-		for _, w := range list.words {
-			out = append(out, Keyword{
-				Block: list.block, Name: w.names[0], Aliases: w.names[1:], Word: true, Tier: rare,
-				Syntax: w.syntax, Default: w.def, Doc: w.doc,
-			})
-		}
+	for _, w := range words {
+		out = append(out, Keyword{
+			Name: w.names[0], Aliases: w.names[1:], Word: true, Tier: rare,
+			Syntax: w.syntax, Default: w.def, Doc: w.doc,
+		})
 	}
 	return out
 }
@@ -30,7 +25,7 @@ type word struct {
 	syntax, def, doc string
 }
 
-var addressWords = []word{
+var inAddresses = []word{
 	{[]string{"dev"}, "<interface>", "the instance's interface, or its VMAC", "interface that the address is put on"},
 	{[]string{"scope"}, "global|site|link|host|nowhere|<number>", "global", "scope of an IPv4 address"},
 	{[]string{"label"}, "<text>", "", "label of an IPv4 address, 15 characters at most"},
@@ -46,7 +41,7 @@ var addressWords = []word{
 	{[]string{"no_track"}, "", "off", "another program may remove the address"},
 }
 
-var routeWords = []word{
+var inRoutes = []word{
 	{[]string{"to"}, "<prefix>|default", "", "destination; the word may be left out"},
 	{[]string{"inet"}, "", "from the addresses", "IPv4"},
 	{[]string{"inet6"}, "", "from the addresses", "IPv6"},
@@ -91,7 +86,7 @@ var routeWords = []word{
 	{[]string{"no_track"}, "", "off", "another program may remove the route"},
 }
 
-var ruleWords = []word{
+var inRules = []word{
 	{[]string{"inet"}, "", "from the addresses", "IPv4"},
 	{[]string{"inet6"}, "", "from the addresses", "IPv6"},
 	{[]string{"not"}, "", "off", "packets to which the selectors do not apply"},
@@ -118,3 +113,5 @@ var ruleWords = []word{
 	{[]string{"type"}, "unicast|blackhole|unreachable|prohibit", "", "what becomes of the packets"},
 	{[]string{"no_track"}, "", "off", "another program may remove the rule"},
 }
+
+var inGroups = []word{{[]string{"fwmark"}, "<mark> [inet|inet6]", "", "packets with this mark in place of an address"}}

@@ -1,9 +1,9 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // Shape says what follows a keyword.
@@ -106,66 +106,18 @@ type Keyword struct {
 	Status  Status
 	Doc     string
 
-	set  setter
-	path string              // of the block it opens
-	rows map[string]*Keyword // of that block
+	set   setter
+	path  string     // of the block it opens
+	inner *blockRows // of that block; nil: it has none
 }
 
 // Path returns the path of the block that a ShapeBlock keyword opens.
 func (k *Keyword) Path() string { return k.path }
 
-// schemaIndex finds rows by block and name.
-type schemaIndex struct {
-	rows   []*Keyword
-	blocks map[string]map[string]*Keyword
-	places map[string][]string // keyword -> blocks that have it, for proposals
-}
-
-// index builds the tables once, on first use.
-var index = sync.OnceValue(func() *schemaIndex {
-	x := &schemaIndex{blocks: map[string]map[string]*Keyword{}, places: map[string][]string{}}
-	for _, rows := range schemaTables() {
-		for i := range rows {
-			x.add(&rows[i])
-		}
-	}
-	for _, k := range x.rows {
-		k.rows = x.blocks[k.path]
-	}
-	return x
-})
-
-// add enters one row under its names. A name that is taken keeps its first row.
-func (x *schemaIndex) add(k *Keyword) {
-	m := x.blocks[k.Block]
-	if m == nil {
-		m = map[string]*Keyword{}
-		x.blocks[k.Block] = m
-	}
-	if _, taken := m[k.Name]; taken {
-		return
-	}
-	x.rows = append(x.rows, k)
-	m[k.Name] = k
-	if k.path = k.Name; k.Block != "" {
-		k.path = k.Block + "/" + k.Name
-	}
-	place := k.Block
-	if place == "" {
-		place = "the top level"
-	}
-	x.places[k.Name] = append(x.places[k.Name], place)
-	for _, a := range k.Aliases {
-		if _, taken := m[a]; !taken {
-			m[a] = k
-		}
-	}
-}
-
 // below is the one block right below that of path which has a keyword; empty:
 // none has it, or several.
-func (x *schemaIndex) below(path, name string) (block string) {
-	for _, place := range x.places[name] {
+func below(path, name string) (block string) {
+	for _, place := range placesOf(name) {
 		if i := strings.LastIndexByte(place, '/'); i >= 0 && place[:i] == path {
 			if block != "" {
 				return ""
@@ -178,14 +130,16 @@ func (x *schemaIndex) below(path, name string) (block string) {
 
 // above is the innermost block around that of path, or "the top level", which has a
 // keyword that the block itself has not; empty: none has it.
-func (x *schemaIndex) above(path, name string) (block string) {
+func above(path, name string) (block string) {
 	for path != "" {
 		path = path[:max(strings.LastIndexByte(path, '/'), 0)]
-		if _, has := x.blocks[path][name]; has && path != "" {
-			return path
-		} else if has {
+		if blocks()[path].find(name) == nil {
+			continue
+		}
+		if path == "" {
 			return "the top level"
 		}
+		return path
 	}
 	return ""
 }
@@ -194,27 +148,16 @@ func (x *schemaIndex) above(path, name string) (block string) {
 // the top level). Aliases are found too. It reports false for a keyword that
 // does not exist there.
 func Lookup(block, name string) (*Keyword, bool) {
-	k, ok := index().blocks[block][name]
-	return k, ok
+	k := blocks()[block].find(name)
+	return k, k != nil
 }
 
 // Keywords returns the rows of a block in the order of declaration.
 func Keywords(block string) []*Keyword {
-	var out []*Keyword
-	for _, k := range index().rows {
-		if k.Block == block {
-			out = append(out, k)
-		}
-	}
-	return out
+	return blocks()[block].all()
 }
 
 // Blocks returns the paths of all blocks, sorted; the first one is "".
 func Blocks() []string {
-	var out []string
-	for b := range index().blocks {
-		out = append(out, b)
-	}
-	slices.Sort(out)
-	return out
+	return slices.Sorted(maps.Keys(blocks()))
 }

@@ -24,14 +24,6 @@ func row(name, tier string, v value, def, doc string) Keyword {
 	return Keyword{Name: name, Tier: tier, Args: v.args, Syntax: v.syntax, Default: def, Doc: doc, set: v.set}
 }
 
-// table sets the block of all rows.
-func table(block string, rows ...Keyword) []Keyword {
-	for i := range rows {
-		rows[i].Block = block
-	}
-	return rows
-}
-
 func (k Keyword) alias(names ...string) Keyword { k.Aliases = append(k.Aliases, names...); return k }
 
 // words says that the first argument is one of a fixed set: those of the syntax
