@@ -10,9 +10,7 @@ import (
 // Config is one whole configuration, checked and with every default made
 // explicit. Both languages decode into it; nothing outside internal/ sees it.
 //
-// It travels between processes by encoding/gob, which does not tell a pointer
-// to zero from nil: where nil, zero and other values all mean something, a
-// field must be of another kind.
+// It travels between processes, for which package role names its fields.
 type Config struct {
 	// Files lists every file read, in the order of reading.
 	Files []string

@@ -1,8 +1,6 @@
 package role
 
 import (
-	"bytes"
-	"encoding/gob"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +12,7 @@ import (
 
 	"holdfast/internal/config"
 	"holdfast/internal/daemon/ipc"
+	"holdfast/internal/wire"
 	"holdfast/vrrp/link"
 )
 
@@ -63,6 +62,10 @@ type Boot struct {
 	Kept []int
 }
 
+// bootForm is the first byte of a record, which others before this form did not
+// begin with.
+const bootForm = 0
+
 // Resume is one router that the predecessor was master of.
 type Resume struct {
 	Router     string
@@ -72,7 +75,6 @@ type Resume struct {
 // WriteBoot puts the record, with cfg in the place of its Config, into a file
 // without a name, in memory or in its Folder; the caller closes it.
 func WriteBoot(b Boot, cfg Encoded) (*os.File, error) {
-	b.Config, b.ID, b.Kept = nil, 0, nil
 	var fd int
 	var err error
 	if b.Folder == "" {
@@ -84,7 +86,8 @@ func WriteBoot(b Boot, cfg Encoded) (*os.File, error) {
 		return nil, fmt.Errorf("boot record: file without a name in %q: %w", b.Folder, err)
 	}
 	f := os.NewFile(uintptr(fd), "boot")
-	if err = gob.NewEncoder(f).Encode(b); err == nil {
+	var fields wire.Fields
+	if _, err = f.Write(wire.Append(&fields, []byte{bootForm}, &b, bootFields)); err == nil {
 		_, err = f.Write(cfg)
 	}
 	if err != nil {
@@ -152,11 +155,15 @@ func ReadChange(f *os.File, have Taken) (Boot, error) {
 		return b, fmt.Errorf("boot record: %w", err)
 	}
 	defer unix.Munmap(data)
-	r := bytes.NewReader(data)
-	if err := gob.NewDecoder(r).Decode(&b); err != nil {
+	if data[0] != bootForm {
+		return b, errForm
+	}
+	var fields wire.Fields
+	rest, err := wire.Read(&fields, data[1:], &b, bootFields)
+	if err != nil {
 		return b, fmt.Errorf("boot record: %w", err)
 	}
-	enc := Encoded(data[len(data)-r.Len():])
+	enc := Encoded(rest)
 	if base := enc.base(); base != 0 && base != have.ID {
 		return b, errNotHere
 	} else if base == 0 {

@@ -3,37 +3,41 @@ package role
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/gob"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"hash/maphash"
-	"io"
-	"slices"
+	"math"
 
 	"holdfast/internal/config"
+	"holdfast/internal/wire"
 )
 
-// Encoded is a configuration as it travels: a tenth of what it takes in
+// Encoded is a configuration as it travels: a twentieth of what it takes in
 // memory, so that the parent need not keep it in any other form. Each virtual
 // server is a piece of its own, so that of a large configuration only what
 // changed need be sent (see [Encoded.Since]):
 //
 //	8 bytes  identity: a hash of the whole
 //	8 bytes  identity of the configuration that this one is a change of; 0: of none
-//	n, gob   everything but the virtual servers
-//	n        number of virtual servers, and for each of them
-//	           2 × the length of its piece, or
-//	           2 × its place in the other configuration + 1
-//	n, gob   what the pieces have in common: a virtual server without content
-//	gob      the pieces
-//
-// n is a number as of package encoding/binary, before gob the length of that.
+//	1 byte   the form of what follows: 0. Others before it had no such byte, and no 0 here
+//	struct   everything but the virtual servers, as of package wire
+//	number   of virtual servers, as of package encoding/binary, and for each of them
+//	           4 bytes  2 × the length of its piece, or
+//	                    2 × its place in the other configuration + 1
+//	           struct   its piece
 type Encoded []byte
 
-const identities = 16 // bytes
+const (
+	identities = 16             // bytes
+	heading    = identities + 1 // bytes before the first struct
+	codeLen    = 4              // bytes
+)
 
-var errEncoded = errors.New("configuration: cut short")
+var (
+	errEncoded = errors.New("configuration: cut short")
+	errForm    = errors.New("configuration: it comes from another version of the program, in a form that this one does not know: restart the daemon")
+)
 
 // Encode encodes a configuration for WriteBoot.
 func Encode(c *config.Config) (Encoded, error) {
@@ -44,49 +48,40 @@ func Encode(c *config.Config) (Encoded, error) {
 // EncodeParts is Encode of a configuration with parts of its virtual servers in
 // the place of them. All parts may be made in the same memory.
 func EncodeParts(c *config.Config, part func(*config.VirtualServer) *config.VirtualServer) (Encoded, error) {
-	return encodeServers(c, 0, func(i int) *config.VirtualServer { return part(&c.VirtualServers[i]) })
+	return encodeServers(c, 24*len(c.VirtualServers), func(i int) *config.VirtualServer { return part(&c.VirtualServers[i]) })
 }
 
 // encodeServers encodes a configuration with other virtual servers; size is about how
-// many bytes they take.
+// many bytes they take. What is too much of it is never touched.
 func encodeServers(c *config.Config, size int, server func(int) *config.VirtualServer) (Encoded, error) {
 	rest := *c
 	rest.VirtualServers = nil
-	var head, body bytes.Buffer
-	if err := gob.NewEncoder(&head).Encode(&rest); err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
-	}
-	body.Grow(size) // a buffer that grows is copied a dozen times
-	enc := gob.NewEncoder(&body)
-	p := pieces{codes: make([]uint64, len(c.VirtualServers))}
-	if len(c.VirtualServers) > 0 {
-		if err := enc.Encode(&config.VirtualServer{}); err != nil {
-			return nil, fmt.Errorf("configuration: %w", err)
-		}
-	}
-	common := body.Len()
+	var f wire.Fields
+	out := make(Encoded, heading, 8192+size)
+	out = wire.Append(&f, out, &rest, configFields)
+	out = binary.AppendUvarint(out, uint64(len(c.VirtualServers)))
 	for i := range c.VirtualServers {
-		before := body.Len()
-		if err := enc.Encode(server(i)); err != nil {
-			return nil, fmt.Errorf("configuration: %w", err)
+		start := len(out)
+		out = wire.Append(&f, append(out, 0, 0, 0, 0), server(i), virtualServerFields)
+		n := len(out) - start - codeLen
+		if n > math.MaxInt32 {
+			return nil, fmt.Errorf("configuration: virtual server %d takes %d bytes", i+1, n)
 		}
-		p.codes[i] = uint64(body.Len()-before) << 1
+		binary.BigEndian.PutUint32(out[start:], uint32(n)<<1)
 	}
-	p.head, p.common, p.body = head.Bytes(), body.Bytes()[:common], body.Bytes()[common:]
-	out := p.bytes()
 	h := fnv.New64a()
 	h.Write(out)
 	binary.BigEndian.PutUint64(out, h.Sum64()|1) // never 0
 	return out, nil
 }
 
-// roughly is about how many bytes virtual servers take.
+// roughly is about how many bytes virtual servers take, rather more than less.
 func roughly(list []config.VirtualServer) int {
-	n := 4096
+	n := 0
 	for i := range list {
-		n += 32
+		n += 128
 		for k := range list[i].RealServers {
-			n += 24 + 64*len(list[i].RealServers[k].Checkers)
+			n += 32 + 128*len(list[i].RealServers[k].Checkers)
 		}
 	}
 	return n
@@ -119,145 +114,168 @@ func (e Encoded) base() uint64 {
 // they have none in common.
 func (e Encoded) Since(old Encoded) Encoded {
 	was, err := old.pieces()
-	if err != nil || old.base() != 0 || len(was.codes) == 0 {
+	if err != nil || old.base() != 0 || len(was.list) == 0 {
 		return e
 	}
 	now, err := e.pieces()
-	if err != nil || e.base() != 0 || !bytes.Equal(was.common, now.common) {
+	if err != nil || e.base() != 0 {
 		return e
 	}
 	seed := maphash.MakeSeed()
-	have := make(map[uint64]int, len(was.codes))
-	list := was.list()
-	for i := len(list) - 1; i >= 0; i-- {
-		have[maphash.Bytes(seed, list[i])] = i
+	have := make(map[uint64]int, len(was.list))
+	for i := len(was.list) - 1; i >= 0; i-- {
+		have[maphash.Bytes(seed, was.list[i].bytes)] = i
 	}
-	out := pieces{head: now.head, common: now.common, codes: slices.Clone(now.codes)}
-	parts, left := now.list(), len(now.body)
-	for i, piece := range parts {
-		if at, ok := have[maphash.Bytes(seed, piece)]; ok && bytes.Equal(list[at], piece) {
-			out.codes[i] = uint64(at)<<1 | 1
-			left -= len(piece)
+	kept := make([]int, len(now.list)) // where it stands, + 1
+	left, some := len(e), false
+	for i, piece := range now.list {
+		if at, ok := have[maphash.Bytes(seed, piece.bytes)]; ok && bytes.Equal(was.list[at].bytes, piece.bytes) {
+			kept[i], some = at+1, true
+			left -= len(piece.bytes)
 		}
 	}
-	if left == len(now.body) {
+	if !some {
 		return e // nothing is as it was
 	}
-	out.body = make([]byte, 0, left)
-	for i, piece := range parts {
-		if out.codes[i]&1 == 0 {
-			out.body = append(out.body, piece...)
+	out := make(Encoded, heading, left)
+	copy(out, e[:8])
+	copy(out[8:], old[:8])
+	out = append(out, now.head...)
+	out = binary.AppendUvarint(out, uint64(len(now.list)))
+	for i, piece := range now.list {
+		if kept[i] > 0 {
+			out = binary.BigEndian.AppendUint32(out, uint32(kept[i]-1)<<1|1)
+			continue
 		}
+		out = binary.BigEndian.AppendUint32(out, uint32(len(piece.bytes))<<1)
+		out = append(out, piece.bytes...)
 	}
-	change := out.bytes()
-	copy(change, e[:8])
-	copy(change[8:], old[:8])
-	return change
+	return out
 }
 
-// pieces are the parts of an encoded configuration.
+// pieces are the parts of an encoded configuration, in its memory.
 type pieces struct {
-	head, common, body []byte
-	codes              []uint64 // of the virtual servers
+	head []byte
+	list []piece // of the virtual servers
 }
 
-func (p *pieces) bytes() Encoded {
-	out := make(Encoded, identities, identities+len(p.head)+len(p.common)+len(p.body)+binary.MaxVarintLen32*(len(p.codes)+3))
-	out = binary.AppendUvarint(out, uint64(len(p.head)))
-	out = append(out, p.head...)
-	out = binary.AppendUvarint(out, uint64(len(p.codes)))
-	for _, c := range p.codes {
-		out = binary.AppendUvarint(out, c)
-	}
-	out = binary.AppendUvarint(out, uint64(len(p.common)))
-	out = append(out, p.common...)
-	return append(out, p.body...)
+// piece is an encoded virtual server, or where it stands in another configuration.
+type piece struct {
+	bytes []byte // nil: in the other one
+	at    int
 }
 
 // pieces takes an encoded configuration apart.
 func (e Encoded) pieces() (p pieces, err error) {
-	if len(e) < identities {
+	rest, err := e.content()
+	if err != nil {
+		return p, err
+	}
+	var f wire.Fields
+	behind, err := wire.Skip(&f, rest)
+	if err != nil {
 		return p, errEncoded
 	}
-	rest := []byte(e[identities:])
-	number := func() uint64 {
-		v, n := binary.Uvarint(rest)
-		if n <= 0 {
-			err = errEncoded
-			return 0
-		}
-		rest = rest[n:]
-		return v
+	p.head = rest[:len(rest)-len(behind)]
+	s, err := serversOf(behind)
+	if err != nil {
+		return p, err
 	}
-	part := func() []byte {
-		n := number()
-		if err != nil || n > uint64(len(rest)) {
-			err = errEncoded
-			return nil
-		}
-		b := rest[:n]
-		rest = rest[n:]
-		return b
-	}
-	p.head = part()
-	n := number()
-	if err != nil || n > uint64(len(rest)) { // each takes a byte at least
-		return p, errEncoded
-	}
-	p.codes = make([]uint64, n)
-	var size uint64
-	for i := range p.codes {
-		if p.codes[i] = number(); p.codes[i]&1 == 0 {
-			size += min(p.codes[i]>>1, uint64(len(e)))
+	p.list = make([]piece, s.count)
+	for i := range p.list {
+		if p.list[i], err = s.next(); err != nil {
+			return p, err
 		}
 	}
-	p.common = part()
-	if err != nil || size != uint64(len(rest)) {
-		return p, errEncoded
+	return p, s.end()
+}
+
+// content is what stands behind the heading.
+func (e Encoded) content() ([]byte, error) {
+	switch {
+	case len(e) < heading:
+		return nil, errEncoded
+	case e[identities] != 0:
+		return nil, errForm
 	}
-	p.body = rest
+	return e[heading:], nil
+}
+
+// pieceReader goes through the pieces of virtual servers.
+type pieceReader struct {
+	count int
+	rest  []byte
+}
+
+func serversOf(b []byte) (r pieceReader, err error) {
+	n, size := binary.Uvarint(b)
+	if size <= 0 || n > uint64(len(b)-size)/codeLen {
+		return r, errEncoded
+	}
+	return pieceReader{int(n), b[size:]}, nil
+}
+
+// next is one more of count pieces.
+func (r *pieceReader) next() (piece, error) {
+	if len(r.rest) < codeLen {
+		return piece{}, errEncoded
+	}
+	code := binary.BigEndian.Uint32(r.rest)
+	r.rest = r.rest[codeLen:]
+	n := int(code >> 1)
+	if code&1 != 0 {
+		return piece{at: n}, nil
+	}
+	if n == 0 || n > len(r.rest) {
+		return piece{}, errEncoded
+	}
+	p := piece{bytes: r.rest[:n:n]}
+	r.rest = r.rest[n:]
 	return p, nil
 }
 
-// list are the pieces of the virtual servers; nil for those that stand in
-// another configuration.
-func (p *pieces) list() [][]byte {
-	out := make([][]byte, len(p.codes))
-	rest := p.body
-	for i, c := range p.codes {
-		if c&1 == 0 {
-			out[i], rest = rest[:c>>1], rest[c>>1:]
-		}
+// end checks that nothing is left over.
+func (r *pieceReader) end() error {
+	if len(r.rest) > 0 {
+		return errEncoded
 	}
-	return out
+	return nil
 }
 
 // decode returns the configuration and, for a change of base, where each of
 // its virtual servers stands in that; -1: it is not there.
 func (e Encoded) decode(base *config.Config) (*config.Config, []int, error) {
-	p, err := e.pieces()
+	rest, err := e.content()
 	if err != nil {
 		return nil, nil, err
 	}
 	c := &config.Config{}
-	if err := gob.NewDecoder(bytes.NewReader(p.head)).Decode(c); err != nil {
+	var f wire.Fields
+	if rest, err = wire.Read(&f, rest, c, configFields); err != nil {
 		return nil, nil, fmt.Errorf("configuration: %w", err)
 	}
-	if len(p.codes) == 0 {
-		return c, nil, nil
-	}
-	dec := gob.NewDecoder(io.MultiReader(bytes.NewReader(p.common), bytes.NewReader(p.body)))
-	if err := dec.Decode(&config.VirtualServer{}); err != nil {
-		return nil, nil, fmt.Errorf("configuration: %w", err)
+	s, err := serversOf(rest)
+	if err != nil {
+		return nil, nil, err
 	}
 	var kept []int
-	if base != nil {
-		kept = make([]int, len(p.codes))
+	if base != nil && s.count > 0 {
+		kept = make([]int, s.count)
 	}
-	c.VirtualServers = make([]config.VirtualServer, len(p.codes))
-	for i, code := range p.codes {
-		if code&1 == 0 {
-			if err := dec.Decode(&c.VirtualServers[i]); err != nil {
+	if s.count > 0 {
+		c.VirtualServers = make([]config.VirtualServer, s.count)
+	}
+	for i := range c.VirtualServers {
+		p, err := s.next()
+		if err != nil {
+			return nil, nil, err
+		}
+		if p.bytes != nil {
+			left, err := wire.Read(&f, p.bytes, &c.VirtualServers[i], virtualServerFields)
+			if err == nil && len(left) > 0 {
+				err = errEncoded
+			}
+			if err != nil {
 				return nil, nil, fmt.Errorf("configuration: virtual server %d: %w", i+1, err)
 			}
 			if kept != nil {
@@ -265,11 +283,13 @@ func (e Encoded) decode(base *config.Config) (*config.Config, []int, error) {
 			}
 			continue
 		}
-		at := code >> 1
-		if base == nil || at >= uint64(len(base.VirtualServers)) {
+		if base == nil || p.at >= len(base.VirtualServers) {
 			return nil, nil, fmt.Errorf("configuration: virtual server %d: it is one of a configuration that is not here", i+1)
 		}
-		c.VirtualServers[i], kept[i] = base.VirtualServers[at], int(at)
+		c.VirtualServers[i], kept[i] = base.VirtualServers[p.at], p.at
+	}
+	if err := s.end(); err != nil {
+		return nil, nil, err
 	}
 	return c, kept, nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"reflect"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -191,5 +192,26 @@ func TestSignalsNeitherEndTheProcessNorReachItsScripts(t *testing.T) {
 	}
 	if bit := uint64(1)<<(syscall.SIGHUP-1) | 1<<(syscall.SIGPIPE-1) | 1<<(syscall.SIGTERM-1); ignored&bit != 0 {
 		t.Errorf("scripts inherit ignored signals: %x", ignored)
+	}
+}
+
+// Whoever gets a record of before this form says what is to be done.
+func TestARecordOfAnotherFormIsRefused(t *testing.T) {
+	f, err := os.CreateTemp(t.TempDir(), "boot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write([]byte{0x2f, 1, 2, 3}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadBoot(f); !errors.Is(err, errForm) {
+		t.Errorf("%v", err)
+	}
+	enc := append(make([]byte, identities), 0x40, 1, 2, 3)
+	if _, err := Decode(enc); !errors.Is(err, errForm) {
+		t.Errorf("%v", err)
+	}
+	if all := encode(t, servers(1, 1)); !slices.Equal(all, all.Since(enc)) {
+		t.Error("a change of a form that is not known")
 	}
 }
