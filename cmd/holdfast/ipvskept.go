@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"syscall"
+	"time"
 
 	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/role"
@@ -44,6 +45,9 @@ func keptOf(st *control.Status) (k ipvstable.Kept, err error) {
 	var lvs control.LVS
 	if err := json.Unmarshal(st.LVS, &lvs); err != nil {
 		return k, fmt.Errorf("the status of the lvs process is not understood: is the daemon of another version? %w", err)
+	}
+	if b := lvs.Busy; b != nil {
+		return k, fmt.Errorf("the lvs process of the running holdfast is busy with %s since %s: its services are not known for certain; try again when it has done", b.With, b.Since.Format(time.TimeOnly))
 	}
 	owned := map[string]bool{}
 	for i := range lvs.Services {

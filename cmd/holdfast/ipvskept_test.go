@@ -63,12 +63,13 @@ func TestKeptByWhom(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, answer := range map[string]func() (any, error){
-		"too busy":         func() (any, error) { return nil, errors.New("the daemon is too busy to answer") },
-		"cannot unmarshal": status(t, `["another", "program"]`),
-		"did not answer":   status(t, `{"processes":[{"role":"vrrp"},{"role":"lvs"}],"missing":["lvs"]}`),
-		"lvs process":      status(t, `{"processes":[{"role":"lvs"}],"lvs":null}`),
-		"not started":      status(t, `{"startup_script":"running"}`),
-		"another version":  status(t, `{"processes":[{"role":"lvs"}],"lvs":{"services":7}}`),
+		"too busy":           func() (any, error) { return nil, errors.New("the daemon is too busy to answer") },
+		"cannot unmarshal":   status(t, `["another", "program"]`),
+		"did not answer":     status(t, `{"processes":[{"role":"vrrp"},{"role":"lvs"}],"missing":["lvs"]}`),
+		"lvs process":        status(t, `{"processes":[{"role":"lvs"}],"lvs":null}`),
+		"not started":        status(t, `{"startup_script":"running"}`),
+		"busy with a reload": status(t, `{"processes":[{"role":"lvs"}],"lvs":{"busy":{"with":"a reload","since":"2026-01-02T03:04:05Z","as_of":"2026-01-02T03:04:04Z"},"services":[]}}`),
+		"another version":    status(t, `{"processes":[{"role":"lvs"}],"lvs":{"services":7}}`),
 	} {
 		socket := answering(t, answer)
 		if k, err := keptBy(socket); err == nil || !strings.Contains(err.Error(), want) {

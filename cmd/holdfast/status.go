@@ -21,7 +21,8 @@ heard and the adverts not accepted by reason; every service with its real
 servers, their health and connections.
 
 Exit code: 0 when the daemon answered, 1 when none runs, 3 when it, or one of its
-processes, did not answer or does not run.`,
+processes, did not answer or does not run. A process that is busy with a reload
+says so, and what it said last.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var st control.Status

@@ -15,6 +15,7 @@ type question struct {
 	// belated hears of an answer that comes after errLate, or after one that says
 	// that a configuration is not in force yet; nil: nobody does.
 	belated func(error)
+	typ     string
 	limit   time.Duration // for the answer, and anew each time it is said to be at work
 	due     time.Time
 	atWork  bool
@@ -47,7 +48,7 @@ func (p *Parent) askOn(s *slot, m ipc.Message, f *os.File, limit time.Duration, 
 	id := p.nextID
 	m.ID = id
 	p.asked[id] = question{
-		child: s.child, answer: answer, belated: belated,
+		child: s.child, typ: m.Type, answer: answer, belated: belated,
 		limit: limit, due: time.Now().Add(limit),
 	}
 	s.child.out.Post(m, f)
@@ -98,6 +99,11 @@ func (p *Parent) answered(c *child, m ipc.Message) {
 func (p *Parent) atWork(c *child, id uint64) {
 	q, ok := p.asked[id]
 	if !ok || q.child != c {
+		return
+	}
+	if q.typ == ipc.TypeStatus {
+		q.due = time.Now().Add(q.limit)
+		p.asked[id] = q
 		return
 	}
 	if !q.atWork {

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"os"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -309,4 +312,30 @@ func TestAChangeThatTheLVSProcessCannotUseIsFollowedByTheWhole(t *testing.T) {
 		t.Error(err, r.Failure)
 	}
 	d.story(role.LVS, began("a forget"), "peer", "boot: boot record: it is a change of a configuration that is not here", "config b other=true")
+}
+
+// A status of a large table may take longer than statusLimit to be put together.
+func TestAStatusThatIsWorkedAtIsWaitedFor(t *testing.T) {
+	handsOver(t, func(h handingOver) {
+		h.vrrp.child = nil
+		h.vrrp.wanted = false
+		h.lvs.child.cmd = &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}
+		var got *control.Status
+		h.Parent.reload.running = true
+		h.Parent.status(func(s control.Status) { got = &s })
+		for range 3 {
+			h.pass(statusLimit - time.Millisecond)
+			h.atWork()
+		}
+		if got != nil {
+			t.Fatalf("answered: missing %v", got.Missing)
+		}
+		if h.Parent.reload.atWork {
+			t.Error("the reload counts as worked at")
+		}
+		h.pass(statusLimit)
+		if got == nil || !slices.Equal(got.Missing, []string{"lvs"}) {
+			t.Errorf("one that comes on no more: %+v", got)
+		}
+	})
 }

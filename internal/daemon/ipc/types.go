@@ -16,7 +16,7 @@ const (
 	// says that the configuration is not in force yet answers again when it is.
 	TypeConfig = "config"
 	// TypeAtWork [lvs to parent, ID of the question]: the kernel's table is being
-	// written, which takes its time; the answer comes later.
+	// written, or read for a status, which takes its time; the answer comes later.
 	TypeAtWork = "at-work"
 	// TypePeer [parent to child, File: stream]: the other child was replaced.
 	TypePeer = "peer"

@@ -113,6 +113,7 @@ type LVS struct {
 
 	// progress counts what was done of long works, see Progress; any goroutine's.
 	progress atomic.Uint64
+	busy     busy
 }
 
 // New prepares the services of a configuration. Nothing happens before Run.
@@ -176,6 +177,7 @@ func (l *LVS) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	l.busy.begin(busyStart)
 	if err := l.runner.Replace(l.begin(time.Now())); err != nil {
 		l.log.Error("health checks that cannot be run", "err", err)
 	}
@@ -194,16 +196,19 @@ func (l *LVS) Run(ctx context.Context) error {
 	l.work(time.Now()) // the table comes first, as in a reload
 	l.tell(events(l.first, l.services, nil))
 	l.first = nil
+	l.busy.end()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			l.busy.begin(busyStop)
 			l.release()
 			return nil
 		case <-timer.C:
 		case <-l.inbox.wake:
 		}
+		l.busy.begin(busyTable)
 		if l.stopping() {
 			continue
 		}
@@ -216,6 +221,7 @@ func (l *LVS) Run(ctx context.Context) error {
 		if !due.IsZero() {
 			wait = min(wait, max(due.Sub(now), 0))
 		}
+		l.busy.end()
 		timer.Reset(wait)
 	}
 }
@@ -250,6 +256,8 @@ func (l *LVS) Change(ctx context.Context, cfg, of *config.Config, kept []int) er
 }
 
 func (l *LVS) reload(cfg *config.Config, kept []int) {
+	l.busy.begin(busyReload)
+	defer l.busy.begin(busyTable) // the rest of the turn
 	old, oldFollow := l.services, l.follow
 	if was, now := l.cfg.Global.LVSSyncDaemon, cfg.Global.LVSSyncDaemon; was != nil && now != nil && was.MaxLen != 0 && now.MaxLen == 0 {
 		l.daemons.stale = true

@@ -159,9 +159,10 @@ func counters(s ipvs.Stats) *Counters {
 // stats is the connection to the kernel that questions use, so that a long
 // answer holds up no change of the table.
 type stats struct {
-	mu     sync.Mutex
-	kernel ipvs.Kernel
-	closed bool
+	mu      sync.Mutex
+	kernel  ipvs.Kernel
+	closed  bool
+	reading busy // on its way to all figures
 }
 
 func (s *stats) close() {
@@ -190,6 +191,8 @@ func (s *stats) connect(open func() (ipvs.Kernel, error)) bool {
 func (s *stats) read(open func() (ipvs.Kernel, error)) (all []ipvs.ServiceStats, d []ipvs.Daemon, version string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.reading.begin(busyTable)
+	defer s.reading.end()
 	if !s.connect(open) {
 		return nil, nil, ""
 	}

@@ -3,6 +3,7 @@ package lvs
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"holdfast/ipvs"
 )
@@ -20,7 +21,10 @@ func (l *LVS) stopping() bool { return l.ctx != nil && l.ctx.Err() != nil }
 func (l *LVS) Progress() uint64 { return l.progress.Load() }
 
 // CameOn changes Progress: a part of a long work is done. Any goroutine.
-func (l *LVS) CameOn() { l.progress.Add(1) }
+func (l *LVS) CameOn() {
+	l.progress.Add(1)
+	l.busy.cameOn(time.Now())
+}
 
 // planned is how many services are planned at a time, in the same memory. The
 // plan of a large table is as large as the table, and getting memory takes longer

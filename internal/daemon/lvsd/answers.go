@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/ipc"
 	"holdfast/internal/daemon/lvs"
 	"holdfast/internal/daemon/role"
@@ -40,7 +39,7 @@ func (p *process) fromParent() {
 			p.peer.Redirect(c)
 			go p.fromPeer(c)
 		case ipc.TypeStatus:
-			go p.status(m.ID)
+			go p.answers.status(m.ID)
 		case ipc.TypePulse:
 			p.pulse(m.ID)
 		case ipc.TypeSet:
@@ -165,20 +164,6 @@ func (p *process) comesOn(id, last uint64, answered <-chan struct{}) *time.Timer
 		}
 		p.comesOn(id, now, answered)
 	})
-}
-
-func (p *process) status(id uint64) {
-	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
-	defer cancel()
-	m := ipc.Message{Type: ipc.TypeStatus, ID: id}
-	st, err := p.lvs.Status(ctx)
-	if err == nil {
-		m.Body, err = json.Marshal(control.LVS{Status: st, Notify: p.out.Status()})
-	}
-	if err != nil {
-		m.Err = err.Error()
-	}
-	p.parent.Post(m, nil)
 }
 
 func (p *process) set(m ipc.Message) {

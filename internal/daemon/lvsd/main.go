@@ -39,15 +39,16 @@ const (
 type process struct {
 	version string // of the program
 
-	log    *slog.Logger
-	child  *role.Child
-	parent *ipc.Mailbox
-	peer   *ipc.Mailbox
-	out    *notifier.Notifier
-	lvs    *lvs.LVS
-	pipes  pipes
-	tune   tune.Process
-	spare  role.Spare
+	log     *slog.Logger
+	child   *role.Child
+	parent  *ipc.Mailbox
+	peer    *ipc.Mailbox
+	out     *notifier.Notifier
+	lvs     *lvs.LVS
+	pipes   pipes
+	answers statuses
+	tune    tune.Process
+	spare   role.Spare
 	// started ends the work of the start.
 	started func()
 	stop    context.CancelFunc // begins the orderly stop; at any time, many times
@@ -107,6 +108,7 @@ func (p *process) run(ctx context.Context) error {
 		Restarted: boot.Restarted,
 		Keep:      boot.Options.DontReleaseIPVS,
 	})
+	p.answers = statuses{ask: p.lvs.Status, busy: p.lvs.Busy, out: p.out.Status, post: func(m ipc.Message) { p.parent.Post(m, nil) }}
 	go p.fromParent()
 	go p.fromPeer(p.child.Peer)
 	go p.sayReady(ctx)

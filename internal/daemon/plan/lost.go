@@ -44,7 +44,7 @@ func Hold(st *control.Status) Held {
 		}
 	}
 	var l control.LVS
-	if decode(st.LVS, &l) {
+	if decode(st.LVS, &l) && l.Busy == nil { // else it was so before
 		for i := range l.Services {
 			if l.Services[i].Up {
 				h.services[l.Services[i].Name] = true
@@ -102,7 +102,7 @@ func (h Held) Rest(now *control.Status) (rest Held, some bool) {
 		was, left, has map[string]bool
 	}{{role.VRRP, h.masters, rest.masters, isMaster}, {role.LVS, h.services, rest.services, isUp}} {
 		process := string(part.process)
-		silent := slices.Contains(now.Missing, process)
+		silent := slices.Contains(now.Missing, process) || part.process == role.LVS && l.Busy != nil
 		for name := range part.was {
 			if has, configured := part.has[name]; silent || configured && !has {
 				part.left[name] = true
@@ -154,7 +154,7 @@ func (h Held) Lost(now *control.Status) []Loss {
 		}
 	}
 	var l control.LVS
-	if decode(now.LVS, &l) {
+	if decode(now.LVS, &l) && l.Busy == nil {
 		for i := range l.Services {
 			if s := &l.Services[i]; h.services[s.Name] && !s.Up {
 				list = append(list, Loss{"service " + s.Name, fmt.Sprintf("%s had its quorum and has lost it: weight %d of %d", s.Name, s.Weight, s.Quorum)})

@@ -19,6 +19,8 @@ func TestLost(t *testing.T) {
 		yields = `{"instances":[{"name":"VI_1","state":"BACKUP"}]}`
 		other  = `{"instances":[{"name":"VI_2","state":"FAULT"}]}`
 		up     = `{"services":[{"name":"[192.0.2.10]:tcp:80","up":true}]}`
+		busy   = `{"busy":{"with":"a reload","since":"2026-01-02T03:04:05Z","as_of":"2026-01-02T03:04:04Z"},"services":[{"name":"[192.0.2.10]:tcp:80","up":false}]}`
+		busyUp = `{"busy":{"with":"a reload","since":"2026-01-02T03:04:05Z","as_of":"2026-01-02T03:04:04Z"},"services":[{"name":"[192.0.2.10]:tcp:80","up":true}]}`
 		down   = `{"services":[{"name":"[192.0.2.10]:tcp:80","up":false,"weight":1,"quorum":2}]}`
 	)
 	ended := status(master, "", "lvs")
@@ -38,6 +40,9 @@ func TestLost(t *testing.T) {
 		{"a router that is gone, a backup that fails", status(master, ""), status(other, ""), ""},
 		{"a quorum", status(master, up), status(master, down), "weight 1 of 2"},
 		{"a service that was down", status(master, down), status(master, down), ""},
+		{"what was so before the work that keeps it from saying how it is", status(master, up), status(master, busy), ""},
+		{"the same, before the reload", status(master, busyUp), status(master, down), ""},
+		{"a process that was busy before", status(master, busyUp), status(master, "", "lvs"), "no answer from lvs"},
 		{"a process", status(master, up), status(master, "", "lvs"), "no answer from lvs"},
 		{"a process that ended", status(master, up), ended, "lvs is not running: the kernel has no IPVS"},
 		{"a process that had not answered before", status(master, "", "lvs"), status(master, "", "lvs"), ""},

@@ -12,6 +12,14 @@ import (
 
 // renderLVS prints the services for people, one block each.
 func renderLVS(w io.Writer, st *control.LVS, now time.Time) {
+	if b := st.Busy; b != nil {
+		fmt.Fprintf(w, "lvs is busy with %s for %s", b.With, ago(now, b.Since))
+		if b.AsOf.IsZero() {
+			fmt.Fprintln(w, ": how its services are it says afterwards")
+			return
+		}
+		fmt.Fprintf(w, ": what follows was so at %s, %s ago\n\n", b.AsOf.Format(time.DateTime), ago(now, b.AsOf))
+	}
 	for i := range st.Services {
 		renderService(w, &st.Services[i], now)
 	}

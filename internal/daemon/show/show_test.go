@@ -221,6 +221,16 @@ func TestTheDaemonItself(t *testing.T) {
 	if strings.Contains(b.String(), "/run/good") {
 		t.Error("a pipe that is read is mentioned")
 	}
+	b.Reset()
+	for _, known := range []string{"", `,"as_of":"2026-01-02T03:04:00Z"`} {
+		if err := Status(&b, &control.Status{LVS: json.RawMessage(`{"busy":{"with":"a reload","since":"2026-01-02T03:04:05Z"` + known + `},"services":[{"name":"[192.0.2.1]:tcp:80"}]}`)}); err != nil {
+			t.Error(err)
+		}
+		if got := b.String(); !strings.Contains(got, "lvs is busy with a reload for ") || strings.Contains(got, "what follows was so at ") != (known != "") || strings.Contains(got, "virtual_server") != (known != "") {
+			t.Errorf("%q: %s", known, got)
+		}
+		b.Reset()
+	}
 	if err := Status(&b, &control.Status{LVS: json.RawMessage(`{"services":7}`)}); err == nil {
 		t.Error("no error for an answer of another shape")
 	}
