@@ -157,7 +157,9 @@ func doctorOfTunnels(t testing.TB, director, server *lab.Host) {
 	sh(t, server, "ip route del default")
 	sh(t, director, "ip link set eth0 mtu 1540")
 	breakAndMend(t, director, "sysctl -qw net.ipv4.vs.backup_only=1; ipvsadm --start-daemon master --mcast-interface eth0; ipvsadm --start-daemon backup --mcast-interface eth0", "backup-only", "--role", "director", "--listen", "0")
-	sh(t, director, "ipvsadm --stop-daemon master; ipvsadm --stop-daemon backup; ip link set eth0 mtu 1500")
+	sh(t, director, "ipvsadm --stop-daemon master; ipvsadm --stop-daemon backup; sysctl -qw net.ipv4.ip_forward=1; ipvsadm -A -t 192.0.2.190:80; ipvsadm -a -t 192.0.2.190:80 -r 198.51.100.9 -m")
+	breakAndMend(t, director, "sysctl -qw net.ipv4.vs.nat_icmp_send=1", "nat-icmp-send", "--role", "director", "--listen", "0")
+	sh(t, director, "ipvsadm -D -t 192.0.2.190:80; sysctl -qw net.ipv4.ip_forward=0; ip link set eth0 mtu 1500")
 }
 
 // loadTunnels has realserver load the kernel's modules, in this process's own

@@ -16,6 +16,7 @@ import (
 
 	"holdfast/integration/lab"
 	"holdfast/internal/daemon/control"
+	"holdfast/ipvs/profile"
 )
 
 // forwardedConf is every way to forward, for each family: VIP and MARKED are
@@ -98,10 +99,15 @@ virtual_server VIP 84 {
     }
 }
 virtual_server VIP 85 {
+    delay_loop 1
     lb_algo rr
     lb_kind NAT
     protocol TCP
     real_server INNER31 85 {
+        TCP_CHECK {
+            connect_timeout 5
+            retry 3
+        }
     }
 }
 virtual_server fwmark MARK {
@@ -133,11 +139,11 @@ var families = []family{
 func (f family) at(addr string, port int) string { return net.JoinHostPort(addr, fmt.Sprint(port)) }
 
 // everyMethod has a client's requests answered by every real server of every
-// method, and the table kept over a restart of the daemon.
+// method, with all of lvs_profile, and the table kept over a restart of the daemon.
 func everyMethod(t testing.TB) {
 	s := trafficLab(t, "forwarded")
 	s.forwardedHosts()
-	conf := "global_defs {\n router_id lab\n enable_script_security\n script_user root\n}\n"
+	conf := "global_defs {\n router_id lab\n lvs_profile " + strings.Join(profile.Names(), " ") + "\n enable_script_security\n script_user root\n}\n"
 	for _, f := range families {
 		conf += strings.NewReplacer("VIP", f.vip, "SERVER", f.server, "INNER", f.inner, "MARK", f.mark, "FAMILY", f.line, "DIR", s.a.Dir).Replace(forwardedConf)
 		s.run(s.a, f.iptables+" -t mangle -A PREROUTING -d "+f.marked+" -p tcp --dport 80 -j MARK --set-mark "+f.mark,
@@ -154,6 +160,9 @@ func everyMethod(t testing.TB) {
 		s.reached(f.name+" NAT", []string{"nat1", "nat2"}, f.at(f.vip, 81), f.at(f.vip, 54))
 		s.reached(f.name+" TUN", []string{"ipip", "gue", "gre"}, f.at(f.vip, 82), f.at(f.vip, 55))
 		s.grouped(f)
+	}
+	if !lab.WaitFor(60*time.Second, s.allUp) {
+		t.Errorf("servers do not answer the director's own checks: %+v", tableStatus(t, s.a).Services)
 	}
 	s.sorry()
 	s.restarted(p, conf, raw)
@@ -367,17 +376,7 @@ func (s *serving) restarted(p *lab.Process, conf string, raw *rawIPVS) {
 	// What comes of the first checks is in the table as well.
 	if !lab.WaitFor(60*time.Second, func() bool {
 		time.Sleep(100 * time.Millisecond)
-		checked := 0
-		for _, v := range tableStatus(s.t, s.a).Services {
-			for _, r := range v.Servers {
-				for _, c := range r.Checks {
-					if !c.Last.IsZero() {
-						checked++
-					}
-				}
-			}
-		}
-		return checked == len(families)
+		return s.allUp()
 	}) {
 		s.t.Error("the new daemon does not check")
 	}
@@ -388,6 +387,22 @@ func (s *serving) restarted(p *lab.Process, conf string, raw *rawIPVS) {
 	if after := tableOf(s.t, raw); !slices.Equal(before, after) {
 		s.t.Errorf("the table was\n%s\nand is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
 	}
+}
+
+// allUp reports whether every check that the director has has ended well.
+func (s *serving) allUp() bool {
+	checks := 0
+	for _, v := range tableStatus(s.t, s.a).Services {
+		for _, r := range v.Servers {
+			for _, c := range r.Checks {
+				if c.Last.IsZero() || c.State != "up" {
+					return false
+				}
+				checks++
+			}
+		}
+	}
+	return checks == 2*len(families)
 }
 
 // tableStatus is what holdfast status says of the services of a host; nothing

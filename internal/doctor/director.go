@@ -135,6 +135,23 @@ func backupOnly(s *Snapshot) []host.Finding {
 		"while a backup daemon runs IPVS forwards nothing at all", host.SetCommand("net/ipv4/vs/backup_only", "0"))}
 }
 
+// natUnreachable: nat-icmp-send. The kernel takes what a server of NAT sends
+// from its port for an answer to a client, and an answer without a connection
+// for a mistake: it tells the server so, and drops the packet.
+func natUnreachable(s *Snapshot) []host.Finding {
+	const path = "net/ipv4/vs/nat_icmp_send"
+	if n, _ := s.Number(path); !s.Director || n == 0 {
+		return nil
+	}
+	for _, f := range s.forwardings() {
+		if f.method == ipvs.Masquerade {
+			return []host.Finding{one(host.Error, "nat-icmp-send", fmt.Sprintf("net.ipv4.vs.nat_icmp_send is on, and real servers as %s are reached by NAT", f.address),
+				"the kernel drops their answers to connections of this host: health checks of them time out", host.SetCommand(path, "0"))}
+		}
+	}
+	return nil
+}
+
 // connectionTracking: conntrack-full.
 func connectionTracking(s *Snapshot) []host.Finding {
 	used, ok := s.Number("net/netfilter/nf_conntrack_count")

@@ -148,7 +148,11 @@ func TestEachFinding(t *testing.T) {
 			s.Config.VirtualServers[0].RealServers[2].Forward.TunType = 1
 		}, "warning tunnel-mtu: ip link set dev eth1 mtu 1532"},
 		"backup_only with both daemons": {both(set("net/ipv4/vs/backup_only", "1"), func(s *Snapshot) { s.Syncing = []ipvs.Daemon{{Role: ipvs.SyncMaster}, {Role: ipvs.SyncBackup}} }), "error backup-only: sysctl -w net/ipv4/vs/backup_only=0"},
-		"backup_only as backup":         {both(set("net/ipv4/vs/backup_only", "1"), func(s *Snapshot) { s.Syncing = []ipvs.Daemon{{Role: ipvs.SyncBackup}} }), ""},
+		"answers that are dropped":      {set("net/ipv4/vs/nat_icmp_send", "1"), "error nat-icmp-send: sysctl -w net/ipv4/vs/nat_icmp_send=0"},
+		"nat_icmp_send and direct routing": {both(set("net/ipv4/vs/nat_icmp_send", "1"), func(s *Snapshot) {
+			s.Config.VirtualServers[0].RealServers = s.Config.VirtualServers[0].RealServers[:1]
+		}), ""},
+		"backup_only as backup": {both(set("net/ipv4/vs/backup_only", "1"), func(s *Snapshot) { s.Syncing = []ipvs.Daemon{{Role: ipvs.SyncBackup}} }), ""},
 		"adverts dropped": {func(s *Snapshot) {
 			s.Filter = drops(nftables.ChainHookInput, &expr.Verdict{Kind: expr.VerdictDrop})
 		}, "error firewall-in: nft insert rule ip t c meta l4proto 112 accept"},

@@ -77,7 +77,7 @@ var LinkSettings = map[string][]string{
 // Settings are the other settings that a Snapshot has, where they exist.
 var Settings = []string{
 	"net/ipv4/ip_forward", "net/ipv4/ip_nonlocal_bind",
-	"net/ipv4/vs/conntrack", "net/ipv4/vs/pmtu_disc", "net/ipv4/vs/backup_only", "net/ipv4/vs/expire_quiescent_template",
+	"net/ipv4/vs/conntrack", "net/ipv4/vs/pmtu_disc", "net/ipv4/vs/backup_only", "net/ipv4/vs/nat_icmp_send", "net/ipv4/vs/expire_quiescent_template",
 	"net/netfilter/nf_conntrack_count", "net/netfilter/nf_conntrack_max",
 }
 
