@@ -129,6 +129,7 @@ func syncLife(t testing.TB) {
 	reload("id 9 sync_ports 4")
 	until("four threads", func() bool { m, b := threads(); return m == 4 && b == 4 })
 	reload("id 10 group ff02::81 port 9000")
+	until("one thread", func() bool { m, b := threads(); return m == 1 && b == 1 })
 	until("a group of IPv6", func() bool {
 		st := lvsStatus(t, h)
 		return len(st.Daemons) == 2 && st.Daemons[0].Group.Is6() && st.Daemons[0].Source.IsLinkLocalUnicast() && st.Daemons[1].Port == 9000

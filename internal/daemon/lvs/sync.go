@@ -65,7 +65,9 @@ func (l *LVS) wantedDaemons() (want syncWant, known bool) {
 	}
 	master, backup := d, d
 	master.Role, backup.Role = ipvs.SyncMaster, ipvs.SyncBackup
-	want.threads = c.SyncPorts
+	if want.threads = c.SyncPorts; want.threads == 0 && l.owned.SyncPorts > 0 {
+		want.threads, want.back = l.owned.SyncPorts, true
+	}
 	if c.Instance == "" || c.Both {
 		want.daemons = []ipvs.Daemon{master, backup}
 		return want, true
@@ -157,7 +159,8 @@ func (l *LVS) takeSteps(want syncWant, w syncWorld, steps []syncStep) error {
 		}
 	}
 	slices.Sort(o.Daemons)
-	if i := slices.IndexFunc(steps, func(s syncStep) bool { return s.ports > 0 }); i >= 0 && o.SyncPorts == 0 {
+	set := slices.ContainsFunc(steps, func(s syncStep) bool { return s.ports > 0 })
+	if set && o.SyncPorts == 0 {
 		o.SyncPorts = w.ports
 	}
 	l.keep(o)
@@ -186,9 +189,11 @@ func (l *LVS) takeSteps(want syncWant, w syncWorld, steps []syncStep) error {
 	} else {
 		o.SyncIndex, l.daemons.begun = 0, syncBegun{}
 	}
-	if want.threads == 0 && o.SyncPorts > 0 {
-		if err := l.deps.Sync.Set(settingPorts, strconv.Itoa(o.SyncPorts)); err != nil {
-			return err
+	if (want.threads == 0 || want.back) && o.SyncPorts > 0 {
+		if !set {
+			if err := l.deps.Sync.Set(settingPorts, strconv.Itoa(o.SyncPorts)); err != nil {
+				return err
+			}
 		}
 		o.SyncPorts = 0
 	}

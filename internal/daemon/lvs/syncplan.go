@@ -46,6 +46,9 @@ func (k *Link) family(group netip.Addr) []netip.Addr {
 type syncWant struct {
 	daemons []ipvs.Daemon // master before backup
 	threads int           // of each; 0: as many as sync_ports says
+	// back is set where threads are those from before we changed sync_ports: once
+	// there are so many the setting is not ours any more.
+	back bool
 }
 
 // syncWorld is how things are.
