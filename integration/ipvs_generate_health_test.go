@@ -84,7 +84,7 @@ func (h *genHealth) set(t testing.TB, s *sides, programs bool) (want []string) {
 	t.Helper()
 	line := func(port int) string { return fmt.Sprintf("addr 192.0.2.77 port %d: addr %s ", port, genTarget) }
 	for i, up := range h.up {
-		s.servers(answer{closed: !up}, fmt.Sprintf("%s:%d", genTarget, genPort+i))
+		s.servers(answer{closed: !up, body: genPage, away: genAway}, fmt.Sprintf("%s:%d", genTarget, genPort+i))
 		if up {
 			want = append(want, line(genPort+i))
 		} else {

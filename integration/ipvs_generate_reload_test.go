@@ -56,6 +56,7 @@ func (g *ipvsGen) reload() {
 				break
 			}
 			s.servers = append(s.servers, g.server(s, len(s.servers)))
+			g.rare.server(&s.servers[len(s.servers)-1])
 		case 4:
 			if len(s.servers) > 1 {
 				s.gone, s.servers = s.servers[:1], s.servers[1:]

@@ -21,6 +21,7 @@ type ipvsGen struct {
 	programs bool     // some by programs
 	scripts  int      // how many: an IPVS kernel starts few in a second
 	wide     *wide
+	rare     *rare
 	instance bool // the sync daemon follows an instance
 }
 
@@ -36,6 +37,7 @@ type genService struct {
 	algo     string
 	flags    []string
 	lines    []string // persistence, ops, sorry server
+	fixed    []string // a reload leaves them as they are
 	kind     string
 	servers  []genServer
 
@@ -52,8 +54,9 @@ type genServer struct {
 	addr  string
 	port  int
 	lines []string
-	check string // a block
-	nat   bool   // whatever its lines say
+	fixed []string // a reload leaves them as they are
+	check string   // blocks
+	nat   bool     // whatever its lines say
 }
 
 // newIPVSGen makes the first configuration of a seed, with so many services;
@@ -68,13 +71,13 @@ func newIPVSGen(seed uint64, size int, checks, programs bool) *ipvsGen {
 	}
 	g.health.draw(g)
 	if programs {
-		g.wide = newWide(seed)
+		g.wide, g.rare = newWide(seed), newRare(seed)
 		g.health.drawWeb(seed)
 		g.wide.health.web = g.health.web
 		g.wide.plain = seed%8 == 0
 		g.instance = g.sync && g.wide.chance(30)
 		g.wide.old, g.wide.sync = g.wide.chance(25), g.sync
-		g.global = g.wide.globals(g.global)
+		g.global = append(g.wide.globals(g.global), g.rare.globals()...)
 	}
 	for range g.size {
 		g.add()
@@ -86,8 +89,25 @@ func newIPVSGen(seed uint64, size int, checks, programs bool) *ipvsGen {
 func (g *ipvsGen) add() {
 	s := g.service()
 	g.services = append(g.services, s)
+	g.whole(s)
+	g.rare.service(s)
 	if t := g.wide.twin(g, s); t != nil {
 		g.services = append(g.services, t)
+		g.whole(t)
+		g.rare.service(t)
+	}
+}
+
+// whole has no server of a group's service be away where there is
+// lvs_flush_on_stop VS: keepalived 2.2.7 then leaves the services in the kernel
+// when it stops or a reload removes them (docs/differences.md).
+func (g *ipvsGen) whole(s *genService) {
+	if !s.grouped() || !g.flushes("VS") {
+		return
+	}
+	s.lines = slices.DeleteFunc(s.lines, func(l string) bool { return strings.HasPrefix(l, "sorry_server") })
+	for i := range s.servers {
+		s.servers[i].check = ""
 	}
 }
 
@@ -101,7 +121,7 @@ func oneOf[T any](g *ipvsGen, list ...T) T { return list[g.IntN(len(list))] }
 func (g *ipvsGen) flushes(arg string) bool {
 	last := "none"
 	for _, l := range g.global {
-		if word, rest, _ := strings.Cut(l, " "); word != "lvs_flush" {
+		if word, rest, _ := strings.Cut(l, " "); word == "lvs_flush_on_stop" || word == "lvs_flush_onstop" {
 			last = rest
 		}
 	}
@@ -140,14 +160,6 @@ func (g *ipvsGen) service() *genService {
 		s.servers = nil
 	}
 	s.built = true
-	if s.grouped() && g.flushes("VS") {
-		// Of a group keepalived 2.2.7 leaves the services in the kernel when a server
-		// was away at the stop: none goes.
-		s.lines = slices.DeleteFunc(s.lines, func(l string) bool { return strings.HasPrefix(l, "sorry_server") })
-		for i := range s.servers {
-			s.servers[i].check = ""
-		}
-	}
 	return s
 }
 
@@ -336,7 +348,7 @@ func (g *ipvsGen) conf() string {
 				port = fmt.Sprintf(" %d", r.port)
 			}
 			fmt.Fprintf(&b, "  real_server %s%s {\n", r.addr, port)
-			for _, l := range r.lines {
+			for _, l := range slices.Concat(r.fixed, r.lines) {
 				fmt.Fprintf(&b, "    %s\n", l)
 			}
 			if r.nat {
@@ -378,5 +390,5 @@ func (s *genService) above() string {
 	if !s.flagsFirst {
 		lines = append(lines, s.flags...)
 	}
-	return "  " + strings.Join(append(lines, s.lines...), "\n  ") + "\n"
+	return "  " + strings.Join(slices.Concat(lines, s.fixed, s.lines), "\n  ") + "\n"
 }

@@ -351,6 +351,7 @@ type answer struct {
 	closed bool // connections are refused
 	status int  // default 200
 	body   string
+	away   string // a host that is not found
 }
 
 // realServers are web servers at addresses of their own on one host.
@@ -401,14 +402,16 @@ func (w *realServers) set(at string, how answer) error {
 	return nil
 }
 
-func (s *realServer) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+func (s *realServer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	s.mu.Lock()
 	how := s.how
 	s.mu.Unlock()
 	if how.closed {
 		panic(http.ErrAbortHandler) // accepted just before: no answer either
 	}
-	if how.status != 0 {
+	if how.away != "" && req.Host == how.away {
+		w.WriteHeader(http.StatusNotFound)
+	} else if how.status != 0 {
 		w.WriteHeader(how.status)
 	}
 	fmt.Fprint(w, how.body)
