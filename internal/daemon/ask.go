@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"errors"
-	"os"
 	"time"
 
 	"holdfast/internal/daemon/ipc"
@@ -12,8 +11,9 @@ import (
 type question struct {
 	child  *child
 	answer func(ipc.Message, error)
-	// belated hears of an answer that comes after errLate, or after one that says
-	// that a configuration is not in force yet; nil: nobody does.
+	// belated hears, once, of an answer that comes after errLate, or after one that
+	// says that a configuration could not be taken over or is not in force yet, unless
+	// the process ends before; nil: nobody does.
 	belated func(error)
 	typ     string
 	limit   time.Duration // for the answer, and anew each time it is said to be at work
@@ -29,30 +29,24 @@ var (
 
 // ask sends a question to the child of s; answer is called once, in the loop.
 // An answer that says it failed is an error.
-func (p *Parent) ask(s *slot, m ipc.Message, f *os.File, limit time.Duration, answer func(ipc.Message, error)) {
-	p.askOn(s, m, f, limit, answer, nil)
-}
-
-// askOn is ask for a question whose answer is of use when it is late, too, or the
-// second one to a configuration, after one that says that it could not be taken
-// over: belated is called with the error in it, once, unless the process ends before.
-func (p *Parent) askOn(s *slot, m ipc.Message, f *os.File, limit time.Duration, answer func(ipc.Message, error), belated func(error)) {
+func (p *Parent) ask(s *slot, m ipc.Message, limit time.Duration, answer func(ipc.Message, error)) {
 	if s.child == nil {
-		if f != nil {
-			f.Close()
-		}
 		answer(ipc.Message{}, errGone)
 		return
 	}
+	m.ID = p.expect(question{child: s.child, typ: m.Type, answer: answer, limit: limit})
+	s.child.out.Post(m, nil)
+}
+
+// expect waits for the answer to a question that is sent, or will be, with the ID that
+// it returns.
+func (p *Parent) expect(q question) (id uint64) {
 	p.nextID++
-	id := p.nextID
-	m.ID = id
-	p.asked[id] = question{
-		child: s.child, typ: m.Type, answer: answer, belated: belated,
-		limit: limit, due: time.Now().Add(limit),
-	}
-	s.child.out.Post(m, f)
-	p.awaitAnswer(id, limit)
+	id = p.nextID
+	q.due = time.Now().Add(q.limit)
+	p.asked[id] = q
+	p.awaitAnswer(id, q.limit)
+	return id
 }
 
 // awaitAnswer ends the wait for an answer that has not come when it is due, which
@@ -81,6 +75,7 @@ func (p *Parent) answered(c *child, m ipc.Message) {
 	if m.Err != "" {
 		err = errors.New(m.Err)
 	}
+	defer p.handsFree(c, m.ID)
 	if q, ok := p.asked[m.ID]; ok && q.child == c {
 		delete(p.asked, m.ID)
 		if err != nil && q.belated != nil {
@@ -97,6 +92,9 @@ func (p *Parent) answered(c *child, m ipc.Message) {
 
 // atWork gives a child that says it is at work on an answer its time anew.
 func (p *Parent) atWork(c *child, id uint64) {
+	if id == c.handed && c.waits.id != 0 {
+		id = c.waits.id // its turn comes next
+	}
 	q, ok := p.asked[id]
 	if !ok || q.child != c {
 		return

@@ -32,6 +32,10 @@ type child struct {
 	// that; nil: none does. atWork is when it was said last to be on the way.
 	awaited func(error)
 	atWork  time.Time
+	// handed is the question that its configuration was sent as, while it has not
+	// answered; 0: none is open. waits is a newer one, which is sent then.
+	handed uint64
+	waits  handing
 	// late is set when it did not answer in time to the last one it was handed.
 	late bool
 	// lastWord is why it ends, as it says itself; empty: it has not said it.

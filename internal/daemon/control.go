@@ -81,7 +81,7 @@ func (p *Parent) answer(r control.Request) (any, error) {
 				answer(reply{err: errors.New("the configuration has no virtual_server")})
 				return
 			}
-			p.ask(p.lvs, m, nil, statusLimit, func(m ipc.Message, err error) { answer(reply{m, err}) })
+			p.ask(p.lvs, m, statusLimit, func(m ipc.Message, err error) { answer(reply{m, err}) })
 		})
 		if err != nil {
 			return nil, err
@@ -169,7 +169,7 @@ func (p *Parent) status(done func(control.Status)) {
 		}
 		s.Processes = append(s.Processes, sl.describe(p.opts.Program))
 		waiting++
-		p.ask(sl, ipc.Message{Type: ipc.TypeStatus}, nil, statusLimit, func(m ipc.Message, err error) {
+		p.ask(sl, ipc.Message{Type: ipc.TypeStatus}, statusLimit, func(m ipc.Message, err error) {
 			switch {
 			case err != nil:
 				missing(&s, sl, errors.Is(err, errLate))

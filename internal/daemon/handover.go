@@ -74,21 +74,14 @@ func (p *Parent) handOver() {
 	p.after(headStart, begin)
 }
 
-// handTo hands the new configuration to the child of s, which runs.
+// handTo hands the new configuration to the child of s, which runs. One that has not
+// answered to the one before gets it when it does: what a process does not read, as one
+// that is stopped, takes memory, and of all that come meanwhile only the last is of use.
 func (p *Parent) handTo(s *slot, limit time.Duration, done func(error)) {
 	c, whole := s.child, p.cfg.encoded[s.role]
-	had, enc := c.has, whole
-	if s.role == role.LVS { // the other one's is small
-		enc = whole.Since(had)
-	}
-	c.has = nil
+	had := c.has
 	p.forget(c) // it is of no use any more
-	boot, err := role.WriteBoot(p.boot(s, nil), enc)
-	if err != nil {
-		done(err)
-		return
-	}
-	p.askOn(s, ipc.Message{Type: ipc.TypeConfig}, boot, limit, func(_ ipc.Message, err error) {
+	id := p.expect(question{child: c, typ: ipc.TypeConfig, limit: limit, answer: func(_ ipc.Message, err error) {
 		switch {
 		case err == nil:
 			c.has = whole
@@ -99,7 +92,7 @@ func (p *Parent) handTo(s *slot, limit time.Duration, done func(error)) {
 			return
 		}
 		done(err)
-	}, func(err error) {
+	}, belated: func(err error) {
 		c.late = false
 		if err != nil {
 			p.log.Error("configuration not taken over", "role", string(s.role), "err", err)
@@ -107,7 +100,48 @@ func (p *Parent) handTo(s *slot, limit time.Duration, done func(error)) {
 		}
 		c.has = whole
 		p.taken(s)
-	})
+	}})
+	if c.handed != 0 {
+		c.waits = handing{id, whole}
+		return
+	}
+	p.hand(s, handing{id, whole})
+}
+
+// handing is a configuration that is to be handed over, and the question that it is.
+type handing struct {
+	id    uint64
+	whole role.Encoded
+}
+
+// hand sends a configuration to the child of s.
+func (p *Parent) hand(s *slot, h handing) {
+	c, enc := s.child, h.whole
+	if s.role == role.LVS { // the other one's is small
+		enc = enc.Since(c.has)
+	}
+	boot, err := role.WriteBoot(p.boot(s, nil), enc)
+	if err != nil {
+		p.answered(c, ipc.Message{Type: ipc.TypeConfig, ID: h.id, Err: err.Error()})
+		return
+	}
+	c.has, c.handed = nil, h.id
+	c.out.Post(ipc.Message{Type: ipc.TypeConfig, ID: h.id}, boot)
+}
+
+// handsFree notes that c has answered to id, and hands it the configuration that has
+// waited for that.
+func (p *Parent) handsFree(c *child, id uint64) {
+	if id != c.handed {
+		return
+	}
+	c.handed = 0
+	if next := c.waits; next.id != 0 {
+		c.waits = handing{}
+		if s := p.slotOf(c); s != nil && !p.stopping {
+			p.hand(s, next)
+		}
+	}
 }
 
 // untaken says that a process has not taken over the configuration that was handed

@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"holdfast/internal/config"
 	"holdfast/internal/daemon/control"
@@ -102,6 +105,9 @@ func (h handingOver) answerOf(list map[uint64]question, s *slot, failure string)
 	h.t.Helper()
 	for id, q := range list {
 		if q.child == s.child {
+			if old := s.child.handed; old != id { // one that it has not answered yet comes first
+				h.message(s.child, ipc.Message{Type: ipc.TypeConfig, ID: old})
+			}
 			h.message(s.child, ipc.Message{Type: ipc.TypeConfig, ID: id, Err: failure})
 			return
 		}
@@ -312,6 +318,109 @@ func TestAChangeThatTheLVSProcessCannotUseIsFollowedByTheWhole(t *testing.T) {
 		t.Error(err, r.Failure)
 	}
 	d.story(role.LVS, began("a forget"), "peer", "boot: boot record: it is a change of a configuration that is not here", "config b other=true")
+}
+
+// sent counts the configurations that were sent to the child at the other end.
+func sent(t *testing.T, other *os.File) (n int) {
+	t.Helper()
+	synctest.Wait()
+	oob := make([]byte, 1<<10)
+	for b := make([]byte, 1<<16); ; {
+		_, m, _, _, err := unix.Recvmsg(int(other.Fd()), b, oob, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+		if err != nil {
+			return n
+		}
+		list, err := unix.ParseSocketControlMessage(oob[:m])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range list {
+			fds, err := unix.ParseUnixRights(&list[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, fd := range fds {
+				n++
+				unix.Close(fd)
+			}
+		}
+	}
+}
+
+// A process that is stopped would else have one more configuration of megabytes to
+// read with each reload.
+func TestAProcessThatHasNotAnsweredIsHandedTheNewestOnly(t *testing.T) {
+	handsOver(t, func(h handingOver) {
+		mine, theirs, err := ipc.Pair()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer theirs.Close()
+		conn, err := ipc.FromFile(mine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		c := h.lvs.child
+		c.out.Redirect(conn)
+		next := func() uint64 {
+			t.Helper()
+			enc, err := role.Encode(&config.Config{Global: config.GlobalDefs{RouterID: fmt.Sprint(h.nextID)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.cfg.encoded[role.LVS] = enc
+			h.reloads()
+			h.answer(h.vrrp, "")
+			h.pass(headStart + lvsLimit)
+			h.over("lvs: " + errLate.Error())
+			return enc.ID()
+		}
+		h.reloads()
+		h.pass(headStart)
+		h.answer(h.vrrp, "")
+		h.pass(lvsLimit)
+		first := h.nextID - 1 // of lvs
+		newest := uint64(0)
+		for range 3 {
+			newest = next()
+		}
+		if n := sent(t, theirs); n != 1 {
+			t.Errorf("%d configurations were sent before it answered", n)
+		}
+
+		// It goes on: what it says to the first is no news, and then it gets the last.
+		h.message(c, ipc.Message{Type: ipc.TypeConfig, ID: first})
+		h.over("lvs: " + errLate.Error())
+		if n := sent(t, theirs); n != 1 {
+			t.Errorf("%d configurations were sent after it", n)
+		}
+		h.late(h.lvs, "")
+		h.over("")
+		if c.has.ID() != newest {
+			t.Error("it is not known that it has the newest")
+		}
+
+		// While it is at work on the one before, a reload waits for it.
+		h.reloads()
+		h.pass(headStart)
+		h.answer(h.vrrp, "")
+		h.pass(lvsLimit)
+		working := h.nextID - 1
+		h.reloads()
+		h.answer(h.vrrp, "")
+		for range 3 {
+			h.pass(lvsLimit - time.Millisecond)
+			h.message(c, ipc.Message{Type: ipc.TypeAtWork, ID: working})
+		}
+		h.message(c, ipc.Message{Type: ipc.TypeConfig, ID: working})
+		h.asks("when it has done with the one before", "lvs")
+		if n := sent(t, theirs); n != 2 {
+			t.Errorf("%d configurations were sent", n)
+		}
+		h.answer(h.lvs, "")
+		h.over("")
+	})
 }
 
 // A status of a large table may take longer than statusLimit to be put together.
