@@ -62,16 +62,29 @@ func (s *Snapshot) packets(r *router) []firewall.Packet {
 	}
 	base := firewall.Packet{Interface: l.Name, Index: l.Index, Protocol: vrrpProtocol}
 	own := r.source
+	// Where nobody is named the others are taken to be in the network of this host's
+	// own address.
+	var network netip.Prefix
 	for _, x := range s.Addrs {
-		if a := x.Prefix.Addr(); !own.IsValid() && x.Device == l.Name && a.Is4() == (r.family == 4) && !slices.Contains(r.addrs, a) && (a.Is4() || a.IsLinkLocalUnicast()) {
-			own = a
+		a := x.Prefix.Addr()
+		if a == own && own.IsValid() {
+			network = x.Prefix.Masked()
 		}
+		if !own.IsValid() && x.Device == l.Name && a.Is4() == (r.family == 4) && !slices.Contains(r.addrs, a) && (a.Is4() || a.IsLinkLocalUnicast()) {
+			own, network = a, x.Prefix.Masked()
+		}
+	}
+	if network.IsSingleIP() {
+		network = netip.Prefix{}
 	}
 	var all []firewall.Packet
 	add := func(out bool, source, destination netip.Addr) {
 		if destination.IsValid() {
 			p := base
 			p.Out, p.Source, p.Destination = out, source, destination
+			if !source.IsValid() && !out {
+				p.From = network
+			}
 			all = append(all, p)
 		}
 	}

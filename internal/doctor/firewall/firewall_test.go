@@ -15,6 +15,7 @@ var (
 	advert  = Packet{Interface: "eth0", Index: 7, Destination: netip.MustParseAddr("224.0.0.18"), Protocol: 112}
 	unicast = Packet{Interface: "eth0", Index: 7, Source: netip.MustParseAddr("192.0.2.2"), Destination: netip.MustParseAddr("192.0.2.1"), Protocol: 112}
 	sent    = Packet{Out: true, Interface: "eth0", Index: 7, Source: netip.MustParseAddr("192.0.2.1"), Destination: netip.MustParseAddr("224.0.0.18"), Protocol: 112}
+	net     = Packet{Interface: "eth0", Index: 7, From: netip.MustParsePrefix("192.0.2.0/25"), Destination: netip.MustParseAddr("224.0.0.18"), Protocol: 112}
 	six     = Packet{Interface: "eth0", Index: 7, Destination: netip.MustParseAddr("ff02::12"), Protocol: 112}
 )
 
@@ -25,35 +26,59 @@ var cases = map[string]struct {
 	drops []*Packet
 }{
 	"nothing":           {"", nil},
-	"policy":            {"chain inet f in { type filter hook input priority 0; policy drop; }", []*Packet{&advert, &unicast, &six}},
+	"policy":            {"chain inet f in { type filter hook input priority 0; policy drop; }", []*Packet{&advert, &net, &unicast, &six}},
 	"policy, but":       {"chain inet f in { type filter hook input priority 0; policy drop; }\nadd rule inet f in ip protocol 112 accept", []*Packet{&six}},
-	"by name":           {"add rule inet f in meta l4proto vrrp drop", []*Packet{&advert, &unicast, &six}},
+	"by name":           {"add rule inet f in meta l4proto vrrp drop", []*Packet{&advert, &net, &unicast, &six}},
 	"another protocol":  {"add rule inet f in meta l4proto tcp drop", nil},
-	"by interface":      {`add rule inet f in iifname "eth0" drop`, []*Packet{&advert, &unicast, &six}},
+	"by interface":      {`add rule inet f in iifname "eth0" drop`, []*Packet{&advert, &net, &unicast, &six}},
 	"other interface":   {`add rule inet f in iifname "eth1" drop`, nil},
-	"interface with *":  {`add rule inet f in iifname "eth*" drop`, []*Packet{&advert, &unicast, &six}},
-	"not interface":     {`add rule inet f in iifname != "eth1" drop`, []*Packet{&advert, &unicast, &six}},
-	"source":            {"add rule inet f in ip saddr 192.0.2.0/24 drop", []*Packet{&unicast}},
-	"destination":       {"add rule inet f in ip daddr 224.0.0.0/4 drop", []*Packet{&advert}},
-	"new connections":   {"add rule inet f in ct state established,related accept\nadd rule inet f in ct state new drop", []*Packet{&advert, &unicast, &six}},
+	"interface with *":  {`add rule inet f in iifname "eth*" drop`, []*Packet{&advert, &net, &unicast, &six}},
+	"not interface":     {`add rule inet f in iifname != "eth1" drop`, []*Packet{&advert, &net, &unicast, &six}},
+	"source":            {"add rule inet f in ip saddr 192.0.2.0/24 drop", []*Packet{&unicast, &net}},
+	"destination":       {"add rule inet f in ip daddr 224.0.0.0/4 drop", []*Packet{&advert, &net}},
+	"new connections":   {"add rule inet f in ct state established,related accept\nadd rule inet f in ct state new drop", []*Packet{&advert, &net, &unicast, &six}},
 	"invalid":           {"add rule inet f in ct state invalid drop", nil},
-	"reject":            {"add rule inet f in ip protocol 112 reject", []*Packet{&advert, &unicast}},
-	"set":               {"add rule inet f in meta l4proto { tcp, udp, 112 } drop", []*Packet{&advert, &unicast, &six}},
-	"not in a set":      {"add rule inet f in meta l4proto != { tcp, udp } drop", []*Packet{&advert, &unicast, &six}},
-	"interval":          {"add rule inet f in ip daddr { 10.0.0.0/8, 224.0.0.0/24 } drop", []*Packet{&advert}},
+	"reject":            {"add rule inet f in ip protocol 112 reject", []*Packet{&advert, &net, &unicast}},
+	"set":               {"add rule inet f in meta l4proto { tcp, udp, 112 } drop", []*Packet{&advert, &net, &unicast, &six}},
+	"not in a set":      {"add rule inet f in meta l4proto != { tcp, udp } drop", []*Packet{&advert, &net, &unicast, &six}},
+	"interval":          {"add rule inet f in ip daddr { 10.0.0.0/8, 224.0.0.0/24 } drop", []*Packet{&advert, &net}},
 	"limit is not sure": {"add rule inet f in meta l4proto 112 limit rate over 1/second drop", nil},
 	"another chain": {
-		"chain inet f other\nadd rule inet f other counter ip protocol 112 drop\nadd rule inet f in jump other", []*Packet{&advert, &unicast},
+		"chain inet f other\nadd rule inet f other counter ip protocol 112 drop\nadd rule inet f in jump other", []*Packet{&advert, &net, &unicast},
 	},
 	"returns":     {"chain inet f other\nadd rule inet f other return\nadd rule inet f other drop\nadd rule inet f in jump other", nil},
 	"goto":        {"chain inet f other\nadd rule inet f other meta l4proto tcp accept\nadd rule inet f in goto other\nadd rule inet f in drop", nil},
 	"output":      {"add rule inet f out ip daddr 224.0.0.18 drop", []*Packet{&sent}},
 	"output name": {`add rule inet f out oifname "eth0" ip ttl 255 drop`, []*Packet{&sent}},
 	"accepted in one table, dropped in another": {
-		"add rule inet f in accept\ntable ip g\nchain ip g in { type filter hook input priority 10; }\nadd rule ip g in ip protocol vrrp drop", []*Packet{&advert, &unicast},
+		"add rule inet f in accept\ntable ip g\nchain ip g in { type filter hook input priority 10; }\nadd rule ip g in ip protocol vrrp drop", []*Packet{&advert, &net, &unicast},
 	},
-	"prerouting": {"chain inet f pre { type filter hook prerouting priority -300; }\nadd rule inet f pre ip protocol 112 drop", []*Packet{&advert, &unicast}},
+	"prerouting": {"chain inet f pre { type filter hook prerouting priority -300; }\nadd rule inet f pre ip protocol 112 drop", []*Packet{&advert, &net, &unicast}},
 	"mark":       {"add rule inet f in meta mark 3 drop", nil},
+
+	// The source of an advert by multicast is in the network of the interface.
+	"a network, of another chain":   {"chain inet f other\nadd rule inet f other ip saddr 192.0.0.0/8 drop\nadd rule inet f in jump other", []*Packet{&unicast, &net}},
+	"the same by interface":         {"chain inet f other\nadd rule inet f other ip saddr 192.0.2.0/25 ip protocol 112 drop\nadd rule inet f in iifname \"eth0\" goto other", []*Packet{&unicast, &net}},
+	"a part of the network":         {"add rule inet f in ip saddr 192.0.2.0/26 drop", []*Packet{&unicast}},
+	"one host of it":                {"add rule inet f in ip saddr 192.0.2.9 drop", nil},
+	"another network":               {"add rule inet f in ip saddr 192.0.2.128/25 drop", nil},
+	"all but another network":       {"add rule inet f in ip saddr != 10.0.0.0/8 drop", []*Packet{&unicast, &net}},
+	"all but a part of the network": {"add rule inet f in ip saddr != 192.0.2.0/26 drop", nil},
+	"networks":                      {"add rule inet f in ip saddr { 10.0.0.0/8, 192.0.0.0/16 } drop", []*Packet{&unicast, &net}},
+	"networks and a part":           {"add rule inet f in ip saddr { 10.0.0.0/8, 192.0.2.0/27 } drop", []*Packet{&unicast}},
+	"hosts":                         {"add rule inet f in ip saddr { 192.0.2.2, 192.0.2.3 } drop", []*Packet{&unicast}},
+	"a range":                       {"add rule inet f in ip saddr 192.0.2.0-192.0.2.200 drop", []*Packet{&unicast, &net}},
+	"a part of a range":             {"add rule inet f in ip saddr 192.0.2.1-192.0.2.200 drop", []*Packet{&unicast}},
+	"above":                         {"add rule inet f in ip saddr >= 192.0.2.0 drop", []*Packet{&unicast, &net}},
+	"the others are accepted, and nobody else": {
+		"chain inet f in { type filter hook input priority 0; policy drop; }\nadd rule inet f in ip saddr { 192.0.2.2, 192.0.2.3 } ip protocol 112 accept", []*Packet{&advert, &six},
+	},
+	"they are accepted by another chain": {
+		"chain inet f other\nadd rule inet f other ip protocol 112 accept\nadd rule inet f in ip saddr 192.0.2.2 jump other\nadd rule inet f in ip saddr 192.0.0.0/16 drop", nil,
+	},
+	"another chain drops a part": {
+		"chain inet f other\nadd rule inet f other ip protocol 112 drop\nadd rule inet f in ip saddr 192.0.2.2 jump other", []*Packet{&unicast},
+	},
 }
 
 // TestNftables has nft make rules in a network of their own, reads them, and
@@ -75,7 +100,7 @@ func TestNftables(t *testing.T) {
 		}
 		for name, c := range cases {
 			nft(t, "flush ruleset\ntable inet f\nchain inet f in { type filter hook input priority 0; }\nchain inet f out { type filter hook output priority 0; }\n"+add(c.rules))
-			for packet, p := range map[string]*Packet{"advert": &advert, "unicast": &unicast, "sent": &sent, "IPv6": &six} {
+			for packet, p := range map[string]*Packet{"advert": &advert, "unicast": &unicast, "network": &net, "sent": &sent, "IPv6": &six} {
 				drop := judge(t, p)
 				want := false
 				for _, d := range c.drops {
@@ -160,9 +185,17 @@ func TestIptables(t *testing.T) {
 		"rejected": {
 			strings.Replace(saved, ":INPUT DROP", ":INPUT ACCEPT", 1) + "*filter\n-A INPUT -d 224.0.0.0/8 -j REJECT --reject-with icmp-port-unreachable\nCOMMIT\n", []*Packet{&advert},
 		},
-		"nothing": {"", nil},
+		"nothing":                        {"", nil},
+		"a network, of another chain":    {jumps("-s 192.0.0.0/8 -j DROP"), []*Packet{&unicast, &net}},
+		"a network of multicast":         {jumps("-d 224.0.0.0/4 -j DROP"), []*Packet{&advert, &net}},
+		"a part of the network":          {jumps("-s 192.0.2.0/26 -j DROP"), []*Packet{&unicast}},
+		"all but another network":        {jumps("! -s 10.0.0.0/8 -j DROP"), []*Packet{&unicast, &net}},
+		"some are accepted":              {jumps("-s 192.0.2.2/32 -j ACCEPT\n-A mine -s 192.0.0.0/8 -j DROP"), nil},
+		"some are accepted, of others":   {jumps("-s 192.0.2.200/32 -j ACCEPT\n-A mine -s 192.0.0.0/8 -j DROP"), []*Packet{&unicast, &net}},
+		"some return, and are dropped":   {jumps("-s 192.0.2.2/32 -j RETURN\n-A mine -j DROP"), []*Packet{&advert}},
+		"some are dropped, not the rest": {jumps("-s 192.0.2.2/32 -j DROP\n-A mine -j ACCEPT"), []*Packet{&unicast}},
 	} {
-		for packet, p := range map[string]*Packet{"advert": &advert, "unicast": &unicast, "sent": &sent} {
+		for packet, p := range map[string]*Packet{"advert": &advert, "unicast": &unicast, "network": &net, "sent": &sent} {
 			d := ParseTables(c.text).Judge(*p, "iptables-legacy")
 			want := false
 			for _, x := range c.drops {
@@ -175,10 +208,15 @@ func TestIptables(t *testing.T) {
 	}
 }
 
+// jumps is a table whose INPUT jumps to a chain that has the rule.
+func jumps(rule string) string {
+	return "*filter\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:mine - [0:0]\n-A INPUT -j mine\n-A mine " + rule + "\nCOMMIT\n"
+}
+
 func FuzzIptables(f *testing.F) {
 	f.Add(saved)
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, p := range []Packet{advert, unicast, sent, six} {
+		for _, p := range []Packet{advert, unicast, net, sent, six} {
 			if d := ParseTables(text).Judge(p, "iptables"); d != nil && d.Mend == "" {
 				t.Error("dropped without a command")
 			}

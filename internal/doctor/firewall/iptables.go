@@ -65,6 +65,12 @@ func (t *Tables) chain(name string, p Packet, depth int) (outcome, string) {
 			return accepted, ""
 		}
 		matches, target, gone := match(rule, p)
+		if matches == part {
+			if t.spares(target, p, depth) {
+				return accepted, ""
+			}
+			continue
+		}
 		if matches != yes {
 			continue
 		}
@@ -91,6 +97,20 @@ func (t *Tables) chain(name string, p Packet, depth int) (outcome, string) {
 	return undecided, ""
 }
 
+// spares says whether what goes to target, some of the packets that may be meant, may
+// come through: what becomes of the others is then not certain of all.
+func (t *Tables) spares(target string, p Packet, depth int) bool {
+	switch target {
+	case "ACCEPT", "QUEUE", "NFQUEUE", "RETURN":
+		return true
+	}
+	if _, ok := t.policy[target]; !ok || depth == maxDepth {
+		return false
+	}
+	o, _ := t.chain(target, p, depth+1)
+	return o == accepted
+}
+
 // match reads a rule: whether it matches, and where it leads.
 func match(rule []string, p Packet) (t truth, target string, gone bool) {
 	t = yes
@@ -100,9 +120,7 @@ func match(rule []string, p Packet) (t truth, target string, gone bool) {
 			c = c.not()
 		}
 		invert = false
-		if c == no || t == yes {
-			t = c
-		}
+		t = t.and(c)
 	}
 	arg := func(i int) string {
 		if i+1 < len(rule) {
@@ -119,7 +137,7 @@ func match(rule []string, p Packet) (t truth, target string, gone bool) {
 			and(protocol(arg(i), p.Protocol))
 			i++
 		case "-s":
-			and(within(arg(i), p.Source))
+			and(from(arg(i), p))
 			i++
 		case "-d":
 			and(within(arg(i), p.Destination))
@@ -165,6 +183,22 @@ func protocol(text string, p uint8) truth {
 		return truthOf(n == p)
 	}
 	return maybe
+}
+
+// from says whether the source is in a network, or the network that it is in.
+func from(text string, p Packet) truth {
+	t := within(text, p.Source)
+	network, err := netip.ParsePrefix(text)
+	if t != maybe || !p.from() || err != nil || network.Addr().Is4() != p.From.Addr().Is4() {
+		return t
+	}
+	switch network = network.Masked(); {
+	case !network.Overlaps(p.From):
+		return no
+	case network.Bits() <= p.From.Bits():
+		return yes
+	}
+	return part
 }
 
 func within(text string, a netip.Addr) truth {

@@ -120,8 +120,14 @@ type walk struct {
 
 func (w *walk) chain(c *Chain, depth int) outcome {
 	for n, rule := range c.Rules {
-		v := w.rule(c, rule)
+		v, matches := w.rule(c, rule)
 		if v == nil {
+			continue
+		}
+		if matches == part {
+			if w.spares(c, v, depth) {
+				return accepted
+			}
 			continue
 		}
 		switch v.Kind {
@@ -136,13 +142,11 @@ func (w *walk) chain(c *Chain, depth int) outcome {
 		case expr.VerdictReturn:
 			return undecided
 		case expr.VerdictJump, expr.VerdictGoto:
-			i := slices.IndexFunc(w.r.Chains, func(o Chain) bool {
-				return o.Name == v.Chain && o.Table.Name == c.Table.Name && o.Table.Family == c.Table.Family
-			})
-			if i < 0 || depth == maxDepth {
+			next := w.next(c, v)
+			if next == nil || depth == maxDepth {
 				continue
 			}
-			if o := w.chain(&w.r.Chains[i], depth+1); o != undecided || v.Kind == expr.VerdictGoto {
+			if o := w.chain(next, depth+1); o != undecided || v.Kind == expr.VerdictGoto {
 				return o
 			}
 		}
@@ -150,22 +154,67 @@ func (w *walk) chain(c *Chain, depth int) outcome {
 	return undecided
 }
 
-// value is what is in a register; nil: not known.
-type value []byte
+// next is the chain that a verdict of c leads to; nil: none.
+func (w *walk) next(c *Chain, v *expr.Verdict) *Chain {
+	i := slices.IndexFunc(w.r.Chains, func(o Chain) bool {
+		return o.Name == v.Chain && o.Table.Name == c.Table.Name && o.Table.Family == c.Table.Family
+	})
+	if i < 0 {
+		return nil
+	}
+	return &w.r.Chains[i]
+}
 
-// rule returns the verdict of a rule that is certain to match.
-func (w *walk) rule(c *Chain, rule []expr.Any) *expr.Verdict {
-	regs := map[uint32]value{}
+// spares says whether what a verdict of c hits, some of the packets that may be meant,
+// may come through: what becomes of the others is then not certain of all.
+func (w *walk) spares(c *Chain, v *expr.Verdict, depth int) bool {
+	switch v.Kind {
+	case expr.VerdictDrop:
+		return false
+	case expr.VerdictJump, expr.VerdictGoto:
+		next := w.next(c, v)
+		return next != nil && depth < maxDepth && w.chain(next, depth+1) == accepted
+	}
+	return v.Kind != expr.VerdictContinue
+}
+
+// value is what is in a register, and which of its bits are known; nil: nothing is.
+type value struct{ bits, mask []byte }
+
+func known(b []byte) *value { return &value{b, bytes.Repeat([]byte{0xff}, len(b))} }
+
+// least and most bound what the value may be, in the first n bytes.
+func (v *value) least(n int) []byte {
+	out := make([]byte, n)
+	for i := range out {
+		out[i] = v.bits[i] & v.mask[i]
+	}
+	return out
+}
+
+func (v *value) most(n int) []byte {
+	out := make([]byte, n)
+	for i := range out {
+		out[i] = v.bits[i]&v.mask[i] | ^v.mask[i]
+	}
+	return out
+}
+
+// rule returns the verdict of a rule that is certain to match, or to match a part of
+// the sources that the packet may have.
+func (w *walk) rule(c *Chain, rule []expr.Any) (*expr.Verdict, truth) {
+	regs := map[uint32]*value{}
+	all := yes
 	for _, e := range rule {
 		t := yes
 		switch e := e.(type) {
 		case *expr.Verdict:
-			return e
+			return e, all
 		case *expr.Reject:
-			return &expr.Verdict{Kind: expr.VerdictDrop}
+			return &expr.Verdict{Kind: expr.VerdictDrop}, all
 		case *expr.Target:
 			if e.Name == "REJECT" || e.Name == "DROP" {
-				return &expr.Verdict{Kind: expr.VerdictDrop}
+				return &expr.Verdict{Kind: expr.VerdictDrop}, all
 			}
 		case *expr.Meta:
 			if !e.SourceRegister {
@@ -179,7 +228,7 @@ func (w *walk) rule(c *Chain, rule []expr.Any) *expr.Verdict {
 				regs[e.Register] = native32(ctNew)
 			}
 		case *expr.Immediate:
-			regs[e.Register] = e.Data
+			regs[e.Register] = known(e.Data)
 		case *expr.Bitwise:
 			regs[e.DestRegister] = bitwise(regs[e.SourceRegister], e)
 		case *expr.Cmp:
@@ -192,43 +241,43 @@ func (w *walk) rule(c *Chain, rule []expr.Any) *expr.Verdict {
 		default:
 			t = maybe
 		}
-		if t != yes {
-			return nil
+		if all = all.and(t); all == no || all == maybe {
+			return nil, all
 		}
 	}
-	return nil
+	return nil, all
 }
 
 // ctNew is the state of a connection that begins: no answer comes to an
 // advert.
 const ctNew = 8
 
-func native32(v uint32) value { return binary.NativeEndian.AppendUint32(nil, v) }
+func native32(v uint32) *value { return known(binary.NativeEndian.AppendUint32(nil, v)) }
 
-func (w *walk) meta(key expr.MetaKey) value {
+func (w *walk) meta(key expr.MetaKey) *value {
 	four := w.p.Destination.Is4()
-	name := make(value, 16)
+	name := make([]byte, 16)
 	copy(name, w.p.Interface)
 	switch key {
 	case expr.MetaKeyL4PROTO:
-		return value{w.p.Protocol}
+		return known([]byte{w.p.Protocol})
 	case expr.MetaKeyNFPROTO:
 		if four {
-			return value{byte(nftables.TableFamilyIPv4)}
+			return known([]byte{byte(nftables.TableFamilyIPv4)})
 		}
-		return value{byte(nftables.TableFamilyIPv6)}
+		return known([]byte{byte(nftables.TableFamilyIPv6)})
 	case expr.MetaKeyPROTOCOL:
 		if four {
-			return value{0x08, 0x00}
+			return known([]byte{0x08, 0x00})
 		}
-		return value{0x86, 0xdd}
+		return known([]byte{0x86, 0xdd})
 	case expr.MetaKeyIIFNAME:
 		if !w.p.Out {
-			return name
+			return known(name)
 		}
 	case expr.MetaKeyOIFNAME:
 		if w.p.Out {
-			return name
+			return known(name)
 		}
 	case expr.MetaKeyIIF:
 		if !w.p.Out {
@@ -242,57 +291,76 @@ func (w *walk) meta(key expr.MetaKey) value {
 	return nil
 }
 
-func (w *walk) payload(e *expr.Payload) value {
+func (w *walk) payload(e *expr.Payload) *value {
 	if e.OperationType != expr.PayloadLoad || e.Base != expr.PayloadBaseNetworkHeader {
 		return nil
 	}
-	b, known := w.p.header()
+	b, mask, some := w.p.header()
 	end := uint64(e.Offset) + uint64(e.Len)
-	if end > uint64(len(b)) || slices.Contains(known[e.Offset:end], false) {
+	if end > uint64(len(b)) || slices.Contains(some[e.Offset:end], false) {
 		return nil
 	}
-	return b[e.Offset:end]
+	return &value{b[e.Offset:end], mask[e.Offset:end]}
 }
 
-func bitwise(v value, e *expr.Bitwise) value {
-	if v == nil || len(e.Mask) != len(v) || len(e.Xor) != len(v) {
+func bitwise(v *value, e *expr.Bitwise) *value {
+	if v == nil || len(e.Mask) != len(v.bits) || len(e.Xor) != len(v.bits) {
 		return nil
 	}
-	out := make(value, len(v))
-	for i := range v {
-		out[i] = v[i]&e.Mask[i] ^ e.Xor[i]
+	out := &value{make([]byte, len(v.bits)), make([]byte, len(v.bits))}
+	for i := range v.bits {
+		out.bits[i] = v.bits[i]&e.Mask[i] ^ e.Xor[i]
+		out.mask[i] = v.mask[i] | ^e.Mask[i]
 	}
 	return out
 }
 
-func compare(v value, op expr.CmpOp, data []byte) truth {
-	if v == nil || len(v) < len(data) {
+// between says whether all that lies from least to most, or a part of it, lies from
+// first to last.
+func between(least, most, first, last []byte) truth {
+	switch {
+	case bytes.Compare(most, first) < 0 || bytes.Compare(least, last) > 0:
+		return no
+	case bytes.Compare(least, first) >= 0 && bytes.Compare(most, last) <= 0:
+		return yes
+	}
+	return part
+}
+
+func compare(v *value, op expr.CmpOp, data []byte) truth {
+	if v == nil || len(v.bits) < len(data) {
 		return maybe
 	}
 	// The kernel compares as long as the data is: a name with a star.
-	c := bytes.Compare(v[:len(data)], data)
+	least, most := v.least(len(data)), v.most(len(data))
+	lowest, highest := make([]byte, len(data)), bytes.Repeat([]byte{0xff}, len(data))
 	switch op {
 	case expr.CmpOpEq:
-		return truthOf(c == 0)
+		for i := range data {
+			if (v.bits[i]^data[i])&v.mask[i] != 0 {
+				return no
+			}
+		}
+		return between(least, most, data, data)
 	case expr.CmpOpNeq:
-		return truthOf(c != 0)
-	case expr.CmpOpLt:
-		return truthOf(c < 0)
+		return compare(v, expr.CmpOpEq, data).not()
 	case expr.CmpOpLte:
-		return truthOf(c <= 0)
+		return between(least, most, lowest, data)
 	case expr.CmpOpGt:
-		return truthOf(c > 0)
+		return between(least, most, lowest, data).not()
 	case expr.CmpOpGte:
-		return truthOf(c >= 0)
+		return between(least, most, data, highest)
+	case expr.CmpOpLt:
+		return between(least, most, data, highest).not()
 	}
 	return maybe
 }
 
-func inRange(v value, e *expr.Range) truth {
-	if v == nil || len(v) != len(e.FromData) || len(v) != len(e.ToData) {
+func inRange(v *value, e *expr.Range) truth {
+	if v == nil || len(v.bits) != len(e.FromData) || len(v.bits) != len(e.ToData) {
 		return maybe
 	}
-	t := truthOf(bytes.Compare(v, e.FromData) >= 0 && bytes.Compare(v, e.ToData) <= 0)
+	t := between(v.least(len(v.bits)), v.most(len(v.bits)), e.FromData, e.ToData)
 	if e.Op == expr.CmpOpNeq {
 		return t.not()
 	}
@@ -300,7 +368,7 @@ func inRange(v value, e *expr.Range) truth {
 }
 
 // lookup looks into a set; what a map gives is not followed.
-func (w *walk) lookup(c *Chain, v value, e *expr.Lookup) truth {
+func (w *walk) lookup(c *Chain, v *value, e *expr.Lookup) truth {
 	set, ok := w.r.Sets[SetKey{c.Table.Family, c.Table.Name, e.SetName}]
 	if v == nil || !ok || e.IsDestRegSet {
 		return maybe
@@ -314,20 +382,37 @@ func (w *walk) lookup(c *Chain, v value, e *expr.Lookup) truth {
 
 // inSet: a set of intervals has their beginnings, and as IntervalEnd what
 // follows each.
-func inSet(v value, set []nftables.SetElement) truth {
+func inSet(v *value, set []nftables.SetElement) truth {
+	n := len(v.bits)
+	least, most := v.least(n), v.most(n)
 	intervals := slices.ContainsFunc(set, func(e nftables.SetElement) bool { return e.IntervalEnd })
-	var last *nftables.SetElement
+	t := no
+	var last *nftables.SetElement // that begins or ends something at least, or before
 	for i := range set {
 		e := &set[i]
-		if len(e.Key) != len(v) || len(e.KeyEnd) > 0 {
+		if len(e.Key) != n || len(e.KeyEnd) > 0 {
 			return maybe
 		}
-		switch cmp := bytes.Compare(e.Key, v); {
-		case cmp == 0 && !intervals:
-			return yes
-		case cmp <= 0 && intervals && (last == nil || bytes.Compare(e.Key, last.Key) > 0 || bytes.Equal(e.Key, last.Key) && !e.IntervalEnd):
-			last = e
+		if !intervals {
+			switch between(least, most, e.Key, e.Key) {
+			case yes:
+				return yes
+			case part:
+				t = part
+			}
+			continue
+		}
+		switch {
+		case bytes.Compare(e.Key, least) <= 0:
+			if last == nil || bytes.Compare(e.Key, last.Key) > 0 || bytes.Equal(e.Key, last.Key) && !e.IntervalEnd {
+				last = e
+			}
+		case bytes.Compare(e.Key, most) <= 0:
+			t = part // something begins or ends on the way
 		}
 	}
-	return truthOf(intervals && last != nil && !last.IntervalEnd)
+	if t == no && last != nil && !last.IntervalEnd {
+		return yes
+	}
+	return t
 }
