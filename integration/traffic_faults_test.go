@@ -67,6 +67,9 @@ func moduleUnloaded(t testing.TB) {
 	}) {
 		t.Errorf("the status without IPVS:\n%s", out)
 	}
+	if out, _ := operator(t, s.a, "doctor", "--listen", "0"); !strings.Contains(out, "module-ip_vs") || !strings.Contains(out, "# modprobe ip_vs") {
+		t.Errorf("doctor without IPVS:\n%s", out)
+	}
 	st := tableStatus(t, s.a)
 	if len(st.Services) != 1 || st.Services[0].Installed || slices.ContainsFunc(st.Services[0].Servers, func(r lvs.ServerStatus) bool { return r.InKernel }) {
 		t.Errorf("the status without IPVS has %+v", st.Services)

@@ -73,6 +73,7 @@ Exit code: 0 nothing is wrong, 1 warnings, 2 errors.`,
 			path, from := configOrDefault(file), ""
 			if file == "" && len(st.Config.Files) > 0 {
 				path, from = st.Config.Files[0], ", which the daemon has read"
+				o.Loaded = true
 			}
 			with := "no configuration: there is no " + path
 			if _, err := os.Stat(path); err == nil || file != "" {

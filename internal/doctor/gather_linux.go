@@ -28,6 +28,7 @@ type Options struct {
 	Director, RealServer bool
 	Config               *config.Config // nil: none
 	Daemon               bool           // one answers
+	Loaded               bool           // it has read this configuration, so that it needs the modules now
 	// Running is the daemon's word on VRRP, asked for after what takes time; nil
 	// or its answer nil: there is none.
 	Running func() *control.VRRP
@@ -45,7 +46,7 @@ func Gather(ctx context.Context, o Options) (*Snapshot, error) {
 	}
 	s := &Snapshot{Snapshot: h, Config: o.Config, Legacy: map[int]*firewall.Tables{}, Programs: map[int]string{}}
 	s.Daemon = o.Daemon || runs("keepalived", "holdfast")
-	s.ipvs()
+	s.ipvs(o.Loaded)
 	s.served(o)
 	s.Director, s.RealServer = o.Director, o.RealServer
 	if !s.Director && !s.RealServer {
@@ -91,8 +92,9 @@ func runs(names ...string) bool {
 	return false
 }
 
-// ipvs reads the table, but does not have the kernel load the module.
-func (s *Snapshot) ipvs() {
+// ipvs reads the table, but does not have the kernel load the module. What a
+// daemon could not have loaded is missing, whatever else could load it.
+func (s *Snapshot) ipvs(loaded bool) {
 	if _, err := os.Stat("/proc/net/ip_vs"); err == nil {
 		s.IPVS = true
 		if k, err := ipvs.Open(); err == nil {
@@ -101,7 +103,7 @@ func (s *Snapshot) ipvs() {
 			s.Syncing, _ = k.Daemons()
 		}
 	} else {
-		s.IPVS = loadable("ip_vs")
+		s.IPVS = !loaded && loadable("ip_vs")
 	}
 	if s.Config == nil || !s.IPVS {
 		return

@@ -178,7 +178,17 @@ func TestManyErrorsAreCounted(t *testing.T) {
 
 func TestBrokenConnection(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
+		if err := r.kernel.Change(stranger(9)); err != nil {
+			t.Fatal(err)
+		}
 		r.start(configOf(virtual(1, 1, 2)))
+		foreign := func(when string, want ...string) {
+			t.Helper()
+			if st := r.status(); !slices.Equal(st.Foreign, want) {
+				t.Errorf("%s: services of others %v, want %v", when, st.Foreign, want)
+			}
+		}
+		foreign("at first", "[192.0.2.9]:tcp:80")
 		broken := errors.New("netlink: no buffer space")
 		r.kernel.Set(func(k *ipvs.Fake) { k.Broken = func() error { return broken } })
 		r.fail("198.51.100.2:80")
@@ -186,9 +196,11 @@ func TestBrokenConnection(t *testing.T) {
 		if st := r.status(); st.Kernel.Error == "" {
 			t.Error("no error in the status")
 		}
+		foreign("while the kernel does not answer")
 		r.kernel.Set(func(k *ipvs.Fake) { k.Broken = nil })
 		r.pass(10 * time.Second)
-		r.wantTable("1:1=1")
+		r.wantTable("1:1=1 9:")
+		foreign("at last", "[192.0.2.9]:tcp:80")
 		if st := r.status(); st.Kernel.Error != "" {
 			t.Errorf("still %q", st.Kernel.Error)
 		}

@@ -249,6 +249,9 @@ func (l *LVS) status() (Status, [][]ipvs.ServiceKey) {
 	st.Kernel.troubled(&t.tries)
 	st.Kernel.troubled(&l.daemons.tries)
 	for _, k := range t.foreign {
+		if !t.known {
+			break // the kernel did not answer since: they may be gone
+		}
 		st.Foreign = append(st.Foreign, k.String())
 	}
 	checks := map[string]healthcheck.Status{}
