@@ -14,38 +14,37 @@ import (
 	"strings"
 )
 
-// packages maps a program to the Debian package that has it, with what it needs
-// besides.
-var packages = map[string]string{
-	"curl":            "curl",
-	"gcc":             "gcc libc6-dev", // for go test -race, and linux.uml on a processor with AMX
-	"ip":              "iproute2",
-	"ipvsadm":         "ipvsadm",
-	"iptables-legacy": "iptables",
-	"keepalived":      "keepalived",
-	"killall":         "psmisc", // for the scripts of keepalived's samples
-	"linux.uml":       "user-mode-linux",
-	"logger":          "bsdutils",
-	"modprobe":        "kmod",
-	"nginx":           "nginx-light",
-	"nft":             "nftables",
-	"nsenter":         "util-linux",
-	"perl":            "perl-base",
-	"ping":            "iputils-ping",
-	"python3":         "python3-minimal",
-	"sysctl":          "procps",
-	"tcpdump":         "tcpdump",
-	"unshare":         "util-linux",
-	"vtysh":           "frr",
+// packages are the programs, each with the Debian package that has it and what that
+// needs besides.
+var packages = []struct{ program, packages string }{
+	{"curl", "curl"},
+	{"gcc", "gcc libc6-dev"}, // for go test -race, and linux.uml on a processor with AMX
+	{"ip", "iproute2"},
+	{"ipvsadm", "ipvsadm"},
+	{"iptables-legacy", "iptables"},
+	{"keepalived", "keepalived"},
+	{"killall", "psmisc"}, // for the scripts of keepalived's samples
+	{"linux.uml", "user-mode-linux"},
+	{"logger", "bsdutils"},
+	{"modprobe", "kmod"},
+	{"nginx", "nginx-light"},
+	{"nft", "nftables"},
+	{"nsenter", "util-linux"},
+	{"perl", "perl-base"},
+	{"ping", "iputils-ping"},
+	{"python3", "python3-minimal"},
+	{"sysctl", "procps"},
+	{"tcpdump", "tcpdump"},
+	{"unshare", "util-linux"},
+	{"vtysh", "frr"},
 }
 
 // All are all programs that the tests, the demo and the benchmark use.
 func All() []string {
 	var names []string
-	for n := range packages {
-		names = append(names, n)
+	for _, p := range packages {
+		names = append(names, p.program)
 	}
-	slices.Sort(names)
 	return names
 }
 
@@ -85,11 +84,11 @@ func Ensure(ctx context.Context, out io.Writer, programs ...string) error {
 	}
 	var pkgs []string
 	for _, p := range missing {
-		pkg, ok := packages[p]
-		if !ok {
+		at := slices.Index(All(), p)
+		if at < 0 {
 			return fmt.Errorf("deps: %s: %w and of no known package", p, ErrMissing)
 		}
-		pkgs = append(pkgs, strings.Fields(pkg)...)
+		pkgs = append(pkgs, strings.Fields(packages[at].packages)...)
 	}
 	slices.Sort(pkgs)
 	pkgs = slices.Compact(pkgs)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
+	"sync"
 	"syscall"
 
 	"github.com/vishvananda/netlink"
@@ -203,7 +204,7 @@ func (s *space) enter(args []string) []string {
 
 // spawner starts every child from one thread that never ends, because the
 // parent-death signal is sent when the starting *thread* ends.
-var spawner = func() chan func() {
+var spawner = sync.OnceValue(func() chan func() {
 	work := make(chan func())
 	go func() {
 		runtime.LockOSThread()
@@ -212,7 +213,7 @@ var spawner = func() chan func() {
 		}
 	}()
 	return work
-}()
+})
 
 // spawn starts cmd so that it is killed when this process ends.
 func spawn(cmd *exec.Cmd) error {
@@ -221,6 +222,6 @@ func spawn(cmd *exec.Cmd) error {
 	}
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	errc := make(chan error)
-	spawner <- func() { errc <- cmd.Start() }
+	spawner() <- func() { errc <- cmd.Start() }
 	return <-errc
 }

@@ -4,12 +4,23 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"testing"
 )
+
+// TB is what is needed of a testing.TB. The program has the lab in it, for its
+// demo, and package testing would come with it: flags, profiles of memory.
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Failed() bool
+	Error(args ...any)
+	Fatal(args ...any)
+	Logf(format string, args ...any)
+	Skip(args ...any)
+}
 
 // Require skips the test, or fails it under HOLDFAST_REQUIRE=1, when a lab
 // cannot be built or one of the programs is not installed.
-func Require(t testing.TB, programs ...string) {
+func Require(t TB, programs ...string) {
 	t.Helper()
 	if err := Available(); err != nil {
 		Missing(t, err.Error())
@@ -22,7 +33,7 @@ func Require(t testing.TB, programs ...string) {
 }
 
 // Missing skips the test with the reason, or fails it under HOLDFAST_REQUIRE=1.
-func Missing(t testing.TB, why string) {
+func Missing(t TB, why string) {
 	t.Helper()
 	if os.Getenv("HOLDFAST_REQUIRE") == "1" {
 		t.Fatal(why)
@@ -32,7 +43,7 @@ func Missing(t testing.TB, why string) {
 
 // Test is a lab that ends with the test; when the test failed, what every
 // program printed is shown.
-func Test(t testing.TB, name string) *Lab {
+func Test(t TB, name string) *Lab {
 	t.Helper()
 	Require(t)
 	l, err := New(name)
@@ -65,7 +76,7 @@ func tail(s string, n int) string {
 }
 
 // RequireFRR is Require for FRR's daemons, which are not in the PATH.
-func RequireFRR(t testing.TB) {
+func RequireFRR(t TB) {
 	t.Helper()
 	Require(t, "vtysh")
 	for _, p := range []string{"zebra", "vrrpd"} {

@@ -1,25 +1,41 @@
 package uml
 
 import (
+	"context"
 	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"testing"
 	"time"
 )
 
 // envDirect marks a test process that RunTest started outside the guest.
 const envDirect = "HOLDFAST_IPVS_NETNS"
 
+// T is what is needed of a *testing.T. The program has this package in it, for its
+// demo, and package testing would come with it: flags, profiles of memory.
+type T interface {
+	Helper()
+	Name() string
+	Context() context.Context
+	TempDir() string
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Log(args ...any)
+	Logf(format string, args ...any)
+	Skip(args ...any)
+	Skipf(format string, args ...any)
+}
+
 // RunTest makes sure that the rest of the calling test runs where IPVS is.
 // Where it is already it returns false and the test goes on; otherwise it runs
 // this one test again, in the IPVS kernel or (on a kernel that has IPVS) in a
 // network namespace of its own, reports what came of it, and returns true:
 //
-//	func TestKernel(t *testing.T) {
+//	func TestKernel(t T) {
 //		if uml.RunTest(t, uml.Options{}) {
 //			return
 //		}
@@ -28,7 +44,7 @@ const envDirect = "HOLDFAST_IPVS_NETNS"
 //
 // Options.Command is set by RunTest. Where this cannot be done the test is
 // skipped, or fails under HOLDFAST_REQUIRE=1.
-func RunTest(t *testing.T, o Options) bool {
+func RunTest(t T, o Options) bool {
 	t.Helper()
 	if Inside() || os.Getenv(envDirect) != "" {
 		return false
@@ -84,7 +100,7 @@ func RunTest(t *testing.T, o Options) bool {
 
 // plainBinary builds the test binary of the calling package, in whose folder
 // tests run, without the race detector.
-func plainBinary(t *testing.T) string {
+func plainBinary(t T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "plain.test")
 	cmd := exec.Command("go", "test", "-c", "-o", path, ".")
@@ -95,7 +111,7 @@ func plainBinary(t *testing.T) string {
 	return path
 }
 
-func report(t *testing.T, out string, ok bool) {
+func report(t T, out string, ok bool) {
 	t.Helper()
 	switch {
 	case !ok:
@@ -109,7 +125,7 @@ func report(t *testing.T, out string, ok bool) {
 	}
 }
 
-func need(t *testing.T, why string) {
+func need(t T, why string) {
 	t.Helper()
 	if os.Getenv("HOLDFAST_REQUIRE") == "1" {
 		t.Fatal(why)

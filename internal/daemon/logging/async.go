@@ -15,7 +15,7 @@ const (
 // async passes lines to a slow writer. A full queue drops the line: the engine
 // must not wait for a terminal or a log daemon that does not read.
 type async struct {
-	lines   chan entry
+	lines   chan *entry // by address: the queue is there as a whole from the start
 	dropped atomic.Uint64
 	out     lineWriter
 }
@@ -28,14 +28,14 @@ type entry struct {
 }
 
 func newAsync(out lineWriter) *async {
-	w := &async{lines: make(chan entry, queued), out: out}
+	w := &async{lines: make(chan *entry, queued), out: out}
 	go w.run()
 	return w
 }
 
 func (w *async) put(level slog.Level, line []byte) {
 	select {
-	case w.lines <- entry{level: level, line: line}:
+	case w.lines <- &entry{level: level, line: line}:
 	default:
 		w.dropped.Add(1)
 	}
@@ -60,7 +60,7 @@ func (w *async) flush() {
 	defer limit.Stop()
 	written := make(chan struct{})
 	select {
-	case w.lines <- entry{written: written}:
+	case w.lines <- &entry{written: written}:
 	case <-limit.C:
 		return
 	}
