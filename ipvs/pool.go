@@ -27,6 +27,8 @@ type VirtualServer struct {
 	// InitNotifies tells of servers that are up from the start, before any
 	// check (rs_init_notifies).
 	InitNotifies bool
+
+	stays bool // see Pool.Unchanged
 }
 
 // RealServer is a destination with its checks.
@@ -91,14 +93,20 @@ type Pool struct {
 	past     func(*VirtualServer) *Past
 }
 
-// virtual is the state of a virtual server.
+// virtual is the state of a virtual server. There may be tens of thousands of real
+// servers, and the memory of a new table takes longer than all the rest: what few of
+// them have is kept apart, and what several have alike is there once.
 type virtual struct {
-	VirtualServer
-	reals []real          // of each of Servers
-	index map[DestKey]int // of reals, where there are many
-	up    bool            // quorum reached and not lost since
-	sorry bool            // the sorry server is in
-	order Order
+	VirtualServer // without Servers
+	// servers are those as configured, in its order. They are never changed, as
+	// entries may hold them: other ones get another list.
+	servers []Destination
+	reals   []real          // of each of servers
+	index   map[DestKey]int // of reals, where there are many
+	inOrder bool            // servers are in canonical order
+	up      bool            // quorum reached and not lost since
+	sorry   bool            // the sorry server is in
+	order   *Order          // nil: none
 }
 
 // manyServers is from how many on they are found by a map. One costs as much
@@ -123,14 +131,57 @@ func (s *virtual) server(k DestKey) *real {
 
 // real is the state of a real server.
 type real struct {
-	*RealServer                        // of virtual.Servers
-	checks      map[string]*checkState // nil: none
-	failed      int32                  // checks that are not up
-	step        int16                  // of rampSteps that its weight has; rampSteps: all of it
-	told        bool                   // listeners know that it is down
-	untold      bool                   // down since a predecessor: they may know, see ResumePool
-	orders      *[sources]Order        // nil: none
-	ramp        time.Time              // when the first step was
+	*Destination // of virtual.servers
+	*serverSettings
+	*history
+	failed int32 // checks that are not up
+	step   int16 // of rampSteps that its weight has; rampSteps: all of it
+	told   bool  // listeners know that it is down
+	untold bool  // down since a predecessor: they may know, see ResumePool
+}
+
+// serverSettings are what a real server has in its configuration beside a destination.
+// Servers share them, and they are never changed.
+type serverSettings struct {
+	Inhibit   bool
+	Checks    []Check
+	Order     Order
+	SlowStart time.Duration
+}
+
+var noSettings = &serverSettings{}
+
+// settingsOf returns those of a server: the former ones if they are the same.
+func settingsOf(r *RealServer, former *serverSettings) *serverSettings {
+	switch {
+	case former != nil && former.of(r):
+		return former
+	case noSettings.of(r):
+		return noSettings
+	}
+	return &serverSettings{r.Inhibit, r.Checks, r.Order, r.SlowStart}
+}
+
+func (s *serverSettings) of(r *RealServer) bool {
+	return s.Inhibit == r.Inhibit && s.Order == r.Order && s.SlowStart == r.SlowStart && slices.Equal(s.Checks, r.Checks)
+}
+
+// history is what a real server may have beside its settings. See real.own.
+type history struct {
+	checks map[string]*checkState // nil: none
+	orders *[sources]Order        // nil: none
+	ramp   time.Time              // when the first step was
+}
+
+// noHistory is of all servers that have nothing of it. It is never changed.
+var noHistory = &history{}
+
+// own is the history of this server, to be changed.
+func (r *real) own() *history {
+	if r.history == noHistory {
+		r.history = &history{}
+	}
+	return r.history
 }
 
 type checkState struct {
@@ -175,7 +226,7 @@ func (p *Pool) Verdict(v Verdict) []Event {
 		}
 	})
 	p.note(s)
-	return append(events, s.judge(false)...)
+	return s.judge(events, false)
 }
 
 // Stop returns the events of the end: those of services with Omega.
@@ -209,29 +260,29 @@ func (r *real) weight() uint32 {
 // what is configured, also above the 65535 of the manual (2.2.7, measured).
 const maxWeight = math.MaxInt32
 
-// judge compares the weights that are up with the quorum. start is set when
-// the configuration is new: a service that is not up then gets its sorry
-// server although there was no loss.
-func (s *virtual) judge(start bool) []Event {
+// judge compares the weights that are up with the quorum, and appends what is to be
+// told of that. start is set when the configuration is new: a service that is not up
+// then gets its sorry server although there was no loss.
+func (s *virtual) judge(events []Event, start bool) []Event {
 	sum := s.sum()
 	quorum, hysteresis := s.quorum()
 	switch {
 	case !s.up && sum >= quorum+hysteresis:
 		s.up, s.sorry = true, false
-		return []Event{{Service: s.ServiceKey, Up: true, Sum: sum, Quorum: quorum + hysteresis}}
+		return append(events, Event{Service: s.ServiceKey, Up: true, Sum: sum, Quorum: quorum + hysteresis})
 	case s.up && (sum == 0 || sum < quorum-hysteresis),
 		start && !s.up && s.Sorry != nil && !s.sorry:
 		s.up, s.sorry = false, s.Sorry != nil
-		return []Event{{Service: s.ServiceKey, Sum: sum, Quorum: quorum - hysteresis, Sorry: s.sorry}}
+		return append(events, Event{Service: s.ServiceKey, Sum: sum, Quorum: quorum - hysteresis, Sorry: s.sorry})
 	}
-	return nil
+	return events
 }
 
 // quorum returns the limits in force.
 func (s *virtual) quorum() (quorum, hysteresis uint64) {
 	var total uint64
-	for i := range s.Servers {
-		total += uint64(s.Servers[i].Weight)
+	for i := range s.servers {
+		total += uint64(s.servers[i].Weight)
 	}
 	// A service whose configured weights are all 0 comes up once a check
 	// gives one of them a weight.
@@ -269,8 +320,25 @@ func (s *virtual) sum() uint64 {
 	return sum
 }
 
-// entry is what the kernel should have for the service.
+// asConfigured reports whether the kernel should have the servers just as they are
+// configured, as it should of most services.
+func (s *virtual) asConfigured() bool {
+	if !s.inOrder || s.sorry || s.Sorry != nil && s.Sorry.Inhibit {
+		return false
+	}
+	for i := range s.reals {
+		if r := &s.reals[i]; r.standing() != up || r.tableWeight() != r.Weight {
+			return false
+		}
+	}
+	return true
+}
+
+// entry is what the kernel should have for the service. Its list may be the pool's.
 func (s *virtual) entry() Entry {
+	if s.asConfigured() {
+		return Entry{Service: s.Service, Dests: slices.Clip(s.servers)}
+	}
 	most := len(s.reals)
 	if s.Sorry != nil {
 		most++
@@ -286,7 +354,7 @@ func (s *virtual) entry() Entry {
 	}
 	for i := range s.reals {
 		r := &s.reals[i]
-		d := r.Destination
+		d := *r.Destination
 		order, _ := r.order()
 		switch at := r.standing(); {
 		case at == up && !s.sorry:
@@ -312,7 +380,8 @@ func (s *virtual) entry() Entry {
 	return e
 }
 
-// Table is the wanted table, in canonical order.
+// Table is the wanted table, in canonical order. Its lists are the pool's: they are
+// only read.
 func (p *Pool) Table() Table {
 	t := make(Table, 0, len(p.order))
 	for _, k := range p.order {
@@ -322,7 +391,8 @@ func (p *Pool) Table() Table {
 	return t
 }
 
-// Entry is the wanted entry of one service.
+// Entry is the wanted entry of one service. Its list is the pool's: it is only read,
+// and stays as it is.
 func (p *Pool) Entry(k ServiceKey) (Entry, bool) {
 	s := p.services[k]
 	if s == nil {

@@ -118,7 +118,7 @@ func (r *real) put(src Source, o Order) {
 		if o == (Order{}) {
 			return
 		}
-		r.orders = new([sources]Order)
+		r.own().orders = new([sources]Order)
 	}
 	r.orders[src] = o
 }
@@ -142,7 +142,10 @@ func (p *Pool) Order(src Source, k ServiceKey, d DestKey, o Order, now time.Time
 	}
 	var events []Event
 	if src == ByService {
-		s.order = o
+		s.order = nil
+		if o != (Order{}) {
+			s.order = &o
+		}
 	}
 	for i := range s.reals {
 		if r := &s.reals[i]; src == ByService || r.DestKey == d {
@@ -150,7 +153,7 @@ func (p *Pool) Order(src Source, k ServiceKey, d DestKey, o Order, now time.Time
 		}
 	}
 	p.note(s)
-	return append(events, s.judge(false)...)
+	return s.judge(events, false)
 }
 
 // change does f to a server and returns the events of that server. news says
@@ -167,7 +170,7 @@ func (s *virtual) change(r *real, now time.Time, news bool, f func()) []Event {
 		return []Event{s.serverEvent(r, false)}
 	case is == up && was == down:
 		if o, _ := r.order(); (r.told || r.untold) && r.SlowStart > 0 && o.Action != Weigh {
-			r.step, r.ramp = 1, now
+			r.step, r.own().ramp = 1, now
 		}
 		r.told, r.untold = false, false
 		return []Event{s.serverEvent(r, true)}
@@ -236,7 +239,7 @@ func (p *Pool) Advance(now time.Time) (events []Event, changed []ServiceKey, nex
 		}
 		if touched {
 			changed = append(changed, k)
-			events = append(events, s.judge(false)...)
+			events = s.judge(events, false)
 		}
 		p.note(s)
 	}
@@ -274,7 +277,7 @@ func (p *Pool) Drained(k ServiceKey, d DestKey, now time.Time) []Event {
 	_, src := r.order()
 	events := s.drained(r, src, now)
 	p.note(s)
-	return append(events, s.judge(false)...)
+	return s.judge(events, false)
 }
 
 func (s *virtual) drained(r *real, src Source, now time.Time) []Event {
@@ -297,14 +300,15 @@ func (p *Pool) OrderOf(src Source, k ServiceKey, d DestKey) Order {
 
 // inherit takes over what was ordered before a reload. An order of the
 // configuration that stays goes on.
-func (r *real) inherit(old *real, service Order) {
+func (r *real) inherit(old *real, service *Order) {
 	r.step = rampSteps
 	if old == nil {
 		r.put(ByConfig, r.Order)
-		if service.draining() {
-			service.Done = true // it has no connection yet
+		if service != nil {
+			o := *service
+			o.Done = o.Done || o.draining() // it has no connection yet
+			r.give(ByService, o)
 		}
-		r.give(ByService, service)
 		return
 	}
 	config := r.Order
@@ -313,11 +317,13 @@ func (r *real) inherit(old *real, service Order) {
 	}
 	if old.orders != nil {
 		orders := *old.orders
-		r.orders = &orders
+		r.own().orders = &orders
 	}
 	r.put(ByConfig, config)
 	if r.SlowStart > 0 {
-		r.step, r.ramp = cmp.Or(old.step, rampSteps), old.ramp
+		if r.step = cmp.Or(old.step, rampSteps); !old.ramp.IsZero() {
+			r.own().ramp = old.ramp
+		}
 	}
 }
 

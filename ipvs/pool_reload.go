@@ -21,7 +21,7 @@ func (p *Pool) Reload(count int, services iter.Seq[VirtualServer]) []Event {
 	old, oldOrder := p.services, p.order
 	now, order := make(map[ServiceKey]*virtual, count), make([]ServiceKey, 0, count)
 	clear(p.timed)
-	p.renewed = slices.Grow(p.renewed[:0], count)
+	p.renewed = p.renewed[:0]
 	var changed []Event
 	if len(old) == 0 { // all are new, and most come up
 		changed = make([]Event, 0, count)
@@ -31,24 +31,32 @@ func (p *Pool) Reload(count int, services iter.Seq[VirtualServer]) []Event {
 			continue
 		}
 		s := old[vs.ServiceKey]
-		renewed := s == nil || !s.VirtualServer.equal(&vs)
+		renewed := false
 		switch {
+		case s == nil && vs.stays:
+			continue // there is none
 		case s == nil:
-			s = newVirtual(vs)
+			renewed = true
+			vs.Servers = unique(vs.Servers)
+			s = newVirtual(&vs)
 			if p.past != nil {
-				changed = append(changed, s.resume(p.past(&s.VirtualServer))...)
+				v := vs
+				changed = append(changed, s.resume(p.past(&v))...)
 			}
 			changed = append(changed, s.initial(nil)...)
-		case renewed:
-			changed = append(changed, s.renew(vs)...)
+		case vs.stays:
+			s.InitNotifies = vs.InitNotifies
+		case !s.is(&vs):
+			renewed = true
+			changed = append(changed, s.renew(&vs)...)
 		}
 		now[vs.ServiceKey] = s
 		order = append(order, vs.ServiceKey)
-		if events := s.judge(true); len(events) > 0 {
-			changed = append(changed, events...)
+		told := len(changed)
+		if changed = s.judge(changed, true); len(changed) > told {
 			renewed = true
 		}
-		if renewed {
+		if renewed && len(old) > 0 {
 			p.renewed = append(p.renewed, vs.ServiceKey)
 		}
 		p.note(s)
@@ -66,8 +74,14 @@ func (p *Pool) Reload(count int, services iter.Seq[VirtualServer]) []Event {
 	return append(gone, changed...)
 }
 
-// Service is a service as it is configured, with each of its servers once; nil:
-// there is none. It is the pool's.
+// Unchanged is what [Pool.Reload] takes for a service that is configured as before,
+// but for InitNotifies, which may be set.
+func (p *Pool) Unchanged(k ServiceKey) VirtualServer {
+	return VirtualServer{Service: Service{ServiceKey: k}, stays: true}
+}
+
+// Service is a service as it is configured, without its servers; nil: there is none.
+// It is the pool's.
 func (p *Pool) Service(k ServiceKey) *VirtualServer {
 	if s := p.services[k]; s != nil {
 		return &s.VirtualServer
@@ -76,52 +90,59 @@ func (p *Pool) Service(k ServiceKey) *VirtualServer {
 }
 
 // Renewed lists the services whose entry the last Reload may have changed;
-// those that it removed are not among them. The list is the pool's until the
-// next Reload.
+// those that it removed are not among them, and none are where all are new. The
+// list is the pool's until the next Reload.
 func (p *Pool) Renewed() []ServiceKey { return p.renewed }
 
-// equal reports whether two virtual servers are configured alike.
-func (v *VirtualServer) equal(o *VirtualServer) bool {
-	return v.Service == o.Service && v.Quorum == o.Quorum && v.Hysteresis == o.Hysteresis &&
-		v.Omega == o.Omega && v.InitNotifies == o.InitNotifies &&
-		(v.Sorry == nil) == (o.Sorry == nil) && (v.Sorry == nil || *v.Sorry == *o.Sorry) &&
-		slices.EqualFunc(v.Servers, o.Servers, RealServer.equal)
+// is reports whether the service is configured so already.
+func (s *virtual) is(o *VirtualServer) bool {
+	if s.Service != o.Service || s.Quorum != o.Quorum || s.Hysteresis != o.Hysteresis ||
+		s.Omega != o.Omega || s.InitNotifies != o.InitNotifies ||
+		(s.Sorry == nil) != (o.Sorry == nil) || s.Sorry != nil && *s.Sorry != *o.Sorry ||
+		len(s.reals) != len(o.Servers) {
+		return false
+	}
+	for i := range s.reals {
+		if r := &s.reals[i]; *r.Destination != o.Servers[i].Destination || !r.serverSettings.of(&o.Servers[i]) {
+			return false
+		}
+	}
+	return true
 }
 
-func (r RealServer) equal(o RealServer) bool {
-	return r.Destination == o.Destination && r.Inhibit == o.Inhibit && r.Order == o.Order &&
-		r.SlowStart == o.SlowStart && slices.Equal(r.Checks, o.Checks)
-}
-
-// newVirtual is the state of a service that is new.
-func newVirtual(vs VirtualServer) *virtual {
-	s := &virtual{VirtualServer: vs}
-	s.place(slices.Clone(unique(vs.Servers)), nil)
+// newVirtual is the state of a service that is new, of whose servers each is there
+// once.
+func newVirtual(vs *VirtualServer) *virtual {
+	s := &virtual{VirtualServer: *vs}
+	s.Servers = nil
+	s.place(vs.Servers, nil)
 	return s
 }
 
 // renew gives a service another configuration. Where its servers are the same
 // ones as before, as in most reloads, they stay where they are: to get memory
 // for the servers of thousands of services takes longer than all the rest.
-func (s *virtual) renew(vs VirtualServer) []Event {
+func (s *virtual) renew(vs *VirtualServer) []Event {
 	old := *s
 	before := make([]standing, len(s.reals))
 	for i := range s.reals {
 		before[i] = s.reals[i].standing()
 	}
 	list := unique(vs.Servers)
-	s.VirtualServer = vs
-	s.up = old.up
+	s.VirtualServer = *vs
+	s.Servers = nil
 	// Another sorry server has to take over anew.
 	s.sorry = old.sorry && vs.Sorry != nil && vs.Sorry.DestKey == old.Sorry.DestKey
-	if slices.EqualFunc(old.Servers, list, func(a, b RealServer) bool { return a.DestKey == b.DestKey }) {
-		s.Servers = old.Servers
-		copy(s.Servers, list)
+	if slices.EqualFunc(s.servers, list, func(a Destination, b RealServer) bool { return a.DestKey == b.DestKey }) {
+		if !slices.EqualFunc(s.servers, list, func(a Destination, b RealServer) bool { return a == b.Destination }) {
+			s.servers = destinations(list)
+		}
 		for i := range s.reals {
-			s.reals[i] = newReal(&s.Servers[i], &s.reals[i], s.order)
+			r := &s.reals[i]
+			*r = newReal(&s.servers[i], settingsOf(&list[i], r.serverSettings), r, s.order)
 		}
 	} else {
-		s.place(slices.Clone(list), &old)
+		s.place(list, &old)
 	}
 	var events []Event
 	for i := range old.reals {
@@ -140,19 +161,31 @@ func (s *virtual) renew(vs VirtualServer) []Event {
 	return append(events, s.initial(&old)...)
 }
 
+// destinations are those of servers, in memory of their own.
+func destinations(list []RealServer) []Destination {
+	out := make([]Destination, len(list))
+	for i := range list {
+		out[i] = list[i].Destination
+	}
+	return out
+}
+
 // place gives a service these servers, of which old, if there is one, had some.
 func (s *virtual) place(list []RealServer, old *virtual) {
-	s.Servers, s.reals, s.index = list, make([]real, len(list)), nil
+	s.servers, s.reals, s.index = destinations(list), make([]real, len(list)), nil
+	s.inOrder = slices.IsSortedFunc(s.servers, func(a, b Destination) int { return a.DestKey.Compare(b.DestKey) })
 	if len(list) >= manyServers {
 		s.index = make(map[DestKey]int, len(list))
 	}
+	var set *serverSettings
 	for i := range list {
 		c := &list[i]
 		var was *real
 		if old != nil {
 			was = old.server(c.DestKey)
 		}
-		s.reals[i] = newReal(c, was, s.order)
+		set = settingsOf(c, set)
+		s.reals[i] = newReal(&s.servers[i], set, was, s.order)
 		if s.index != nil {
 			s.index[c.DestKey] = i
 		}
@@ -205,16 +238,16 @@ func unique(list []RealServer) []RealServer {
 	return out
 }
 
-func newReal(c *RealServer, old *real, service Order) real {
-	r := real{RealServer: c}
-	if len(c.Checks) > 0 {
-		r.checks = make(map[string]*checkState, len(c.Checks))
+func newReal(d *Destination, set *serverSettings, old *real, service *Order) real {
+	r := real{Destination: d, serverSettings: set, history: noHistory}
+	if len(set.Checks) > 0 {
+		r.own().checks = make(map[string]*checkState, len(set.Checks))
 	}
 	if old != nil {
 		r.told, r.untold = old.told, old.untold
 	}
 	r.inherit(old, service)
-	for _, ch := range c.Checks {
+	for _, ch := range set.Checks {
 		if r.checks[ch.ID] != nil {
 			continue
 		}

@@ -13,12 +13,14 @@ import (
 
 // A reload leaves servers where they are, takes the configuration of services that
 // are unchanged from the pool itself, and gets the others in memory that is used
-// again for the next one. None of that shows: a pool whose servers come in another
+// again for the next one. Entries hold the pool's own lists. None of that shows: a pool whose servers come in another
 // order at each reload, in memory of their own, says and does the same.
 func TestReloadInPlace(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var list []VirtualServer
 		var in, anew *Pool
+		var held Table // from before, and what it said
+		var said string
 		now := time.Unix(1000, 0)
 		same := func(what string, a, b []Event) {
 			for _, l := range [][]Event{a, b} {
@@ -27,6 +29,11 @@ func TestReloadInPlace(t *testing.T) {
 			if !slices.Equal(a, b) {
 				t.Fatalf("%s: told\n%v, and anew\n%v", what, a, b)
 			}
+			if held.String() != said {
+				t.Fatalf("%s: an entry of before became\n%v, it was\n%v", what, held, said)
+			}
+			held = in.Table()
+			said = held.String()
 			if !in.Table().Equal(anew.Table()) {
 				t.Fatalf("%s:\n%v, and anew\n%v", what, in.Table(), anew.Table())
 			}
@@ -74,7 +81,9 @@ func TestReloadInPlace(t *testing.T) {
 				var memory []RealServer
 				for _, v := range list {
 					if kept[v.ServiceKey] {
-						v = *in.Service(v.ServiceKey)
+						init := v.InitNotifies
+						v = in.Unchanged(v.ServiceKey)
+						v.InitNotifies = init
 					} else {
 						memory = append(memory[:0], v.Servers...)
 						v.Servers = memory

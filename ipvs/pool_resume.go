@@ -31,9 +31,9 @@ type PastServer struct {
 // nil, or returns nil, where nothing is known. For count and services see
 // [Pool.Reload].
 func ResumePool(count int, services iter.Seq[VirtualServer], past func(*VirtualServer) *Past) (*Pool, []Event) {
-	p := &Pool{services: map[ServiceKey]*virtual{}, timed: map[ServiceKey]bool{}, past: past}
+	p := &Pool{timed: map[ServiceKey]bool{}, past: past}
 	events := p.Reload(count, services)
-	p.past = nil
+	p.past, p.renewed = nil, nil
 	return p, events
 }
 
@@ -52,7 +52,7 @@ func (r *real) resume(w PastServer, at time.Time) {
 		c.weight = w.Weight
 	} else if whole := int(r.weight()); r.SlowStart > 0 && w.Weight > 0 && w.Weight < whole {
 		r.step = int16(max(uint64(w.Weight)*rampSteps/uint64(whole), 1))
-		r.ramp = at.Add(-time.Duration(r.step-1) * max(r.SlowStart/rampSteps, 1))
+		r.own().ramp = at.Add(-time.Duration(r.step-1) * max(r.SlowStart/rampSteps, 1))
 	}
 }
 

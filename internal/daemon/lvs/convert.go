@@ -95,7 +95,7 @@ func (s *services) forPool(pool *ipvs.Pool, now time.Time, old *services, kept [
 			var vs ipvs.VirtualServer
 			if kept != nil && kept[i] >= 0 && old.parts[kept[i]].counts {
 				s.again(old, old.parts[kept[i]])
-				vs = *pool.Service(key)
+				vs = pool.Unchanged(key)
 			} else {
 				vs = s.virtualServer(s.byKey[key], key, servers[:0], now)
 				servers = vs.Servers

@@ -14,16 +14,19 @@ import (
 // their first check has failed, and those with alpha none until theirs has
 // succeeded.
 func (l *LVS) begin(now time.Time) []healthcheck.Item {
-	past := l.past()
 	up := map[ipvs.ServiceKey]*ipvs.Past{}
-	var list []ipvs.Event
-	l.pool, list = ipvs.ResumePool(len(l.services.order), l.services.forPool(nil, now, nil, nil), func(v *ipvs.VirtualServer) *ipvs.Past {
-		p := past(v)
-		if p != nil {
-			up[v.ServiceKey] = p
+	past := l.past()
+	if known := past; known != nil {
+		past = func(v *ipvs.VirtualServer) *ipvs.Past {
+			p := known(v)
+			if p != nil {
+				up[v.ServiceKey] = p
+			}
+			return p
 		}
-		return p
-	})
+	}
+	var list []ipvs.Event
+	l.pool, list = ipvs.ResumePool(len(l.services.order), l.services.forPool(nil, now, nil, nil), past)
 	list = append(list, l.restore(l.deps.Settings, now)...)
 	l.first = list
 	items := slices.Clone(l.items())
@@ -37,16 +40,15 @@ func (l *LVS) begin(now time.Time) []healthcheck.Item {
 }
 
 // past tells what the kernel's table says of a virtual server: of one that
-// a predecessor installed.
+// a predecessor installed. It is nil where there was none.
 func (l *LVS) past() func(*ipvs.VirtualServer) *ipvs.Past {
-	nothing := func(*ipvs.VirtualServer) *ipvs.Past { return nil }
 	if len(l.deps.Owned.Services) == 0 || l.table.kernel == nil {
-		return nothing
+		return nil
 	}
 	have, err := l.table.kernel.Table()
 	if err != nil {
 		l.log.Warn("what the predecessor left is not known", "err", err)
-		return nothing
+		return nil
 	}
 	left := make(map[ipvs.ServiceKey][]ipvs.Destination, len(have))
 	for _, e := range have {

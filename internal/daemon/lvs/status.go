@@ -294,9 +294,9 @@ func (l *LVS) serviceStatus(vs *ipvs.VirtualServer, state ipvs.ServiceState, che
 	}
 	l.wantedMembers(&s, k)
 	e, _ := l.pool.Entry(k)
-	for i, r := range state.Servers {
+	for _, r := range state.Servers {
 		ss := ServerStatus{
-			Addr: r.Key.Addr, Port: r.Key.Port, Method: ipvs.MethodName(vs.Servers[i].Method),
+			Addr: r.Key.Addr, Port: r.Key.Port, Method: ipvs.MethodName(r.Method),
 			Up: r.Up, State: stateName(r), Since: l.since.of(subject{k, r.Key}), Checks: []CheckStatus{},
 			Orders: l.orders(subject{k, r.Key}),
 		}
