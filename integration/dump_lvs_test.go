@@ -22,8 +22,8 @@ func ourLVS(c *config.Config) dumped {
 		for k := range v.RealServers {
 			r := &v.RealServers[k]
 			ourServer(d.in(fmt.Sprintf("%s -> %v, %d", head, r.Addr, r.Port)), r)
-			for n := range r.Checkers {
-				c := &r.Checkers[n]
+			for n := range r.Checkers() {
+				c := &r.Checkers()[n]
 				at := name + " -> " + serverName(v, r.Addr, r.Port)
 				if c.Kind == config.MiscCheck && !found(c.MiscPath) {
 					continue // keepalived leaves it out (docs/differences.md)
@@ -121,7 +121,7 @@ func forwarding(m config.Forward) string {
 
 func ourServer(f fieldsOf, r *config.RealServer) {
 	f.set("forwarding method", true, forwarding(r.Forward))
-	f.set("connection limit range", true, r.LowerThreshold, "->", r.UpperThreshold)
+	f.set("connection limit range", true, r.Extra().LowerThreshold, "->", r.Extra().UpperThreshold)
 	f.set("Inhibit on failure", true, onOff(r.InhibitOnFailure))
 	f.set("SNMP name", r.Extra().SNMPName != "", r.Extra().SNMPName)
 	f.set("Using smtp notification", true, yesNo(r.SMTPAlert))
@@ -129,8 +129,8 @@ func ourServer(f fieldsOf, r *config.RealServer) {
 	f.script("RS down notify script", r.NotifyDown())
 	f.set("initial weight", true, r.Weight)
 	var files, bfds []string
-	for i := range r.Checkers {
-		switch c := &r.Checkers[i]; c.Kind {
+	for i := range r.Checkers() {
+		switch c := &r.Checkers()[i]; c.Kind {
 		case config.FileCheck:
 			files = append(files, c.TrackFile+", weight "+weight(c.Weight, c.Reverse))
 		case config.BFDCheck:

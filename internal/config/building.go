@@ -27,6 +27,7 @@ type building struct {
 	checker    spare[checker]
 	spareReals []realServer
 	seen       map[netip.AddrPort]int // of finishService
+	file       *string                // of the last place
 
 	serviceGroups []*serviceGroup
 	kept          []*service // those in the configuration, in its order
@@ -209,10 +210,11 @@ type realServer struct {
 
 // scripts are those of the server, to be set.
 func (r *realServer) scripts() *ServerScripts {
-	if r.Scripts == nil {
-		r.Scripts = &ServerScripts{}
+	x := r.extras()
+	if x.Scripts == nil {
+		x.Scripts = &ServerScripts{}
 	}
-	return r.Scripts
+	return x.Scripts
 }
 
 // extras are those of the server, to be set.
@@ -230,7 +232,7 @@ type pendingReal struct {
 	methodSet  bool
 	inhibitSet bool
 	early      bool // see tunnelBelow
-	smtpAlert  *bool
+	alertSet   bool // smtp_alert is given, in RealServer
 }
 
 // pos is where the block begins.
@@ -238,13 +240,24 @@ func (p *pendingReal) pos() Pos { return p.begin.pos() }
 
 // place is a Pos in less memory.
 type place struct {
-	file         string
+	file         *string // shared; nil: zero
 	line, column int32
 }
 
-func placeOf(p Pos) place { return place{p.File, int32(p.Line), int32(p.Column)} }
+// place keeps a Pos.
+func (d *decoder) place(p Pos) place {
+	if f := d.state.file; f == nil || *f != p.File {
+		d.state.file = ptr(p.File)
+	}
+	return place{d.state.file, int32(p.Line), int32(p.Column)}
+}
 
-func (p place) pos() Pos { return Pos{p.file, int(p.line), int(p.column)} }
+func (p place) pos() Pos {
+	if p.file == nil {
+		return Pos{}
+	}
+	return Pos{*p.file, int(p.line), int(p.column)}
+}
 
 func ptr[T any](v T) *T { return &v }
 

@@ -78,7 +78,7 @@ func openChecker(kind CheckKind) setter {
 		d.within(c, func() {
 			for _, one := range c.each() {
 				if d.checkerComplete(one, n) {
-					r.Checkers = append(r.Checkers, one.Checker)
+					r.SetCheckers(append(r.Checkers(), one.Checker))
 					r.checkers = append(r.checkers, one.inheriting)
 				}
 			}

@@ -127,11 +127,11 @@ func (c *Config) commands(vrrp bool, f func(c *Command) bool) {
 		}
 		for r := range s.RealServers {
 			server := &s.RealServers[r]
-			if s := server.Scripts; s != nil && !all(&s.Up, &s.Down) {
+			if s := server.Extra().Scripts; s != nil && !all(&s.Up, &s.Down) {
 				return
 			}
-			for k := range server.Checkers {
-				if !f(&server.Checkers[k].MiscPath) {
+			for k := range server.Checkers() {
+				if !f(&server.Checkers()[k].MiscPath) {
 					return
 				}
 			}

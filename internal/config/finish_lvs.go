@@ -204,16 +204,18 @@ func (d *decoder) finishReal(s *service, r *RealServer, p *pendingReal) bool {
 	if written == 0 {
 		written = r.Port
 	}
-	if r.LowerThreshold > r.UpperThreshold && r.UpperThreshold != 0 {
+	if x := r.Extra(); x.LowerThreshold > x.UpperThreshold && x.UpperThreshold != 0 {
 		d.report(p.pos(), Warning, ClassGeneral, "threshold", fmt.Sprintf("real_server %v: lthreshold is above uthreshold", r.Addr))
 	}
 	d.finishPool(s, r, p)
-	r.SMTPAlert = d.alert(p.smtpAlert, d.state.global.smtpAlertChecker, true)
+	if !p.alertSet {
+		r.SMTPAlert = d.alert(nil, d.state.global.smtpAlertChecker, true)
+	}
 	// A check connects to the server's port as written, also where packets then
 	// go to the service's (keepalived 2.2.7, measured): people check a server on
 	// another port that way.
-	for i := range r.Checkers {
-		if c := &r.Checkers[i]; c.Kind.Connects() && c.ConnectPort == 0 {
+	for i := range r.Checkers() {
+		if c := &r.Checkers()[i]; c.Kind.Connects() && c.ConnectPort == 0 {
 			c.ConnectPort = written
 		}
 	}
@@ -224,8 +226,8 @@ func (d *decoder) finishReal(s *service, r *RealServer, p *pendingReal) bool {
 // notRun reports the checks of a server that are not made yet.
 func (d *decoder) notRun(r *RealServer, pos Pos) {
 	var kinds []string
-	for i := range r.Checkers {
-		if k := r.Checkers[i].Kind; !k.Active() && !slices.Contains(kinds, string(k)) {
+	for i := range r.Checkers() {
+		if k := r.Checkers()[i].Kind; !k.Active() && !slices.Contains(kinds, string(k)) {
 			kinds = append(kinds, string(k))
 		}
 	}
@@ -243,7 +245,7 @@ func (d *decoder) notRun(r *RealServer, pos Pos) {
 func (d *decoder) quorum(s *service) {
 	total := 0
 	for _, r := range s.RealServers {
-		total += r.Weight
+		total += int(r.Weight)
 	}
 	if total == 0 && len(s.RealServers) > 0 && !d.toml() {
 		d.aboutService(s, Warning, ClassGeneral, "quorum", "the weight of all servers is 0: quorum %d is out of reach", s.Quorum)

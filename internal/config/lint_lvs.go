@@ -66,9 +66,9 @@ func (d *decoder) lintScheduler(s *service) {
 	}
 	for i := range s.RealServers {
 		r := &s.RealServers[i]
-		dynamic := r.InhibitOnFailure || r.Weight == 0 || r.UpperThreshold > 0
-		for k := range r.Checkers {
-			dynamic = dynamic || r.Checkers[k].MiscDynamic
+		dynamic := r.InhibitOnFailure || r.Weight == 0 || r.Extra().UpperThreshold > 0
+		for k := range r.Checkers() {
+			dynamic = dynamic || r.Checkers()[k].MiscDynamic
 		}
 		if dynamic {
 			d.lint(s, Warning, "hash-no-fallback",
@@ -107,8 +107,8 @@ func (d *decoder) lintChecks(s *service) {
 		if !r.Checked() {
 			unchecked++
 		}
-		for k := range r.Checkers {
-			c := &r.Checkers[k]
+		for k := range r.Checkers() {
+			c := &r.Checkers()[k]
 			if c.Kind.Connects() && c.Kind != PingCheck && c.ConnectPort == 0 {
 				d.lint(s, Warning, "check-port-0", fmt.Sprintf("real_server %v: %s has no port to connect to and always fails", r.Addr, c.Kind),
 					"give the real_server a port, or the check a connect_port")

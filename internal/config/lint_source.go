@@ -63,8 +63,8 @@ func (d *decoder) unansweredChecks() map[netip.Addr]netip.Addr {
 		}
 		for k := range s.RealServers {
 			r := &s.RealServers[k]
-			for j := range r.Checkers {
-				if c := &r.Checkers[j]; r.Addr.Is6() && r.Forward.Method != NAT && c.Kind.Connects() && !c.BindTo.IsValid() {
+			for j := range r.Checkers() {
+				if c := &r.Checkers()[j]; r.Addr.Is6() && r.Forward.Method != NAT && c.Kind.Connects() && !c.BindTo.IsValid() {
 					list[s.Addr] = r.Addr
 				}
 			}

@@ -148,9 +148,9 @@ func (d *decoder) lostChecks(programs map[string]bool) {
 	for i := range d.cfg.VirtualServers {
 		servers := d.cfg.VirtualServers[i].RealServers
 		for k := range servers {
-			servers[k].Checkers = slices.DeleteFunc(servers[k].Checkers, func(c Checker) bool {
+			servers[k].SetCheckers(slices.DeleteFunc(servers[k].Checkers(), func(c Checker) bool {
 				return c.MiscPath.Set() && !c.MiscPath.Shell && programs[c.MiscPath.Args[0]]
-			})
+			}))
 		}
 	}
 }

@@ -429,7 +429,7 @@ type SorryServer struct {
 }
 
 // RealServer holds one real_server. There may be tens of thousands, so it is kept
-// small.
+// small: ten of them have a size that memory is given out in.
 type RealServer struct {
 	Addr             netip.Addr
 	Port             uint16
@@ -437,19 +437,37 @@ type RealServer struct {
 	InhibitOnFailure bool
 	SMTPAlert        bool // smtp_alert, as inherited
 	Drain            bool // drain (holdfast's own)
-	Weight           int
-	UpperThreshold   uint32         // uthreshold
-	LowerThreshold   uint32         // lthreshold
-	Scripts          *ServerScripts // nil: none
-	Extras           *ServerExtras  // nil: none
-	Checkers         []Checker
+	Weight           int32
+	Extras           *ServerExtras // nil: none
+	Checks           *Checks       // nil: none
+}
+
+// Checks holds the checkers of a real server.
+type Checks struct{ List []Checker }
+
+// Checkers are the server's. They may be changed in their place.
+func (r *RealServer) Checkers() []Checker {
+	if r.Checks == nil {
+		return nil
+	}
+	return r.Checks.List
+}
+
+// SetCheckers gives the server these checkers.
+func (r *RealServer) SetCheckers(list []Checker) {
+	if r.Checks = nil; len(list) > 0 {
+		r.Checks = &Checks{list}
+	}
 }
 
 // ServerExtras holds what most real servers have not.
 type ServerExtras struct {
-	SlowStart       time.Duration // slow_start (holdfast's own); 0: none
-	DrainLimit      time.Duration // the deadline of drain; 0: none
-	MaintenanceFile string        // maintenance_file (holdfast's own)
+	UpperThreshold  uint32         // uthreshold
+	LowerThreshold  uint32         // lthreshold
+	Scripts         *ServerScripts // nil: none
+	SlowStart       time.Duration  // slow_start (holdfast's own); 0: none
+	DrainLimit      time.Duration  // the deadline of drain; 0: none
+	MaintenanceFile string         // maintenance_file (holdfast's own)
 	VirtualHost     string
 	SNMPName        string // snmp_name
 }
@@ -470,16 +488,16 @@ type ServerScripts struct {
 
 // NotifyUp is the command of notify_up; it may be unset.
 func (r *RealServer) NotifyUp() Command {
-	if r.Scripts == nil {
+	if r.Extras == nil || r.Extras.Scripts == nil {
 		return Command{}
 	}
-	return r.Scripts.Up
+	return r.Extras.Scripts.Up
 }
 
 // NotifyDown is the command of notify_down; it may be unset.
 func (r *RealServer) NotifyDown() Command {
-	if r.Scripts == nil {
+	if r.Extras == nil || r.Extras.Scripts == nil {
 		return Command{}
 	}
-	return r.Scripts.Down
+	return r.Extras.Scripts.Down
 }

@@ -38,8 +38,8 @@ func (k CheckKind) Active() bool {
 
 // Checked reports whether a check is run on the server.
 func (r *RealServer) Checked() bool {
-	for i := range r.Checkers {
-		if r.Checkers[i].Kind.Active() {
+	for i := range r.Checkers() {
+		if r.Checkers()[i].Kind.Active() {
 			return true
 		}
 	}

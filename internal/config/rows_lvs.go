@@ -93,21 +93,30 @@ const ofService = "the virtual server's"
 
 func realRows() []Keyword {
 	return []Keyword{
-		row("weight", core, integer("weight", 0, math.MaxInt32, func(r *realServer, v int) { r.Weight, r.weightSet = v, true }), "1, or "+ofService, "share of the connections"),
+		row("weight", core, integer("weight", 0, math.MaxInt32, func(r *realServer, v int) { r.Weight, r.weightSet = int32(v), true }), "1, or "+ofService, "share of the connections"),
 		row("lvs_method", rare, custom(methodSyntax, methodArgs, func(d *decoder, r *realServer, n *Node) {
 			if f, ok := d.method(n); ok {
 				r.Forward, r.methodSet = f, true
 			}
 		}), "lb_kind", "how packets reach this server").words(methods...),
 		row("inhibit_on_failure", core, optBool(func(r *realServer, v bool) { r.InhibitOnFailure, r.inhibitSet = v, true }), ofService, "weight 0 in place of removal"),
-		row("uthreshold", common, integer("connections", 0, math.MaxUint32, func(r *realServer, v int) { r.UpperThreshold = uint32(v) }), "0", "no new connections above this many; 0: no limit"),
-		row("lthreshold", rare, integer("connections", 0, math.MaxUint32, func(r *realServer, v int) { r.LowerThreshold = uint32(v) }), "0", "connections are taken again below this many"),
+		row("uthreshold", common, integer("connections", 0, math.MaxUint32, threshold(func(x *ServerExtras) *uint32 { return &x.UpperThreshold })), "0", "no new connections above this many; 0: no limit"),
+		row("lthreshold", rare, integer("connections", 0, math.MaxUint32, threshold(func(x *ServerExtras) *uint32 { return &x.LowerThreshold })), "0", "connections are taken again below this many"),
 		row("alpha", rare, optBool(func(r *realServer, v bool) { r.check.alpha = &v }), ofService, "down until a check has succeeded"),
 		row("notify_up", core, once(checkScript(func(r *realServer) *Command { return &r.scripts().Up })), "", "run when the server becomes alive"),
 		row("notify_down", core, once(checkScript(func(r *realServer) *Command { return &r.scripts().Down })), "", "run when the server becomes dead"),
 		row("virtualhost", common, text("host", func(r *realServer, v string) { r.extras().VirtualHost = v }), ofService, "Host header of HTTP checks"),
-		mailRow(row("smtp_alert", common, optBool(func(r *realServer, v bool) { r.smtpAlert = &v }), "on", "mail when the server fails or recovers")),
+		mailRow(row("smtp_alert", common, optBool(func(r *realServer, v bool) { r.SMTPAlert, r.alertSet = v, true }), "on", "mail when the server fails or recovers")),
 		row("snmp_name", "obsolete", oneWord("name", func(r *realServer, v string) { r.extras().SNMPName = v }), "", "text for SNMP").parsedOnly(),
+	}
+}
+
+// threshold sets one that is not 0: most servers have none.
+func threshold(of func(*ServerExtras) *uint32) func(*realServer, int) {
+	return func(r *realServer, v int) {
+		if v != 0 || r.Extras != nil {
+			*of(r.extras()) = uint32(v)
+		}
 	}
 }
 

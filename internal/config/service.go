@@ -44,7 +44,7 @@ func (s *service) handDown(open []realServer, logAll bool) {
 			s.RealServers[i].extras().VirtualHost = s.VirtualHost
 		}
 		if !r.weightSet {
-			s.RealServers[i].Weight = s.weight
+			s.RealServers[i].Weight = int32(s.weight)
 		}
 		if !r.inhibitSet {
 			s.RealServers[i].InhibitOnFailure = s.inhibit
@@ -58,7 +58,7 @@ func (s *service) handDown(open []realServer, logAll bool) {
 		}
 		outer := r.check.under(s.check)
 		for k := range r.checkers {
-			r.checkers[k].complete(&r.Checkers[k], &s.RealServers[i], outer, logAll)
+			r.checkers[k].complete(&r.Checkers()[k], &s.RealServers[i], outer, logAll)
 		}
 	}
 }
@@ -276,12 +276,12 @@ func (s *service) each() []*service {
 		c.RealServers = slices.Clone(s.RealServers)
 		for i := range c.RealServers {
 			r := &c.RealServers[i]
-			r.Checkers = slices.Clone(r.Checkers)
-			if r.Scripts != nil {
-				r.Scripts = ptr(*r.Scripts)
-			}
+			r.SetCheckers(slices.Clone(r.Checkers()))
 			if r.Extras != nil {
 				r.Extras = ptr(*r.Extras)
+				if r.Extras.Scripts != nil {
+					r.Extras.Scripts = ptr(*r.Extras.Scripts)
+				}
 			}
 		}
 		out = append(out, &c)
@@ -403,7 +403,7 @@ func (s *service) tunnelBelow(r *realServer) bool {
 
 func openReal(d *decoder, _ any, n *Node) {
 	r := d.state.real.take()
-	r.begin, r.check = placeOf(n.Pos), noDefaults()
+	r.begin, r.check = d.place(n.Pos), noDefaults()
 	d.within(r, nil)
 	a, ok := arg1(d, n)
 	if !ok {
@@ -418,7 +418,7 @@ func openReal(d *decoder, _ any, n *Node) {
 
 func closeReal(d *decoder, target any, n *Node) {
 	r, s := target.(*realServer), d.top().target.(*service)
-	r.end = placeOf(d.closing(n))
+	r.end = d.place(d.closing(n))
 	r.early = !d.toml() && s.tunnelBelow(r)
 	s.open = append(s.open, *r)
 	d.state.real.give(r, r.known)

@@ -31,7 +31,7 @@ func TestSeveralProtocols(t *testing.T) {
 	}
 	for i, want := range []uint8{17, 6, 132} {
 		v := &cfg.VirtualServers[i]
-		if v.Protocol != want || v.OnePacket != (want == 17) || len(v.RealServers) != 1 || len(v.RealServers[0].Checkers) != 1 || v.RealServers[0].Checkers[0].ConnectPort != 53 {
+		if v.Protocol != want || v.OnePacket != (want == 17) || len(v.RealServers) != 1 || len(v.RealServers[0].Checkers()) != 1 || v.RealServers[0].Checkers()[0].ConnectPort != 53 {
 			t.Errorf("%d: %+v", i, v)
 		}
 	}

@@ -154,7 +154,7 @@ func routerItems(a, b *config.VRRPInstance) []Item {
 
 func serviceItems(a, b *config.VirtualServer) []Item {
 	key := func(r *config.RealServer) string { return netip.AddrPortFrom(r.Addr, r.Port).String() }
-	items, _ := list("real_server", a.RealServers, b.RealServers, key, key, checkerItems, "Checkers")
+	items, _ := list("real_server", a.RealServers, b.RealServers, key, key, checkerItems, "Checks")
 	return items
 }
 
@@ -171,9 +171,9 @@ func checkerItems(a, b *config.RealServer) []Item {
 		}
 		return out
 	}
-	old, cur := keys(a.Checkers), keys(b.Checkers)
+	old, cur := keys(a.Checkers()), keys(b.Checkers())
 	key := func(c *config.Checker) string { return old[c] + cur[c] }
-	items, _ := list("", a.Checkers, b.Checkers, key, func(*config.Checker) string { return "" }, nil)
+	items, _ := list("", a.Checkers(), b.Checkers(), key, func(*config.Checker) string { return "" }, nil)
 	for i := range items {
 		items[i].Block = "checker"
 	}

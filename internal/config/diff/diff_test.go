@@ -84,6 +84,10 @@ func TestCompare(t *testing.T) {
 			"changed virtual_server TCP 192.0.2.10:80\n  changed real_server 192.0.2.22:80\n    changed checker \n      connect_timeout: 3s -> 4s\n",
 		},
 		{
+			"what few servers have", "192.0.2.22 80 {", "192.0.2.22 80 {\n uthreshold 7\n slow_start 5\n notify_up /bin/true\n",
+			"changed virtual_server TCP 192.0.2.10:80\n  changed real_server 192.0.2.22:80\n    uthreshold: 0 -> 7\n    notify_up:  -> /bin/true\n    slow_start: 0s -> 5s\n",
+		},
+		{
 			"a static route", "global_defs", "static_routes {\n 203.0.113.0/24 via 192.0.2.1\n}\nglobal_defs",
 			"added static_routes 203.0.113.0/24 via 192.0.2.1\n",
 		},

@@ -22,8 +22,8 @@ var keywords = map[string]string{
 	"TrackScripts": "track_script", "TrackInterfaces": "track_interface", "TrackingWeight": "sync_group_tracking_weight",
 	"Members": "group", "Name": "name", "URLs": "url", "StatusCodes": "status_code", "BindTo": "bindto", "VerifyTLS": "verify",
 	"Any": "notify", "HeloName": "helo_name", "DNSType": "type", "DNSName": "name", "BFD": "name", "SNMPName": "snmp_name",
-	"Pattern": "regex",
-	"RFCv2":   "rfcv2", "RFCv3": "rfcv3", "ChildWait": "child_wait_time", "IPVSNamespace": "net_namespace_ipvs",
+	"Pattern": "regex", "DrainLimit": "drain",
+	"RFCv2": "rfcv2", "RFCv3": "rfcv3", "ChildWait": "child_wait_time", "IPVSNamespace": "net_namespace_ipvs",
 }
 
 // secret fields are not shown.
@@ -56,12 +56,24 @@ func compare(out *[]Field, prefix string, a, b reflect.Value, skip []string) {
 			*out = append(*out, Field{key, "(not shown)", "(another)"})
 		case f.Anonymous:
 			compare(out, prefix, x, y, nil)
+		case f.Type == reflect.TypeFor[*config.ServerExtras](): // keywords like all others, which most servers have not
+			compare(out, prefix, orZero(x), orZero(y), nil)
+		case f.Type == reflect.TypeFor[*config.ServerScripts]():
+			compare(out, prefix+"notify_", orZero(x), orZero(y), nil)
 		case f.Type.Kind() == reflect.Struct && !plain(x.Interface()):
 			compare(out, key+".", x, y, nil)
 		default:
 			*out = append(*out, Field{key, show(x), show(y)})
 		}
 	}
+}
+
+// orZero is what a pointer points to, or zero.
+func orZero(v reflect.Value) reflect.Value {
+	if v.IsNil() {
+		return reflect.Zero(v.Type().Elem())
+	}
+	return v.Elem()
 }
 
 // plain reports whether a struct is one value to the reader.

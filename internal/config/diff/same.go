@@ -40,10 +40,16 @@ func sameService(a, b *config.VirtualServer) bool {
 func sameServer(a, b *config.RealServer) bool {
 	return a.Addr == b.Addr && a.Port == b.Port && a.Weight == b.Weight && a.Forward == b.Forward &&
 		a.InhibitOnFailure == b.InhibitOnFailure && a.Drain == b.Drain &&
-		a.UpperThreshold == b.UpperThreshold && a.LowerThreshold == b.LowerThreshold &&
-		(a.Scripts == b.Scripts || sameScripts(a, b)) &&
-		a.SMTPAlert == b.SMTPAlert && same(a.Extras, b.Extras) &&
-		sameList(a.Checkers, b.Checkers, sameChecker)
+		a.SMTPAlert == b.SMTPAlert && (a.Extras == b.Extras || sameExtras(a, b)) &&
+		sameList(a.Checkers(), b.Checkers(), sameChecker)
+}
+
+func sameExtras(a, b *config.RealServer) bool {
+	x, y := a.Extra(), b.Extra()
+	return x.UpperThreshold == y.UpperThreshold && x.LowerThreshold == y.LowerThreshold &&
+		x.SlowStart == y.SlowStart && x.DrainLimit == y.DrainLimit && x.MaintenanceFile == y.MaintenanceFile &&
+		x.VirtualHost == y.VirtualHost && x.SNMPName == y.SNMPName &&
+		(x.Scripts == y.Scripts || sameScripts(a, b))
 }
 
 func sameScripts(a, b *config.RealServer) bool {

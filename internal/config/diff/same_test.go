@@ -29,7 +29,7 @@ func each(t *testing.T, path string, v reflect.Value, f func(path string, v refl
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		f(path, v)
 		each(t, path+"[0]", v.Index(0), f)
-	case reflect.Bool, reflect.String, reflect.Int, reflect.Int64, reflect.Uint8, reflect.Uint16, reflect.Uint32:
+	case reflect.Bool, reflect.String, reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint8, reflect.Uint16, reflect.Uint32:
 		f(path, v)
 	default:
 		t.Errorf("%s: a new kind of field: %v", path, v.Type())
@@ -43,7 +43,7 @@ func another(v reflect.Value) {
 		v.SetBool(!v.Bool())
 	case reflect.String:
 		v.SetString(v.String() + "x")
-	case reflect.Int, reflect.Int64:
+	case reflect.Int, reflect.Int32, reflect.Int64:
 		v.SetInt(v.Int() + 1)
 	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
 		v.SetUint(v.Uint() + 1)

@@ -123,7 +123,7 @@ func method(f config.Forward) []string {
 func (e *encoder) realServer(s *config.VirtualServer, r *config.RealServer) {
 	x := r.Extra()
 	e.block(true, func() {
-		e.number("weight", r.Weight, 1)
+		e.number("weight", int(r.Weight), 1)
 		if r.Forward != s.Forward {
 			e.put(append([]string{"lvs_method"}, method(r.Forward)...)...)
 		}
@@ -136,15 +136,15 @@ func (e *encoder) realServer(s *config.VirtualServer, r *config.RealServer) {
 			e.flag("drain", r.Drain)
 		}
 		e.text("maintenance_file", x.MaintenanceFile, "")
-		e.number("uthreshold", int(r.UpperThreshold), 0)
-		e.number("lthreshold", int(r.LowerThreshold), 0)
+		e.number("uthreshold", int(x.UpperThreshold), 0)
+		e.number("lthreshold", int(x.LowerThreshold), 0)
 		e.command("notify_up", r.NotifyUp())
 		e.command("notify_down", r.NotifyDown())
 		e.boolean("smtp_alert", r.SMTPAlert, true)
 		e.text("virtualhost", x.VirtualHost, s.VirtualHost)
 		e.text("snmp_name", x.SNMPName, "")
-		for i := range r.Checkers {
-			e.checker(s, r, &r.Checkers[i])
+		for i := range r.Checkers() {
+			e.checker(s, r, &r.Checkers()[i])
 		}
 	}, "real_server", r.Addr.String(), strconv.Itoa(int(r.Port)))
 }

@@ -162,8 +162,8 @@ func TestNobodysScript(t *testing.T) {
 		if cfg == nil {
 			t.Fatal(diags)
 		}
-		if len(cfg.Scripts) != 0 || len(cfg.VirtualServers[0].RealServers[0].Checkers) != 0 {
-			t.Errorf("user %s: %+v, %+v", user, cfg.Scripts, cfg.VirtualServers[0].RealServers[0].Checkers)
+		if len(cfg.Scripts) != 0 || len(cfg.VirtualServers[0].RealServers[0].Checkers()) != 0 {
+			t.Errorf("user %s: %+v, %+v", user, cfg.Scripts, cfg.VirtualServers[0].RealServers[0].Checkers())
 		}
 		if n := strings.Count(fmt.Sprint(diags), "does not exist"); n != 2 || config.TestExit(diags) != 5 {
 			t.Errorf("user %s: %v", user, diags)

@@ -180,11 +180,11 @@ func TestValues(t *testing.T) {
 		RealServers: []config.RealServer{
 			{
 				Addr: netip.MustParseAddr("198.51.100.1"), Port: 80, Weight: 3, Forward: gue,
-				SMTPAlert: true, Extras: &config.ServerExtras{VirtualHost: "www.example.org"}, Checkers: []config.Checker{http, misc},
+				SMTPAlert: true, Extras: &config.ServerExtras{VirtualHost: "www.example.org"}, Checks: &config.Checks{List: []config.Checker{http, misc}},
 			},
 			{
 				Addr: netip.MustParseAddr("198.51.100.2"), Port: 80, Weight: 1, Forward: gue, InhibitOnFailure: true,
-				SMTPAlert: true, Extras: &config.ServerExtras{VirtualHost: "www.example.org"}, Checkers: []config.Checker{tcp},
+				SMTPAlert: true, Extras: &config.ServerExtras{VirtualHost: "www.example.org"}, Checks: &config.Checks{List: []config.Checker{tcp}},
 			},
 		},
 	}
@@ -290,8 +290,8 @@ func TestCheckedPort(t *testing.T) {
 			t.Fatal(diags)
 		}
 		r := cfg.VirtualServers[0].RealServers[0]
-		if r.Port != c.server || r.Checkers[0].ConnectPort != c.want {
-			t.Errorf("%s, port %q: server %d, check %d", c.kind, c.port, r.Port, r.Checkers[0].ConnectPort)
+		if r.Port != c.server || r.Checkers()[0].ConnectPort != c.want {
+			t.Errorf("%s, port %q: server %d, check %d", c.kind, c.port, r.Port, r.Checkers()[0].ConnectPort)
 		}
 	}
 }

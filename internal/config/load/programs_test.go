@@ -162,12 +162,12 @@ func TestProgramsThatCannotBeRun(t *testing.T) {
 		}
 		// Without the check the server stays in service; in TOML it fails.
 		check := server("", " MISC_CHECK {\n misc_path "+path+"\n }\n TCP_CHECK {\n }")
-		if cfg, diags := onMachine("k.conf", global+check); cfg == nil || len(cfg.VirtualServers[0].RealServers[0].Checkers) != 1 {
+		if cfg, diags := onMachine("k.conf", global+check); cfg == nil || len(cfg.VirtualServers[0].RealServers[0].Checkers()) != 1 {
 			t.Errorf("%s: the check is not left out: %v", path, diags)
 		}
 		text := "[[virtual_server]]\nip = \"10.0.0.1\"\nport = 80\nprotocol = \"TCP\"\nlb_algo = \"rr\"\nlb_kind = \"DR\"\n[[virtual_server.real_server]]\nip = \"10.0.0.2\"\nport = 80\nMISC_CHECK = [{misc_path = \"" + path + "\"}]\n"
 		cfg, diags := onMachine("k.toml", text)
-		if cfg == nil || len(cfg.VirtualServers[0].RealServers[0].Checkers) != 1 ||
+		if cfg == nil || len(cfg.VirtualServers[0].RealServers[0].Checkers()) != 1 ||
 			!slices.ContainsFunc(diags, func(d config.Diagnostic) bool {
 				return d.Text == "misc_path: "+path+" "+why+": the check fails each time"
 			}) {

@@ -107,8 +107,8 @@ lvs_timeouts = { tcp = 100 }
 	// keepalived.conf and TOML differ in one default that no keyword sets.
 	for _, s := range b.VirtualServers {
 		for _, r := range s.RealServers {
-			for k := range r.Checkers {
-				r.Checkers[k].VerifyTLS = false
+			for k := range r.Checkers() {
+				r.Checkers()[k].VerifyTLS = false
 			}
 		}
 	}

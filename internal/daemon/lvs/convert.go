@@ -186,19 +186,20 @@ func destination(addr netip.Addr, port uint16, f config.Forward) ipvs.Destinatio
 
 func (s *services) realServer(key ipvs.ServiceKey, r *config.RealServer, now time.Time) ipvs.RealServer {
 	rs := ipvs.RealServer{Destination: destination(r.Addr, r.Port, r.Forward), Inhibit: r.InhibitOnFailure}
-	rs.SlowStart = r.Extra().SlowStart
+	x := r.Extra()
+	rs.SlowStart = x.SlowStart
 	if r.Drain {
 		rs.Order = ipvs.Order{Action: ipvs.Drain}
-		if limit := r.Extra().DrainLimit; limit > 0 {
+		if limit := x.DrainLimit; limit > 0 {
 			rs.Order.Deadline = now.Add(limit)
 		}
 	}
-	rs.Weight, rs.Upper, rs.Lower = clamp(r.Weight), r.UpperThreshold, r.LowerThreshold
-	for k := range r.Checkers {
-		if !r.Checkers[k].Kind.Active() {
+	rs.Weight, rs.Upper, rs.Lower = clamp(int(r.Weight)), x.UpperThreshold, x.LowerThreshold
+	for k := range r.Checkers() {
+		if !r.Checkers()[k].Kind.Active() {
 			continue // the configuration says so
 		}
-		c := check(&r.Checkers[k], rs.DestKey)
+		c := check(&r.Checkers()[k], rs.DestKey)
 		id := checkID(c)
 		// A check that stands there twice is two checks.
 		for n := 2; s.refs[checkKey(key, rs.DestKey, id)] != (checkRef{}); n++ {

@@ -59,7 +59,7 @@ func TestScripts(t *testing.T) {
 		cmd := func(s string) config.Command { return config.Command{Args: []string{s}} }
 		v := virtual(1, 1)
 		v.QuorumUp, v.QuorumDown, v.Omega = cmd("quorum_up"), cmd("quorum_down"), true
-		v.RealServers[0].Scripts = &config.ServerScripts{Up: cmd("up"), Down: cmd("down")}
+		v.RealServers[0].Extras = &config.ServerExtras{Scripts: &config.ServerScripts{Up: cmd("up"), Down: cmd("down")}}
 		r.start(configOf(v))
 		r.fail("198.51.100.1:80")
 		r.pass(3 * time.Second)

@@ -233,8 +233,8 @@ func TestDrainOfConfiguration(t *testing.T) {
 func TestInitNotifies(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		v := virtual(1, 1, 2)
-		v.RealServers[1].Checkers[0].Alpha = true
-		v.RealServers[0].Scripts = &config.ServerScripts{Up: config.Command{Args: []string{"up"}}}
+		v.RealServers[1].Checkers()[0].Alpha = true
+		v.RealServers[0].Extras = &config.ServerExtras{Scripts: &config.ServerScripts{Up: config.Command{Args: []string{"up"}}}}
 		cfg := configOf(v)
 		cfg.Global.RSInitNotifies = true
 		r.start(cfg)

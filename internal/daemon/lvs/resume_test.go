@@ -40,9 +40,9 @@ func TestSuccessorKnowsWhoIsInService(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		v := virtual(1, 1, 2, 3)
 		for i := range v.RealServers {
-			v.RealServers[i].Checkers[0].Alpha = i != 1
-			v.RealServers[i].Checkers[0].Retry = 1
-			v.RealServers[i].Checkers[0].DelayBeforeRetry = time.Second
+			v.RealServers[i].Checkers()[0].Alpha = i != 1
+			v.RealServers[i].Checkers()[0].Retry = 1
+			v.RealServers[i].Checkers()[0].DelayBeforeRetry = time.Second
 		}
 		v.RealServers[2].InhibitOnFailure = true
 		cfg := configOf(v)
@@ -111,7 +111,7 @@ func TestSuccessorWithOrders(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		v := virtual(1, 1, 2, 3, 4)
 		v.RealServers[2].InhibitOnFailure = true
-		v.RealServers[3].Checkers[0].Alpha = true
+		v.RealServers[3].Checkers()[0].Alpha = true
 		cfg := configOf(v)
 		set := func(d *Deps) {
 			d.Settings = []Setting{
@@ -147,7 +147,7 @@ func TestSuccessorWithOrders(t *testing.T) {
 func TestSuccessorTellsWhoIsDown(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		v := virtual(1, 1, 2)
-		v.RealServers[1].Checkers[0].Alpha = true
+		v.RealServers[1].Checkers()[0].Alpha = true
 		r.start(configOf(virtual(1, 1)))
 		r.pass(3 * time.Second)
 		r.fail("198.51.100.2:80")

@@ -243,8 +243,8 @@ func virtual(n byte, servers ...byte) config.VirtualServer {
 	for _, m := range servers {
 		a := netip.AddrFrom4([4]byte{198, 51, 100, m})
 		v.RealServers = append(v.RealServers, config.RealServer{
-			Addr: a, Port: 80, Weight: int(m), Forward: v.Forward,
-			Checkers: []config.Checker{{Kind: config.TCPCheck, ConnectIP: a, ConnectPort: 80, DelayLoop: time.Second}},
+			Addr: a, Port: 80, Weight: int32(m), Forward: v.Forward,
+			Checks: &config.Checks{List: []config.Checker{{Kind: config.TCPCheck, ConnectIP: a, ConnectPort: 80, DelayLoop: time.Second}}},
 		})
 	}
 	return v

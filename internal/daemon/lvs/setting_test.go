@@ -153,10 +153,10 @@ func TestSetHoldsUntilTheReloadUnlessKept(t *testing.T) {
 func TestDrain(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		v := virtual(1, 1, 2)
-		v.RealServers[0].Scripts = &config.ServerScripts{
+		v.RealServers[0].Extras = &config.ServerExtras{Scripts: &config.ServerScripts{
 			Up:   config.Command{Args: []string{"up"}},
 			Down: config.Command{Args: []string{"down"}},
-		}
+		}}
 		r.start(configOf(v))
 		r.pass(3 * time.Second)
 		r.forget()

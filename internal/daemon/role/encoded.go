@@ -81,7 +81,7 @@ func roughly(list []config.VirtualServer) int {
 	for i := range list {
 		n += 128
 		for k := range list[i].RealServers {
-			n += 32 + 128*len(list[i].RealServers[k].Checkers)
+			n += 32 + 128*len(list[i].RealServers[k].Checkers())
 		}
 	}
 	return n

@@ -16,7 +16,7 @@ import (
 
 // servers is a configuration with virtual servers at 192.0.2.n, each with one
 // real server of weight w.
-func servers(w int, list ...byte) *config.Config {
+func servers(w int32, list ...byte) *config.Config {
 	c := &config.Config{Files: []string{fmt.Sprint("weight ", w)}}
 	for _, n := range list {
 		c.VirtualServers = append(c.VirtualServers, config.VirtualServer{

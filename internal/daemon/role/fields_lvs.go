@@ -70,11 +70,12 @@ func realServerFields(f *wire.Fields, v *config.RealServer) {
 	wire.Bool(f, 5, &v.SMTPAlert)
 	wire.Bool(f, 6, &v.Drain)
 	wire.Int(f, 7, &v.Weight)
-	wire.Uint(f, 8, &v.UpperThreshold)
-	wire.Uint(f, 9, &v.LowerThreshold)
-	wire.Pointer(f, 10, &v.Scripts, serverScriptsFields)
 	wire.Pointer(f, 11, &v.Extras, serverExtrasFields)
-	wire.Structs(f, 12, &v.Checkers, checkerFields)
+	wire.Pointer(f, 13, &v.Checks, checksFields)
+}
+
+func checksFields(f *wire.Fields, v *config.Checks) {
+	wire.Structs(f, 1, &v.List, checkerFields)
 }
 
 func serverScriptsFields(f *wire.Fields, v *config.ServerScripts) {
@@ -88,6 +89,9 @@ func serverExtrasFields(f *wire.Fields, v *config.ServerExtras) {
 	wire.String(f, 3, &v.MaintenanceFile)
 	wire.String(f, 4, &v.VirtualHost)
 	wire.String(f, 5, &v.SNMPName)
+	wire.Uint(f, 6, &v.UpperThreshold)
+	wire.Uint(f, 7, &v.LowerThreshold)
+	wire.Pointer(f, 8, &v.Scripts, serverScriptsFields)
 }
 
 func checkerFields(f *wire.Fields, v *config.Checker) {
