@@ -136,18 +136,28 @@ func (d *decoder) lintSorry(s *service) {
 }
 
 // lintFamilies: Linux starts no sync daemon while a service and one of its
-// servers are of different families, and refuses such servers while one runs.
+// servers are of different families, and refuses such servers while one runs. The
+// servers go first then.
 func (d *decoder) lintFamilies(s *service) {
 	if d.cfg.Global.LVSSyncDaemon == nil {
 		return
 	}
+	other := func(what string, a netip.Addr) bool {
+		if !s.hasFamily(10 - familyOf(a)) {
+			return false
+		}
+		d.lint(s, Warning, "sync-mixed-families",
+			fmt.Sprintf("%s %v is of another family: the kernel refuses that together with lvs_sync_daemon, which is not started", what, a),
+			"use servers of the service's family, or no sync daemon")
+		return true
+	}
 	for i := range s.RealServers {
-		if other := 10 - familyOf(s.RealServers[i].Addr); s.hasFamily(other) {
-			d.lint(s, Warning, "sync-mixed-families",
-				fmt.Sprintf("real_server %v is of another family: the kernel refuses that together with lvs_sync_daemon", s.RealServers[i].Addr),
-				"use servers of the service's family, or no sync daemon")
+		if other("real_server", s.RealServers[i].Addr) {
 			return
 		}
+	}
+	if s.SorryServer != nil {
+		other("sorry_server", s.SorryServer.Addr)
 	}
 }
 

@@ -29,6 +29,9 @@ type services struct {
 	members map[ipvs.ServiceKey][]ipvs.ServiceKey
 	keys    []ipvs.ServiceKey // of kernel, in canonical order
 	parts   []part            // of each virtual server of the configuration
+	// mixed says, where connection sync is configured, why it does not run: a server
+	// of another family than its service; empty: there is none.
+	mixed string
 }
 
 // part is what was made of one virtual server: whether it counts, and its items.
@@ -74,6 +77,9 @@ func convert(cfg *config.Config) *services {
 		}
 	}
 	slices.SortFunc(s.keys, ipvs.ServiceKey.Compare)
+	if cfg.Global.LVSSyncDaemon != nil {
+		s.findMixed()
+	}
 	return s
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"syscall"
@@ -49,7 +50,7 @@ const (
 // known is false while the state of the instance is not known.
 func (l *LVS) wantedDaemons() (want syncWant, known bool) {
 	c := l.cfg.Global.LVSSyncDaemon
-	if c == nil {
+	if c == nil || l.services.mixed != "" {
 		return want, true
 	}
 	d := ipvs.Daemon{
@@ -83,7 +84,8 @@ func (l *LVS) wantedDaemons() (want syncWant, known bool) {
 // is left alone.
 func (l *LVS) bringDaemons(now time.Time) error {
 	want, known := l.wantedDaemons()
-	if len(want.daemons) == 0 && !l.owned.hasSync() {
+	mixed := l.services.mixed
+	if len(want.daemons) == 0 && !l.owned.hasSync() && mixed == "" {
 		l.syncProblem(now, "")
 		return nil
 	}
@@ -113,7 +115,7 @@ func (l *LVS) bringDaemons(now time.Time) error {
 			return err
 		}
 	}
-	problem := ""
+	problem := mixed
 	for _, d := range want.daemons {
 		if problem == "" {
 			problem = world.problem(d)
@@ -220,10 +222,10 @@ func (l *LVS) takeStep(s syncStep) error {
 	d := s.start
 	l.log.Info("connection sync: starting", "role", d.Role, "interface", d.Interface, "id", d.SyncID)
 	err := l.table.kernel.StartDaemon(*d)
-	if errors.Is(err, syscall.EINVAL) {
+	if errors.Is(err, syscall.EINVAL) { // none of ours, else it would not be wanted
 		for _, e := range l.table.have {
 			for i := range e.Dests {
-				if mixed(e.ServiceKey, e.Dests[i].DestKey) {
+				if mixed(e.ServiceKey, e.Dests[i].Addr) {
 					return fmt.Errorf("%w: %s of virtual_server %s is of another family, which IPVS does not allow together with connection sync",
 						err, e.Dests[i].Addr, e.ServiceKey)
 				}
@@ -233,15 +235,39 @@ func (l *LVS) takeStep(s syncStep) error {
 	return err
 }
 
-// mixed reports whether a real server is of another family than its service.
-func mixed(k ipvs.ServiceKey, d ipvs.DestKey) bool { return ipvs.FamilyOf(d.Addr) != k.Family }
+// mixed reports whether a server of a service is of another family.
+func mixed(k ipvs.ServiceKey, server netip.Addr) bool { return ipvs.FamilyOf(server) != k.Family }
+
+// findMixed looks for a server that IPVS does not allow together with connection sync:
+// whichever came second would be refused. The servers go first, whose clients would
+// have nobody; also one that is not in the table just now, as it may come at any time.
+func (s *services) findMixed() {
+	for _, name := range s.order {
+		v := s.byKey[name]
+		for _, k := range s.members[name] {
+			what, addr := "", netip.Addr{}
+			for i := range v.RealServers {
+				if a := v.RealServers[i].Addr; what == "" && mixed(k, a) {
+					what, addr = "real_server", a
+				}
+			}
+			if y := v.SorryServer; what == "" && y != nil && mixed(k, y.Addr) {
+				what, addr = "sorry_server", y.Addr
+			}
+			if what != "" {
+				s.mixed = fmt.Sprintf("it is not started: %s %s of virtual_server %s is of another family than the service, which IPVS does not allow together with connection sync", what, addr, k)
+				return
+			}
+		}
+	}
+}
 
 // explainMixed says why IPVS refuses a server that connection sync stands
 // against.
 func (l *LVS) explainMixed(err error) error {
 	var op *ipvs.OpError
 	if l.cfg.Global.LVSSyncDaemon == nil || !errors.As(err, &op) || !errors.Is(op.Err, syscall.EINVAL) ||
-		op.Op.Kind != ipvs.AddDest || !mixed(op.Op.Service.ServiceKey, op.Op.Dest.DestKey) {
+		op.Op.Kind != ipvs.AddDest || !mixed(op.Op.Service.ServiceKey, op.Op.Dest.Addr) {
 		return err
 	}
 	return fmt.Errorf("%w (IPVS allows no server of another family than its service's while connection sync runs)", brief(err))

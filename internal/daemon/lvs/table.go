@@ -164,6 +164,13 @@ func (l *LVS) bring(now time.Time, full bool) error {
 		}
 		l.daemons.dirty = true
 	}
+	if l.services.mixed != "" && (l.daemons.dirty || l.owned.hasSync()) {
+		// Before the servers that it stands against; where it fails it is tried again
+		// after them.
+		if err := l.bringDaemons(now); err != nil {
+			l.log.Warn("connection sync not stopped", "err", err)
+		}
+	}
 	return l.explainMixed(l.bringTable(now))
 }
 

@@ -34,7 +34,11 @@ func renderSync(w io.Writer, st *lvs.Status, now time.Time) {
 		return
 	}
 	if s.Problem != "" {
-		fmt.Fprintf(w, "lvs_sync_daemon %s on %s does not work", strings.Join(s.Roles, " and "), s.Interface)
+		roles := ""
+		if len(s.Roles) > 0 {
+			roles = strings.Join(s.Roles, " and ") + " "
+		}
+		fmt.Fprintf(w, "lvs_sync_daemon %son %s does not work", roles, s.Interface)
 		if !s.Since.IsZero() {
 			fmt.Fprintf(w, " for %s", ago(now, s.Since))
 		}
