@@ -113,11 +113,11 @@ func (l *Listing) RenderStats(w io.Writer) error {
 }
 
 // ConnectionsHeader is the line above those of [RenderConnection].
-const ConnectionsHeader = "Pro Expire State       Origin Source                  Virtual                 Destination\n"
+const ConnectionsHeader = "Prot Expire State       Origin Source                  Virtual                 Destination\n"
 
 // RenderConnection prints one connection.
 func RenderConnection(w io.Writer, c *ipvs.Connection) error {
-	line := fmt.Sprintf("%-3s %6s %-11s %-6s %-23s %-23s %s\n", c.Protocol, fmt.Sprintf("%d:%02d", c.Expires/60, c.Expires%60),
+	line := fmt.Sprintf("%-4s %6s %-11s %-6s %-23s %-23s %s\n", c.Protocol, fmt.Sprintf("%d:%02d", c.Expires/60, c.Expires%60),
 		c.State, c.Origin, c.Client, c.Virtual, c.Dest)
 	_, err := io.WriteString(w, line)
 	return err

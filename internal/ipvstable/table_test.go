@@ -2,6 +2,7 @@ package ipvstable
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"syscall"
@@ -224,5 +225,24 @@ func TestRates(t *testing.T) {
 	}
 	if got := after.Services[1].Rates.Connections; got != 3 {
 		t.Errorf("a new service has %d connections a second, want the kernel's 3", got)
+	}
+}
+
+// TestConnectionColumns: every protocol's line has its columns below the header's.
+func TestConnectionColumns(t *testing.T) {
+	state := strings.Index(ConnectionsHeader, "State")
+	virtual := strings.Index(ConnectionsHeader, "Virtual")
+	for _, protocol := range []string{"TCP", "UDP", "SCTP"} {
+		var b strings.Builder
+		c := ipvs.Connection{
+			Protocol: protocol, State: "CLOSED", Origin: "LOCAL", Expires: 899,
+			Client: netip.MustParseAddrPort("192.0.2.99:1024"), Virtual: netip.MustParseAddrPort("192.0.2.1:80"), Dest: netip.MustParseAddrPort("198.51.100.1:80"),
+		}
+		if err := RenderConnection(&b, &c); err != nil {
+			t.Fatal(err)
+		}
+		if line := b.String(); !strings.HasPrefix(line[state:], "CLOSED ") || !strings.HasPrefix(line[virtual:], "192.0.2.1:80 ") {
+			t.Errorf("below the header's columns:\n%s%s", ConnectionsHeader, line)
+		}
 	}
 }
