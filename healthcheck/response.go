@@ -28,7 +28,7 @@ type response struct {
 
 // errHeaderTooLong and others say what is wrong with a response.
 var (
-	errHeaderTooLong = fmt.Errorf("header longer than %d bytes", maxHeader)
+	errHeaderTooLong = errors.New("header longer than " + strconv.Itoa(maxHeader) + " bytes")
 	errNotHTTP       = errors.New("the answer is not HTTP")
 	errChunk         = errors.New("bad chunk in the body")
 )

@@ -26,7 +26,7 @@ func (d *decoder) interfaceOf(name string, pos Pos, what string, class Class) (t
 	switch {
 	case d.state.global.DynamicInterfaces:
 		class = ClassNone
-	case d.toml() && tomlFatal[class]:
+	case d.toml() && tomlFatal(class):
 		class = ClassWarning // it is waited for: no mistake of a file
 	}
 	d.reportHint(pos, Warning, class, "no-such-interface",

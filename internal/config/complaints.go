@@ -183,27 +183,27 @@ func (d *decoder) scriptUser(c *Command, words []string, n *Node) {
 
 // mayMiss are the keywords whose missing argument keepalived reports and goes
 // on, by block; at all others it stops.
-var mayMiss = map[string]string{
-	"": " instance net_namespace vrrp_instance vrrp_sync_group track_group ",
-	"global_defs": " vrrp_priority vrrp_rt_priority vrrp_cpu_affinity checker_rt_priority bfd_priority bfd_rt_priority bfd_cpu_affinity lvs_netlink_cmd_rcv_bufs lvs_netlink_monitor_rcv_bufs checker_priority checker_cpu_affinity" +
+var mayMiss = named[string]{
+	{"", " instance net_namespace vrrp_instance vrrp_sync_group track_group "},
+	{"global_defs", " vrrp_priority vrrp_rt_priority vrrp_cpu_affinity checker_rt_priority bfd_priority bfd_rt_priority bfd_cpu_affinity lvs_netlink_cmd_rcv_bufs lvs_netlink_monitor_rcv_bufs checker_priority checker_cpu_affinity" +
 		" vrrp_rx_bufs_policy vrrp_rx_bufs_multiplier vrrp_netlink_cmd_rcv_bufs vrrp_netlink_monitor_rcv_bufs min_auto_priority_delay tmp_config_directory reload_time_file snmp_socket dbus_service_name startup_script startup_script_timeout shutdown_script shutdown_script_timeout notification_email_from router_id default_interface lvs_sync_daemon lvs_timeouts" +
 		" vrrp_garp_extra_if script_user notify_fifo notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script" +
-		" lvs_notify_fifo lvs_notify_fifo_script process_monitor_rcv_bufs ",
-	"virtual_server":                          " virtualhost ",
-	"virtual_server/real_server":              " virtualhost ",
-	"virtual_server/real_server/HTTP_GET":     " virtualhost http_protocol ",
-	"virtual_server/real_server/SSL_GET":      " virtualhost http_protocol ",
-	"virtual_server/real_server/MISC_CHECK":   " user misc_path ",
-	"virtual_server/real_server/SMTP_CHECK":   " helo_name ",
-	"virtual_server/real_server/UDP_CHECK":    " payload ",
-	"virtual_server/real_server/FILE_CHECK":   " weight ",
-	"SSL":                                     " ca certificate key password ",
-	"virtual_server/real_server/HTTP_GET/url": " virtualhost regex regex_options regex_stack regex_min_offset regex_max_offset ",
-	"virtual_server/real_server/SSL_GET/url":  " virtualhost regex regex_options regex_stack regex_min_offset regex_max_offset ",
-	"vrrp_instance":                           " garp_extra_if kernel_rx_buf_size ",
-	"vrrp_script":                             " script ",
-	"track_file":                              " file weight ",
-	"vrrp_track_process":                      " weight ",
+		" lvs_notify_fifo lvs_notify_fifo_script process_monitor_rcv_bufs "},
+	{"virtual_server", " virtualhost "},
+	{"virtual_server/real_server", " virtualhost "},
+	{"virtual_server/real_server/HTTP_GET", " virtualhost http_protocol "},
+	{"virtual_server/real_server/SSL_GET", " virtualhost http_protocol "},
+	{"virtual_server/real_server/MISC_CHECK", " user misc_path "},
+	{"virtual_server/real_server/SMTP_CHECK", " helo_name "},
+	{"virtual_server/real_server/UDP_CHECK", " payload "},
+	{"virtual_server/real_server/FILE_CHECK", " weight "},
+	{"SSL", " ca certificate key password "},
+	{"virtual_server/real_server/HTTP_GET/url", " virtualhost regex regex_options regex_stack regex_min_offset regex_max_offset "},
+	{"virtual_server/real_server/SSL_GET/url", " virtualhost regex regex_options regex_stack regex_min_offset regex_max_offset "},
+	{"vrrp_instance", " garp_extra_if kernel_rx_buf_size "},
+	{"vrrp_script", " script "},
+	{"track_file", " file weight "},
+	{"vrrp_track_process", " weight "},
 }
 
 // goesOn reports whether keepalived goes on when the argument of kw is missing,
@@ -214,7 +214,8 @@ func (d *decoder) goesOn(kw *Keyword) bool {
 			return true // keepalived 2.2.7 does not know the block
 		}
 	}
-	return !d.toml() && (kw.Since != "" || strings.Contains(mayMiss[kw.Block], " "+kw.Name+" "))
+	names, _ := mayMiss.find(kw.Block)
+	return !d.toml() && (kw.Since != "" || strings.Contains(names, " "+kw.Name+" "))
 }
 
 // extraWords reports words between the name of a block and its brace that

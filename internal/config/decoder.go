@@ -369,22 +369,25 @@ func withoutFallback(text string) string { return fallback().ReplaceAllString(te
 // not understood or not taken as it is written, so that a default stands in its
 // place: keepalived complains of it and goes on. TOML refuses it.
 func (d Diagnostic) Mistake() bool {
-	return d.Severity == Warning && tomlFatal[d.Class] && !tomlTolerated[d.ID]
+	return d.Severity == Warning && tomlFatal(d.Class) && !slices.Contains(tomlTolerated, d.ID)
 }
 
-// tomlFatal holds the classes of mistakes that a TOML file may not have, while
+// tomlFatal reports whether a TOML file may not have mistakes of a class, while
 // keepalived.conf goes on with a fallback.
-var tomlFatal = map[Class]bool{
-	ClassUnknownKeyword: true, ClassBraces: true, ClassUnmatchedQuote: true,
-	ClassInvalidNumber: true, ClassGeneral: true, ClassFatal: true,
+func tomlFatal(c Class) bool {
+	switch c {
+	case ClassUnknownKeyword, ClassBraces, ClassUnmatchedQuote, ClassInvalidNumber, ClassGeneral, ClassFatal:
+		return true
+	}
+	return false
 }
 
-// tomlTolerated holds the findings of those classes that are no mistake: what
+// tomlTolerated are the findings of those classes that are no mistake: what
 // is written is clear, though it is not used as it is.
-var tomlTolerated = map[string]bool{
-	"small-group": true, "own-interface": true, "group-weight": true, "no-vips": true, "no-effect": true,
-	"quorum": true, "hysteresis": true, "too-many-vips": true, "no-real-servers": true, "threshold": true, "no-iptables": true, "vmac-unicast": true, "strict-inherited": true,
-	"port-ignored": true, // a check connects to it all the same
+var tomlTolerated = []string{
+	"small-group", "own-interface", "group-weight", "no-vips", "no-effect", "quorum", "hysteresis", "too-many-vips",
+	"no-real-servers", "threshold", "no-iptables", "vmac-unicast", "strict-inherited",
+	"port-ignored", // a check connects to it all the same
 }
 
 // bad reports a value that is not accepted; the fallback names what is used

@@ -257,12 +257,12 @@ func (l *objectLine) familyIs(to *uint8, f uint8, pos Pos) {
 
 // names are the names that every system knows; Options.Number knows those of
 // this one.
-var names = map[string]map[string]int{
-	"rt_tables": {"default": 253, "main": 254, "local": 255},
-	"rt_protos": {"redirect": 1, "kernel": 2, "boot": 3, "static": 4, "keepalived": 18},
-	"rt_scopes": {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255},
-	"group":     {"default": 0},
-	"protocols": {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "ipv6-icmp": 58, "vrrp": 112, "sctp": 132},
+var names = named[named[int]]{
+	{"rt_tables", named[int]{{"default", 253}, {"main", 254}, {"local", 255}}},
+	{"rt_protos", named[int]{{"redirect", 1}, {"kernel", 2}, {"boot", 3}, {"static", 4}, {"keepalived", 18}}},
+	{"rt_scopes", named[int]{{"global", 0}, {"site", 200}, {"link", 253}, {"host", 254}, {"nowhere", 255}}},
+	{"group", named[int]{{"default", 0}}},
+	{"protocols", named[int]{{"icmp", 1}, {"tcp", 6}, {"udp", 17}, {"gre", 47}, {"esp", 50}, {"ah", 51}, {"ipv6-icmp", 58}, {"vrrp", 112}, {"sctp", 132}}},
 }
 
 // number reads a number from 0 to high or a name of a table.
@@ -280,6 +280,7 @@ func (d *decoder) number(table, s string, high int) (int, bool) {
 			return v, true
 		}
 	}
-	v, ok := names[table][s]
+	known, _ := names.find(table)
+	v, ok := known.find(s)
 	return v, ok && v <= high
 }

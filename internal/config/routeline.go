@@ -11,14 +11,24 @@ import (
 )
 
 // routeTypes are the types of routes (RTN_*).
-var routeTypes = map[string]uint8{
-	"unicast": 1, "local": 2, "broadcast": 3, "brd": 3, "anycast": 4, "multicast": 5,
-	"blackhole": 6, "unreachable": 7, "prohibit": 8, "throw": 9, "nat": 10, "xresolve": 11,
+var routeTypes = named[uint8]{
+	{"unicast", 1},
+	{"local", 2},
+	{"broadcast", 3},
+	{"brd", 3},
+	{"anycast", 4},
+	{"multicast", 5},
+	{"blackhole", 6},
+	{"unreachable", 7},
+	{"prohibit", 8},
+	{"throw", 9},
+	{"nat", 10},
+	{"xresolve", 11},
 }
 
 // isRouteType says whether keepalived takes a word for the type of a route.
 func isRouteType(s string) bool {
-	_, named := routeTypes[s]
+	_, named := routeTypes.find(s)
 	_, err := parseAny(s, 0, 255)
 	return named || err == nil
 }
@@ -30,10 +40,21 @@ type metric struct {
 	most uint32 // what keepalived takes at most; 0: all
 }
 
-var routeMetrics = map[string]metric{
-	"mtu": {2, 0, 0}, "window": {3, 0, 0}, "rtt": {4, 8, 960_000}, "rttvar": {5, 4, 480_000}, "ssthresh": {6, 0, 0}, "cwnd": {7, 0, 0},
-	"advmss": {8, 0, 0}, "reordering": {9, 0, 0}, "hoplimit": {10, 0, 255}, "initcwnd": {11, 0, 0}, "rto_min": {13, 1, 120_000},
-	"initrwnd": {14, 0, 0}, "quickack": {15, 0, 0}, "fastopen_no_cookie": {17, 0, 0},
+var routeMetrics = named[metric]{
+	{"mtu", metric{2, 0, 0}},
+	{"window", metric{3, 0, 0}},
+	{"rtt", metric{4, 8, 960_000}},
+	{"rttvar", metric{5, 4, 480_000}},
+	{"ssthresh", metric{6, 0, 0}},
+	{"cwnd", metric{7, 0, 0}},
+	{"advmss", metric{8, 0, 0}},
+	{"reordering", metric{9, 0, 0}},
+	{"hoplimit", metric{10, 0, 255}},
+	{"initcwnd", metric{11, 0, 0}},
+	{"rto_min", metric{13, 1, 120_000}},
+	{"initrwnd", metric{14, 0, 0}},
+	{"quickack", metric{15, 0, 0}},
+	{"fastopen_no_cookie", metric{17, 0, 0}},
 }
 
 // metricFeatures is RTAX_FEATURES, and featureECN the one that is known.
@@ -48,7 +69,7 @@ func (d *decoder) route(n *Node, static bool) (route.Route, bool) {
 	r := route.Route{Scope: route.ScopeAuto, Text: l.text()}
 	var next route.Hop
 	var or []netip.Addr
-	if t, ok := routeTypes[l.peek()]; ok {
+	if t, ok := routeTypes.find(l.peek()); ok {
 		r.Type = t
 		if w := l.next(); !l.more() {
 			l.value(w) // a destination has to follow
@@ -57,7 +78,7 @@ func (d *decoder) route(n *Node, static bool) (route.Route, bool) {
 	tos, protocol := false, false
 	for l.more() {
 		w := l.next()
-		if m, ok := routeMetrics[w.Text]; ok {
+		if m, ok := routeMetrics.find(w.Text); ok {
 			l.metric(&r, w, m)
 			continue
 		}

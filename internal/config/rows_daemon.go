@@ -120,10 +120,16 @@ func netNamespace(d *decoder, p *Daemon, n *Node) {
 
 // umaskBits are the names of keepalived 2.2.7, which does not know those for
 // three bits together.
-var umaskBits = map[string]uint16{
-	"IRUSR": 0o400, "IWUSR": 0o200, "IXUSR": 0o100,
-	"IRGRP": 0o040, "IWGRP": 0o020, "IXGRP": 0o010,
-	"IROTH": 0o004, "IWOTH": 0o002, "IXOTH": 0o001,
+var umaskBits = named[uint16]{
+	{"IRUSR", 0o400},
+	{"IWUSR", 0o200},
+	{"IXUSR", 0o100},
+	{"IRGRP", 0o040},
+	{"IWGRP", 0o020},
+	{"IXGRP", 0o010},
+	{"IROTH", 0o004},
+	{"IWOTH", 0o002},
+	{"IXOTH", 0o001},
 }
 
 func umask(d *decoder, g *globals, n *Node) {
@@ -148,7 +154,7 @@ func umask(d *decoder, g *globals, n *Node) {
 	var mask uint16
 	text := strings.Join(texts(n.Args()), " ")
 	for _, name := range strings.Split(text, "|") {
-		bit, ok := umaskBits[strings.TrimSpace(name)]
+		bit, ok := umaskBits.find(strings.TrimSpace(name))
 		if !ok {
 			d.bad(n, 0, ClassGeneral, "'%s' is not the name of a bit, as IWGRP is: ignored", clip(strings.TrimSpace(name)))
 			return

@@ -16,8 +16,8 @@ const firstPreference = 16384
 const maxIPProto = 127
 
 // ruleActions are the actions of rules that are words of their own (FR_ACT_*).
-var ruleActions = map[string]uint8{
-	"blackhole": route.Blackhole, "unreachable": route.Unreachable, "prohibit": route.Prohibit, "nop": route.Nop,
+var ruleActions = named[uint8]{
+	{"blackhole", route.Blackhole}, {"unreachable", route.Unreachable}, {"prohibit", route.Prohibit}, {"nop", route.Nop},
 }
 
 // rule reads one line of virtual_rules or static_rules.
@@ -34,7 +34,7 @@ func (d *decoder) rule(n *Node, static bool) (route.Rule, bool) {
 	}
 	for l.more() {
 		w := l.next()
-		if a, ok := ruleActions[w.Text]; ok {
+		if a, ok := ruleActions.find(w.Text); ok {
 			action(w, a)
 			continue
 		}
@@ -44,7 +44,7 @@ func (d *decoder) rule(n *Node, static bool) (route.Rule, bool) {
 			l.familyIs(&r.Family, map[string]uint8{"inet": 4, "inet6": 6}[w.Text], w.Pos)
 		case "type":
 			v := l.value(w)
-			a, ok := ruleActions[v.Text]
+			a, ok := ruleActions.find(v.Text)
 			switch {
 			case ok:
 				action(v, a)

@@ -232,7 +232,7 @@ func (d *decoder) tunnel(f Forward, csum bool, n *Node) bool {
 }
 
 // protocols are the names that protocol takes.
-var protocols = map[string]uint8{"TCP": protoTCP, "UDP": protoUDP, "SCTP": protoSCTP}
+var protocols = named[uint8]{{"TCP", protoTCP}, {"UDP", protoUDP}, {"SCTP", protoSCTP}}
 
 func protocol(d *decoder, s *service, n *Node) {
 	if _, ok := arg1(d, n); !ok {
@@ -240,7 +240,7 @@ func protocol(d *decoder, s *service, n *Node) {
 	}
 	var list []uint8
 	for k, w := range n.Args() {
-		p, ok := protocols[strings.ToUpper(w.Text)]
+		p, ok := protocols.find(strings.ToUpper(w.Text))
 		if !ok {
 			d.reportHint(n.ArgPos(k), Warning, ClassGeneral, "bad-value", d.kw.Name+": '"+clip(w.Text)+"' is not one of TCP UDP SCTP, ignored",
 				d.didYouMean(w.Text, func() []string { return []string{"TCP", "UDP", "SCTP"} }))

@@ -147,8 +147,19 @@ func (b *blockRows) words() []string {
 	return out
 }
 
+// byPath are the tables of each block; blocks makes it.
+var (
+	byPath     map[string]*blockRows
+	byPathOnce sync.Once
+)
+
 // blocks are the tables by path, which does not make their rows.
-var blocks = sync.OnceValue(func() map[string]*blockRows {
+func blocks() map[string]*blockRows {
+	byPathOnce.Do(func() { byPath = tablesByPath() })
+	return byPath
+}
+
+func tablesByPath() map[string]*blockRows {
 	m := make(map[string]*blockRows, len(tables))
 	for i := range tables {
 		t := &tables[i]
@@ -160,7 +171,7 @@ var blocks = sync.OnceValue(func() map[string]*blockRows {
 		b.tables = append(b.tables, t)
 	}
 	return m
-})
+}
 
 // placesOf are the blocks that have a keyword of this very name.
 func placesOf(name string) (places []string) {

@@ -12,7 +12,7 @@ import (
 const maxLabel = 15
 
 // scopes are the names of address scopes (RT_SCOPE_*).
-var scopes = map[string]uint8{"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
+var scopes = named[uint8]{{"global", 0}, {"site", 200}, {"link", 253}, {"host", 254}, {"nowhere", 255}}
 
 // vip reads one line of virtual_ipaddress or virtual_ipaddress_excluded.
 func (d *decoder) vip(i *instance, n *Node, excluded bool) {
@@ -104,12 +104,16 @@ const (
 
 // vipFlags are the options that are flags of the kernel; of both families, or
 // of IPv6 only.
-var vipFlags = map[string]struct {
+var vipFlags = named[vipFlag]{
+	{"home", vipFlag{flagHome, true}},
+	{"mngtmpaddr", vipFlag{flagManageTemp, true}},
+	{"noprefixroute", vipFlag{flagNoPrefixRoute, false}},
+	{"autojoin", vipFlag{flagAutojoin, false}},
+}
+
+type vipFlag struct {
 	flag uint32
 	six  bool
-}{
-	"home": {flagHome, true}, "mngtmpaddr": {flagManageTemp, true},
-	"noprefixroute": {flagNoPrefixRoute, false}, "autojoin": {flagAutojoin, false},
 }
 
 // vipOption puts one option of an address into v; false drops the address.
@@ -121,7 +125,7 @@ func (d *decoder) vipOption(v *VIP, key, val Word, static bool) bool {
 		d.report(pos, Warning, d.quietClass(), "bad-value", d.kw.Name+": "+v.Prefix.String()+": "+text)
 	}
 	is6 := v.Prefix.Addr().Is6()
-	if f, ok := vipFlags[key.Text]; ok {
+	if f, ok := vipFlags.find(key.Text); ok {
 		if f.six && !is6 {
 			note(key.Pos, key.Text+" is for IPv6 addresses: it is ignored")
 			return true
@@ -147,7 +151,7 @@ func (d *decoder) vipOption(v *VIP, key, val Word, static bool) bool {
 		}
 		v.Label = val.Text
 	case "scope":
-		s, known := scopes[val.Text]
+		s, known := scopes.find(val.Text)
 		if !known {
 			num, err := parseInt(val.Text, 0, 255)
 			if err != nil {

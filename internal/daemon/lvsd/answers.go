@@ -92,7 +92,13 @@ func (p *process) reload(m ipc.Message) {
 }
 
 // errStands says that a configuration is not taken over yet, and why.
-var errStands = fmt.Errorf("the kernel's table has not come on for %v; the configuration is in force when it does", answerLimit)
+var errStands error = standsError{}
+
+type standsError struct{}
+
+func (standsError) Error() string {
+	return fmt.Sprintf("the kernel's table has not come on for %v; the configuration is in force when it does", answerLimit)
+}
 
 // patience is a context that ends when progress has stayed the same for
 // answerLimit. Where it has changed tell is called, every tellEvery at most.
