@@ -67,8 +67,28 @@ func (r *rare) server(x *genServer) {
 		return
 	}
 	x.fixed = append(r.times(), r.draw(3, "notify_up /bin/true", `notify_down "/bin/true down"`)...)
+	x.plain = x.check
+	r.checks(x)
+}
+
+// again has some servers of a service be checked in another way. None is checked
+// by a program, whose weight keepalived 2.2.7 forgets then, and none is one of a
+// group, whose services it leaves behind at the stop (docs/differences.md).
+func (r *rare) again(s *genService) {
+	if r == nil || s.grouped() {
+		return
+	}
+	for i := range s.servers {
+		if x := &s.servers[i]; x.check != "" && !strings.Contains(x.check, "MISC_CHECK") && r.chance(15) {
+			r.checks(x)
+		}
+	}
+}
+
+// checks draws how a server is checked.
+func (r *rare) checks(x *genServer) {
 	var b strings.Builder
-	for block := range strings.SplitSeq(x.check, "\n    }\n") {
+	for block := range strings.SplitSeq(x.plain, "\n    }\n") {
 		if head, rest, ok := strings.Cut(block, "{\n"); ok {
 			b.WriteString(head + "{\n" + r.check(strings.TrimSpace(head), rest+"\n") + "    }\n")
 		}

@@ -68,6 +68,7 @@ func (g *ipvsGen) reload() {
 		case 6:
 			g.wide.again(s)
 		}
+		g.rare.again(s)
 		kept = append(kept, s)
 	}
 	g.services = slices.DeleteFunc(kept, func(s *genService) bool {

@@ -56,6 +56,7 @@ type genServer struct {
 	lines []string
 	fixed []string // a reload leaves them as they are
 	check string   // blocks
+	plain string   // those without what rare has drawn
 	nat   bool     // whatever its lines say
 }
 

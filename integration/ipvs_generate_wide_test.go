@@ -198,6 +198,21 @@ func (w *wide) change(s *genService, r *genServer) {
 	if w.chance(15) {
 		r.lines = append(r.lines, oneOf(&w.ipvsGen, "inhibit_on_failure", "inhibit_on_failure true", "inhibit_on_failure false", "alpha", "alpha false"))
 	}
+	if r.check != "" && slices.Contains(r.lines, lowerAlone) && s.inhibits(r) {
+		// When it fails keepalived 2.2.7 takes it for alive (docs/differences.md).
+		r.lines = slices.DeleteFunc(r.lines, func(l string) bool { return l == lowerAlone })
+	}
+}
+
+// inhibits reports whether the server stays in the table when it fails.
+func (s *genService) inhibits(r *genServer) bool {
+	is := slices.Contains(s.lines, "inhibit_on_failure")
+	for _, l := range r.lines { // the last one counts
+		if word, value, _ := strings.Cut(l, " "); word == "inhibit_on_failure" {
+			is = value != "false"
+		}
+	}
+	return is
 }
 
 // instance is what the sync daemon follows.
