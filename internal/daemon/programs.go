@@ -14,11 +14,10 @@ type programs struct {
 }
 
 func programsOf(g *config.GlobalDefs) programs {
-	user, group := notifier.ScriptUser(*g)
 	of := func(c config.Command) proc.Spec {
 		s := proc.Spec{Args: c.Args, Shell: c.Shell, User: c.User, Group: c.Group, Secure: g.EnableScriptSecurity}
-		if s.User == "" {
-			s.User, s.Group = user, group
+		if s.User == "" && c.Set() {
+			s.User, s.Group = notifier.ScriptUser(*g)
 		}
 		return s
 	}

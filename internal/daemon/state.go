@@ -41,7 +41,7 @@ const stateLimit = 128 << 20
 type stateFile struct {
 	path   string
 	log    *slog.Logger
-	kernel string
+	kernel func() string // kernelID: it does not change
 
 	mu      sync.Mutex
 	next    *savedState
@@ -50,7 +50,7 @@ type stateFile struct {
 }
 
 func newStateFile(path string, log *slog.Logger) *stateFile {
-	s := &stateFile{path: path, log: log, kernel: kernelID()}
+	s := &stateFile{path: path, log: log, kernel: sync.OnceValue(kernelID)}
 	s.idle = sync.NewCond(&s.mu)
 	return s
 }
@@ -98,7 +98,7 @@ func (s *stateFile) load() (savedState, error) {
 	if err := json.NewDecoder(io.LimitReader(f, stateLimit)).Decode(&st); err != nil {
 		return savedState{}, wrap(err)
 	}
-	if st.Kernel != s.kernel {
+	if st.Kernel != s.kernel() {
 		return savedState{}, nil
 	}
 	for _, a := range st.Addresses {
@@ -129,7 +129,7 @@ func removable(a netip.Addr) bool {
 func (s *stateFile) save(st savedState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st.Kernel = s.kernel
+	st.Kernel = s.kernel()
 	s.next = &st
 	if !s.writing {
 		s.writing = true

@@ -137,6 +137,7 @@ func (p *process) takeOver(ctx context.Context, m ipc.Message) error {
 	}
 	p.lvs.CameOn()
 	p.configure(boot.Config)
+	defer p.out.LookUp()
 	err = p.lvs.Change(ctx, boot.Config, p.took.Config, boot.Kept)
 	p.took = role.Taken{ID: boot.ID, Config: boot.Config}
 	return err

@@ -129,6 +129,7 @@ func (p *process) run(ctx context.Context) error {
 func (p *process) sayReady(ctx context.Context) {
 	if p.lvs.Worked(ctx) == nil {
 		p.ready.Store(true)
+		p.out.LookUp()
 		_ = p.parent.PostBody(ipc.TypeReady, ipc.Ready{Version: p.version})
 		p.started()
 	}

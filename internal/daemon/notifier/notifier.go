@@ -31,15 +31,16 @@ type Notifier struct {
 	fifos   *notify.FIFOs
 	cancel  context.CancelFunc
 
-	mu          sync.Mutex
-	global      config.GlobalDefs
-	user, group string // ScriptUser of global: hundreds of changes at once need it
+	mu     sync.Mutex
+	global config.GlobalDefs
+	// user is ScriptUser of global, looked up by its first call: see LookUp.
+	user func() (name, group string)
 }
 
 // New returns a Notifier without pipes; Configure opens them.
 func New(log *slog.Logger) *Notifier {
 	ctx, cancel := context.WithCancel(context.Background())
-	n := &Notifier{log: log, cancel: cancel}
+	n := &Notifier{log: log, cancel: cancel, user: func() (string, string) { return "", "" }}
 	n.scripts = notify.NewScripts(ctx, notify.ScriptsConfig{Run: n.run, Log: log})
 	n.fifos = notify.NewFIFOs(notify.FIFODeps{Start: n.start, Log: log})
 	return n
@@ -48,9 +49,8 @@ func New(log *slog.Logger) *Notifier {
 // Configure takes over the settings and opens, keeps and closes pipes. Those
 // with readers that another process starts have no Script.
 func (n *Notifier) Configure(g config.GlobalDefs, pipes ...config.FIFO) {
-	name, group := ScriptUser(g)
 	n.mu.Lock()
-	n.global, n.user, n.group = g, name, group
+	n.global, n.user = g, sync.OnceValues(func() (string, string) { return ScriptUser(g) })
 	n.mu.Unlock()
 	var cfgs []notify.FIFOConfig
 	for _, p := range pipes {
@@ -75,6 +75,16 @@ func (n *Notifier) Configure(g config.GlobalDefs, pipes ...config.FIFO) {
 	}
 }
 
+// LookUp looks up the user that scripts run as by default, once for each Configure:
+// Command does it otherwise, and reads files for it. Where time counts it comes as
+// late as can be.
+func (n *Notifier) LookUp() {
+	n.mu.Lock()
+	user := n.user
+	n.mu.Unlock()
+	user()
+}
+
 // Command turns a configured command into one to run, with the user it runs
 // as; none stays none.
 func (n *Notifier) Command(c config.Command) notify.Command {
@@ -84,8 +94,9 @@ func (n *Notifier) Command(c config.Command) notify.Command {
 	out := notify.Command{Args: c.Args, Shell: c.Shell, User: c.User, Group: c.Group}
 	if out.User == "" {
 		n.mu.Lock()
-		out.User, out.Group = n.user, n.group
+		user := n.user
 		n.mu.Unlock()
+		out.User, out.Group = user()
 	}
 	return out
 }

@@ -49,6 +49,10 @@ func (p *Process) Apply(s config.ProcessSettings, named bool) {
 		s.Name = p.Default
 	}
 	if p.before == nil {
+		if s.Name == "" && s.Nice == 0 && len(s.CPUs) == 0 && !s.NoSwap {
+			p.was = s
+			return // nothing was changed, and nothing is to be
+		}
 		b, err := now()
 		if err != nil {
 			p.Log.Error("the settings of the process cannot be read", "err", err)

@@ -46,6 +46,7 @@ func (t *transitions) configure(cfg *config.Config, readers bool) {
 		shared.Script = config.Command{}
 	}
 	t.out.Configure(cfg.Global, cfg.Global.VRRPNotifyFIFO, shared)
+	t.out.LookUp()
 }
 
 func (t *transitions) pipes() []config.FIFO {
