@@ -161,6 +161,19 @@ func (d *decoder) lintFamilies(s *service) {
 	}
 }
 
+// leastSyncLength is the least length of messages that a backup of connection sync has
+// room for, whatever it is told; a master goes by what it is told.
+const leastSyncLength = 1024
+
+// lintSyncLength: of less than that the kernel makes two lengths.
+func (d *decoder) lintSyncLength(pos Pos, n int) {
+	if n < leastSyncLength {
+		d.reportHint(pos, Warning, ClassNone, "sync-maxlen",
+			fmt.Sprintf("lvs_sync_daemon: maxlen %d: the kernel gives a backup %d bytes nevertheless, and has a master send messages of %d bytes, of one connection at least: more packets for the same connections", n, leastSyncLength, n),
+			"leave maxlen out, or give what the MTU allows")
+	}
+}
+
 // heldAddresses are the virtual addresses of all instances.
 func (d *decoder) heldAddresses() map[netip.Addr]bool {
 	held := map[netip.Addr]bool{}

@@ -67,6 +67,7 @@ var Lints = []Lint{
 	{"sticky-master", "goes with sticky_master in another way than it seems", "see operations.md"},
 	{"sticky-priority", "priorities from 250 say how old a sticky master is", "a priority below 250"},
 	{"strict", "keepalived from 2.4.0 does not start with strict mode and unicast_peer", "do without strict mode"},
+	{"sync-maxlen", "the kernel gives a backup 1024 bytes at least, and has a master keep to less, down to one connection a message", "leave maxlen out"},
 	{"sync-mixed-families", "the kernel refuses servers of another family together with a sync daemon, which is not started then", "servers of the service's family"},
 	{"unchecked", "servers without a check stay in service when they die", "a TCP_CHECK"},
 	{"unlikely-name", "the name of a process has blanks", "quote the arguments one by one"},

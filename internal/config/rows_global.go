@@ -384,6 +384,7 @@ func (d *decoder) syncOption(s *LVSSyncDaemon, key string, n *Node, i int) {
 	case "maxlen":
 		if v := num(1, 65507); v != unset {
 			s.MaxLen = uint16(v)
+			d.lintSyncLength(n.ArgPos(i), v)
 		}
 	case "port":
 		if v := num(1, 65535); v != unset {
