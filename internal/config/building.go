@@ -178,6 +178,8 @@ type service struct {
 	pos, end     Pos
 	entries      *serviceGroup // of Group
 	protocolSet  bool
+	protocolPos  Pos     // where one was written, also one that is not taken; zero: nowhere
+	refused      bool    // something in it could not be read, which is reported
 	more         []uint8 // further protocols, in TOML
 	fallbackSet  bool    // sh-fallback or mh-fallback is given
 	weight       int

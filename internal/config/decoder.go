@@ -399,6 +399,9 @@ func (d *decoder) bad(n *Node, arg int, class Class, format string, args ...any)
 // missing reports that a statement lacks an argument: keepalived stops at that,
 // but for some keywords.
 func (d *decoder) missing(n *Node, arg int) {
+	if n.Refused {
+		return // what was written there has been told
+	}
 	what := "a value"
 	if arg < len(d.kw.Args) {
 		what = d.kw.Args[arg].Name
@@ -430,6 +433,11 @@ func (d *decoder) unknown(path string, n *Node) {
 	where := "at the top level"
 	if path != "" {
 		where = "in " + path
+	}
+	if len(d.stack) > 0 {
+		if s, ok := d.top().target.(*service); ok {
+			s.refused = true // it may be a slip of a keyword that is missing then
+		}
 	}
 	d.reportHint(n.Pos, Warning, ClassUnknownKeyword, "unknown-keyword",
 		fmt.Sprintf("unknown keyword '%s' %s", clip(name), where), d.keywordHint(path, name))

@@ -72,7 +72,11 @@ func (d *decoder) serviceDefaults(s *service) {
 		marks = !addresses
 	}
 	if marks {
-		if s.protocolSet {
+		switch {
+		case !s.protocolSet:
+		case d.toml():
+			d.reportHint(s.protocolPos, Error, ClassGeneral, "protocol", "virtual_server "+s.describe()+": a firewall mark stands for every protocol, and protocol has no effect", "leave protocol out")
+		default:
 			d.aboutService(s, Warning, ClassGeneral, "protocol", "fwmark: protocol is ignored")
 		}
 		s.Protocol = 0
@@ -81,7 +85,9 @@ func (d *decoder) serviceDefaults(s *service) {
 		}
 	} else if s.Protocol == 0 {
 		s.Protocol = protoUDP
-		d.aboutService(s, Warning, ClassGeneral, "protocol", "protocol is missing: UDP is used")
+		if !d.toml() || !s.refused && s.protocolPos.Line == 0 {
+			d.aboutService(s, Warning, ClassGeneral, "protocol", "protocol is missing: UDP is used")
+		}
 	}
 	if s.OnePacket && !marks && s.Protocol != protoUDP {
 		d.aboutService(s, Warning, ClassGeneral, "ops", "ops goes with UDP only: it is ignored")

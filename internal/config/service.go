@@ -18,7 +18,7 @@ const (
 )
 
 func openService(d *decoder, _ any, n *Node) {
-	s := &service{pos: n.Pos, weight: 1, check: noDefaults(), open: d.state.spareReals}
+	s := &service{pos: n.Pos, refused: n.Refused, weight: 1, check: noDefaults(), open: d.state.spareReals}
 	d.state.spareReals = nil
 	s.Quorum = 1
 	ok := d.serviceAddress(s, n)
@@ -238,6 +238,7 @@ func protocol(d *decoder, s *service, n *Node) {
 	if _, ok := arg1(d, n); !ok {
 		return
 	}
+	s.protocolPos = n.Pos
 	var list []uint8
 	for k, w := range n.Args() {
 		p, ok := protocols.find(strings.ToUpper(w.Text))

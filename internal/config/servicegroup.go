@@ -70,9 +70,10 @@ const maxGroup = 1 << 16
 // serviceGroup is a virtual_server_group in the making.
 type serviceGroup struct {
 	VirtualServerGroup
-	pos  Pos
-	size int // services it stands for
-	used int // virtual servers of it
+	pos     Pos
+	size    int  // services it stands for
+	used    int  // virtual servers of it
+	refused bool // a line of it was, which is reported
 }
 
 func serviceGroupRow() Keyword {
@@ -89,11 +90,13 @@ func serviceGroupRow() Keyword {
 }
 
 func openServiceGroup(d *decoder, _ any, n *Node) {
-	g := &serviceGroup{pos: n.Pos}
+	g := &serviceGroup{pos: n.Pos, refused: n.Refused}
 	d.within(g, func() { d.closeServiceGroup(g, d.closing(n)) })
 	d.lines(func(line *Node) {
 		if e, ok := d.groupEntry(g, line); ok {
 			g.Entries = append(g.Entries, e)
+		} else {
+			g.refused = true
 		}
 	})
 	if name, ok := arg1(d, n); ok {
@@ -110,9 +113,19 @@ func (d *decoder) closeServiceGroup(g *serviceGroup, end Pos) {
 		d.report(end, Warning, ClassGeneral, id, "virtual_server_group "+g.Name+": "+text)
 	}
 	v4, v6, any := g.families()
+	if d.toml() && d.state.serviceGroup(g.Name) == nil {
+		// What is wrong with it is said once: of who uses it then nothing is.
+		defer func() {
+			if d.state.serviceGroup(g.Name) == nil {
+				g.refused = true
+				d.state.serviceGroups = append(d.state.serviceGroups, g)
+			}
+		}()
+	}
 	switch {
 	case d.state.serviceGroup(g.Name) != nil:
 		d.report(end, Warning, d.quietClass(), "duplicate-name", "virtual_server_group "+g.Name+" is defined already: the first one counts")
+	case d.toml() && g.refused:
 	case len(g.Entries) == 0:
 		about("empty-group", "it has no entries: it is ignored")
 	case v4 && v6 && any:
@@ -274,6 +287,9 @@ func (d *decoder) inServiceGroup(s *service) bool {
 				}
 				return names
 			}))
+		return false
+	}
+	if d.toml() && g.refused {
 		return false
 	}
 	s.entries = g

@@ -28,6 +28,10 @@ type Node struct {
 	Children []*Node
 	Pos, End Pos // the first word, and the closing brace (zero: there is none) or the last word
 
+	// Refused: something in it could not be read, which is reported. That it lacks
+	// something need not be said then.
+	Refused bool
+
 	Brace Pos // the opening brace of a block; zero in TOML
 
 	// Raw is the statement as written (without comment), for the keywords that

@@ -110,10 +110,12 @@ func (r *reader) named(k *config.Keyword, key string, value any, at *place) []*c
 		if len(args) > 0 {
 			args = args[1:] // the name is the table's
 		}
+		before := r.found.Count()
 		n := r.open(k, key, p)
 		n.Words = append(n.Words, r.word(name, p.key))
 		n.Words = append(n.Words, r.arguments(args, table, p)...)
 		n.Children = r.block(k.Path(), args, table, p)
+		n.Refused = r.found.Count() > before
 		out = append(out, n)
 	}
 	return out
@@ -128,9 +130,11 @@ func (r *reader) tables(k *config.Keyword, key string, value any, at *place) []*
 			r.complain(p.value, "wrong-type", "%s is %s where a table is expected", key, kindOf(v))
 			return
 		}
+		before := r.found.Count()
 		n := r.open(k, key, p)
 		n.Words = append(n.Words, r.arguments(k.Args, table, p)...)
 		n.Children = r.block(k.Path(), k.Args, table, p)
+		n.Refused = r.found.Count() > before
 		out = append(out, n)
 	}
 	switch v := value.(type) {
@@ -186,6 +190,7 @@ func (r *reader) arguments(args []config.Arg, table map[string]any, at *place) [
 
 // list turns an array into a block of lines. One value alone is a list of one.
 func (r *reader) list(k *config.Keyword, key string, value any, at *place) []*config.Node {
+	before := r.found.Count()
 	n := r.open(k, key, at)
 	var values []any
 	switch v := value.(type) {
@@ -212,6 +217,7 @@ func (r *reader) list(k *config.Keyword, key string, value any, at *place) []*co
 			n.Children = append(n.Children, &config.Node{Words: words, Pos: words[0].Pos, End: words[len(words)-1].Pos})
 		}
 	}
+	n.Refused = r.found.Count() > before
 	return []*config.Node{n}
 }
 
@@ -251,7 +257,9 @@ func (r *reader) statement(k *config.Keyword, key string, value any, at *place) 
 		r.complain(at.value, "wrong-type", "%s is %s where true or false is expected", key, kindOf(value))
 		return nil
 	}
+	before := r.found.Count()
 	n.Words = append(n.Words, r.values(k.Args, key, value, at)...)
+	n.Refused = r.found.Count() > before
 	return []*config.Node{n}
 }
 
