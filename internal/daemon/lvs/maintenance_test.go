@@ -199,8 +199,22 @@ func TestSlowStart(t *testing.T) {
 		}
 		r.mustSet("192.0.2.1", "198.51.100.1", "disable", "out of service")
 		r.mustSet("192.0.2.1", "198.51.100.1", "enable", "in service, weight 100 after slow start, 10 % of it now")
-		r.mustSet("192.0.2.1", "198.51.100.1", "weight 80", "in service, weight 80") // what is asked for by name holds at once
+		r.mustSet("192.0.2.1", "198.51.100.1", "enable", "in service, weight 100 after slow start, 10 % of it now") // there is nothing to be taken back
+		r.mustSet("192.0.2.1", "198.51.100.1", "weight 80", "in service, weight 80")                                // what is asked for by name holds at once
 		r.wantTable("1:1=80,2=2")
+		r.mustSet("192.0.2.1", "198.51.100.1", "enable", "in service, weight 100") // and has ended the slow start
+		r.wantTable("1:1=100,2=2")
+
+		// Whoever drains a server takes nothing out, so that enable is no new start:
+		// the time of one that runs goes on.
+		r.kernel.SetConnections(key(1), ipvs.DestKey{Addr: v.RealServers[0].Addr, Port: 80}, 1, 0)
+		r.mustSet("192.0.2.1", "198.51.100.1", "disable", "out of service")
+		r.mustSet("192.0.2.1", "198.51.100.1", "enable", "in service, weight 100 after slow start, 10 % of it now")
+		r.mustSet("192.0.2.1", "198.51.100.1", "drain", "drains")
+		r.wantTable("1:1=0,2=2")
+		r.pass(45 * time.Second)
+		r.mustSet("192.0.2.1", "198.51.100.1", "enable", "in service, weight 100 after slow start, 50 % of it now")
+		r.wantTable("1:1=50,2=2")
 		r.end()
 	})
 }
