@@ -40,7 +40,7 @@ func well() *Snapshot {
 		Sysctls: map[string]string{"net/ipv4/ip_forward": "1", "net/ipv4/vs/conntrack": "0", "net/netfilter/nf_conntrack_count": "10", "net/netfilter/nf_conntrack_max": "1000"},
 	}
 	for _, l := range []string{"all", "default", "lo", "eth0", "eth1"} {
-		for family, names := range host.LinkSettings {
+		for family, names := range host.LinkSettings() {
 			for _, n := range names {
 				h.Sysctls[host.Setting(family, l, n)] = "0"
 			}

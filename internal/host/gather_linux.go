@@ -103,7 +103,7 @@ func (s *Snapshot) settings() {
 	for _, path := range Settings {
 		read(path)
 	}
-	for family, names := range LinkSettings {
+	for family, names := range LinkSettings() {
 		for _, name := range names {
 			read(Setting(family, "all", name))
 			read(Setting(family, "default", name))

@@ -69,9 +69,11 @@ type UDPTunnel struct {
 
 // LinkSettings are the settings of each interface, of "all" and of "default"
 // that a Snapshot has; ipv4 and ipv6 are folders below net.
-var LinkSettings = map[string][]string{
-	"ipv4": {"arp_ignore", "arp_announce", "arp_filter", "rp_filter", "send_redirects", "forwarding", "promote_secondaries"},
-	"ipv6": {"disable_ipv6", "forwarding"},
+func LinkSettings() map[string][]string {
+	return map[string][]string{
+		"ipv4": {"arp_ignore", "arp_announce", "arp_filter", "rp_filter", "send_redirects", "forwarding", "promote_secondaries"},
+		"ipv6": {"disable_ipv6", "forwarding"},
+	}
 }
 
 // Settings are the other settings that a Snapshot has, where they exist.

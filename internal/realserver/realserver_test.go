@@ -41,7 +41,7 @@ func newFake() *fake {
 }
 
 func (f *fake) settings(device string) {
-	for family, names := range host.LinkSettings {
+	for family, names := range host.LinkSettings() {
 		for _, n := range names {
 			v := "0"
 			if d, ok := f.Sysctls[host.Setting(family, "default", n)]; ok {

@@ -14,16 +14,40 @@ import (
 	"holdfast/vrrp/route"
 )
 
-// keywords are the names of fields that do not follow from the field's name.
-var keywords = map[string]string{
-	"StateMaster": "state", "NoPreempt": "nopreempt", "MasterRxLower": "notify_master_rx_lower_pri",
-	"UpperThreshold": "uthreshold", "LowerThreshold": "lthreshold", "Forward": "lb_kind", "OnePacket": "ops",
-	"VirtualHost": "virtualhost", "SchedFlags": "scheduler flags", "LowerPrioRep": "lower_prio_repeat",
-	"TrackScripts": "track_script", "TrackInterfaces": "track_interface", "TrackingWeight": "sync_group_tracking_weight",
-	"Members": "group", "Name": "name", "URLs": "url", "StatusCodes": "status_code", "BindTo": "bindto", "VerifyTLS": "verify",
-	"Any": "notify", "HeloName": "helo_name", "DNSType": "type", "DNSName": "name", "BFD": "name", "SNMPName": "snmp_name",
-	"Pattern": "regex", "DrainLimit": "drain",
-	"RFCv2": "rfcv2", "RFCv3": "rfcv3", "ChildWait": "child_wait_time", "IPVSNamespace": "net_namespace_ipvs",
+// keywords are the names of fields that do not follow from the field's name; a
+// list, which no start has to make.
+var keywords = [...]struct{ field, keyword string }{
+	{"StateMaster", "state"},
+	{"NoPreempt", "nopreempt"},
+	{"MasterRxLower", "notify_master_rx_lower_pri"},
+	{"UpperThreshold", "uthreshold"},
+	{"LowerThreshold", "lthreshold"},
+	{"Forward", "lb_kind"},
+	{"OnePacket", "ops"},
+	{"VirtualHost", "virtualhost"},
+	{"SchedFlags", "scheduler flags"},
+	{"LowerPrioRep", "lower_prio_repeat"},
+	{"TrackScripts", "track_script"},
+	{"TrackInterfaces", "track_interface"},
+	{"TrackingWeight", "sync_group_tracking_weight"},
+	{"Members", "group"},
+	{"Name", "name"},
+	{"URLs", "url"},
+	{"StatusCodes", "status_code"},
+	{"BindTo", "bindto"},
+	{"VerifyTLS", "verify"},
+	{"Any", "notify"},
+	{"HeloName", "helo_name"},
+	{"DNSType", "type"},
+	{"DNSName", "name"},
+	{"BFD", "name"},
+	{"SNMPName", "snmp_name"},
+	{"Pattern", "regex"},
+	{"DrainLimit", "drain"},
+	{"RFCv2", "rfcv2"},
+	{"RFCv3", "rfcv3"},
+	{"ChildWait", "child_wait_time"},
+	{"IPVSNamespace", "net_namespace_ipvs"},
 }
 
 // secret fields are not shown.
@@ -87,8 +111,10 @@ func plain(v any) bool {
 
 // keyword turns the name of a field into a keyword: AdvertInt is advert_int.
 func keyword(name string) string {
-	if k, ok := keywords[name]; ok {
-		return k
+	for i := range keywords {
+		if keywords[i].field == name {
+			return keywords[i].keyword
+		}
 	}
 	var b strings.Builder
 	runes := []rune(name)

@@ -183,7 +183,8 @@ func (f *formatter) lay(code string) (out string, before, after int) {
 		head += rest[:end+1] + " "
 		rest = tail
 	}
-	if word, _, _ := strings.Cut(rest, " "); includeWords[strings.TrimRight(word, blanks)] != 0 || word == "include" {
+	word, _, _ := strings.Cut(rest, " ")
+	if check, _ := includeWord(strings.TrimRight(word, blanks)); check != 0 || word == "include" {
 		return head + rest, 0, 0
 	}
 	level, first := 0, true

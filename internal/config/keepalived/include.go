@@ -8,15 +8,24 @@ import (
 	"holdfast/internal/config"
 )
 
-// includeWords are the spellings of include with what they check; include by
-// itself checks what include_check says.
-var includeWords = map[string]config.IncludeCheck{
-	"include":  0,
-	"includer": config.CheckRead,
-	"includem": config.CheckMatch,
-	"includew": config.CheckWildcard | config.CheckMatch,
-	"includeb": config.CheckBrace,
-	"includea": config.CheckAll,
+// includeWord is what a spelling of include checks; include by itself checks what
+// include_check says. It reports false for another word.
+func includeWord(word string) (check config.IncludeCheck, ok bool) {
+	switch word {
+	case "include":
+		return 0, true
+	case "includer":
+		return config.CheckRead, true
+	case "includem":
+		return config.CheckMatch, true
+	case "includew":
+		return config.CheckWildcard | config.CheckMatch, true
+	case "includeb":
+		return config.CheckBrace, true
+	case "includea":
+		return config.CheckAll, true
+	}
+	return 0, false
 }
 
 // includeLine handles a line that begins with include; false: it is none. With
@@ -29,7 +38,7 @@ func (r *reader) includeLine(text string, pos config.Pos, depth int, backslash b
 	if i := strings.IndexByte(keyword, '\t'); i >= 0 {
 		keyword, rest = text[:i], text[i+1:]
 	}
-	check, ok := includeWords[trimRight(keyword)]
+	check, ok := includeWord(trimRight(keyword))
 	if !ok {
 		return false
 	}
