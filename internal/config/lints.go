@@ -79,7 +79,7 @@ var Lints = []Lint{
 	{"vip-source", "a master uses an IPv6 address that is not deprecated as the source address of its own connections; health checks of real servers that have the address too (DR, TUN) then fail, and such a server drops what comes through an IPv6 tunnel (ipip, GUE)", "length /128 without preferred_lft, or `preferred_lft 0`"},
 }
 
-// WriteLints writes the table of lints as Markdown.
+// WriteLints writes the tables of lints and codes as Markdown.
 func WriteLints(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	b.WriteString(`# Lints
@@ -94,6 +94,18 @@ the same lines, with the same exit code of ` + "`-t`" + `; what a running daemon
 `)
 	for _, l := range Lints {
 		fmt.Fprintf(b, "| `%s` | %s | %s |\n", l.ID, l.Why, l.Fix)
+	}
+	b.WriteString(`
+## Complaints
+
+What else ` + "`check`" + `, ` + "`plan`" + `, ` + "`reload`" + ` and the log say of a file by its ` + "`id`" + `: of most keepalived complains as well, and goes on with a default or without the line; TOML takes none of them
+but those that lose nothing. An id of the table above stands here for a complaint of keepalived's about the same.
+
+| id | about |
+|---|---|
+`)
+	for _, c := range Codes {
+		fmt.Fprintf(b, "| `%s` | %s |\n", c.ID, c.About)
 	}
 	return b.Flush()
 }
