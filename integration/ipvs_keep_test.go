@@ -30,6 +30,7 @@ func TestIPVSKept(t *testing.T) {
 	t.Run("never refused", patiently(neverRefused))
 	t.Run("never refused by a reload", patiently(neverRefusedByReload))
 	t.Run("follows the master", patiently(followMaster))
+	t.Run("kept over a stop", patiently(keptOverAStop))
 }
 
 // keptTable has a reload that changes nothing, the death of the lvs process and
@@ -214,6 +215,65 @@ lb_kind = "DR"
 protocol = "TCP"
 real_server = [{ ip = "192.0.2.21", port = 80 }]
 `
+
+// keptOverAStop stops a director, whose table follows the master, with -I and
+// starts it anew: it begins as backup, and the kernel is told nothing until it is
+// master again, nor then. A connection lives on.
+func keptOverAStop(t testing.TB) {
+	n, _, _ := direct(t)
+	client := n.host("client", "02:00:00:00:00:99", "192.0.2.99/24")
+	prog, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := lab.Holdfast(prog)
+	d.Args = []string{"run", "-I", "-f"}
+	start := func() *lab.Process {
+		t.Helper()
+		p, err := n.a.StartDaemon(d, "director.toml", strings.Replace(followConf, "PRIORITY", "150", 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.holder(vip, "a", 30*time.Second)
+		return p
+	}
+	p := start()
+	raw := rawIPVSOf(t, n.a)
+	var conn net.Conn
+	if err := client.Do(func() (err error) {
+		conn, err = net.DialTimeout("tcp", vip.String()+":80", generous)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	before := tableOf(t, raw)
+	tap := tapNetlink(t, n.a)
+	if exit, err := p.Stop(generous); err != nil || exit != 0 {
+		t.Errorf("stop: exit %d, %v", exit, err)
+	}
+	if after := tableOf(t, raw); !slices.Equal(before, after) {
+		t.Errorf("the table was\n%s\nand after the stop is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
+	}
+	p = start()
+	if after := tableOf(t, raw); !slices.Equal(before, after) {
+		t.Errorf("the table was\n%s\nand after the start is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
+	}
+	if w := writesOf(tap.heard()); len(w) > 0 {
+		t.Errorf("the kernel is told %v", w)
+	}
+	if err := conn.SetDeadline(time.Now().Add(generous)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fprint(conn, "GET / HTTP/1.0\r\n\r\n"); err != nil {
+		t.Error(err)
+	} else if answer, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || answer.StatusCode != 200 {
+		t.Errorf("the connection did not live on: %v", err)
+	}
+	if exit, err := p.Stop(generous); err != nil || exit != 0 {
+		t.Errorf("stop: exit %d, %v", exit, err)
+	}
+}
 
 // followMaster has the table of the virtual address on the master alone: there
 // before the address, gone after it.

@@ -76,6 +76,8 @@ take the IPVS table away and end with exit code 0.`,
 	f.StringVar(&control, "control", "", "control socket (default $"+controlEnv+" or "+defaultControl+"); pid and state files lie beside it")
 	f.StringVarP(&namespace, "namespace", "s", "", "network namespace to run in (default: net_namespace of the configuration, else the caller's)")
 	completeBy(cmd, "namespace", load.SystemNamespaces)
+	f.BoolVarP(&opts.DontReleaseVRRP, "dont-release-vrrp", "V", false, "keep the virtual addresses at stop")
+	f.BoolVarP(&opts.DontReleaseIPVS, "dont-release-ipvs", "I", false, "keep the IPVS table at stop: connections go on, and the next start changes only what differs")
 	f.BoolVar(&opts.JSON, "log-json", false, "log lines as JSON")
 	f.BoolVar(&debug, "debug", false, "log details")
 	return cmd

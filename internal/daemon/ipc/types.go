@@ -83,4 +83,6 @@ type RouterState struct {
 	Name   string       `json:"name"`
 	Master bool         `json:"master"`
 	VIPs   []netip.Addr `json:"vips,omitempty"`
+	// Stopped: it is not master because the process stops.
+	Stopped bool `json:"stopped,omitempty"`
 }

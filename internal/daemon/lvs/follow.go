@@ -17,7 +17,7 @@ const (
 	present
 	// asItIs is for a service that follows routers none of which is known
 	// yet: after the death of a predecessor its table stays until the vrrp
-	// process has told who is master.
+	// process has told who is master, and after a start until that is decided.
 	asItIs
 )
 
@@ -117,7 +117,7 @@ func (f *follow) state(holders []string) presence {
 	p := absent
 	for _, name := range holders {
 		switch r := f.routers[name]; {
-		case r == nil || !r.told:
+		case r == nil || !r.told || !r.settles.IsZero():
 			p = asItIs
 		case r.master:
 			return present

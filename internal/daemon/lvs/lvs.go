@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -78,6 +79,7 @@ type LVS struct {
 	pool     *ipvs.Pool
 	follow   *follow
 	routers  map[string]*router
+	starting map[string]bool // routers of the start that nothing was told of yet
 	since    since
 	table    table
 	daemons  daemons
@@ -155,6 +157,7 @@ func New(cfg *config.Config, deps Deps) *LVS {
 		l.own[k] = true
 	}
 	l.follow = newFollow(cfg, l.services, l.routers, addresses(l.links))
+	l.starting = maps.Clone(l.follow.names)
 	l.daemons.begun.index = l.owned.SyncIndex
 	l.since.init(len(l.services.order))
 	l.runner = healthcheck.NewRunner(healthcheck.RunnerConfig{

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // router is what is known of a virtual router.
@@ -11,6 +12,9 @@ type router struct {
 	told   bool
 	master bool
 	vips   []netip.Addr // as told last, beside those of the configuration
+	// settles is when a router that began as backup is taken for one; zero: it
+	// is what was told.
+	settles time.Time
 }
 
 // RouterState is what is told of a virtual router.
@@ -18,6 +22,8 @@ type RouterState struct {
 	Name   string
 	Master bool
 	VIPs   []netip.Addr // nil: they are as before
+	// Stopped: it is not master because the daemon stops.
+	Stopped bool
 }
 
 // RouterStates tells the states of virtual routers; those of one call are
@@ -51,6 +57,14 @@ func (l *LVS) routerStates(list []RouterState) {
 			r = &router{}
 			l.routers[s.Name] = r
 		}
+		if s.Master {
+			r.settles = time.Time{}
+		} else if s.Stopped && l.deps.Keep {
+			r.settles = time.Now().Add(keepTime)
+		} else if !r.told && l.starting[s.Name] {
+			l.settle(s.Name, r, time.Now())
+		}
+		delete(l.starting, s.Name)
 		r.told, r.master = true, s.Master
 		if s.VIPs != nil {
 			vips := make([]netip.Addr, len(s.VIPs))

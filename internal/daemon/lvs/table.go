@@ -100,7 +100,7 @@ func (l *LVS) work(now time.Time) time.Duration {
 		return readEvery
 	}
 	t := &l.table
-	late := l.leftLate(now)
+	late := earlier(l.leftLate(now), l.elected(now))
 	full := !t.tries.waiting(now) && (!t.known || t.tries.failing() || now.Sub(t.read) >= readEvery)
 	news := t.known && (t.all || len(t.dirty) > 0)
 	if full || news {

@@ -168,6 +168,7 @@ func (t *teller) tellState(c engine.Change) {
 		delete(t.states, c.Name)
 	} else {
 		st = t.stateOf(in, st.Master)
+		st.Stopped = c.To == vrrp.Init
 		t.states[c.Name] = st
 	}
 	t.routers = append(t.routers, st)
