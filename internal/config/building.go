@@ -210,6 +210,14 @@ type realServer struct {
 	known     bool // see remember
 }
 
+// scripts are those of the service, to be set.
+func (s *service) scripts() *QuorumScripts {
+	if s.Scripts == nil {
+		s.Scripts = &QuorumScripts{}
+	}
+	return s.Scripts
+}
+
 // scripts are those of the server, to be set.
 func (r *realServer) scripts() *ServerScripts {
 	x := r.extras()

@@ -122,7 +122,7 @@ func (c *Config) commands(vrrp bool, f func(c *Command) bool) {
 	}
 	for k := range c.VirtualServers {
 		s := &c.VirtualServers[k]
-		if !all(&s.QuorumUp, &s.QuorumDown) {
+		if q := s.Scripts; q != nil && !all(&q.Up, &q.Down) {
 			return
 		}
 		for r := range s.RealServers {

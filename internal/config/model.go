@@ -394,12 +394,33 @@ type VirtualServer struct {
 	HASuspend    bool
 	Quorum       int
 	Hysteresis   int
-	QuorumUp     Command
-	QuorumDown   Command
-	SMTPAlert    bool   // smtp_alert, as inherited
-	SNMPName     string // snmp_name
+	Scripts      *QuorumScripts // nil: none
+	SMTPAlert    bool           // smtp_alert, as inherited
+	SNMPName     string         // snmp_name
 
 	RealServers []RealServer
+}
+
+// QuorumScripts holds what is run for a virtual server.
+type QuorumScripts struct {
+	Up   Command // quorum_up
+	Down Command // quorum_down
+}
+
+// QuorumUp is the command of quorum_up; it may be unset.
+func (v *VirtualServer) QuorumUp() Command {
+	if v.Scripts == nil {
+		return Command{}
+	}
+	return v.Scripts.Up
+}
+
+// QuorumDown is the command of quorum_down; it may be unset.
+func (v *VirtualServer) QuorumDown() Command {
+	if v.Scripts == nil {
+		return Command{}
+	}
+	return v.Scripts.Down
 }
 
 // Method is an IPVS forwarding method.

@@ -274,6 +274,9 @@ func (s *service) each() []*service {
 			sorry := *s.SorryServer
 			c.SorryServer = &sorry
 		}
+		if s.Scripts != nil {
+			c.Scripts = ptr(*s.Scripts)
+		}
 		c.RealServers = slices.Clone(s.RealServers)
 		for i := range c.RealServers {
 			r := &c.RealServers[i]

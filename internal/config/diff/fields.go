@@ -82,6 +82,8 @@ func compare(out *[]Field, prefix string, a, b reflect.Value, skip []string) {
 			compare(out, prefix, x, y, nil)
 		case f.Type == reflect.TypeFor[*config.ServerExtras](): // keywords like all others, which most servers have not
 			compare(out, prefix, orZero(x), orZero(y), nil)
+		case f.Type == reflect.TypeFor[*config.QuorumScripts]():
+			compare(out, prefix+"quorum_", orZero(x), orZero(y), nil)
 		case f.Type == reflect.TypeFor[*config.ServerScripts]():
 			compare(out, prefix+"notify_", orZero(x), orZero(y), nil)
 		case f.Type.Kind() == reflect.Struct && !plain(x.Interface()):

@@ -32,9 +32,14 @@ func sameService(a, b *config.VirtualServer) bool {
 		a.DelayLoop == b.DelayLoop && same(a.SorryServer, b.SorryServer) && a.VirtualHost == b.VirtualHost &&
 		a.Alpha == b.Alpha && a.Omega == b.Omega && a.HASuspend == b.HASuspend &&
 		a.Quorum == b.Quorum && a.Hysteresis == b.Hysteresis &&
-		sameCommand(&a.QuorumUp, &b.QuorumUp) && sameCommand(&a.QuorumDown, &b.QuorumDown) &&
+		(a.Scripts == b.Scripts || sameQuorumScripts(a, b)) &&
 		a.SMTPAlert == b.SMTPAlert && a.SNMPName == b.SNMPName &&
 		sameList(a.RealServers, b.RealServers, sameServer)
+}
+
+func sameQuorumScripts(a, b *config.VirtualServer) bool {
+	aUp, aDown, bUp, bDown := a.QuorumUp(), a.QuorumDown(), b.QuorumUp(), b.QuorumDown()
+	return sameCommand(&aUp, &bUp) && sameCommand(&aDown, &bDown)
 }
 
 func sameServer(a, b *config.RealServer) bool {

@@ -33,8 +33,8 @@ func (e *encoder) service(s *config.VirtualServer) {
 	e.block(true, func() {
 		e.scheduling(s)
 		e.persistence(s)
-		e.command("quorum_up", s.QuorumUp)
-		e.command("quorum_down", s.QuorumDown)
+		e.command("quorum_up", s.QuorumUp())
+		e.command("quorum_down", s.QuorumDown())
 		e.number("quorum", s.Quorum, 1)
 		e.number("hysteresis", s.Hysteresis, 0)
 		e.flag("alpha", s.Alpha)

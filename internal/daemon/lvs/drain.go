@@ -93,7 +93,8 @@ func (l *LVS) destinations(k ipvs.ServiceKey, d ipvs.DestKey) []drainAt {
 		if k.Group != "" && r != nil {
 			at.Port = memberPort(destination(r.Addr, r.Port, r.Forward), m)
 		}
-		there := slices.ContainsFunc(l.table.have[m].Dests, func(d ipvs.Destination) bool { return d.DestKey == at })
+		e := l.table.have[m]
+		there := e != nil && slices.ContainsFunc(e.Dests, func(d ipvs.Destination) bool { return d.DestKey == at })
 		out = append(out, drainAt{subject{m, at}, there})
 	}
 	return out

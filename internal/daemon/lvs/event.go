@@ -49,7 +49,7 @@ func events(list []ipvs.Event, now, old *services) []Event {
 				ev.Command = choose(e.Up, r.NotifyUp(), r.NotifyDown())
 			}
 		default:
-			ev.Command = choose(e.Up, v.QuorumUp, v.QuorumDown)
+			ev.Command = choose(e.Up, v.QuorumUp(), v.QuorumDown())
 		}
 		out = append(out, ev)
 	}

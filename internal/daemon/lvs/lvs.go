@@ -42,7 +42,7 @@ type Deps struct {
 	Owned Owned
 	// SaveOwned keeps what is to be undone. It is called before the kernel is
 	// told of it, and must not return before the value would survive the
-	// death of this process.
+	// death of this process. The lists are the caller's: they are only read.
 	SaveOwned func(Owned)
 	// Settings are what SaveSettings was last given by a predecessor.
 	Settings []Setting
@@ -159,7 +159,7 @@ func New(cfg *config.Config, deps Deps) *LVS {
 	l.follow = newFollow(cfg, l.services, l.routers, addresses(l.links))
 	l.starting = maps.Clone(l.follow.names)
 	l.daemons.begun.index = l.owned.SyncIndex
-	l.since.init(len(l.services.order))
+	l.since.init()
 	l.runner = healthcheck.NewRunner(healthcheck.RunnerConfig{
 		Deps: deps.Checks, New: deps.NewCheck, Log: deps.Log,
 		Verdict: func(v healthcheck.Verdict) { l.inbox.post(func() { l.verdict(v) }) },
@@ -350,7 +350,7 @@ func (l *LVS) tell(list []Event) {
 	now := time.Now()
 	more, last := -logged, ""
 	for _, e := range list {
-		l.since.event(e.subject, now)
+		l.since.event(e.subject, now, len(list))
 		if e.Up {
 			more, last = more+1, e.Line
 		}

@@ -58,7 +58,7 @@ func TestScripts(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		cmd := func(s string) config.Command { return config.Command{Args: []string{s}} }
 		v := virtual(1, 1)
-		v.QuorumUp, v.QuorumDown, v.Omega = cmd("quorum_up"), cmd("quorum_down"), true
+		v.Scripts, v.Omega = &config.QuorumScripts{Up: cmd("quorum_up"), Down: cmd("quorum_down")}, true
 		v.RealServers[0].Extras = &config.ServerExtras{Scripts: &config.ServerScripts{Up: cmd("up"), Down: cmd("down")}}
 		r.start(configOf(v))
 		r.fail("198.51.100.1:80")

@@ -24,12 +24,18 @@ type checkSince struct {
 	at time.Time
 }
 
-// init begins with about so many virtual servers.
-func (s *since) init(services int) {
-	s.start, s.events, s.checks = time.Now(), make(map[subject]time.Time, services), map[string]checkSince{}
+// init begins.
+func (s *since) init() {
+	s.start, s.checks = time.Now(), map[string]checkSince{}
 }
 
-func (s *since) event(k subject, at time.Time) { s.events[k] = at }
+// event notes one of about so many.
+func (s *since) event(k subject, at time.Time, many int) {
+	if s.events == nil { // not before there are any: a table is in the kernel by then
+		s.events = make(map[subject]time.Time, many)
+	}
+	s.events[k] = at
+}
 
 // of is when the subject last changed, or when all began.
 func (s *since) of(k subject) time.Time {

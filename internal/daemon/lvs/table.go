@@ -13,7 +13,8 @@ import (
 type table struct {
 	kernel ipvs.Kernel // nil: not connected
 
-	have    map[ipvs.ServiceKey]ipvs.Entry
+	// have are entries of the tables that were read or told, never nil.
+	have    map[ipvs.ServiceKey]*ipvs.Entry
 	known   bool // have is what the kernel had when it was last read or told
 	read    time.Time
 	foreign []ipvs.ServiceKey
@@ -184,9 +185,9 @@ func (l *LVS) readTable(now time.Time) error {
 		return err
 	}
 	// With room for what is to come: a map that grows takes twice the memory.
-	read := make(map[ipvs.ServiceKey]ipvs.Entry, max(len(have), len(l.services.keys)))
-	for _, e := range have {
-		read[e.ServiceKey] = e
+	read := make(map[ipvs.ServiceKey]*ipvs.Entry, max(len(have), len(l.services.keys)))
+	for i := range have {
+		read[have[i].ServiceKey] = &have[i]
 	}
 	if t.known && !t.all && len(t.dirty) == 0 && len(t.stuck) == 0 {
 		// Everything that was to be done is done, so what is not as
@@ -212,7 +213,7 @@ func (l *LVS) isOurs(k ipvs.ServiceKey) bool { return l.own[k] || l.services.ker
 
 // wanted is the whole wanted table. have answers for services that stay as
 // they are.
-func (l *LVS) wanted(have map[ipvs.ServiceKey]ipvs.Entry) ipvs.Table {
+func (l *LVS) wanted(have map[ipvs.ServiceKey]*ipvs.Entry) ipvs.Table {
 	t := make(ipvs.Table, 0, len(l.services.keys))
 	for _, k := range l.services.keys {
 		if e, ok := l.want(k, have); ok {
@@ -229,11 +230,11 @@ func (l *LVS) wanted(have map[ipvs.ServiceKey]ipvs.Entry) ipvs.Table {
 }
 
 // want is the wanted entry of one service; false: it is to be absent.
-func (l *LVS) want(k ipvs.ServiceKey, have map[ipvs.ServiceKey]ipvs.Entry) (ipvs.Entry, bool) {
+func (l *LVS) want(k ipvs.ServiceKey, have map[ipvs.ServiceKey]*ipvs.Entry) (ipvs.Entry, bool) {
 	e, ok := l.entry(k)
 	if _, leaves := l.leaving[k]; leaves {
-		if !ok {
-			e, ok = have[k]
+		if there := have[k]; !ok && there != nil {
+			return *there, true
 		}
 		return e, ok
 	}
@@ -286,8 +287,8 @@ func (l *LVS) bringTable(now time.Time) error {
 			delete(t.have, e.ServiceKey)
 		}
 	}
-	for _, e := range want {
-		t.have[e.ServiceKey] = e
+	for i := range want {
+		t.have[want[i].ServiceKey] = &want[i]
 	}
 	t.unstick(now)
 	t.all, t.dirty = false, nil
@@ -304,7 +305,7 @@ func (l *LVS) scope() (have, want ipvs.Table) {
 	}
 	for k := range t.dirty {
 		if e, ok := t.have[k]; ok {
-			have = append(have, e)
+			have = append(have, *e)
 		}
 		if e, ok := l.want(k, t.have); ok {
 			want = append(want, e)
@@ -321,13 +322,13 @@ func (l *LVS) had() ipvs.Table {
 	have := make(ipvs.Table, 0, len(t.have))
 	for _, k := range l.services.keys { // most of it, and in order
 		if e, ok := t.have[k]; ok {
-			have = append(have, e)
+			have = append(have, *e)
 		}
 	}
 	if len(have) < len(t.have) {
 		for k, e := range t.have {
 			if l.services.kernel[k] == nil {
-				have = append(have, e)
+				have = append(have, *e)
 			}
 		}
 		have.Sort()
@@ -369,7 +370,7 @@ func (l *LVS) disown() {
 // save hands on which services are ours if that changed.
 func (l *LVS) save() {
 	if l.ownChanged {
-		l.keep(l.owned.clone())
+		l.keep(l.owned)
 	}
 }
 
@@ -379,6 +380,6 @@ func (l *LVS) keep(o Owned) {
 	o.Services = l.own.list()
 	if !o.equal(l.owned) {
 		l.owned = o
-		l.deps.SaveOwned(o.clone())
+		l.deps.SaveOwned(o)
 	}
 }

@@ -41,11 +41,15 @@ func virtualServerFields(f *wire.Fields, v *config.VirtualServer) {
 	wire.Bool(f, 20, &v.HASuspend)
 	wire.Int(f, 21, &v.Quorum)
 	wire.Int(f, 22, &v.Hysteresis)
-	wire.Struct(f, 23, &v.QuorumUp, commandFields)
-	wire.Struct(f, 24, &v.QuorumDown, commandFields)
 	wire.Bool(f, 25, &v.SMTPAlert)
 	wire.String(f, 26, &v.SNMPName)
 	wire.Structs(f, 27, &v.RealServers, realServerFields)
+	wire.Pointer(f, 28, &v.Scripts, quorumScriptsFields)
+}
+
+func quorumScriptsFields(f *wire.Fields, v *config.QuorumScripts) {
+	wire.Struct(f, 1, &v.Up, commandFields)
+	wire.Struct(f, 2, &v.Down, commandFields)
 }
 
 func forwardFields(f *wire.Fields, v *config.Forward) {
