@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
-	"slices"
 	"time"
 
 	"holdfast/healthcheck"
@@ -18,20 +17,29 @@ import (
 // services is a configuration as this package works with it.
 type services struct {
 	cfg   *config.Config
-	order []ipvs.ServiceKey  // of the virtual servers, as configured
-	items []healthcheck.Item // one a check, keyed by checkKey
+	order []ipvs.ServiceKey         // of the virtual servers, as configured
+	at    map[ipvs.ServiceKey]int32 // where in order
+	conf  []*config.VirtualServer   // of order
+	items []healthcheck.Item        // one a check, keyed by checkKey
 	refs  map[string]checkRef
-	byKey map[ipvs.ServiceKey]*config.VirtualServer
-	// kernel are the services of the kernel that virtual servers stand for,
-	// each with those servers, in the order of the configuration; members is
-	// the other way.
+	// kernel are services of the kernel, each with the virtual servers that stand
+	// for it, in the order of the configuration; members is the other way. Those
+	// that nothing but themselves stands for are in neither: see behind and of.
 	kernel  map[ipvs.ServiceKey][]ipvs.ServiceKey
 	members map[ipvs.ServiceKey][]ipvs.ServiceKey
-	keys    []ipvs.ServiceKey // of kernel, in canonical order
+	keys    []ipvs.ServiceKey // of all services of the kernel, in canonical order
 	parts   []part            // of each virtual server of the configuration
 	// mixed says, where connection sync is configured, why it does not run: a server
 	// of another family than its service; empty: there is none.
 	mixed string
+}
+
+// virtual is a virtual server of the configuration; nil: there is none.
+func (s *services) virtual(k ipvs.ServiceKey) *config.VirtualServer {
+	if i, ok := s.at[k]; ok {
+		return s.conf[i]
+	}
+	return nil
 }
 
 // part is what was made of one virtual server: whether it counts, and its items.
@@ -53,9 +61,9 @@ func convert(cfg *config.Config) *services {
 	n := len(cfg.VirtualServers)
 	s := &services{
 		cfg: cfg, order: make([]ipvs.ServiceKey, 0, n),
-		refs: map[string]checkRef{}, byKey: make(map[ipvs.ServiceKey]*config.VirtualServer, n),
-		kernel: make(map[ipvs.ServiceKey][]ipvs.ServiceKey, n), members: make(map[ipvs.ServiceKey][]ipvs.ServiceKey, n),
-		parts: make([]part, n), keys: make([]ipvs.ServiceKey, 0, n),
+		at: make(map[ipvs.ServiceKey]int32, n), conf: make([]*config.VirtualServer, 0, n),
+		refs: map[string]checkRef{}, kernel: map[ipvs.ServiceKey][]ipvs.ServiceKey{}, members: map[ipvs.ServiceKey][]ipvs.ServiceKey{},
+		parts: make([]part, n),
 	}
 	groups := map[string]*config.VirtualServerGroup{}
 	for i := range cfg.ServiceGroups {
@@ -64,19 +72,19 @@ func convert(cfg *config.Config) *services {
 	for i := range cfg.VirtualServers {
 		v := &cfg.VirtualServers[i]
 		key := serviceKey(v)
-		if s.byKey[key] != nil {
+		if s.virtual(key) != nil {
 			continue // the configuration says so
 		}
 		s.parts[i].counts = true
-		s.byKey[key] = v
-		s.order = append(s.order, key)
+		s.at[key] = int32(len(s.order))
+		s.order, s.conf = append(s.order, key), append(s.conf, v)
 		if v.Group != "" {
 			s.standsFor(key, groupMembers(v, groups[v.Group]))
-		} else {
-			s.standsForItself()
+		} else if others := s.kernel[key]; others != nil {
+			s.kernel[key] = append(others, key)
 		}
 	}
-	slices.SortFunc(s.keys, ipvs.ServiceKey.Compare)
+	s.list()
 	if cfg.Global.LVSSyncDaemon != nil {
 		s.findMixed()
 	}
@@ -103,7 +111,7 @@ func (s *services) forPool(pool *ipvs.Pool, now time.Time, old *services, kept [
 				s.again(old, old.parts[kept[i]])
 				vs = pool.Unchanged(key)
 			} else {
-				vs = s.virtualServer(s.byKey[key], key, servers[:0], now)
+				vs = s.virtualServer(s.virtual(key), key, servers[:0], now)
 				servers = vs.Servers
 			}
 			vs.InitNotifies = s.cfg.Global.RSInitNotifies

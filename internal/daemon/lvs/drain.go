@@ -73,22 +73,22 @@ func (l *LVS) drainsEnded(list []ipvs.Event) {
 }
 
 // touch has what a virtual server stands for looked at.
-func (l *LVS) touch(k ipvs.ServiceKey) { l.table.dirtyOne(l.services.members[k]...) }
+func (l *LVS) touch(k ipvs.ServiceKey) { l.table.dirtyOne(l.services.of(k)...) }
 
 // settled reports whether the kernel has what a virtual server stands for as
 // wanted.
 func (l *LVS) settled(k ipvs.ServiceKey) bool {
 	t := &l.table
-	return t.known && !t.all && !slices.ContainsFunc(l.services.members[k], func(k ipvs.ServiceKey) bool { return t.dirty[k] || t.stuck[k] })
+	return t.known && !t.all && !slices.ContainsFunc(l.services.of(k), func(k ipvs.ServiceKey) bool { return t.dirty[k] || t.stuck[k] })
 }
 
 // destinations are what a real server is in the kernel: one for each service
 // that its virtual server stands for.
 func (l *LVS) destinations(k ipvs.ServiceKey, d ipvs.DestKey) []drainAt {
 	var out []drainAt
-	v := l.services.byKey[k]
+	v := l.services.virtual(k)
 	r := realServer(v, d)
-	for _, m := range l.services.members[k] {
+	for _, m := range l.services.of(k) {
 		at := d
 		if k.Group != "" && r != nil {
 			at.Port = memberPort(destination(r.Addr, r.Port, r.Forward), m)

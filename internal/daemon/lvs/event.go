@@ -30,9 +30,9 @@ type Event struct {
 func events(list []ipvs.Event, now, old *services) []Event {
 	out := make([]Event, 0, len(list))
 	for _, e := range list {
-		v := now.byKey[e.Service]
+		v := now.virtual(e.Service)
 		if v == nil && old != nil {
-			v = old.byKey[e.Service]
+			v = old.virtual(e.Service)
 		}
 		if v == nil {
 			continue
@@ -42,8 +42,8 @@ func events(list []ipvs.Event, now, old *services) []Event {
 		case e.Drain: // it is in service all the while: notify_down comes with its end
 		case e.Real:
 			r := realServer(v, e.Server)
-			if r == nil && old != nil && old.byKey[e.Service] != nil {
-				r = realServer(old.byKey[e.Service], e.Server)
+			if r == nil && old != nil && old.virtual(e.Service) != nil {
+				r = realServer(old.virtual(e.Service), e.Server)
 			}
 			if r != nil {
 				ev.Command = choose(e.Up, r.NotifyUp(), r.NotifyDown())

@@ -54,8 +54,8 @@ func newFollow(cfg *config.Config, s *services, routers map[string]*router, loca
 			}
 		}
 	}
-	for k, v := range s.byKey {
-		if v.HASuspend {
+	for i, k := range s.order {
+		if s.conf[i].HASuspend {
 			f.suspend[k] = true
 		}
 	}
@@ -80,7 +80,7 @@ func (f *follow) index() {
 		}
 	}
 	f.byRouter = map[string][]ipvs.ServiceKey{}
-	for k := range f.services.kernel {
+	for _, k := range f.services.keys {
 		for _, name := range f.holders(k) {
 			f.byRouter[name] = append(f.byRouter[name], k)
 		}
@@ -104,7 +104,7 @@ func (f *follow) holders(k ipvs.ServiceKey) []string {
 		return f.byAddr[k.Addr]
 	}
 	var names []string
-	for _, m := range f.services.members[k] {
+	for _, m := range f.services.of(k) {
 		names = append(names, f.holders(m)...)
 	}
 	slices.Sort(names)

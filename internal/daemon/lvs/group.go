@@ -16,29 +16,54 @@ import (
 // standsFor notes the services of the kernel behind a virtual server.
 func (s *services) standsFor(name ipvs.ServiceKey, keys []ipvs.ServiceKey) {
 	for _, k := range keys {
-		behind := s.kernel[k]
+		behind := s.behind(k)
 		if slices.Contains(behind, name) { // an address may stand twice in a group
 			continue
-		}
-		if len(behind) == 0 {
-			s.keys = append(s.keys, k)
 		}
 		s.kernel[k] = append(behind, name)
 		s.members[name] = append(s.members[name], k)
 	}
 }
 
-// standsForItself notes the last one of order, which is a service of the kernel.
-// There may be thousands: lists of one are a part of order.
-func (s *services) standsForItself() {
-	n := len(s.order)
-	self := s.order[n-1 : n : n]
-	if len(s.kernel[self[0]]) > 0 {
-		s.standsFor(self[0], self)
+// behind are the virtual servers that stand for a service of the kernel, the first
+// one first; nil: it is not ours. There may be thousands of services: lists of one are
+// a part of order.
+func (s *services) behind(k ipvs.ServiceKey) []ipvs.ServiceKey {
+	if list := s.kernel[k]; list != nil {
+		return list
+	}
+	return s.itself(k)
+}
+
+// of are the services of the kernel that a virtual server stands for.
+func (s *services) of(name ipvs.ServiceKey) []ipvs.ServiceKey {
+	if name.Group != "" {
+		return s.members[name]
+	}
+	return s.itself(name)
+}
+
+func (s *services) itself(k ipvs.ServiceKey) []ipvs.ServiceKey {
+	if i, ok := s.at[k]; ok && k.Group == "" {
+		return s.order[i : i+1 : i+1]
+	}
+	return nil
+}
+
+// list makes the list of all services of the kernel.
+func (s *services) list() {
+	grouped := func(k ipvs.ServiceKey) bool { return k.Group != "" }
+	if len(s.kernel) == 0 && !slices.ContainsFunc(s.order, grouped) && slices.IsSortedFunc(s.order, ipvs.ServiceKey.Compare) {
+		s.keys = s.order
 		return
 	}
-	s.keys = append(s.keys, self[0])
-	s.kernel[self[0]], s.members[self[0]] = self, self
+	s.keys = slices.DeleteFunc(slices.Clone(s.order), grouped)
+	for k := range s.kernel {
+		if _, listed := s.at[k]; !listed {
+			s.keys = append(s.keys, k)
+		}
+	}
+	slices.SortFunc(s.keys, ipvs.ServiceKey.Compare)
 }
 
 // groupMembers are the services of a virtual server with a group.
@@ -67,13 +92,13 @@ func groupMembers(v *config.VirtualServer, g *config.VirtualServerGroup) []ipvs.
 func (l *LVS) entry(k ipvs.ServiceKey) (ipvs.Entry, bool) {
 	var e ipvs.Entry
 	found := false
-	for _, name := range l.services.kernel[k] {
+	for _, name := range l.services.behind(k) {
 		one, ok := l.pool.Entry(name)
 		if !ok {
 			continue
 		}
 		if name.Group != "" {
-			one = asMember(one, k, l.services.byKey[name])
+			one = asMember(one, k, l.services.virtual(name))
 		}
 		if !found {
 			e, found = one, true

@@ -47,5 +47,5 @@ func (f *follow) suspended(k ipvs.ServiceKey) bool {
 	if !f.suspend[k] {
 		return false
 	}
-	return !slices.ContainsFunc(f.services.members[k], func(m ipvs.ServiceKey) bool { return !m.Addr.IsValid() || f.local[m.Addr] })
+	return !slices.ContainsFunc(f.services.of(k), func(m ipvs.ServiceKey) bool { return !m.Addr.IsValid() || f.local[m.Addr] })
 }

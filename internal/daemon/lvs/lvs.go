@@ -300,19 +300,20 @@ func (l *LVS) dirtyChanged(old *services, oldFollow *follow) {
 		return
 	}
 	for _, k := range l.pool.Renewed() {
-		l.table.dirtyOne(l.services.members[k]...)
+		l.table.dirtyOne(l.services.of(k)...)
 	}
 	for k := range l.table.stuck {
 		l.table.dirtyOne(k)
 	}
-	for k, behind := range l.services.kernel {
+	for _, k := range l.services.keys {
+		behind := l.services.behind(k)
 		// What a group makes of its services depends on more than the pool's.
-		if !slices.Equal(old.kernel[k], behind) || behind[0].Group != "" {
+		if !slices.Equal(old.behind(k), behind) || behind[0].Group != "" {
 			l.table.dirtyOne(k)
 		}
 	}
-	for k := range old.kernel {
-		if l.services.kernel[k] == nil {
+	for _, k := range old.keys {
+		if l.services.behind(k) == nil {
 			l.table.dirtyOne(k)
 		}
 	}
@@ -334,7 +335,7 @@ func (l *LVS) verdict(v healthcheck.Verdict) {
 	}
 	l.since.check(v.Key, v.Up, v.At)
 	list := l.pool.Verdict(ipvs.Verdict{Service: ref.service, Server: ref.server, Check: ref.id, Up: v.Up, Weight: v.Weight, At: v.At})
-	l.table.dirtyOne(l.services.members[ref.service]...)
+	l.table.dirtyOne(l.services.of(ref.service)...)
 	if len(list) > 0 {
 		l.log.Info("health", "check", v.Key, "up", v.Up, "text", v.Text)
 	}

@@ -52,7 +52,7 @@ type pinned struct {
 func pinSources(cfg *config.Config, s *services) []pinSource {
 	var out []pinSource
 	for _, k := range s.order {
-		v := s.byKey[k]
+		v := s.virtual(k)
 		for i := range v.RealServers {
 			if r := &v.RealServers[i]; r.Extra().MaintenanceFile != "" {
 				out = append(out, pinSource{r.Extras.MaintenanceFile, subject{k, ipvs.DestKey{Addr: r.Addr.Unmap(), Port: r.Port}}})

@@ -71,7 +71,7 @@ func (l *LVS) past() func(*ipvs.VirtualServer) *ipvs.Past {
 		seen = len(l.services.items)
 		var of ipvs.ServiceKey
 		there := false
-		for _, k := range l.services.members[v.ServiceKey] {
+		for _, k := range l.services.of(v.ServiceKey) {
 			if have, ok := left[k]; ok && (!there || len(have) > 0) {
 				of, there = k, true
 				if len(have) > 0 {

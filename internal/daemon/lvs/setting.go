@@ -136,7 +136,7 @@ func (l *LVS) set(ask Ask) (Answer, error) {
 		return out, fmt.Errorf("set, but not in the kernel's table, it is tried again: %w", why)
 	}
 	for _, t := range targets {
-		if slices.ContainsFunc(l.services.members[t.service], func(k ipvs.ServiceKey) bool { return l.table.stuck[k] }) {
+		if slices.ContainsFunc(l.services.of(t.service), func(k ipvs.ServiceKey) bool { return l.table.stuck[k] }) {
 			return out, fmt.Errorf("virtual_server %s: the kernel refuses, it is tried again: %w", ServiceName(t.service), l.table.tries.err)
 		}
 	}
@@ -268,7 +268,7 @@ func (l *LVS) restore(list []Setting, now time.Time) []ipvs.Event {
 func (l *LVS) forget(all bool) []ipvs.Event {
 	var out []ipvs.Event
 	for _, s := range l.settingList() {
-		gone := l.services.byKey[s.Service] == nil || s.source() == ipvs.ByServer && !slices.Contains(l.serversOf(s.Service), s.Server)
+		gone := l.services.virtual(s.Service) == nil || s.source() == ipvs.ByServer && !slices.Contains(l.serversOf(s.Service), s.Server)
 		if !gone && (s.Keep || !all) {
 			continue
 		}

@@ -60,7 +60,7 @@ func (s *since) reload(now *services) {
 		}
 	}
 	for k := range s.events {
-		v := now.byKey[k.service]
+		v := now.virtual(k.service)
 		if v == nil || k.server != (ipvs.DestKey{}) && realServer(v, k.server) == nil {
 			delete(s.events, k)
 		}

@@ -264,7 +264,7 @@ func (l *LVS) status() (Status, [][]ipvs.ServiceKey) {
 		if !ok {
 			continue
 		}
-		keys = append(keys, l.services.members[k])
+		keys = append(keys, l.services.of(k))
 		st.Services = append(st.Services, l.serviceStatus(l.pool.Service(k), state, checks))
 	}
 	return st, keys
@@ -273,7 +273,7 @@ func (l *LVS) status() (Status, [][]ipvs.ServiceKey) {
 func (l *LVS) serviceStatus(vs *ipvs.VirtualServer, state ipvs.ServiceState, checks map[string]healthcheck.Status) ServiceStatus {
 	k := vs.ServiceKey
 	s := ServiceStatus{
-		Name: k.String(), ShortName: ServiceName(k), Family: int(l.services.byKey[k].Family), Addr: k.Addr, Port: k.Port, FWMark: k.FWMark,
+		Name: k.String(), ShortName: ServiceName(k), Family: int(l.services.virtual(k).Family), Addr: k.Addr, Port: k.Port, FWMark: k.FWMark,
 		Scheduler: vs.Scheduler, Persistent: vs.Timeout,
 		Up: state.Up, Since: l.since.of(subject{service: k}), Sorry: state.Sorry,
 		Weight: state.Sum, Quorum: state.Quorum, Hysteresis: state.Hysteresis,

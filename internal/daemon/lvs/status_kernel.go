@@ -9,7 +9,7 @@ import (
 // wantedMembers says which services of the kernel are wanted for a virtual
 // server. One of a group is wanted where any of its services is.
 func (l *LVS) wantedMembers(s *ServiceStatus, k ipvs.ServiceKey) {
-	for _, m := range l.services.members[k] {
+	for _, m := range l.services.of(k) {
 		_, wanted := l.want(m, l.table.have)
 		s.Wanted = s.Wanted || wanted
 		if k.Group != "" {

@@ -242,9 +242,9 @@ func mixed(k ipvs.ServiceKey, server netip.Addr) bool { return ipvs.FamilyOf(ser
 // whichever came second would be refused. The servers go first, whose clients would
 // have nobody; also one that is not in the table just now, as it may come at any time.
 func (s *services) findMixed() {
-	for _, name := range s.order {
-		v := s.byKey[name]
-		for _, k := range s.members[name] {
+	for i, name := range s.order {
+		v := s.conf[i]
+		for _, k := range s.of(name) {
 			what, addr := "", netip.Addr{}
 			for i := range v.RealServers {
 				if a := v.RealServers[i].Addr; what == "" && mixed(k, a) {

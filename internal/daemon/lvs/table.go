@@ -209,7 +209,7 @@ func (l *LVS) readTable(now time.Time) error {
 
 // isOurs reports whether a service is ours to remove: configured, or
 // installed by us.
-func (l *LVS) isOurs(k ipvs.ServiceKey) bool { return l.own[k] || l.services.kernel[k] != nil }
+func (l *LVS) isOurs(k ipvs.ServiceKey) bool { return l.own[k] || l.services.behind(k) != nil }
 
 // wanted is the whole wanted table. have answers for services that stay as
 // they are.
@@ -221,7 +221,7 @@ func (l *LVS) wanted(have map[ipvs.ServiceKey]*ipvs.Entry) ipvs.Table {
 		}
 	}
 	for k := range l.leaving {
-		if e, ok := l.want(k, have); ok && l.services.kernel[k] == nil {
+		if e, ok := l.want(k, have); ok && l.services.behind(k) == nil {
 			t = append(t, e)
 		}
 	}
@@ -327,7 +327,7 @@ func (l *LVS) had() ipvs.Table {
 	}
 	if len(have) < len(t.have) {
 		for k, e := range t.have {
-			if l.services.kernel[k] == nil {
+			if l.services.behind(k) == nil {
 				have = append(have, *e)
 			}
 		}
