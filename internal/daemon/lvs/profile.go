@@ -48,6 +48,9 @@ func (l *LVS) bringSettings() error {
 
 // restoreSettings sets back what was changed and is not wanted.
 func (l *LVS) restoreSettings(want []profile.Setting) error {
+	if len(l.owned.Profile) == 0 {
+		return nil
+	}
 	wanted := map[string]bool{}
 	for _, s := range want {
 		wanted[s.Name] = true
