@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"hash/maphash"
 	"net/netip"
 	"slices"
 	"strings"
@@ -268,27 +269,57 @@ func (d *decoder) quorum(s *service) {
 	}
 }
 
-// duplicateServices reports services that IPVS cannot tell apart.
+// serviceID is what IPVS tells services by.
+type serviceID struct {
+	addr     netip.AddrPort
+	protocol uint8
+	mark     uint32
+	family   Family
+	group    string
+	ordinal  int
+}
+
+func (v *VirtualServer) id() serviceID {
+	return serviceID{netip.AddrPortFrom(v.Addr, v.Port), v.Protocol, v.FWMark, v.Family, v.Group, v.Ordinal}
+}
+
+// duplicateServices reports services that IPVS cannot tell apart. They are found by
+// sorted hashes: a map of thousands takes ten times the memory.
 func (d *decoder) duplicateServices() {
-	type key struct {
-		addr     netip.AddrPort
-		protocol uint8
-		mark     uint32
-		family   Family
-		group    string
-		ordinal  int
+	list := d.cfg.VirtualServers
+	type hashed struct {
+		hash uint64
+		n    int
 	}
-	seen := make(map[key]int, len(d.cfg.VirtualServers))
-	out := d.cfg.VirtualServers[:0]
-	for n, s := range d.cfg.VirtualServers {
-		k := key{netip.AddrPortFrom(s.Addr, s.Port), s.Protocol, s.FWMark, s.Family, s.Group, s.Ordinal}
-		if first, twice := seen[k]; twice {
+	sorted, seed := make([]hashed, len(list)), maphash.MakeSeed()
+	for n := range list {
+		sorted[n] = hashed{maphash.Comparable(seed, list[n].id()), n}
+	}
+	slices.SortFunc(sorted, func(a, b hashed) int { return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.n, b.n)) })
+	firsts := map[int]int{} // of those that stand there before, the first
+	run := 0                // where those of this hash begin
+	for i, h := range sorted {
+		if h.hash != sorted[run].hash {
+			run = i
+		}
+		for _, o := range sorted[run:i] {
+			if list[o.n].id() == list[h.n].id() {
+				firsts[h.n] = o.n
+				break
+			}
+		}
+	}
+	if len(firsts) == 0 {
+		return
+	}
+	out := list[:0]
+	for n := range list {
+		if first, twice := firsts[n]; twice {
 			at := d.state.kept[n].pos
 			d.aboutService(d.state.kept[n], Warning, ClassNone, "duplicate-service", "it is given twice: the one %s counts", d.state.kept[first].pos.from(at))
 			continue
 		}
-		seen[k] = n
-		out = append(out, s)
+		out = append(out, list[n])
 	}
 	d.cfg.VirtualServers = out
 }
