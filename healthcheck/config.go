@@ -24,8 +24,8 @@ const (
 	DefaultDelayLoop      = 60 * time.Second
 )
 
-// Config describes one check. Two configs that are equal in all fields are the
-// same check.
+// Config describes one check. Two configs of which [Config.Look] is equal are the
+// same check, which looks at other times or in another way.
 type Config struct {
 	Kind Kind
 	// Addr is where TCP_CHECK, HTTP_GET and SSL_GET connect to.
@@ -64,6 +64,17 @@ type Config struct {
 	MiscTimeout time.Duration
 	// Dynamic makes exit status 2..255 mean up with weight status-2.
 	Dynamic bool
+}
+
+// Look is c without what says when and how it looks: what was seen with c holds
+// with every config of which this is the same, until it has looked itself. With
+// keepalived 2.2.7 it does not where ConnectTimeout differs.
+func (c Config) Look() Config {
+	c.ConnectTimeout, c.DelayLoop, c.Warmup, c.MiscTimeout = 0, 0, 0, 0
+	c.Retry, c.DelayBeforeRetry, c.Alpha = 0, 0, false
+	c.Protocol, c.FastRecovery = "", false
+	c.Command.User, c.Command.Group, c.Command.Timeout = "", "", 0
+	return c
 }
 
 // URL is one page to get.

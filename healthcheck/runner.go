@@ -275,14 +275,16 @@ func (r *Runner) deliver(ctx context.Context) {
 
 // Replace makes the items those given. One whose Config is unchanged keeps
 // its state and its next time, under the same key or, if it stands under a new
-// one and is not paused, with its verdict told again under that. Others start
-// new. Items that cannot be made are left out and named in the joined error.
+// one and is not paused, with its verdict told again under that. One that has
+// other times and the same [Config.Look], under the same key, keeps what is known
+// and has its first look as a new one. Others start new. Items that cannot be made are left out and named in the joined error.
 func (r *Runner) Replace(items []Item) error {
 	var errs []error
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
 	old := r.units
+	before := make(map[string]*unit) // of a fresh item, under its key
 	r.units = make(map[string]*unit, len(items))
 
 	// First everything that stays where it is.
@@ -301,6 +303,9 @@ func (r *Runner) Replace(items []Item) error {
 			r.units[it.Key] = u
 			r.setPaused(u, it.Paused, now)
 			continue
+		}
+		if u := old[it.Key]; u != nil {
+			before[it.Key] = u
 		}
 		fresh = append(fresh, it)
 		prints = append(prints, print)
@@ -331,6 +336,9 @@ func (r *Runner) Replace(items []Item) error {
 			continue
 		}
 		u := newUnit(it, prints[i], check)
+		if was := before[it.Key]; was != nil && fingerprint(was.config.Look()) == fingerprint(it.Config.Look()) {
+			u.inherit(was)
+		}
 		r.units[it.Key] = u
 		if !u.paused {
 			r.schedule(u, now.Add(firstDelay+r.part(it.Config.Warmup)))

@@ -196,7 +196,7 @@ func TestRunnerReplaceKeepsWhatIsUnchanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, RunnerConfig{})
 		b.answer = func(c Config) Result { return Result{Up: c.Command.Args[0] != "c", Weight: -1} }
-		changed := func(c *Config) { c.ConnectTimeout = 3 * time.Second }
+		changed := func(c *Config) { c.Dynamic = true }
 		b.replace(item("a"), item("b"), item("c"), item("d"))
 		defer b.run(t.Context())()
 		time.Sleep(5 * time.Second)
@@ -223,6 +223,35 @@ func TestRunnerReplaceKeepsWhatIsUnchanged(t *testing.T) {
 		b.replace()
 		time.Sleep(time.Minute)
 		b.want("looks", &b.looks)
+	})
+}
+
+// With other times it is the same check: what is known stays, in both directions,
+// and one that is up goes down by the new number of retries.
+func TestRunnerReplaceWithOtherTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, RunnerConfig{})
+		b.answer = func(c Config) Result { return Result{Up: c.Command.Args[0] != "down", Weight: -1} }
+		b.replace(item("up"), item("down"), item("falls"))
+		defer b.run(t.Context())()
+		time.Sleep(5 * time.Second)
+		b.want("verdicts", &b.verdicts, "up U@1", "down D@1", "falls U@1")
+		synctest.Wait()
+		b.looks = nil
+		other := func(c *Config) {
+			c.ConnectTimeout, c.DelayLoop, c.Retry, c.DelayBeforeRetry = 3*time.Second, 4*time.Second, 1, 2*time.Second
+			c.MiscTimeout, c.Alpha = time.Second, true
+		}
+		b.answer = func(c Config) Result { return Result{Up: c.Command.Args[0] == "up", Weight: -1} }
+		b.replace(item("up", other), item("down", other), item("falls", other))
+		for _, s := range b.r.Status() {
+			if !s.Checked || s.Up == (s.Key == "down") || s.Runs != 1 {
+				t.Errorf("after the change: %+v", s)
+			}
+		}
+		time.Sleep(6 * time.Second)
+		b.want("looks", &b.looks, "up@6", "down@6", "falls@6", "falls@8", "up@10", "down@10")
+		b.want("verdicts", &b.verdicts, "falls D@8")
 	})
 }
 

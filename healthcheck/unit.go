@@ -50,6 +50,14 @@ func newUnit(it Item, print string, check Check) *unit {
 	return u
 }
 
+// inherit takes over what was seen by another one that looks at the same.
+func (u *unit) inherit(was *unit) {
+	if u.judge.up, u.judge.checked = was.judge.Known(); u.judge.checked {
+		u.judge.weight = was.judge.weight
+	}
+	u.last, u.at, u.runs, u.failures = was.last, was.at, was.runs, was.failures
+}
+
 func (u *unit) verdict() Verdict {
 	up, _ := u.judge.Known()
 	return Verdict{Key: u.key, Up: up, Weight: u.judge.Weight(), Text: u.last.Text, Latency: u.last.Latency, At: u.at}

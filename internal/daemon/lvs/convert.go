@@ -233,9 +233,10 @@ func checkKey(s ipvs.ServiceKey, d ipvs.DestKey, id string) string {
 }
 
 // checkID is equal for equal checks: the kind and a hash of everything that
-// the check is configured with.
+// says what is looked at. With other times it is the same check, so that a
+// reload that changes them puts no dead server into service.
 func checkID(c healthcheck.Config) string {
-	b, err := json.Marshal(c)
+	b, err := json.Marshal(c.Look())
 	if err != nil {
 		panic(fmt.Sprintf("lvs: check cannot be written: %v", err)) // plain values always can
 	}

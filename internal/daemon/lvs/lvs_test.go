@@ -305,6 +305,56 @@ func TestReload(t *testing.T) {
 	})
 }
 
+// TestReloadOfTimes checks that a server that is down stays out of the table when
+// a reload says of its check when it looks, and comes back when another thing is
+// looked at, until that was seen.
+func TestReloadOfTimes(t *testing.T) {
+	for name, change := range map[string]func(*config.Checker){
+		"delay_loop":         func(c *config.Checker) { c.DelayLoop += time.Second },
+		"retry":              func(c *config.Checker) { c.Retry += 2 },
+		"delay_before_retry": func(c *config.Checker) { c.DelayBeforeRetry += time.Second },
+		"warmup":             func(c *config.Checker) { c.Warmup += time.Second },
+		"connect_timeout":    func(c *config.Checker) { c.ConnectTimeout += time.Second },
+		"alpha":              func(c *config.Checker) { c.Alpha = !c.Alpha },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, r *rig) {
+				r.fail("198.51.100.2:80")
+				r.start(configOf(virtual(1, 1, 2)))
+				r.pass(3 * time.Second)
+				r.wantTable("1:1=1")
+				r.kernel.Ops()
+				next := configOf(virtual(1, 1, 2))
+				for i := range next.VirtualServers[0].RealServers {
+					change(&next.VirtualServers[0].RealServers[i].Checkers()[0])
+				}
+				r.reload(next)
+				r.pass(30 * time.Second)
+				r.wantOps("")
+				for i, up := range []bool{true, false} {
+					if s := r.status().Services[0].Servers[i]; s.Up != up {
+						t.Errorf("server %d: %+v", i, s)
+					}
+				}
+				r.end()
+			})
+		})
+	}
+	bubble(t, func(t *testing.T, r *rig) {
+		r.fail("198.51.100.2:80")
+		r.start(configOf(virtual(1, 1, 2)))
+		r.pass(3 * time.Second)
+		r.kernel.Ops()
+		next := configOf(virtual(1, 1, 2))
+		next.VirtualServers[0].RealServers[1].Checkers()[0].FWMark = 5
+		r.reload(next)
+		r.wantTable("1:1=1,2=2")
+		r.pass(3 * time.Second)
+		r.wantTable("1:1=1")
+		r.end()
+	})
+}
+
 // TestTakesOverAtOnce checks that a service that somebody else made, and that the
 // configuration names later, has no server of its former life for a moment.
 func TestTakesOverAtOnce(t *testing.T) {
