@@ -57,7 +57,12 @@ func (r *rare) service(s *genService) {
 	}
 	s.fixed = append(r.times(), r.draw(4, `quorum_up "/bin/true up"`, "quorum_down /bin/true")...)
 	for i := range s.servers {
-		r.server(&s.servers[i])
+		x := &s.servers[i]
+		if i > 0 && x.addr == s.servers[i-1].addr && x.port == s.servers[i-1].port {
+			*x = s.servers[i-1] // twice; when one goes the other one is checked as it was
+			continue
+		}
+		r.server(x)
 	}
 }
 
@@ -73,9 +78,10 @@ func (r *rare) server(x *genServer) {
 
 // again has some servers of a service be checked in another way. None is checked
 // by a program, whose weight keepalived 2.2.7 forgets then, and none is one of a
-// group, whose services it leaves behind at the stop (docs/differences.md).
+// group, whose services it leaves behind at the stop, or comes back by that beside
+// a sorry server (docs/differences.md).
 func (r *rare) again(s *genService) {
-	if r == nil || s.grouped() {
+	if r == nil || s.grouped() || s.sorry() != "" {
 		return
 	}
 	for i := range s.servers {
