@@ -15,7 +15,8 @@ import (
 // and a weight that a program is going to give it takes for 0, so every program has
 // run. A service without a quorum keeps its sorry server, and it and its servers
 // inhibit_on_failure and the methods: the servers that keepalived has put aside for
-// these stay so, and a sorry server that stays keeps its old method.
+// these stay so, and a sorry server that stays keeps its old method, also where it
+// stands by with weight 0.
 func (g *ipvsGen) reload() {
 	var kept []*genService
 	for _, s := range g.services {
@@ -35,7 +36,8 @@ func (g *ipvsGen) reload() {
 			continue // gone
 		case 1:
 			before, kind := s.lines, s.kind
-			starved := g.programs && s.starved() // the seeds of every run are known to be right
+			// The seeds of every run are known to be right.
+			starved := g.programs && (s.starved() || slices.Contains(s.lines, "sorry_server_inhibit"))
 			if g.scheduling(s); starved {
 				s.lines = keep(s.lines, before, "sorry_server", "inhibit_on_failure")
 				s.kind = kind
