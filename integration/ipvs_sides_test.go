@@ -326,6 +326,9 @@ func (s *sides) same(when string, told int, want ...string) {
 			}
 		}
 	}
+	if x := s.list[0]; !equal && x.proc.Running() {
+		s.t.Logf("%s: the processes of %s:\n%s", when, x.name, waits(x.proc))
+	}
 	for _, x := range s.list {
 		log := x.proc.Log()
 		if !equal {
