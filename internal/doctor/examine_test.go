@@ -52,6 +52,7 @@ func well() *Snapshot {
 	return &Snapshot{
 		Snapshot: h, Director: true, Daemon: true, IPVS: true,
 		Config: &config.Config{
+			Files: []string{"/etc/my keepalived.conf"},
 			Instances: []config.VRRPInstance{{
 				Name: "VI_1", Interface: "eth0", VirtualRouterID: 51, Family: config.Family(4),
 				VirtualIPAddress: []config.VIP{{Prefix: prefix("192.0.2.10/24")}},
@@ -100,6 +101,12 @@ func running(change func(*control.Instance)) func(*Snapshot) {
 }
 
 func listening(s *Snapshot) { s.Listened = 3500 * time.Millisecond }
+
+// What is wrong in one of two configurations is mended in the one that is here.
+const (
+	edit  = `${EDITOR:-vi} '/etc/my keepalived.conf'; holdfast check '/etc/my keepalived.conf'`
+	tried = `; holdfast reload --rollback 30s`
+)
 
 func TestEachFinding(t *testing.T) {
 	set := func(pairs ...string) func(*Snapshot) {
@@ -190,11 +197,16 @@ func TestEachFinding(t *testing.T) {
 		}, "error vip-left: ip addr del 192.0.2.10/24 dev eth0\nwarning daemon-down: systemctl start holdfast"},
 		"a strange router": {func(s *Snapshot) {
 			s.Heard[0].Addrs = []netip.Addr{ip("192.0.2.99")}
-		}, "error vrid-duplicate: "},
+		}, "error vrid-duplicate: " + edit},
 		"two masters heard": {func(s *Snapshot) {
 			s.Heard = append(s.Heard, Heard{Interface: "eth0", Source: ip("192.0.2.3"), VRID: 51, Priority: 90, Addrs: []netip.Addr{ip("192.0.2.10")}, Count: 3})
+		}, "error two-masters: " + edit},
+		"two masters of a router that is not here": {func(s *Snapshot) {
+			for _, a := range []string{"192.0.2.2", "192.0.2.3"} {
+				s.Heard = append(s.Heard, Heard{Interface: "eth0", Source: ip(a), VRID: 77, Priority: 90, Addrs: []netip.Addr{ip("192.0.2.77")}, Count: 3})
+			}
 		}, "error two-masters: "},
-		"an address of ours by another number": {func(s *Snapshot) { s.Heard[0].VRID = 15 }, "error vrid-mismatch: "},
+		"an address of ours by another number": {func(s *Snapshot) { s.Heard[0].VRID = 15 }, "error vrid-mismatch: " + edit},
 		"one address by two numbers, and nothing configured here": {func(s *Snapshot) {
 			s.Config = nil
 			s.Heard = append(s.Heard, Heard{Interface: "eth0", Source: ip("192.0.2.3"), VRID: 15, Priority: 90, Addrs: s.Heard[0].Addrs, Count: 3})
@@ -207,33 +219,33 @@ func TestEachFinding(t *testing.T) {
 			in.Name, in.VirtualRouterID, in.VirtualIPAddress = "VI_2", 15, []config.VIP{{Prefix: prefix("192.0.2.15/24")}}
 			s.Config.Instances = append(s.Config.Instances, in)
 			s.Heard[0].VRID = 15
-		}, "error vrid-duplicate: "},
+		}, "error vrid-duplicate: " + edit},
 		"an address of ours by another number, as the daemon says": {both(func(s *Snapshot) { s.Heard = nil }, running(func(in *control.Instance) {
 			in.VRIDMismatch = &control.Mismatch{Addr: ip("192.0.2.2"), VRID: 15, VIP: ip("192.0.2.10"), Now: true}
-		})), "error vrid-mismatch: "},
+		})), "error vrid-mismatch: " + edit + tried},
 		"the daemon and the ear agree about it": {both(func(s *Snapshot) { s.Heard[0].VRID = 15 }, running(func(in *control.Instance) {
 			in.VRIDMismatch = &control.Mismatch{Addr: ip("192.0.2.2"), VRID: 15, VIP: ip("192.0.2.10"), Now: true}
-		})), "error vrid-mismatch: "},
-		"master here, and another one heard": {both(listening, running(func(*control.Instance) {})), "error two-masters: "},
+		})), "error vrid-mismatch: " + edit + tried},
+		"master here, and another one heard": {both(listening, running(func(*control.Instance) {})), "error two-masters: " + edit + tried},
 		"backup here, and a master heard":    {both(listening, running(func(in *control.Instance) { in.State = "BACKUP" })), ""},
 		"master here, and one that was heard before": {both(listening, running(func(in *control.Instance) {
 			in.Since = in.Since.Add(time.Hour - time.Second)
 		})), ""},
 		"master here, and dropped adverts of another": {both(listening, running(func(in *control.Instance) {
 			in.Refused = []control.Refused{{Reason: "auth-pass", Source: ip("192.0.2.2"), Last: in.Since.Add(time.Hour), Count: 9}}
-		})), "error two-masters: "},
+		})), "error two-masters: " + edit + tried},
 		"dropped adverts, and not listened": {both(func(s *Snapshot) { s.Heard = nil }, running(func(in *control.Instance) {
 			in.Refused = []control.Refused{{Reason: "version", Source: ip("192.0.2.2"), Last: in.Since.Add(time.Hour), Count: 9}}
-		})), "error two-masters: "},
+		})), "error two-masters: " + edit + tried},
 		"backup here, and dropped adverts": {running(func(in *control.Instance) {
 			in.State, in.Refused = "BACKUP", []control.Refused{{Reason: "interval", Source: ip("192.0.2.2"), Last: in.Since.Add(time.Hour), Count: 9}}
-		}), "warning adverts-dropped: "},
+		}), "warning adverts-dropped: " + edit + tried},
 		"a master that stops": {func(s *Snapshot) {
 			s.Heard = append(s.Heard, Heard{Interface: "eth0", Source: ip("192.0.2.3"), VRID: 51, Priority: 0, Addrs: []netip.Addr{ip("192.0.2.10")}, Count: 3})
 		}, ""},
 		"second master": {func(s *Snapshot) {
 			s.Running = &control.VRRP{Instances: []control.Instance{{Name: "VI_1", SecondMaster: &control.Rival{Addr: ip("192.0.2.3"), Now: true}}}}
-		}, "error two-masters: "},
+		}, "error two-masters: " + edit + tried},
 		"clock":                {func(s *Snapshot) { s.Clock.Synchronised = false }, "warning clock-unsynchronised: timedatectl set-ntp true"},
 		"clock jumps":          {func(s *Snapshot) { s.Clock.Step = -time.Second }, "warning clock-step: timedatectl timesync-status"},
 		"no word of the clock": {func(s *Snapshot) { s.Clock = Clock{} }, ""},

@@ -11,6 +11,7 @@ import (
 	"holdfast/internal/daemon/explain"
 	"holdfast/internal/doctor/firewall"
 	"holdfast/internal/host"
+	"holdfast/internal/proc"
 )
 
 // vrrpProtocol is the number of VRRP among the IP protocols.
@@ -197,18 +198,21 @@ func duplicates(s *Snapshot) []host.Finding {
 	var all []host.Finding
 	routers := s.routers()
 	for i, h := range s.Heard {
-		own := false // somebody here has this number
+		own, mend := false, []string(nil) // own: somebody here has this number
 		for _, r := range routers {
 			own = own || r.numbered(&h)
 			if r.numbered(&h) && len(h.Addrs) > 0 && !r.shares(&h).IsValid() {
 				all = append(all, one(host.Error, "vrid-duplicate", fmt.Sprintf("%s on %s advertises virtual_router_id %d for %s, which is the number of %s here", h.Source, h.Interface, h.VRID, quote(h.Addrs), r.name),
-					fmt.Sprintf("two clusters on one segment take each other for their own: choose another number on all directors of one of them; %s heard here", s.free(h.Interface))))
+					fmt.Sprintf("two clusters on one segment take each other for their own: choose another number on all directors of one of them; %s heard here", s.free(h.Interface)), s.edit()...))
 			}
 		}
 		for _, r := range routers {
 			if a := r.shares(&h); !own && h.Priority != 0 && r.device == h.Interface && a.IsValid() {
-				all = append(all, mismatch(r.name, r.vrid, h.Source, h.VRID, a))
+				all = append(all, s.mismatch(r.name, r.vrid, h.Source, h.VRID, a))
 			}
+		}
+		if own {
+			mend = s.edit()
 		}
 		for _, o := range s.Heard[:i] {
 			if len(routers) == 0 && o.Interface == h.Interface && o.VRID != h.VRID && o.Priority != 0 && h.Priority != 0 {
@@ -219,7 +223,7 @@ func duplicates(s *Snapshot) []host.Finding {
 			}
 			if o.Interface == h.Interface && o.VRID == h.VRID && o.Source.Is4() == h.Source.Is4() && o.Source != h.Source && o.Priority != 0 && h.Priority != 0 && o.Count > 1 && h.Count > 1 {
 				all = append(all, one(host.Error, "two-masters", fmt.Sprintf("%s and %s both advertise virtual_router_id %d on %s", o.Source, h.Source, h.VRID, h.Interface),
-					apart+bothHave))
+					apart+bothHave, mend...))
 			}
 		}
 	}
@@ -249,9 +253,24 @@ const (
 )
 
 // mismatch: vrid-mismatch.
-func mismatch(name string, own uint8, source netip.Addr, vrid uint8, a netip.Addr) host.Finding {
+func (s *Snapshot) mismatch(name string, own uint8, source netip.Addr, vrid uint8, a netip.Addr) host.Finding {
 	return one(host.Error, "vrid-mismatch", fmt.Sprintf("%s advertises %s of %s by virtual_router_id %d, and the number here is %d", source, a, name, vrid, own),
-		mistyped)
+		mistyped, s.edit()...)
+}
+
+// edit are the commands for what is wrong in one of two configurations: which, is
+// for a person to say, so they open the one that is here, and take it over for as
+// long as nothing is lost by it.
+func (s *Snapshot) edit() []string {
+	if s.Config == nil || len(s.Config.Files) == 0 {
+		return nil
+	}
+	file := proc.Quote(s.Config.Files[0])
+	list := []string{"${EDITOR:-vi} " + file, "holdfast check " + file}
+	if s.Running != nil {
+		list = append(list, "holdfast reload --rollback 30s")
+	}
+	return list
 }
 
 // free names a number that nobody uses.
@@ -276,14 +295,14 @@ func secondMaster(s *Snapshot) []host.Finding {
 	for i := range s.Running.Instances {
 		in := &s.Running.Instances[i]
 		if m := in.VRIDMismatch; m != nil && m.Now {
-			all = append(all, mismatch(in.Name, in.VRID, m.Addr, m.VRID, m.VIP))
+			all = append(all, s.mismatch(in.Name, in.VRID, m.Addr, m.VRID, m.VIP))
 		}
 		told := map[netip.Addr]bool{}
 		second := func(a netip.Addr, why string) {
 			if !told[a] {
 				told[a] = true
 				all = append(all, one(host.Error, "two-masters", fmt.Sprintf("%s is master of %s as well as this host", a, in.Name),
-					why+bothHave+"; holdfast explain "+in.Name+" says more"))
+					why+bothHave+"; holdfast explain "+in.Name+" says more", s.edit()...))
 			}
 		}
 		if r := in.SecondMaster; r != nil && r.Now {
@@ -300,7 +319,7 @@ func secondMaster(s *Snapshot) []host.Finding {
 				second(u.Addr, fmt.Sprintf("its adverts are dropped here: they %s (%s)", u.Text, u.Reason))
 			default:
 				all = append(all, one(host.Warning, "adverts-dropped", fmt.Sprintf("adverts from %s for %s are dropped: they %s (%s)", u.Addr, in.Name, u.Text, u.Reason),
-					"who sends adverts says that it is master, and this host takes no notice: it becomes master beside it"))
+					"who sends adverts says that it is master, and this host takes no notice: it becomes master beside it", s.edit()...))
 			}
 		}
 		for _, h := range s.Heard {

@@ -22,8 +22,8 @@ type Finding struct {
 	Severity Severity `json:"severity"`
 	What     string   `json:"what"` // one line
 	Why      string   `json:"why"`  // what comes of it
-	// Mend are commands for a root shell that mend it; none where a person
-	// has to decide.
+	// Mend are commands for a root shell that mend it, one after another; none
+	// where that is to be done on another host.
 	Mend []string `json:"mend"`
 }
 
