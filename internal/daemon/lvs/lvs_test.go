@@ -315,7 +315,7 @@ func TestReloadOfTimes(t *testing.T) {
 		"delay_before_retry": func(c *config.Checker) { c.DelayBeforeRetry += time.Second },
 		"warmup":             func(c *config.Checker) { c.Warmup += time.Second },
 		"connect_timeout":    func(c *config.Checker) { c.ConnectTimeout += time.Second },
-		"alpha":              func(c *config.Checker) { c.Alpha = !c.Alpha },
+		"alpha":              func(c *config.Checker) { c.Alpha = true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
@@ -351,6 +351,24 @@ func TestReloadOfTimes(t *testing.T) {
 		r.wantTable("1:1=1,2=2")
 		r.pass(3 * time.Second)
 		r.wantTable("1:1=1")
+		r.end()
+	})
+}
+
+// TestReloadWithoutAlpha checks that a server that nothing was seen of is in the
+// table when a reload takes alpha away.
+func TestReloadWithoutAlpha(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		before := configOf(virtual(1, 1, 2))
+		c := &before.VirtualServers[0].RealServers[1].Checkers()[0]
+		c.Alpha, c.Warmup = true, time.Hour
+		r.start(before)
+		r.pass(3 * time.Second)
+		r.wantTable("1:1=1")
+		next := configOf(virtual(1, 1, 2))
+		next.VirtualServers[0].RealServers[1].Checkers()[0].Warmup = time.Hour
+		r.reload(next)
+		r.wantTable("1:1=1,2=2")
 		r.end()
 	})
 }
