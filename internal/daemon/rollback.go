@@ -22,6 +22,7 @@ type trial struct {
 	prev  *running
 	until time.Time
 	why   string // it was taken back
+	waits bool   // beyond until, as lvs cannot say how its services are
 
 	// restarts are those of the processes when it began; one that did not run
 	// then is not in it.
@@ -155,8 +156,8 @@ func (p *Parent) watchTrial(t *trial) {
 				p.reloaded("the daemon stops")
 				return
 			}
-			owed := p.owed(&now)
-			over := time.Now().After(t.until)
+			owed := p.owed(&now, t.until.Add(-t.limit))
+			over := time.Now().After(t.until) && !p.waitsForServices(t, &now)
 			missed := t.missed(&now, owed, over)
 			for _, s := range []*slot{p.vrrp, p.lvs} {
 				if n, ran := t.restarts[s.role]; ran && s.restarts > n && missed == "" {
@@ -178,6 +179,20 @@ func (p *Parent) watchTrial(t *trial) {
 	})
 }
 
+// waitsForServices reports whether a trial cannot be over yet: nobody knows how the
+// services were at its end, as lvs is at work. One that hangs does not answer at all.
+func (p *Parent) waitsForServices(t *trial, now *control.Status) bool {
+	if t.held.Services() == 0 {
+		return false
+	}
+	why := plan.Unknown(now, t.until)
+	if why != "" && !t.waits {
+		t.waits = true
+		p.log.Warn("the trial goes on: how the services are is not known", "err", why)
+	}
+	return why != ""
+}
+
 // missed is what was lost in this trial and not in an earlier one, or who is not
 // understood any more; empty: nothing.
 func (t *trial) missed(now *control.Status, owed []plan.Loss, over bool) string {
@@ -185,23 +200,25 @@ func (t *trial) missed(now *control.Status, owed []plan.Loss, over bool) string 
 	for _, l := range owed {
 		known[l.Key] = true
 	}
-	for _, l := range t.held.Lost(now) {
+	begun := t.until.Add(-t.limit)
+	for _, l := range t.held.Since(begun).Lost(now) {
 		if !known[l.Key] {
 			return l.Text
 		}
 	}
-	if list := t.knew.Split(now, t.until.Add(-t.limit), over); len(list) > 0 {
+	if list := t.knew.Split(now, begun, over); len(list) > 0 {
 		return list[0].Text
 	}
 	return ""
 }
 
-// owed is what a trial lost that was taken back and is not there again.
-func (p *Parent) owed(now *control.Status) []plan.Loss {
+// owed is what a trial lost that was taken back and is not there again. Of a busy lvs
+// process counts what it said after since; the zero time: nothing.
+func (p *Parent) owed(now *control.Status, since time.Time) []plan.Loss {
 	if p.takenBack == nil {
 		return nil
 	}
-	return p.takenBack.held.Lost(now)
+	return p.takenBack.held.Since(since).Lost(now)
 }
 
 // watchTakenBack looks whether what was lost is there again, until all is. What
@@ -255,12 +272,12 @@ func (p *Parent) rollBack(why string) {
 // trialStatus adds what is on trial, or was lost by one, to the status.
 func (p *Parent) trialStatus(s *control.Status) {
 	if t := p.trial; t != nil {
-		s.Config.Trial = &control.Trial{For: t.limit, Until: t.until, TakenBack: t.why, Owed: len(p.owed(s)), Waiting: len(p.reload.later)}
+		s.Config.Trial = &control.Trial{For: t.limit, Until: t.until, TakenBack: t.why, Owed: len(p.owed(s, time.Time{})), Waiting: len(p.reload.later)}
 		if p.reload.again && s.Config.Trial.Waiting == 0 {
 			s.Config.Trial.Waiting = 1
 		}
 	}
-	if lost := p.owed(s); lost != nil {
+	if lost := p.owed(s, time.Time{}); lost != nil {
 		s.Config.Lost = &control.Lost{At: p.takenBack.at}
 		for _, l := range lost {
 			s.Config.Lost.What = append(s.Config.Lost.What, l.Text)

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,11 +25,17 @@ func (d *daemonUnderTest) says(state string) {
 // saysAll sets all of that.
 func (d *daemonUnderTest) saysAll(body string) {
 	d.t.Helper()
+	d.saysOf(role.VRRP, body)
+}
+
+// saysOf sets what a fake process says of itself.
+func (d *daemonUnderTest) saysOf(r role.Role, body string) {
+	d.t.Helper()
 	tmp := filepath.Join(d.dir, "tmp")
 	if err := os.WriteFile(tmp, []byte(body), 0o600); err != nil {
 		d.t.Fatal(err)
 	}
-	if err := os.Rename(tmp, filepath.Join(d.dir, "vrrp.status")); err != nil {
+	if err := os.Rename(tmp, filepath.Join(d.dir, string(r)+".status")); err != nil {
 		d.t.Fatal(err)
 	}
 }
@@ -334,4 +341,51 @@ func TestABackupThatDoesNotUnderstandItsMasterIsTakenBack(t *testing.T) {
 		t.Errorf("owed: %q", l.What)
 	}
 	d.story(role.VRRP, began("a"), "config b other=true", "config a other=true")
+}
+
+// What lvs said before a trial says nothing about its end, and what it said after
+// that is enough: it may be busy for long.
+func TestATrialEndsWhenItIsKnownHowTheServicesAre(t *testing.T) {
+	d := newDaemon(t, "a")
+	d.says("MASTER")
+	services := func(busy string, up bool) {
+		t.Helper()
+		d.saysOf(role.LVS, fmt.Sprintf(`{%s"services":[{"name":"[192.0.2.10]:tcp:80","up":%t,"weight":1,"quorum":2}]}`, busy, up))
+	}
+	busy := func(asOf time.Time) string {
+		return fmt.Sprintf(`"busy":{"with":"a reload","since":%q,"as_of":%q},`, asOf.Format(time.RFC3339Nano), asOf.Format(time.RFC3339Nano))
+	}
+	services("", true)
+	d.run()
+	d.story(role.LVS, began("a"), "peer")
+	begun := time.Now()
+	goesOn := func(name string) <-chan control.Reload {
+		t.Helper()
+		services("", true)
+		d.set(name, true, true)
+		out := d.try(2 * time.Second)
+		d.told(role.VRRP, "config "+name+" other=true")
+		services(busy(begun), true)
+		d.status(func(s control.Status) bool {
+			return s.Config.Trial != nil && !s.Config.Trial.Until.IsZero() && time.Since(s.Config.Trial.Until) > 2*trialTick
+		})
+		return out
+	}
+	out := goesOn("b")
+	services(busy(time.Now()), true)
+	if r := <-out; r.Outcome != control.ReloadDone {
+		t.Errorf("%+v", r)
+	}
+	out = goesOn("c")
+	services(busy(time.Now()), false)
+	if r := <-out; r.Outcome != control.ReloadRolledBack || !strings.Contains(r.Failure, "has lost it: weight 1 of 2") {
+		t.Errorf("%+v", r)
+	}
+	services("", true)
+	d.status(func(s control.Status) bool { return s.Config.Lost == nil })
+	out = goesOn("d")
+	services("", false)
+	if r := <-out; r.Outcome != control.ReloadRolledBack || !strings.Contains(r.Failure, "has lost it: weight 1 of 2") {
+		t.Errorf("%+v", r)
+	}
 }

@@ -85,6 +85,7 @@ func (s *statuses) status(id uint64) {
 	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
 	defer cancel()
 	whole := make(chan ipc.Message, 1)
+	asked := time.Now()
 	go func() {
 		m := ipc.Message{Type: ipc.TypeStatus, ID: id}
 		st, err := s.ask(ctx)
@@ -94,7 +95,7 @@ func (s *statuses) status(id uint64) {
 		if err != nil {
 			m.Err = err.Error()
 		} else {
-			s.last.keep(m.Body, time.Now())
+			s.last.keep(m.Body, asked) // it is of then, or of a later time
 		}
 		whole <- m
 	}()

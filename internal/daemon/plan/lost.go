@@ -19,10 +19,33 @@ type Held struct {
 	// shared are masters beside another one: that one of the two yields is what a
 	// reload may be for.
 	shared map[string]bool
+	since  time.Time // see Since
 }
 
 func newHeld() Held {
-	return Held{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	return Held{masters: map[string]bool{}, services: map[string]bool{}, mute: map[string]bool{}, shared: map[string]bool{}}
+}
+
+// Since is h for Lost, where what a busy lvs process said last counts if it said it
+// after t; without it nothing counts that was so before the present work.
+func (h Held) Since(t time.Time) Held {
+	h.since = t
+	return h
+}
+
+// Unknown says what keeps a status from telling how the services were after t;
+// empty: nothing.
+func Unknown(now *control.Status, t time.Time) string {
+	var l control.LVS
+	if !decode(now.LVS, &l) || told(l.Busy, t) {
+		return ""
+	}
+	return "lvs is busy with " + l.Busy.With
+}
+
+// told reports whether the services of a status were so after t.
+func told(b *control.Busy, t time.Time) bool {
+	return b == nil || !t.IsZero() && b.AsOf.After(t)
 }
 
 // Hold takes down what a daemon with this status holds.
@@ -154,7 +177,7 @@ func (h Held) Lost(now *control.Status) []Loss {
 		}
 	}
 	var l control.LVS
-	if decode(now.LVS, &l) && l.Busy == nil {
+	if decode(now.LVS, &l) && told(l.Busy, h.since) {
 		for i := range l.Services {
 			if s := &l.Services[i]; h.services[s.Name] && !s.Up {
 				list = append(list, Loss{"service " + s.Name, fmt.Sprintf("%s had its quorum and has lost it: weight %d of %d", s.Name, s.Weight, s.Quorum)})
