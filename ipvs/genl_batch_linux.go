@@ -3,7 +3,6 @@ package ipvs
 import (
 	"encoding/binary"
 	"errors"
-	"time"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -57,7 +56,7 @@ func (g *genl) send(b *batch, failed func(i int, err error)) error {
 	binary.NativeEndian.PutUint16(b.buf[b.last+6:], unix.NLM_F_REQUEST|unix.NLM_F_ACK)
 	last := b.first + uint32(b.count) - 1
 	g.seq = last
-	if err := g.nl.SetDeadline(time.Now().Add(g.wait)); err != nil {
+	if err := g.renew(); err != nil {
 		return err
 	}
 	if err := g.write(b.buf); err != nil {

@@ -39,6 +39,7 @@ type genl struct {
 	errs   []error       // of exec; used again, as the buffer of out is
 	seq    uint32        // of the last message sent by batch
 	wait   time.Duration // for one answer
+	until  time.Time     // an answer is waited for on this connection
 }
 
 // Open connects to the IPVS of the calling thread's network namespace, which
@@ -85,15 +86,26 @@ func (g *genl) dial() (err error) {
 	if err != nil {
 		return err
 	}
-	g.nl, g.client, g.family = nl, client, f.ID
+	g.nl, g.client, g.family, g.until = nl, client, f.ID, time.Time{}
 	return nil
+}
+
+// renew gives the kernel its time to answer, or nine tenths of it at least: setting
+// it anew asks for the time of day five times, and where each of that is a system
+// call, as in a user-mode kernel, writing a batch takes little more.
+func (g *genl) renew() error {
+	if left := time.Until(g.until); left <= g.wait && left > g.wait-g.wait/10 {
+		return nil
+	}
+	g.until = time.Now().Add(g.wait)
+	return g.nl.SetDeadline(g.until)
 }
 
 // start locks, connects if need be and gives the kernel its time to answer.
 func (g *genl) start() (unlock func(), err error) {
 	g.mu.Lock()
 	if err = g.dial(); err == nil {
-		err = g.nl.SetDeadline(time.Now().Add(g.wait))
+		err = g.renew()
 	}
 	if err != nil {
 		g.mu.Unlock()
