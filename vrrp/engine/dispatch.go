@@ -148,6 +148,7 @@ func (e *Engine) noteSent(r *router, at time.Time) {
 	if r.sentPrio == 0 {
 		at = time.Time{}
 	}
+	r.noted = at
 	e.deps.Sent(r.cfg.Name, at)
 }
 

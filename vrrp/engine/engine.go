@@ -61,8 +61,9 @@ type Deps struct {
 	// Late is told, on the engine's thread, how late a turn began; nil: nobody wants to know. It must not block.
 	Late func(by time.Duration)
 	// Sent is told, on the engine's thread, the wall clock when a router has sent an
-	// advert, and the zero time when that was a farewell; nil: nobody wants to know.
-	// It must not block.
+	// advert, and the zero time when that was a farewell; and the same again when a
+	// reload has renamed it, under the new name. nil: nobody wants to know. It must not
+	// block.
 	Sent func(router string, at time.Time)
 }
 

@@ -116,7 +116,11 @@ func (e *Engine) update(now time.Time, r *router, c *Router) {
 	}
 	vips := !slices.Equal(r.cfg.VIPs, c.VIPs) || !reflect.DeepEqual(r.cfg.Routes, c.Routes) || !reflect.DeepEqual(r.cfg.Rules, c.Rules)
 	core := !reflect.DeepEqual(r.cfg.coreConfig(), c.coreConfig())
+	renamed := r.cfg.Name != c.Name
 	r.configure(c)
+	if renamed && e.deps.Sent != nil { // the next advert may be far away
+		e.deps.Sent(r.cfg.Name, r.noted)
+	}
 	n := len(e.acts)
 	if core {
 		e.acts = e.dir.Update(now, r.id, c.coreConfig(), e.acts)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -295,6 +296,40 @@ func TestReloadKeepsWhatWasHeard(t *testing.T) {
 		peers := b.router(0).Peers
 		if len(peers) != 1 || peers[0].Version != 2 || peers[0].AdvertInt != time.Second {
 			t.Fatalf("peers %+v, want one of version 2 every second", peers)
+		}
+	})
+}
+
+// What is noted of a router's last advert goes with it when reloads rename it, also to
+// a name that another one had.
+func TestReloadTakesTheLastAdvertToAnotherName(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		var mu sync.Mutex
+		noted := map[string]time.Time{}
+		first, second := vr(1, 150), vr(2, 100)
+		first.AdvertInt = 10 * time.Second
+		a := l.node("a", "192.0.2.1/24").start(config(first, second), func(d *Deps) {
+			d.Sent = func(router string, at time.Time) {
+				mu.Lock()
+				defer mu.Unlock()
+				noted[router] = at
+			}
+		})
+		l.node("b", "192.0.2.2/24").start(config(vr(2, 150)))
+		time.Sleep(63 * time.Second) // the second one is backup
+		want := l.lastSent("a", 1, false)
+		if len(noted) != 1 || !noted["VI_1"].Equal(want) {
+			t.Fatalf("noted %v, want %v", noted, want)
+		}
+		first.Name, second.Name = "VI_2", "VI_1"
+		a.reload(config(first, second))
+		if !noted["VI_2"].Equal(want) || !noted["VI_1"].IsZero() {
+			t.Errorf("after they changed names: %v, want %v", noted, want)
+		}
+		first.Name = "VI_3"
+		a.reload(config(first, second))
+		if at, ok := noted["VI_3"]; !ok || !at.Equal(want) {
+			t.Errorf("after another name: %v, want %v", noted, want)
 		}
 	})
 }

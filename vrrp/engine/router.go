@@ -74,6 +74,7 @@ type router struct {
 	lostAt   time.Time     // its device, to a stranger
 	remakeBy time.Time     // the device is to be there again; zero: it was not lost
 	lastSent time.Time
+	noted    time.Time // what Deps.Sent was told last
 	mute     time.Time // master after a sleep: until then it listens and says nothing
 	sentTurn uint64
 	sentPrio uint8
