@@ -12,8 +12,8 @@ type router struct {
 	told   bool
 	master bool
 	vips   []netip.Addr // as told last, beside those of the configuration
-	// settles is when a router that began as backup is taken for one; zero: it
-	// is what was told.
+	// settles is when a router that began as backup, or was stopped, is taken for
+	// one; zero: it is what was told.
 	settles time.Time
 }
 
@@ -63,6 +63,8 @@ func (l *LVS) routerStates(list []RouterState) {
 			r.settles = time.Now().Add(keepTime)
 		} else if !r.told && l.starting[s.Name] {
 			l.settle(s.Name, r, time.Now())
+		} else {
+			l.hasten(s.Name, r, time.Now())
 		}
 		delete(l.starting, s.Name)
 		r.told, r.master = true, s.Master

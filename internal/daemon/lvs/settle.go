@@ -46,6 +46,15 @@ func (l *LVS) settle(name string, r *router, now time.Time) {
 	}
 }
 
+// hasten ends the time of a stopped router sooner, which is there again: another vrrp
+// process took the place of one that ended while the daemon goes on. From what is
+// told first it has the time of a start.
+func (l *LVS) hasten(name string, r *router, now time.Time) {
+	if end := now.Add(settleTime(l.cfg, name)); end.Before(r.settles) {
+		r.settles = end
+	}
+}
+
 // elected ends the time of routers that did not become master, and returns when
 // the next one ends; zero: none does.
 func (l *LVS) elected(now time.Time) (next time.Time) {
