@@ -110,17 +110,22 @@ func TestAStatusSaysWhatTheRoleIsBusyWith(t *testing.T) {
 func TestTheLastAnswerIsNotKeptForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l last
+		kept := func() bool {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return l.body != nil
+		}
 		l.keep([]byte(`{"services":[]}`), time.Now())
 		time.Sleep(lastKept / 2)
 		l.keep([]byte(`{"services":[]}`), time.Now())
 		time.Sleep(lastKept - time.Second)
 		synctest.Wait()
-		if l.body == nil {
+		if !kept() {
 			t.Error("gone too early")
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if l.body != nil {
+		if kept() {
 			t.Error("kept")
 		}
 	})
