@@ -79,7 +79,8 @@ type LVS struct {
 	pool     *ipvs.Pool
 	follow   *follow
 	routers  map[string]*router
-	starting map[string]bool // routers of the start that nothing was told of yet
+	starting map[string]bool          // routers of the start that nothing was told of yet
+	kept     map[ipvs.ServiceKey]bool // of Owned, for settle; nil: not asked for
 	since    since
 	table    table
 	daemons  daemons

@@ -37,11 +37,13 @@ func (l *LVS) settle(name string, r *router, now time.Time) {
 	if l.deps.Restarted || len(l.deps.Owned.Services) == 0 {
 		return
 	}
-	left := make(map[ipvs.ServiceKey]bool, len(l.deps.Owned.Services))
-	for _, k := range l.deps.Owned.Services {
-		left[k] = true
+	if l.kept == nil {
+		l.kept = make(map[ipvs.ServiceKey]bool, len(l.deps.Owned.Services))
+		for _, k := range l.deps.Owned.Services {
+			l.kept[k] = true
+		}
 	}
-	if slices.ContainsFunc(l.follow.of(name), func(k ipvs.ServiceKey) bool { return left[k] }) {
+	if slices.ContainsFunc(l.follow.of(name), func(k ipvs.ServiceKey) bool { return l.kept[k] }) {
 		r.settles = now.Add(settleTime(l.cfg, name))
 	}
 }
@@ -50,6 +52,9 @@ func (l *LVS) settle(name string, r *router, now time.Time) {
 // process took the place of one that ended while the daemon goes on. From what is
 // told first it has the time of a start.
 func (l *LVS) hasten(name string, r *router, now time.Time) {
+	if r.settles.IsZero() {
+		return
+	}
 	if end := now.Add(settleTime(l.cfg, name)); end.Before(r.settles) {
 		r.settles = end
 	}
