@@ -82,7 +82,7 @@ func Strings(f *Fields, no uint64, v *[]string) {
 		f.put(no, texts)
 		f.b = binary.AppendUvarint(f.b, uint64(len(*v)))
 		for _, s := range *v {
-			f.b = append(binary.AppendUvarint(f.b, uint64(len(s))), s...)
+			f.b = appendText(f.b, s)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -71,7 +72,7 @@ func String[T ~string](f *Fields, no uint64, v *T) {
 		}
 	case *v != "":
 		f.put(no, text)
-		f.b = append(binary.AppendUvarint(f.b, uint64(len(*v))), *v...)
+		f.b = appendText(f.b, *v)
 	}
 }
 
@@ -85,7 +86,7 @@ func Bytes[T ~[]byte](f *Fields, no uint64, v *T) {
 		}
 	case len(*v) > 0:
 		f.put(no, text)
-		f.b = append(binary.AppendUvarint(f.b, uint64(len(*v))), *v...)
+		f.b = appendText(f.b, *v)
 	}
 }
 
@@ -106,21 +107,32 @@ func Fixed(f *Fields, no uint64, v []byte) {
 		}
 	case some:
 		f.put(no, text)
-		f.b = append(binary.AppendUvarint(f.b, uint64(len(v))), v...)
+		f.b = appendText(f.b, v)
 	}
+}
+
+// appendText appends a text behind its length.
+func appendText[T ~string | ~[]byte](b []byte, s T) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// unmarshal reads a field that has a form of its own.
+func (f *Fields) unmarshal(no uint64, v encoding.BinaryUnmarshaler) {
+	if !f.get(no, text) {
+		return
+	}
+	if err := v.UnmarshalBinary(f.bytes()); err != nil {
+		f.fail(fmt.Errorf("field %d: %w", no, err))
+		return
+	}
+	f.next()
 }
 
 // Addr is a field.
 func Addr(f *Fields, no uint64, v *netip.Addr) {
 	switch {
 	case f.reading:
-		if f.get(no, text) {
-			if err := v.UnmarshalBinary(f.bytes()); err != nil {
-				f.fail(fmt.Errorf("field %d: %w", no, err))
-				return
-			}
-			f.next()
-		}
+		f.unmarshal(no, v)
 	case *v != netip.Addr{}:
 		f.put(no, text)
 		if v.Is4() { // most of them, without memory of their own
@@ -129,7 +141,7 @@ func Addr(f *Fields, no uint64, v *netip.Addr) {
 			return
 		}
 		b, _ := v.MarshalBinary() // it never fails
-		f.b = append(binary.AppendUvarint(f.b, uint64(len(b))), b...)
+		f.b = appendText(f.b, b)
 	}
 }
 
@@ -137,17 +149,11 @@ func Addr(f *Fields, no uint64, v *netip.Addr) {
 func Prefix(f *Fields, no uint64, v *netip.Prefix) {
 	switch {
 	case f.reading:
-		if f.get(no, text) {
-			if err := v.UnmarshalBinary(f.bytes()); err != nil {
-				f.fail(fmt.Errorf("field %d: %w", no, err))
-				return
-			}
-			f.next()
-		}
+		f.unmarshal(no, v)
 	case *v != netip.Prefix{}:
 		f.put(no, text)
 		b, _ := v.MarshalBinary() // it never fails
-		f.b = append(binary.AppendUvarint(f.b, uint64(len(b))), b...)
+		f.b = appendText(f.b, b)
 	}
 }
 
@@ -155,19 +161,13 @@ func Prefix(f *Fields, no uint64, v *netip.Prefix) {
 func Time(f *Fields, no uint64, v *time.Time) {
 	switch {
 	case f.reading:
-		if f.get(no, text) {
-			if err := v.UnmarshalBinary(f.bytes()); err != nil {
-				f.fail(fmt.Errorf("field %d: %w", no, err))
-				return
-			}
-			f.next()
-		}
+		f.unmarshal(no, v)
 	case !v.IsZero():
 		b, err := v.MarshalBinary()
 		if err != nil { // a year that has no number
 			return
 		}
 		f.put(no, text)
-		f.b = append(binary.AppendUvarint(f.b, uint64(len(b))), b...)
+		f.b = appendText(f.b, b)
 	}
 }
