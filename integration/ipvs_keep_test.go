@@ -3,7 +3,6 @@ package integration
 import (
 	"bufio"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -54,13 +53,7 @@ func keptTable(t testing.TB) {
 		t.Fatalf("the table is not a service, two servers and timeouts:\n%s", strings.Join(before, "\n"))
 	}
 	tap := tapNetlink(t, n.a)
-	var conn net.Conn
-	if err := client.Do(func() (err error) {
-		conn, err = net.DialTimeout("tcp", vip.String()+":80", generous)
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
+	conn := connected(t, client)
 	defer conn.Close()
 
 	if err := p.Signal(syscall.SIGHUP); err != nil {
@@ -239,13 +232,7 @@ func keptOverAStop(t testing.TB) {
 	}
 	p := start()
 	raw := rawIPVSOf(t, n.a)
-	var conn net.Conn
-	if err := client.Do(func() (err error) {
-		conn, err = net.DialTimeout("tcp", vip.String()+":80", generous)
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
+	conn := connected(t, client)
 	defer conn.Close()
 	before := tableOf(t, raw)
 	tap := tapNetlink(t, n.a)

@@ -88,13 +88,7 @@ func setByHand(t testing.TB) {
 	}
 
 	// A drain waits for the connection, also that of a new lvs process.
-	var conn net.Conn
-	if err := client.Do(func() (err error) {
-		conn, err = net.DialTimeout("tcp", vip.String()+":80", generous)
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
+	conn := connected(t, client)
 	defer conn.Close()
 	server := connectedTo(t, n.a)
 	other := map[string]string{"192.0.2.21": "192.0.2.22", "192.0.2.22": "192.0.2.21"}[server]
@@ -176,6 +170,18 @@ func readLines(f *os.File) []string {
 	f.SetReadDeadline(time.Now().Add(time.Second)) //nolint:errcheck // it then reads nothing
 	n, _ := f.Read(buf)
 	return strings.FieldsFunc(string(buf[:n]), func(r rune) bool { return r == '\n' || r == 0 })
+}
+
+// connected is a connection of client to the service; the caller closes it.
+func connected(t testing.TB, client *lab.Host) (conn net.Conn) {
+	t.Helper()
+	if err := client.Do(func() (err error) {
+		conn, err = net.DialTimeout("tcp", vip.String()+":80", generous)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return conn
 }
 
 // connectedTo is the server of the one established connection.
