@@ -17,13 +17,47 @@ import (
 // clock of a kernel that is a process of its own is ever touched.
 func TestClockStep(t *testing.T) {
 	lab.Require(t)
+	if withClock(t) {
+		patient(t, clockStep)
+	}
+}
+
+// TestClockSetBackAtADeath sets the clock back by as much as has passed while a dead vrrp
+// process was not heard of: its last advert is as old as it is, and the peer, which has
+// taken over, keeps what it has.
+func TestClockSetBackAtADeath(t *testing.T) {
+	lab.Require(t)
+	if withClock(t) {
+		patient(t, func(t testing.TB) {
+			parentStalled(t, ours(t), func(killed time.Time) { stepClock(t, -time.Since(killed)) })
+		})
+	}
+}
+
+// withClock says whether the test runs where the clock may be set, and has it run there
+// otherwise.
+func withClock(t *testing.T) bool {
+	t.Helper()
 	if inIPVS(t, 2*time.Minute) {
-		return
+		return false
 	}
 	if cpu, err := os.ReadFile("/proc/cpuinfo"); err != nil || !strings.Contains(string(cpu), "User Mode Linux") {
 		t.Skip("the clock of this machine is not ours to step")
 	}
-	patient(t, clockStep)
+	return true
+}
+
+// stepClock sets the wall clock forth by d, or back.
+func stepClock(t testing.TB, d time.Duration) {
+	t.Helper()
+	var now unix.Timeval
+	if err := unix.Gettimeofday(&now); err != nil {
+		t.Fatal(err)
+	}
+	now = unix.NsecToTimeval(now.Nano() + int64(d))
+	if err := unix.Settimeofday(&now); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func clockStep(t testing.TB) {
@@ -39,14 +73,7 @@ func clockStep(t testing.TB) {
 	begun := time.Now()
 	for _, step := range []time.Duration{time.Hour, -2 * time.Hour, time.Hour} {
 		heard := len(n.capture.Adverts(time.Time{}))
-		var now unix.Timeval
-		if err := unix.Gettimeofday(&now); err != nil {
-			t.Fatal(err)
-		}
-		now.Sec += int64(step / time.Second)
-		if err := unix.Settimeofday(&now); err != nil {
-			t.Fatal(err)
-		}
+		stepClock(t, step)
 		const beats = 15
 		asleep := time.Now() // with a monotonic part: the step is not in what follows
 		time.Sleep(beats * high.Interval)

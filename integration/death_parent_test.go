@@ -60,6 +60,13 @@ func TestParentDeath(t *testing.T) {
 // hears of it, and keeps what it has.
 func TestParentStalled(t *testing.T) {
 	lab.Require(t)
+	parentStalled(t, theirs(t), func(time.Time) {})
+}
+
+// parentStalled is TestParentStalled with what happens before the parent goes on, which
+// is told when the vrrp process was killed.
+func parentStalled(t testing.TB, peer lab.Daemon, meanwhile func(killed time.Time)) {
+	t.Helper()
 	n := directors(t, "stall")
 	r := router{Version: 3, VRID: 92, Interval: 500 * time.Millisecond, Priority: 150}
 	low := r
@@ -67,7 +74,7 @@ func TestParentStalled(t *testing.T) {
 	r.Extra = "  nopreempt\n"
 	a := n.start(n.a, ours(t), r.conf(), pidFiles(n.a)...)
 	n.holder(vip, "a", r.down()+5*noise)
-	n.start(n.b, theirs(t), low.conf())
+	n.start(n.b, peer, low.conf())
 	n.told(n.a, vip)
 	parent, vrrp := pidIn(n.a.Path("parent.pid")), pidIn(n.a.Path("vrrp.pid"))
 	if parent == 0 || vrrp == 0 {
@@ -85,6 +92,7 @@ func TestParentStalled(t *testing.T) {
 		t.Fatal("the peer does not take over")
 	}
 	time.Sleep(r.Interval) // so that it has sent adverts, or would be heard of in vain
+	meanwhile(killed)
 	if err := syscall.Kill(parent, syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"holdfast/internal/daemon/ipc"
 	"holdfast/internal/daemon/lastadvert"
+	"holdfast/vrrp/link"
 )
 
 // adverts is where a vrrp process notes when its routers have sent their last adverts,
@@ -25,9 +26,9 @@ func (a *adverts) said(m ipc.Message) error {
 	return m.Decode(&a.routers)
 }
 
-// last is when each router has sent its last advert: the zero time for one that has
-// sent none, or a farewell. Of one that is not in it nothing is known.
-func (a *adverts) last(log *slog.Logger) map[string]time.Time {
+// last is when, since the machine was started, each router has sent its last advert: 0
+// for one that has sent none, or a farewell. Of one that is not in it nothing is known.
+func (a *adverts) last(log *slog.Logger) map[string]time.Duration {
 	if a.file == nil {
 		return nil
 	}
@@ -45,17 +46,25 @@ func (a *adverts) close() {
 	}
 }
 
-// lastAdvert is when a router whose process is dead has sent its last advert at the
-// earliest; the zero time: nobody can say that it was not long ago. The time of the
-// death tells little: it is noticed late when the parent stands still itself.
-func (p *Parent) lastAdvert(router string, died time.Time, noted map[string]time.Time) time.Time {
+// death is when a process died, as far as it is known: when it was heard of.
+type death struct {
+	at time.Time
+	// boot is the time since the machine was started. What is counted from the last
+	// advert goes by it: the time of day may have been set since, back by just so much
+	// that an old advert passes for a new one.
+	boot time.Duration
+}
+
+func deathNow() death { return death{time.Now(), link.SinceBoot()} }
+
+// lastAdvert is when, since the machine was started, a router whose process is dead has
+// sent its last advert at the earliest; false: nobody can say that it was not long ago.
+// The time of the death tells little: it is noticed late when the parent stands still
+// itself.
+func (p *Parent) lastAdvert(router string, died death, noted map[string]time.Duration) (time.Duration, bool) {
 	at, ok := noted[router]
 	if !ok {
-		return died.Add(-p.cfg.intervals[router])
+		at = died.boot - p.cfg.intervals[router]
 	}
-	age := died.Round(0).Sub(at)
-	if at.IsZero() || age < 0 { // a clock that was set proves nothing
-		return time.Time{}
-	}
-	return died.Add(-age)
+	return at, at > 0 && at <= died.boot // what the process noted may be anything
 }

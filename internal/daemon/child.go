@@ -195,7 +195,7 @@ func (p *Parent) watch(c *child) {
 	}()
 	go func() {
 		err := c.cmd.Wait()
-		died := time.Now()
+		died := deathNow()
 		<-received // what it said before its end comes first
 		p.post(func() { p.exited(c, died, exitCode(c.cmd, err)) })
 	}()

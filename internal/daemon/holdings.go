@@ -103,14 +103,15 @@ const successorTime = 100 * time.Millisecond
 // has stopped hearing us may hold them too. What cannot be taken up in time is
 // removed now: to try would leave two holders. adverts is what the dead process
 // has noted of its last ones.
-func (p *Parent) resume(died time.Time, adverts map[string]time.Time) []role.Resume {
+func (p *Parent) resume(died death, adverts map[string]time.Duration) []role.Resume {
 	var list []role.Resume
 	p.abandon(died, adverts)
 	for name, h := range p.holdings.orphans {
 		if !h.Static {
-			list = append(list, role.Resume{Router: name, LastAdvert: p.lastAdvert(h.Router, died, adverts)})
+			last, _ := p.lastAdvert(h.Router, died, adverts) // it is known of all that are left
+			list = append(list, role.Resume{Router: name, SentAt: last})
 		}
-		p.after(time.Until(p.aliveUntil(h, died, adverts)), func() {
+		p.after(p.aliveFor(h, died, adverts), func() {
 			// Not an orphan any more: the new process has taken it up, or swept.
 			late, ok := p.holdings.orphans[name]
 			if !ok {
@@ -125,21 +126,26 @@ func (p *Parent) resume(died time.Time, adverts map[string]time.Time) []role.Res
 	return list
 }
 
-// aliveUntil is how long what a dead process held may still be taken for held.
-func (p *Parent) aliveUntil(h ipc.Held, died time.Time, adverts map[string]time.Time) time.Time {
-	if h.Static { // nobody else holds it
-		return died.Add(h.Alive)
+// aliveFor is how long from now on what a dead process held may still be taken for held.
+func (p *Parent) aliveFor(h ipc.Held, died death, adverts map[string]time.Duration) time.Duration {
+	until := died.boot + h.Alive
+	if !h.Static { // of what is static nobody else holds it
+		last, known := p.lastAdvert(h.Router, died, adverts)
+		if !known {
+			return 0
+		}
+		// Alive is counted from an interval after the last advert, when the next one was due.
+		until = last + p.cfg.intervals[h.Router] + h.Alive
 	}
-	// Alive is counted from an interval after the last advert, when the next one was due.
-	return p.lastAdvert(h.Router, died, adverts).Add(p.cfg.intervals[h.Router] + h.Alive)
+	return until - link.SinceBoot()
 }
 
 // abandon removes what peers take over sooner than a successor can be up. The
 // successor looks for it again when it sweeps.
-func (p *Parent) abandon(died time.Time, adverts map[string]time.Time) {
+func (p *Parent) abandon(died death, adverts map[string]time.Duration) {
 	var gone link.Wanted
 	for name, h := range p.holdings.orphans {
-		if time.Until(p.aliveUntil(h, died, adverts)) >= successorTime {
+		if p.aliveFor(h, died, adverts) >= successorTime {
 			continue
 		}
 		gone.Add(h.Wanted)

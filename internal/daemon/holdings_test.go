@@ -3,6 +3,7 @@ package daemon
 import (
 	"log/slog"
 	"net/netip"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -56,10 +57,10 @@ func TestResumeOnlyWhatASuccessorReaches(t *testing.T) {
 	p := &Parent{log: slog.New(slog.DiscardHandler), cfg: &running{}, events: make(chan func(), 8), done: make(chan struct{})}
 	p.holdings.said(held("fast", "192.0.2.10/32", 20*time.Millisecond))
 	p.holdings.said(held("slow", "192.0.2.20/32", time.Hour))
-	died := time.Now()
+	died := deathNow()
 	p.holdings.died()
 	list := p.resume(died, nil)
-	if len(list) != 1 || list[0].Router != "slow" || list[0].LastAdvert != died {
+	if len(list) != 1 || list[0].Router != "slow" || list[0].SentAt != died.boot {
 		t.Errorf("to be taken up: %+v", list)
 	}
 	if _, ok := p.holdings.orphans["fast"]; ok || len(p.holdings.orphans) != 1 {
@@ -71,46 +72,76 @@ func TestResumeOnlyWhatASuccessorReaches(t *testing.T) {
 
 	p.holdings.said(held("slow", "192.0.2.20/32", time.Hour))
 	p.holdings.died()
-	if list := p.resume(died.Add(50*time.Millisecond-time.Hour), nil); len(list) != 0 {
+	died.boot += 50*time.Millisecond - time.Hour
+	if list := p.resume(died, nil); len(list) != 0 {
 		t.Errorf("50 ms before the peers take over: %+v", list)
 	}
 }
 
 // A parent that stood still, or was kept from running, hears of the death late, and
-// when the peers have taken over already.
+// when the peers have taken over already. The time of day says nothing of that: it may
+// have been set back since the last advert by as much as has passed.
 func TestResumeGoesByTheLastAdvertAndNotByWhenTheDeathIsHeardOf(t *testing.T) {
-	died := time.Now()
+	died := deathNow()
 	for _, c := range []struct {
 		name    string
-		adverts map[string]time.Time
-		last    time.Time // zero: it is not taken up
+		adverts map[string]time.Duration
+		last    time.Duration // 0: it is not taken up
 	}{
-		{"nothing is noted", nil, died.Add(-time.Second)},
-		{"a moment ago", map[string]time.Time{"VI_1": died.Add(-100 * time.Millisecond)}, died.Add(-100 * time.Millisecond)},
-		{"longer ago than an interval", map[string]time.Time{"VI_1": died.Add(-2 * time.Second)}, died.Add(-2 * time.Second)},
-		{"so long ago that a peer may have taken over", map[string]time.Time{"VI_1": died.Add(-3 * time.Second)}, time.Time{}},
-		{"a farewell", map[string]time.Time{"VI_1": {}}, time.Time{}},
-		{"a clock that was set back since", map[string]time.Time{"VI_1": died.Add(time.Hour)}, time.Time{}},
+		{"nothing is noted", nil, died.boot - time.Second},
+		{"a moment ago", map[string]time.Duration{"VI_1": died.boot - 100*time.Millisecond}, died.boot - 100*time.Millisecond},
+		{"longer ago than an interval", map[string]time.Duration{"VI_1": died.boot - 2*time.Second}, died.boot - 2*time.Second},
+		{"so long ago that a peer may have taken over", map[string]time.Duration{"VI_1": died.boot - 3*time.Second}, 0},
+		{"a farewell", map[string]time.Duration{"VI_1": 0}, 0},
+		{"an advert of the future", map[string]time.Duration{"VI_1": died.boot + 1}, 0},
+		{"no time at all", map[string]time.Duration{"VI_1": -1}, 0},
 	} {
-		p := &Parent{
-			log: slog.New(slog.DiscardHandler), events: make(chan func(), 8), done: make(chan struct{}),
-			cfg: &running{intervals: map[string]time.Duration{"VI_1": time.Second}},
-		}
-		addr := []link.Address{{Ifindex: 1 << 30, Prefix: netip.MustParsePrefix("192.0.2.10/32")}}
-		p.holdings.said(ipc.Held{Router: "VI_1", Master: true, Alive: 2 * time.Second, Wanted: link.Wanted{Addresses: addr}})
-		p.holdings.died()
-		for k, at := range c.adverts {
-			c.adverts[k] = at.Round(0) // as it is read
-		}
-		var got time.Time
-		if list := p.resume(died, c.adverts); len(list) > 0 {
-			got = list[0].LastAdvert
-		}
-		if !got.Round(0).Equal(c.last.Round(0)) {
-			t.Errorf("%s: the last advert was sent at %v, want %v", c.name, got, c.last)
-		}
-		if left := p.holdings.left().Addresses; !slices.Equal(left, addr) {
-			t.Errorf("%s: a successor would look for %v only", c.name, left)
+		for _, set := range []time.Duration{0, -3 * time.Second, -time.Hour, time.Hour} {
+			p := &Parent{
+				log: slog.New(slog.DiscardHandler), events: make(chan func(), 8), done: make(chan struct{}),
+				cfg: &running{intervals: map[string]time.Duration{"VI_1": time.Second}},
+			}
+			addr := []link.Address{{Ifindex: 1 << 30, Prefix: netip.MustParsePrefix("192.0.2.10/32")}}
+			p.holdings.said(ipc.Held{Router: "VI_1", Master: true, Alive: 2 * time.Second, Wanted: link.Wanted{Addresses: addr}})
+			p.holdings.died()
+			var got time.Duration
+			if list := p.resume(death{died.at.Round(0).Add(set), died.boot}, c.adverts); len(list) > 0 {
+				got = list[0].SentAt
+			}
+			if got != c.last {
+				t.Errorf("%s, time of day set by %v: the last advert was sent at %v, want %v", c.name, set, got, c.last)
+			}
+			if left := p.holdings.left().Addresses; !slices.Equal(left, addr) {
+				t.Errorf("%s: a successor would look for %v only", c.name, left)
+			}
 		}
 	}
+}
+
+// A machine that has only just started has sent nothing long ago, and what is not known
+// must not pass for that.
+func TestNothingIsTakenUpOfWhatIsNotKnown(t *testing.T) {
+	p := &Parent{cfg: &running{intervals: map[string]time.Duration{"VI_1": time.Second}}}
+	h := ipc.Held{Router: "VI_1", Master: true, Alive: 1 << 62}
+	if left := p.aliveFor(h, deathNow(), map[string]time.Duration{"VI_1": 0}); left > 0 {
+		t.Errorf("it is taken for held for %v", left)
+	}
+}
+
+// The record that a process of another version shares goes by another clock.
+func TestARecordOfAnotherClockIsNotRead(t *testing.T) {
+	handsOver(t, func(h handingOver) {
+		f, err := os.CreateTemp(t.TempDir(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := h.vrrp.child
+		h.message(c, ipc.Message{Type: "adverts", Body: []byte(`["VI_1"]`), File: f})
+		if c.adverts.file != nil || c.adverts.last(h.log) != nil {
+			t.Error("it is read")
+		}
+		if f.Close() == nil {
+			t.Error("it is left open")
+		}
+	})
 }

@@ -19,7 +19,7 @@ const (
 )
 
 // exited handles the end of a child process.
-func (p *Parent) exited(c *child, died time.Time, code int) {
+func (p *Parent) exited(c *child, died death, code int) {
 	c.out.Close()
 	c.conn.Close()
 	defer c.adverts.close()
@@ -80,11 +80,11 @@ func (p *Parent) vacate(s *slot) {
 
 // replace starts the successor of a dead child: at once, unless it dies again
 // and again.
-func (p *Parent) replace(s *slot, c *child, died time.Time, code int) {
+func (p *Parent) replace(s *slot, c *child, died death, code int) {
 	s.restarts++
-	s.away.ended(c, died, code)
+	s.away.ended(c, died.at, code)
 	s.end = s.away
-	if died.Sub(c.started) > livedLong {
+	if died.at.Sub(c.started) > livedLong {
 		s.delay = 0
 	}
 	p.log.Error("process died, starting another", "role", string(s.role), "exit", code, "restarts", s.restarts, "delay", s.delay)

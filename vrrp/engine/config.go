@@ -86,8 +86,8 @@ type Group struct {
 
 // Resume is what a predecessor process held when it died.
 type Resume struct {
-	Name       string    // router
-	LastAdvert time.Time // wall clock of the last advert sent
+	Name       string        // router
+	LastAdvert time.Duration // when the last one was sent, by Deps.Boot; 0: nobody knows
 }
 
 // Change is told for every change of state or event, in order.

@@ -118,7 +118,7 @@ func (e *Engine) send(now time.Time) {
 	if len(e.batch) == 0 {
 		return
 	}
-	at := e.deps.Wall() // before: what is noted too early costs less than too late
+	at := e.boottime() // before: what is noted too early costs less than too late
 	e.wire.Send(e.batch)
 	for i := range e.batch {
 		r, n := e.senders[i].r, e.senders[i].path
@@ -140,13 +140,13 @@ func (e *Engine) send(now time.Time) {
 	}
 }
 
-// noteSent tells that r has sent what it queued last, at the wall clock at.
-func (e *Engine) noteSent(r *router, at time.Time) {
+// noteSent tells that r has sent what it queued last, at that boottime.
+func (e *Engine) noteSent(r *router, at time.Duration) {
 	if e.deps.Sent == nil {
 		return
 	}
 	if r.sentPrio == 0 {
-		at = time.Time{}
+		at = 0
 	}
 	r.noted = at
 	e.deps.Sent(r.cfg.Name, at)

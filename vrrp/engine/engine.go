@@ -49,6 +49,9 @@ type Deps struct {
 	Log       *slog.Logger
 	// Wall is the wall clock, for authentication; nil: link.Wall.
 	Wall func() time.Time
+	// Boot is the time since the machine started, suspended or not, as other processes
+	// read it; nil: link.SinceBoot. It is read seldom.
+	Boot func() time.Duration
 	// Resume lists what a predecessor that died a moment ago was master of.
 	Resume []Resume
 	// LeftOvers is what else is to be removed at start, such as what a state
@@ -60,11 +63,11 @@ type Deps struct {
 	Urgent func() (undo func())
 	// Late is told, on the engine's thread, how late a turn began; nil: nobody wants to know. It must not block.
 	Late func(by time.Duration)
-	// Sent is told, on the engine's thread, the wall clock when a router has sent an
-	// advert, and the zero time when that was a farewell; and the same again when a
+	// Sent is told, on the engine's thread, when by Boot a router has sent an advert,
+	// or a little before, and 0 when that was a farewell; and the same again when a
 	// reload has renamed it, under the new name. nil: nobody wants to know. It must not
 	// block.
-	Sent func(router string, at time.Time)
+	Sent func(router string, at time.Duration)
 }
 
 // Engine runs the virtual routers of one machine.
@@ -123,6 +126,7 @@ type Engine struct {
 	refilter  bool          // a segment is dirty
 	late      lateness
 	asleep    time.Duration // of the machine, as far as handled
+	booted    time.Time     // the start of the machine by the wire's clock, see boottime
 
 	askedDevices []link.Device
 	promoted     map[string]int // interfaces with promote_secondaries, as last asked
@@ -156,6 +160,10 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 	if e.deps.Wall == nil {
 		e.deps.Wall = link.Wall
 	}
+	if e.deps.Boot == nil {
+		e.deps.Boot = link.SinceBoot
+	}
+	e.tieBoot()
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}

@@ -28,7 +28,7 @@ func (e *Engine) giveUp(now time.Time) {
 			continue
 		}
 		if e.outrun(r); r.resume {
-			e.retryAt = earlier(e.retryAt, now.Add(r.limit().Sub(now.Round(0))))
+			e.retryAt = earlier(e.retryAt, now.Add(r.limit()-e.deps.Boot()))
 			continue
 		}
 		e.clean(r)

@@ -33,6 +33,12 @@ type lab struct {
 	holders map[netip.Addr]map[string]bool
 }
 
+// booted is when the machines of labs were started, by a bubble's clock.
+var booted = time.Date(1999, 12, 31, 23, 0, 0, 0, time.UTC)
+
+// sinceBoot is what Deps.Boot said at a moment.
+func sinceBoot(at time.Time) time.Duration { return at.Sub(booted) }
+
 type sentAdvert struct {
 	at   time.Time
 	host string
@@ -178,6 +184,7 @@ func (n *node) prepare(cfg Config, change ...func(*Deps)) {
 	d := Deps{
 		Wire: n.proc.Wire(), Watcher: n.proc.Watcher(), Announcer: n.proc.Announcer(), Observer: n.obs,
 		Applier: n.proc.Applier(func(a link.Applied) { n.eng.Applied(a) }),
+		Boot:    func() time.Duration { return sinceBoot(time.Now()) },
 	}
 	for _, f := range change {
 		f(&d)

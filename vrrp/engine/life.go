@@ -17,7 +17,7 @@ func (e *Engine) start() error {
 		return fmt.Errorf("engine: list interfaces: %w", err)
 	}
 	e.setInterfaces(list)
-	e.choose(now)
+	e.choose()
 	e.known(now)
 	var remove link.Wanted
 	remove.Add(e.deps.LeftOvers)
@@ -52,41 +52,46 @@ func (e *Engine) start() error {
 }
 
 // choose finds the routers that go on where a predecessor stopped: no peer may
-// have had the time to take over. A date in the future is a clock that was
-// set, and proves nothing.
-func (e *Engine) choose(now time.Time) {
+// have had the time to take over. An advert of the future proves nothing.
+func (e *Engine) choose() {
 	for _, s := range e.deps.Resume {
 		r := e.byName[s.Name]
 		if r == nil {
 			continue
 		}
-		r.before = s.LastAdvert.Round(0)
-		r.resume = !s.LastAdvert.IsZero() && r.inTime(now)
-		e.log.Info("predecessor was master", append(r.attrs(), "age", now.Round(0).Sub(r.before), "resumed", r.resume)...)
+		if r.before = s.LastAdvert; r.before == 0 {
+			e.log.Info("predecessor was master", append(r.attrs(), "age", "unknown", "resumed", false)...)
+			continue
+		}
+		now := e.deps.Boot()
+		r.resume = r.inTime(now)
+		e.log.Info("predecessor was master", append(r.attrs(), "age", now-r.before, "resumed", r.resume)...)
 	}
 }
 
 // inTime says whether a router whose predecessor sent its last advert at
-// before can send the next one before a peer takes over. An eighth of an
-// interval is for that to happen in; in the same time whoever removes the
+// before can send the next one, now by Deps.Boot, before a peer takes over. An eighth
+// of an interval is for that to happen in; in the same time whoever removes the
 // addresses of routers that are not taken up hears that this one was.
-func (r *router) inTime(now time.Time) bool {
-	wall := now.Round(0)
-	return !wall.Before(r.before) && wall.Before(r.limit())
+func (r *router) inTime(now time.Duration) bool {
+	return now >= r.before && now < r.limit()
 }
 
-// limit is when it is too late, by the wall clock.
-func (r *router) limit() time.Time { return r.before.Add(r.dead - r.cfg.AdvertInt/8) }
+// limit is when it is too late, by Deps.Boot.
+func (r *router) limit() time.Duration { return r.before + r.dead - r.cfg.AdvertInt/8 }
 
 // outrun gives up a router that should go on where a predecessor stopped, when
 // coming so far took too long.
 func (e *Engine) outrun(r *router) {
-	now := e.wire.Now()
-	if !r.resume || r.inTime(now) {
+	if !r.resume {
+		return
+	}
+	now := e.deps.Boot()
+	if r.inTime(now) {
 		return
 	}
 	r.resume = false
-	e.log.Warn("too late to go on as master", append(r.attrs(), "age", now.Round(0).Sub(r.before))...)
+	e.log.Warn("too late to go on as master", append(r.attrs(), "age", now-r.before)...)
 }
 
 // stop releases everything: priority 0 of every master at once, then the

@@ -329,7 +329,7 @@ func (e *Engine) clean(r *router) {
 	}
 	// At the start of the engine they are gone already, unless they were kept for
 	// going on.
-	if e.watched || !r.before.IsZero() {
+	if e.watched || r.before != 0 {
 		remove.Objects = e.objects(r)
 	}
 	if remove.Empty() {

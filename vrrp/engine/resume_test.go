@@ -15,7 +15,7 @@ import (
 type linkNet = link.MemNet
 
 func resumeAt(name string, at time.Time) func(*Deps) {
-	return func(d *Deps) { d.Resume = []Resume{{Name: name, LastAdvert: at}} }
+	return func(d *Deps) { d.Resume = []Resume{{Name: name, LastAdvert: sinceBoot(at)}} }
 }
 
 func TestResumeInTime(t *testing.T) {
@@ -60,7 +60,7 @@ func TestResumeTooLate(t *testing.T) {
 	for _, age := range []time.Duration{
 		3*time.Second + time.Second/256,
 		2900 * time.Millisecond, // no time is left for sending
-		-time.Hour,              // a clock that was set back proves nothing
+		-time.Hour,              // an advert of the future proves nothing
 	} {
 		bubble(t, func(t *testing.T, l *lab) {
 			a := l.node("a", "192.0.2.1/24").start(config(vr(1, 150)))
@@ -322,7 +322,7 @@ func TestResumeOfAPartOfAGroup(t *testing.T) {
 			a.kill()
 			time.Sleep(4 * time.Second) // too long for the fast one
 			a.start(c, func(d *Deps) {
-				d.Resume = []Resume{{Name: "VI_1", LastAdvert: last}, {Name: "VI_2", LastAdvert: last}}
+				d.Resume = []Resume{{Name: "VI_1", LastAdvert: sinceBoot(last)}, {Name: "VI_2", LastAdvert: sinceBoot(last)}}
 			})
 			synctest.Wait()
 			s := a.status()
@@ -360,4 +360,22 @@ type sweepRecorder struct {
 func (s *sweepRecorder) Sweep(remove, keep link.Wanted) error {
 	s.removed = append(s.removed, remove.Objects...)
 	return s.Applier.Sweep(remove, keep)
+}
+
+// A predecessor of which nobody knows when it was heard last is not followed as master.
+func TestResumeOfNobodyKnowsWhen(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.node("a", "192.0.2.1/24")
+		if err := a.host.AddAddress("eth0", vr(1, 150).VIPs[0].Prefix); err != nil {
+			t.Fatal(err)
+		}
+		a.start(config(vr(1, 150)), func(d *Deps) {
+			d.Resume = []Resume{{Name: "VI_1"}}
+			d.Boot = func() time.Duration { return time.Second } // the machine has just begun
+		})
+		a.is(vrrp.Backup)
+		if a.host.Has(addr("192.0.2.101")) {
+			t.Fatal("the left-over address is still there")
+		}
+	})
 }

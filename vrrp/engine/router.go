@@ -32,9 +32,9 @@ type router struct {
 	core *vrrp.Router
 
 	started   bool
-	resume    bool      // with EventResume instead of EventStart
-	inherited bool      // what a predecessor set is there, and the applier has not set it yet
-	before    time.Time // of the last advert of a predecessor, by the wall clock
+	resume    bool          // with EventResume instead of EventStart
+	inherited bool          // what a predecessor set is there, and the applier has not set it yet
+	before    time.Duration // of the last advert of a predecessor, by Deps.Boot; 0: none is known
 
 	ifindex int // 0: the interface is missing
 	port    link.Port
@@ -74,8 +74,8 @@ type router struct {
 	lostAt   time.Time     // its device, to a stranger
 	remakeBy time.Time     // the device is to be there again; zero: it was not lost
 	lastSent time.Time
-	noted    time.Time // what Deps.Sent was told last
-	mute     time.Time // master after a sleep: until then it listens and says nothing
+	noted    time.Duration // what Deps.Sent was told last
+	mute     time.Time     // master after a sleep: until then it listens and says nothing
 	sentTurn uint64
 	sentPrio uint8
 	sendErrs uint64

@@ -167,7 +167,7 @@ func (w *world) goOn(n *node) {
 }
 
 func addResume(name string, at time.Time) func(*Deps) {
-	return func(d *Deps) { d.Resume = append(d.Resume, Resume{Name: name, LastAdvert: at}) }
+	return func(d *Deps) { d.Resume = append(d.Resume, Resume{Name: name, LastAdvert: sinceBoot(at)}) }
 }
 
 // wasMaster says what the parent of the daemon would know.

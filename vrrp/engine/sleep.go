@@ -26,6 +26,7 @@ func (e *Engine) suspended(now time.Time) {
 	if gap <= 0 {
 		return
 	}
+	e.tieBoot()
 	n := 0
 	for _, r := range e.routers {
 		if r == nil || !r.started || gap < r.dead-r.cfg.AdvertInt {
@@ -40,6 +41,19 @@ func (e *Engine) suspended(now time.Time) {
 		e.log.Warn("the machine was suspended for longer than the peers wait: listening first", "routers", n, "for", gap)
 	}
 }
+
+// tieBoot finds out when the machine started by the wire's clock, which stands still
+// while the machine is suspended, so that each suspend moves it.
+func (e *Engine) tieBoot() {
+	boot := e.deps.Boot() // first: what passes until Now is read is missing from boottime
+	e.booted = e.wire.Now().Add(-boot)
+}
+
+// boottime is the time since the machine started by the wire's clock, which costs no
+// system call. It is never later than Boot: after a suspend that suspended has not
+// found yet it is earlier by that, and an advert noted by it is taken for older than
+// it is, which costs a takeover at most and gives no two masters.
+func (e *Engine) boottime() time.Duration { return e.wire.Now().Sub(e.booted) }
 
 // doubts says whether a master may have been replaced without knowing it: it
 // said nothing for longer than its peers wait.

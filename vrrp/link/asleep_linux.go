@@ -31,6 +31,17 @@ func (c clock) wallOffset() time.Duration {
 	return now.Round(0).Sub(c.epoch.Round(0)) - now.Sub(c.epoch)
 }
 
+// SinceBoot is the time since the machine started, with all the time that it was
+// suspended (CLOCK_BOOTTIME): one clock for all processes, which nobody sets. It is
+// a system call. 0: the kernel does not say.
+func SinceBoot() time.Duration {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts) != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}
+
 // bootOffset is how long this boot has slept; 0 if the kernel does not say.
 func bootOffset() time.Duration {
 	var boot, mono unix.Timespec

@@ -39,8 +39,10 @@ const (
 	// and settings to be undone should it die and not come back.
 	TypeDevices = "devices"
 	// TypeAdverts [vrrp to parent, []string: the routers by place; File, the first
-	// time: the record]: where it notes when each router has sent its last advert.
-	TypeAdverts = "adverts"
+	// time: the record]: where it notes when each router has sent its last advert, by
+	// CLOCK_BOOTTIME. A record of another clock is another type: who does not know it
+	// goes by the time of the death.
+	TypeAdverts = "adverts-since-boot"
 	// TypeRouters [vrrp to lvs, Routers]: states of virtual routers.
 	TypeRouters = "routers"
 	// TypeTable [lvs to vrrp, name of a virtual router]: it was told to be

@@ -19,8 +19,9 @@ import (
 // finds none has no record. A page takes memory when something is written to it.
 const capacity = 1 << 16
 
-// size is that of a place, in bytes: a time in nanoseconds since 1970, in the order of
-// the machine; 0: there was no advert, or the last one was a farewell.
+// size is that of a place, in bytes: a time in nanoseconds since the machine was started
+// (CLOCK_BOOTTIME, which nobody sets), in the order of the machine; 0: there was no
+// advert, or the last one was a farewell.
 const size = 8
 
 // Record is the writer's side. Only Note may be called while another call runs.
@@ -111,36 +112,26 @@ func (r *Record) Keep(routers []string) {
 	r.byName.Store(&byName)
 }
 
-// Note notes the wall clock of an advert that was just sent; the zero time: of a farewell. Any
-// goroutine may call it; it does not block.
-func (r *Record) Note(router string, at time.Time) {
-	place := (*r.byName.Load())[router]
-	switch {
-	case place == nil:
-	case at.IsZero():
-		place.Store(0)
-	default:
-		place.Store(at.UnixNano())
+// Note notes when, since the machine was started, an advert was sent; 0: it was a
+// farewell. Any goroutine may call it; it does not block.
+func (r *Record) Note(router string, at time.Duration) {
+	if place := (*r.byName.Load())[router]; place != nil {
+		place.Store(int64(at))
 	}
 }
 
-// Read reads what a process, dead or alive, has noted of the routers by place; the zero time
-// stands for none, or a farewell.
-func Read(f *os.File, routers []string) (map[string]time.Time, error) {
+// Read reads what a process, dead or alive, has noted of the routers by place; 0 stands
+// for none, or a farewell. What was noted may be anything.
+func Read(f *os.File, routers []string) (map[string]time.Duration, error) {
 	b := make([]byte, min(len(routers), capacity)*size)
 	if _, err := f.ReadAt(b, 0); err != nil && len(b) > 0 {
 		return nil, fmt.Errorf("record of adverts: %w", err)
 	}
-	last := make(map[string]time.Time, len(routers))
+	last := make(map[string]time.Duration, len(routers))
 	for i := 0; i*size < len(b); i++ {
-		if routers[i] == "" {
-			continue
+		if routers[i] != "" {
+			last[routers[i]] = time.Duration(binary.NativeEndian.Uint64(b[i*size:]))
 		}
-		var at time.Time
-		if ns := int64(binary.NativeEndian.Uint64(b[i*size:])); ns != 0 {
-			at = time.Unix(0, ns)
-		}
-		last[routers[i]] = at
 	}
 	return last, nil
 }

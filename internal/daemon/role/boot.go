@@ -68,8 +68,11 @@ const bootForm = 0
 
 // Resume is one router that the predecessor was master of.
 type Resume struct {
-	Router     string
-	LastAdvert time.Time // wall clock, the earliest that the last advert can have been sent
+	Router string
+	// SentAt is the earliest that the last advert can have been sent, since the machine
+	// was started (CLOCK_BOOTTIME); 0: nobody knows, as where the parent is of a version
+	// that says it by the time of day.
+	SentAt time.Duration
 }
 
 // WriteBoot puts the record, with cfg in the place of its Config, into a file

@@ -33,7 +33,7 @@ func optionsFields(f *wire.Fields, v *Options) {
 
 func resumeFields(f *wire.Fields, v *Resume) {
 	wire.String(f, 1, &v.Router)
-	wire.Time(f, 2, &v.LastAdvert)
+	wire.Int(f, 3, &v.SentAt)
 }
 
 func linkWantedFields(f *wire.Fields, v *link.Wanted) {

@@ -84,7 +84,7 @@ func TestBootRecordSurvivesTheMemfd(t *testing.T) {
 			want := Boot{
 				Options:   Options{Console: true, Detail: 2},
 				Config:    cfg,
-				Resume:    []Resume{{Router: "VI_1", LastAdvert: time.Unix(1, 2).UTC()}},
+				Resume:    []Resume{{Router: "VI_1", SentAt: time.Hour + 2}},
 				Leftovers: link.Wanted{Addresses: []link.Address{{Ifindex: 3, Prefix: netip.MustParsePrefix("192.0.2.11/32")}}},
 				Owned:     []byte(`{"a":1}`),
 				Restarted: true,

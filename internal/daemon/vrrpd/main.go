@@ -117,7 +117,7 @@ func (p *process) run(ctx context.Context) error {
 	p.peer = ipc.NewMailbox(p.child.Peer, p.notSent)
 	deps := engine.Deps{Log: p.log, LeftOvers: boot.Leftovers}
 	for _, r := range boot.Resume {
-		deps.Resume = append(deps.Resume, engine.Resume{Name: r.Router, LastAdvert: r.LastAdvert})
+		deps.Resume = append(deps.Resume, engine.Resume{Name: r.Router, LastAdvert: r.SentAt})
 	}
 	wire, closeLinks, err := p.open(&deps, boot.Devices)
 	defer closeLinks()
