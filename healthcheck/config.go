@@ -67,12 +67,11 @@ type Config struct {
 }
 
 // Look is c without what says when and how it looks: what was seen with c holds
-// with every config of which this is the same, until it has looked itself. Alpha
-// stays in it: it says what counts of a server that no one has looked at. With
+// with every config of which this is the same, until it has looked itself. With
 // keepalived 2.2.7 it does not where ConnectTimeout differs.
 func (c Config) Look() Config {
 	c.ConnectTimeout, c.DelayLoop, c.Warmup, c.MiscTimeout = 0, 0, 0, 0
-	c.Retry, c.DelayBeforeRetry = 0, 0
+	c.Retry, c.DelayBeforeRetry, c.Alpha = 0, 0, false
 	c.Protocol, c.FastRecovery = "", false
 	c.Command.User, c.Command.Group, c.Command.Timeout = "", "", 0
 	return c

@@ -240,7 +240,7 @@ func TestRunnerReplaceWithOtherTimes(t *testing.T) {
 		b.looks = nil
 		other := func(c *Config) {
 			c.ConnectTimeout, c.DelayLoop, c.Retry, c.DelayBeforeRetry = 3*time.Second, 4*time.Second, 1, 2*time.Second
-			c.MiscTimeout = time.Second
+			c.MiscTimeout, c.Alpha = time.Second, true
 		}
 		b.answer = func(c Config) Result { return Result{Up: c.Command.Args[0] == "up", Weight: -1} }
 		b.replace(item("up", other), item("down", other), item("falls", other))

@@ -185,8 +185,11 @@ func (r *real) own() *history {
 }
 
 type checkState struct {
-	up, known bool
-	weight    int // the last one asked for; -1: none
+	up     bool
+	known  bool // there was a verdict
+	left   bool // up is what a predecessor left, see ResumePool
+	alpha  bool // Check.Alpha
+	weight int  // the last one asked for; -1: none
 }
 
 // NewPool returns a pool with the state before the first check, and the

@@ -29,8 +29,10 @@ func (w *world) configure(v VirtualServer) {
 		w.checks[k] = map[string]verdictOf{}
 		for _, c := range r.Checks {
 			st := verdictOf{up: !c.Alpha || wasUp, weight: -1}
-			if old, ok := checks[k][c.ID]; ok && known[k] {
+			st.alpha = c.Alpha
+			if old, ok := checks[k][c.ID]; ok && known[k] && (old.said || old.alpha == c.Alpha) {
 				st = old
+				st.alpha = c.Alpha
 			}
 			w.checks[k][c.ID] = st
 		}
@@ -164,14 +166,13 @@ func (w *world) step() {
 		return
 	}
 	c := rapid.SampledFrom(r.Checks).Draw(w.T, "check")
-	v := verdictOf{up: rapid.Bool().Draw(w.T, "up"), weight: rapid.IntRange(-1, 30).Draw(w.T, "given weight")}
-	old := w.checks[r.DestKey][c.ID]
+	v := verdictOf{up: rapid.Bool().Draw(w.T, "up"), said: true, weight: rapid.IntRange(-1, 30).Draw(w.T, "given weight")}
+	old, asked := w.checks[r.DestKey][c.ID], v.weight
 	if !v.up {
-		w.checks[r.DestKey][c.ID] = verdictOf{false, old.weight}
-	} else {
-		w.checks[r.DestKey][c.ID] = v
+		v.weight = old.weight
 	}
-	w.hear(w.pool.Verdict(Verdict{Service: key1(), Server: r.DestKey, Check: c.ID, Up: v.up, Weight: v.weight, At: w.now}))
+	w.checks[r.DestKey][c.ID] = v
+	w.hear(w.pool.Verdict(Verdict{Service: key1(), Server: r.DestKey, Check: c.ID, Up: v.up, Weight: asked, At: w.now}))
 }
 
 // check compares the pool with what must hold.

@@ -9,7 +9,8 @@ import (
 // of services by their key, of real servers by address and port, of checks by
 // ID. A new check of a server that is up counts as up until its first verdict,
 // so that a change of its checks takes no server out of service; one of a new
-// server or of one that is down counts as [Check.Alpha] says.
+// server or of one that is down counts as [Check.Alpha] says. So does a check
+// without a verdict whose Alpha is another one now.
 //
 // count is about how many services there are. Each is used up before the next
 // one is asked for: its list of servers may then be in the same memory, for the
@@ -251,9 +252,12 @@ func newReal(d *Destination, set *serverSettings, old *real, service *Order) rea
 		if r.checks[ch.ID] != nil {
 			continue
 		}
-		st := &checkState{up: !ch.Alpha || old != nil && old.failed == 0, weight: -1}
-		if old != nil && old.checks[ch.ID] != nil {
-			*st = *old.checks[ch.ID]
+		st := &checkState{up: !ch.Alpha || old != nil && old.failed == 0, alpha: ch.Alpha, weight: -1}
+		if old != nil {
+			if was := old.checks[ch.ID]; was != nil && (was.known || was.left || was.alpha == ch.Alpha) {
+				*st = *was
+				st.alpha = ch.Alpha
+			}
 		}
 		if !st.up {
 			r.failed++

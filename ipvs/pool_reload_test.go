@@ -37,6 +37,35 @@ func TestPoolReload(t *testing.T) {
 			want:  "1=1 | ", then: "1z down", wantAfterIt: " | 1 down, VS down",
 		},
 		{
+			name: "alpha taken from a server that is down", before: vs(1, 2).with(alpha), steps: []string{"1 down", "2 up"},
+			after: []VirtualServer{vs(1, 2)}, want: "2=2 | ", then: "1 up", wantAfterIt: "1=1 2=2 | 1 up",
+		},
+		{
+			name: "alpha taken from a server that nothing was seen of", before: vs(1).with(alpha),
+			after: []VirtualServer{vs(1)}, want: "1=1 | 1 up, VS up", then: "1 down", wantAfterIt: " | 1 down, VS down",
+		},
+		{
+			name: "alpha given to servers that are up and down", before: vs(1, 2), steps: []string{"1 down", "2 up"},
+			after: []VirtualServer{vs(1, 2).with(alpha)}, want: "2=2 | ", then: "1 up", wantAfterIt: "1=1 2=2 | 1 up",
+		},
+		{
+			name: "alpha given to a server that nothing was seen of", before: vs(1), after: []VirtualServer{vs(1).with(alpha)},
+			want: "1=1 | ", then: "1 down", wantAfterIt: " | 1 down, VS down",
+		},
+		{
+			name: "alpha taken, and one of two checks has failed", before: vs(1).with(second).with(alpha), steps: []string{"1 down"},
+			after: []VirtualServer{vs(1).with(second)}, want: " | ", then: "1 up", wantAfterIt: "1=1 | 1 up, VS up",
+		},
+		{
+			name: "alpha given to the check of a server that is down by another", before: vs(1).with(second), steps: []string{"1 down"},
+			after: []VirtualServer{vs(1).with(second).with(alpha)}, want: " | ", then: "1 up", wantAfterIt: " | ",
+		},
+		{
+			name: "alpha taken from one of two checks of which nothing was seen", before: vs(1).with(second).with(alpha), steps: []string{"1 up"},
+			after: []VirtualServer{vs(1).with(second).with(func(v *VirtualServer) { v.Servers[0].Checks[1].Alpha = true })},
+			want:  " | ", then: "1b up", wantAfterIt: "1=1 | 1 up, VS up",
+		},
+		{
 			name: "sorry server added while down", before: vs(1), steps: []string{"1 down"},
 			after: []VirtualServer{vs(1).with(sorry)}, want: "9=1 | VS down",
 		},
@@ -112,6 +141,28 @@ func TestReloadSorryMethod(t *testing.T) {
 		want := map[bool]string{false: "1=1", true: "9=1"}[len(steps) > 0]
 		if got := show(p); got != want {
 			t.Errorf("after %v, not inhibited: %q, want %q", steps, got, want)
+		}
+	}
+}
+
+// TestReloadOfWhatWasLeft: a server that a predecessor left out of the table stays
+// out when a reload takes alpha away, and one that it left there stays when alpha
+// is given.
+func TestReloadOfWhatWasLeft(t *testing.T) {
+	past := func(*VirtualServer) *Past {
+		return &Past{Servers: map[DestKey]PastServer{dest(1, 1).DestKey: {Up: true}, dest(2, 2).DestKey: {}}}
+	}
+	for _, alphas := range [][]func(*VirtualServer){{alpha, func(*VirtualServer) {}}, {func(*VirtualServer) {}, alpha}} {
+		p, _ := ResumePool(1, slices.Values([]VirtualServer{vs(1, 2).with(alphas[0])}), past)
+		for range 2 {
+			events := p.Reload(1, slices.Values([]VirtualServer{vs(1, 2).with(alphas[1])}))
+			if got := show(p) + " | " + lines(events); got != "1=1 | " {
+				t.Errorf("after the reload: %q, want %q", got, "1=1 | ")
+			}
+		}
+		events := step(t, p, "2 up")
+		if got := show(p) + " | " + lines(events); got != "1=1 2=2 | 2 up" {
+			t.Errorf("after the check: %q", got)
 		}
 	}
 }

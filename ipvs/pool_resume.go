@@ -41,6 +41,7 @@ func ResumePool(count int, services iter.Seq[VirtualServer], past func(*VirtualS
 func (r *real) resume(w PastServer, at time.Time) {
 	r.failed = 0
 	for _, c := range r.checks {
+		c.left = true
 		if c.up = w.Up; !c.up {
 			r.failed++
 		}

@@ -32,6 +32,13 @@ func alpha(v *VirtualServer) {
 	}
 }
 
+// second gives every server a check "b" besides.
+func second(v *VirtualServer) {
+	for i := range v.Servers {
+		v.Servers[i].Checks = append(v.Servers[i].Checks, Check{ID: "b"})
+	}
+}
+
 func inhibit(v *VirtualServer) {
 	for i := range v.Servers {
 		v.Servers[i].Inhibit = true

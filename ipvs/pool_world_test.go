@@ -26,8 +26,9 @@ type world struct {
 }
 
 type verdictOf struct {
-	up     bool
-	weight int
+	up, said bool // said: the check itself has; otherwise alpha has
+	alpha    bool
+	weight   int
 }
 
 func key1() ServiceKey { return service(1).ServiceKey }

@@ -222,3 +222,62 @@ func TestReloadIsKeepaliveds(t *testing.T) {
 	s.told("reload to what it was")
 	s.end()
 }
+
+// TestReloadOfAlphaIsKeepaliveds gives alpha and takes it away, of servers that a
+// check has seen and of some that nothing was seen of.
+func TestReloadOfAlphaIsKeepaliveds(t *testing.T) {
+	need(t, "keepalived")
+	t.Parallel()
+	if uml.RunTest(t, modules) {
+		return
+	}
+	const unseen = "warmup 60000" // the first look, in seconds
+	both := []string{"1 1 1", "3 3 2"}
+	inhibit := []string{"1 1 1 inhibit_on_failure", "3 3 2 inhibit_on_failure"}
+	quorum := "quorum 2;" + sorryServer
+	before := []scenario{
+		{"alpha", both},
+		{"", both},
+		{"alpha", both},
+		{"alpha", inhibit},
+		{"alpha;" + quorum, both},
+		{quorum, both},
+		{"alpha", []string{"1 1 1 and-3", "3 3 1"}},
+		{unseen + ";alpha", both},
+		{unseen, both},
+		{unseen + ";alpha", both},
+		{unseen + ";alpha", inhibit},
+		{unseen, inhibit},
+		{unseen + ";" + quorum, both},
+	}
+	after := []scenario{
+		{"", both},
+		{"alpha", both},
+		{"alpha;omega", both},
+		{"", inhibit},
+		{quorum, both},
+		{"alpha;" + quorum, both},
+		{"", []string{"1 1 1 and-3", "3 3 1"}},
+		{unseen, both},
+		{unseen + ";alpha", both},
+		{unseen + ";alpha;omega", both},
+		{unseen, inhibit},
+		{unseen + ";alpha", inhibit},
+		{unseen + ";alpha;" + quorum, both},
+	}
+	s := newSideBySide(t)
+	defer s.keepalivedLog()
+	s.start(conf(t, before...), "-C")
+	s.step("start")
+	s.down(1)
+	s.told("1 down")
+	s.reload(conf(t, after...))
+	s.step("reload")
+	s.up(1)
+	s.told("1 up")
+	s.down(1)
+	s.told("1 down again")
+	s.reload(conf(t, before...))
+	s.step("reload to what it was")
+	s.end()
+}

@@ -315,7 +315,7 @@ func TestReloadOfTimes(t *testing.T) {
 		"delay_before_retry": func(c *config.Checker) { c.DelayBeforeRetry += time.Second },
 		"warmup":             func(c *config.Checker) { c.Warmup += time.Second },
 		"connect_timeout":    func(c *config.Checker) { c.ConnectTimeout += time.Second },
-		"alpha":              func(c *config.Checker) { c.Alpha = true },
+		"alpha":              func(c *config.Checker) { c.Alpha = !c.Alpha },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
@@ -356,19 +356,28 @@ func TestReloadOfTimes(t *testing.T) {
 }
 
 // TestReloadWithoutAlpha checks that a server that nothing was seen of is in the
-// table when a reload takes alpha away.
+// table when a reload takes alpha away, and one that has failed is not.
 func TestReloadWithoutAlpha(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		before := configOf(virtual(1, 1, 2))
-		c := &before.VirtualServers[0].RealServers[1].Checkers()[0]
-		c.Alpha, c.Warmup = true, time.Hour
-		r.start(before)
+		r.fail("198.51.100.3:80")
+		of := func(alpha bool) *config.Config {
+			c := configOf(virtual(1, 1, 2, 3))
+			for i := range c.VirtualServers[0].RealServers {
+				c.VirtualServers[0].RealServers[i].Checkers()[0].Alpha = alpha
+			}
+			c.VirtualServers[0].RealServers[1].Checkers()[0].Warmup = time.Hour
+			return c
+		}
+		r.start(of(true))
 		r.pass(3 * time.Second)
 		r.wantTable("1:1=1")
-		next := configOf(virtual(1, 1, 2))
-		next.VirtualServers[0].RealServers[1].Checkers()[0].Warmup = time.Hour
-		r.reload(next)
+		r.forget()
+		r.reload(of(false))
 		r.wantTable("1:1=1,2=2")
+		r.wantLines("RS [198.51.100.2]:tcp:80 [192.0.2.1]:tcp:80 UP")
+		r.pass(30 * time.Second)
+		r.wantTable("1:1=1,2=2")
+		r.wantLines()
 		r.end()
 	})
 }
