@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,6 +29,7 @@ type Rest struct {
 	mu    sync.Mutex
 	timer *time.Timer
 	ended bool
+	seen  atomic.Uint64 // bytes that had ever been allocated when memory was given back
 
 	time  time.Duration // in place of restTime, for tests; zero: that
 	least uint64        // in place of restLeast, likewise
@@ -58,10 +60,13 @@ func (r *Rest) End() {
 }
 
 func (r *Rest) free() {
-	has := heapSize()
-	if live := heap("/gc/heap/live:bytes"); has < live+cmp.Or(r.least, restLeast) {
+	// What the heap has and does not use, and what may be garbage: all that was
+	// allocated since the last time.
+	m := memory()
+	if heapSize(m)-m.HeapAlloc+m.TotalAlloc-r.seen.Load() < cmp.Or(r.least, restLeast) {
 		return
 	}
+	r.seen.Store(m.TotalAlloc)
 	debug.FreeOSMemory()
 	if r.freed != nil {
 		r.freed()

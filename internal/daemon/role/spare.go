@@ -6,8 +6,8 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"runtime/metrics"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -35,7 +35,7 @@ type Spare struct {
 	works   int
 	collect func() // ends what CollectLate began for these works
 	untidy  bool   // the last one's garbage is not collected yet
-	had     uint64 // bytes that the heap had from the system at its end
+	had     uint64 // bytes that the heap had from the system after its end
 	release func() // lets the runtime give unused memory back; nil: it may
 	timer   *time.Timer
 	rest    time.Duration // in place of tidyTime, for tests; zero: that
@@ -66,7 +66,6 @@ func (s *Spare) done() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.works--; s.works == 0 {
-		s.had = heapSize()
 		s.collect()
 		s.timer = time.AfterFunc(cmp.Or(s.rest, tidyTime), s.tidy)
 	}
@@ -80,6 +79,7 @@ func (s *Spare) tidy() {
 		return
 	}
 	s.untidy = false
+	s.had = heapSize(memory())
 	s.timer = time.AfterFunc(spareTime, s.free)
 	go func() { // nobody has to wait for it here
 		runtime.GC()
@@ -91,11 +91,11 @@ func (s *Spare) tidy() {
 	}()
 }
 
-// keep has the runtime keep the memory that the last work left. By itself it
-// gives back within seconds what it does not expect to need before the next
-// collection, so that is put off until as much is in use again.
+// keep, for right after a collection, has the runtime keep the memory that the last
+// work left. By itself it gives back within seconds what it does not expect to need
+// before the next collection, so that is put off until as much is in use again.
 func (s *Spare) keep() {
-	live := max(1, heap("/gc/heap/live:bytes"))
+	live := max(1, memory().HeapAlloc)
 	if s.release != nil || s.had < worthwhile || s.had <= live || tuned() {
 		return
 	}
@@ -122,32 +122,17 @@ func (s *Spare) free() {
 	debug.FreeOSMemory()
 }
 
+// memory are the runtime's figures. Package runtime/metrics would have them for
+// less, but what it does as soon as it is linked is a twentieth of all pages that a
+// start touches; nothing here is asked for before the start is over.
+func memory() *runtime.MemStats {
+	m := new(runtime.MemStats)
+	runtime.ReadMemStats(m)
+	return m
+}
+
 // heapSize is what the heap has from the system, in use or not, in bytes.
-func heapSize() uint64 {
-	return heap("/memory/classes/heap/objects:bytes", "/memory/classes/heap/unused:bytes", "/memory/classes/heap/free:bytes")
-}
-
-// heap is the sum of figures of the runtime about its heap, in bytes.
-func heap(names ...string) (sum uint64) {
-	for _, f := range figures(names...) {
-		sum += f
-	}
-	return sum
-}
-
-// figures are some of the runtime's, of one moment.
-func figures(names ...string) []uint64 {
-	list := make([]metrics.Sample, len(names))
-	for i, name := range names {
-		list[i].Name = name
-	}
-	metrics.Read(list)
-	out := make([]uint64, len(list))
-	for i, f := range list {
-		out[i] = f.Value.Uint64()
-	}
-	return out
-}
+func heapSize(m *runtime.MemStats) uint64 { return m.HeapSys - m.HeapReleased }
 
 // tuned reports whether the operator said how often or how late garbage is
 // collected.
@@ -163,11 +148,7 @@ func CollectLate(more int64) (collect func()) {
 	if tuned() || debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		return func() {}
 	}
-	// All but what the heap has spare. runtime.ReadMemStats would fetch a hundred
-	// pages of memory for its own account.
-	f := figures("/memory/classes/total:bytes",
-		"/memory/classes/heap/unused:bytes", "/memory/classes/heap/free:bytes", "/memory/classes/heap/released:bytes")
-	debug.SetMemoryLimit(int64(f[0]-f[1]-f[2]-f[3]) + more)
+	debug.SetMemoryLimit(inUse() + more)
 	usual := debug.SetGCPercent(-1)
 	collect = sync.OnceFunc(func() {
 		debug.SetGCPercent(usual)
@@ -176,4 +157,18 @@ func CollectLate(more int64) (collect func()) {
 	// The first collection finds that nobody needs this.
 	runtime.AddCleanup(new([64]byte), func(f func()) { f() }, collect)
 	return collect
+}
+
+// began says that inUse was asked before.
+var began atomic.Bool
+
+// inUse is what the runtime counts against its limit, in bytes: all but what the
+// heap has spare. The first time, which is when the process starts, it is what a
+// process has then: to ask touches a hundred pages.
+func inUse() int64 {
+	if !began.Swap(true) {
+		return 4 << 20
+	}
+	m := memory()
+	return int64(m.Sys - m.HeapSys + m.HeapAlloc)
 }

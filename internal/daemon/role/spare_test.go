@@ -73,11 +73,7 @@ func TestSpare(t *testing.T) {
 // does not leave the time for that.
 func TestSpareTidies(t *testing.T) {
 	t.Setenv("GOGC", "")
-	cycles := func() uint64 {
-		m := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
-		metrics.Read(m)
-		return m[0].Value.Uint64()
-	}
+	cycles := func() uint64 { return heap("/gc/cycles/total:gc-cycles") }
 	var s Spare
 	end := s.Work()
 	before := cycles()
@@ -153,4 +149,11 @@ func TestSpareKeeps(t *testing.T) {
 	if left := heap("/memory/classes/heap/free:bytes"); left > 4<<20 {
 		t.Errorf("%d bytes are unused and not given back", left)
 	}
+}
+
+// heap is a figure of the runtime's about its heap.
+func heap(name string) uint64 {
+	m := []metrics.Sample{{Name: name}}
+	metrics.Read(m)
+	return m[0].Value.Uint64()
 }
