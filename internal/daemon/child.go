@@ -10,6 +10,7 @@ import (
 
 	"holdfast/internal/daemon/ipc"
 	"holdfast/internal/daemon/role"
+	"holdfast/internal/stack"
 )
 
 // child is one running child process as the parent sees it. It belongs to the
@@ -185,6 +186,7 @@ func (p *Parent) watch(c *child) {
 	received := make(chan struct{})
 	go func() {
 		defer close(received)
+		stack.Reserve()
 		for {
 			m, err := c.conn.Receive()
 			if err != nil {

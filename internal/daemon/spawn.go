@@ -8,6 +8,7 @@ import (
 
 	"holdfast/internal/daemon/role"
 	"holdfast/internal/early"
+	"holdfast/internal/stack"
 )
 
 // spawner starts child processes from one locked OS thread that lives as long
@@ -25,6 +26,7 @@ type startRequest struct {
 func newSpawner() *spawner {
 	s := &spawner{starts: make(chan startRequest)}
 	go func() {
+		stack.Reserve()
 		runtime.LockOSThread()
 		early.Block()
 		for r := range s.starts {

@@ -21,6 +21,7 @@ import (
 	"holdfast/internal/config/keepalived"
 	"holdfast/internal/config/toml"
 	"holdfast/internal/proc"
+	"holdfast/internal/stack"
 )
 
 // Options says how a configuration is loaded. The zero value reads real files
@@ -85,6 +86,7 @@ func stream(path string, reading keepalived.Options, decode config.Options) (cfg
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		stack.Reserve()
 		d := config.NewDecoder(decode)
 		for s := range statements {
 			if d.Statement(s.node) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"sync"
+
+	"holdfast/internal/stack"
 )
 
 // Mailbox sends messages in order from a goroutine of its own, so that the
@@ -107,6 +109,7 @@ func (b *Mailbox) drop() {
 }
 
 func (b *Mailbox) run() {
+	stack.Reserve()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for {

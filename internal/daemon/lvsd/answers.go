@@ -10,12 +10,14 @@ import (
 	"holdfast/internal/daemon/ipc"
 	"holdfast/internal/daemon/lvs"
 	"holdfast/internal/daemon/role"
+	"holdfast/internal/stack"
 )
 
 // fromParent carries out what the parent says; the end of the stream is the
 // parent's death.
 func (p *process) fromParent() {
 	defer p.stop()
+	stack.Reserve()
 	for {
 		m, err := p.child.Parent.Receive()
 		if err != nil {
@@ -56,6 +58,7 @@ func (p *process) fromParent() {
 // stream ends: a new vrrp process tells everything anew.
 func (p *process) fromPeer(c *ipc.Conn) {
 	defer c.Close()
+	stack.Reserve()
 	for {
 		m, err := c.Receive()
 		if err != nil {
