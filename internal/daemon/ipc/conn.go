@@ -1,6 +1,6 @@
 // Package ipc carries typed messages between holdfast's processes on a Unix
-// stream socket: a small header in JSON, a body in JSON that only its reader
-// decodes, and an optional descriptor.
+// stream socket: a small header as numbered fields (package wire), a body in JSON
+// that only its reader decodes, and an optional descriptor.
 package ipc
 
 import (
@@ -14,6 +14,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"holdfast/internal/wire"
 )
 
 // MaxMessage bounds the body of one message in bytes. The largest is the
@@ -25,15 +27,26 @@ const MaxMessage = 256 << 20
 // an error.
 const maxHeader = 64 << 10
 
+// maxErr bounds the text of an error in bytes.
+const maxErr = 8 << 10
+
 // Message is one message: its type and, by type, a body.
 type Message struct {
-	Type string          `json:"type"`
-	ID   uint64          `json:"id,omitempty"` // joins an answer to its question
-	Err  string          `json:"err,omitempty"`
-	Body json.RawMessage `json:"-"` // JSON, not looked at on the way
+	Type string
+	ID   uint64 // joins an answer to its question
+	Err  string
+	Body json.RawMessage // JSON, not looked at on the way
 
 	// File came with the message; the receiver closes it.
-	File *os.File `json:"-"`
+	File *os.File
+}
+
+// headerFields are those of the header. There is no reflection in it, and so none
+// in a start before the kernel's table is written.
+func headerFields(f *wire.Fields, m *Message) {
+	wire.String(f, 1, &m.Type)
+	wire.Uint(f, 2, &m.ID)
+	wire.String(f, 3, &m.Err)
 }
 
 // New makes a message with body encoded as JSON (nil: none).
@@ -94,20 +107,16 @@ func Pair() (a, b *os.File, err error) {
 // Send writes m. With f, the descriptor travels along and f stays the caller's.
 // An error that does not wrap ErrMessage means that the stream is of no more use.
 func (c *Conn) Send(m Message, f *os.File) error {
-	if len(m.Err) > maxHeader/8 { // escaped it is six times as long at most
-		m.Err = m.Err[:maxHeader/8] + " …"
+	if len(m.Err) > maxErr {
+		m.Err = m.Err[:maxErr] + " …"
 	}
-	head, err := json.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("%w %s: %w", ErrMessage, m.Type, err)
+	buf := wire.Append(&wire.Fields{}, make([]byte, 8, 32+len(m.Type)+len(m.Err)), &m, headerFields)
+	head := len(buf) - 8
+	if head > maxHeader || len(m.Body) > MaxMessage {
+		return fmt.Errorf("%w %.20s: %d bytes are too long", ErrMessage, m.Type, head+len(m.Body))
 	}
-	if len(head) > maxHeader || len(m.Body) > MaxMessage {
-		return fmt.Errorf("%w %s: %d bytes are too long", ErrMessage, m.Type, len(head)+len(m.Body))
-	}
-	buf := make([]byte, 8, 8+len(head))
-	binary.BigEndian.PutUint32(buf, uint32(len(head)))
+	binary.BigEndian.PutUint32(buf, uint32(head))
 	binary.BigEndian.PutUint32(buf[4:], uint32(len(m.Body)))
-	buf = append(buf, head...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f != nil {
@@ -148,8 +157,10 @@ func (c *Conn) Receive() (Message, error) {
 		return Message{}, err
 	}
 	var m Message
-	if err := json.Unmarshal(b[:n], &m); err != nil {
+	if rest, err := wire.Read(&wire.Fields{}, b[:n], &m, headerFields); err != nil {
 		return Message{}, fmt.Errorf("message: %w", err)
+	} else if len(rest) > 0 {
+		return Message{}, fmt.Errorf("message: %d bytes behind its header", len(rest))
 	}
 	if body > 0 {
 		m.Body = b[n:]

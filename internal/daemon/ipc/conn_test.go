@@ -74,7 +74,8 @@ func TestGarbageIsAnErrorNotAPanic(t *testing.T) {
 	for name, in := range map[string]string{
 		"header beyond the bound": "\x00\x02\x00\x00\x00\x00\x00\x00",
 		"body beyond the bound":   "\x00\x00\x00\x02\xff\xff\xff\xff",
-		"not json":                "\x00\x00\x00\x02\x00\x00\x00\x00{]",
+		"no fields":               "\x00\x00\x00\x02\x00\x00\x00\x00{]",
+		"more than its fields":    "\x00\x00\x00\x04\x00\x00\x00\x00\x10\x01\x00\x00",
 		"cut short":               "\x00\x00\x00\x09\x00\x00\x00\x00{",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +96,7 @@ func TestALongErrorIsCutAndALongMessageLeavesTheStreamWhole(t *testing.T) {
 	}
 	go a.Send(Message{Type: "x", Err: strings.Repeat("\x01", maxHeader)}, nil)
 	m, err := b.Receive()
-	if err != nil || m.Type != "x" || len(m.Err) < maxHeader/8 {
+	if err != nil || m.Type != "x" || len(m.Err) < maxErr || len(m.Err) > 2*maxErr {
 		t.Fatalf("type %q, error of %d bytes, %v", m.Type, len(m.Err), err)
 	}
 }
