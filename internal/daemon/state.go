@@ -27,7 +27,8 @@ type savedState struct {
 	Kernel string `json:"kernel"`
 	link.Wanted
 	Devices link.DeviceRecord `json:"devices,omitzero"`
-	Owned   json.RawMessage   `json:"owned,omitempty"`
+	// Owned is the lvs role's word. It may be large, see write.
+	Owned json.RawMessage `json:"owned,omitempty"`
 	// Settings are those of operators.
 	Settings json.RawMessage `json:"settings,omitempty"`
 }
@@ -144,10 +145,7 @@ func (s *stateFile) write() {
 		st := s.next
 		s.next = nil
 		s.mu.Unlock()
-		b, err := json.Marshal(st)
-		if err == nil {
-			err = replaceFile(s.path, b)
-		}
+		err := st.write(s.path)
 		if err != nil {
 			s.log.Error("state file not written", "err", err)
 		}
@@ -155,6 +153,23 @@ func (s *stateFile) write() {
 	}
 	s.writing = false
 	s.idle.Broadcast()
+}
+
+// write writes the state in the place of path. What the lvs process owns goes as it
+// came: package json would copy it three times, and it is said while the kernel's
+// table is about to be written.
+func (st savedState) write(path string) error {
+	owned := st.Owned
+	st.Owned = nil
+	b, err := json.Marshal(st)
+	if err != nil {
+		return err
+	}
+	if len(owned) == 0 {
+		return replaceFile(path, b)
+	}
+	b = append(b[:len(b)-1], `,"owned":`...) // there is a first field always
+	return replaceFile(path, b, owned, []byte("}"))
 }
 
 // wait waits for a write under way.
@@ -172,16 +187,20 @@ func (s *stateFile) remove() {
 	os.Remove(s.path)
 }
 
-// replaceFile writes a private file and puts it in the place of path, so that
-// readers see the old or the new one whole.
-func replaceFile(path string, b []byte) error {
+// replaceFile writes a private file of these parts and puts it in the place of path,
+// so that readers see the old or the new one whole.
+func replaceFile(path string, parts ...[]byte) error {
 	next := path + ".new"
 	os.Remove(next) // of a daemon that was killed while writing
 	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b)
+	for _, b := range parts {
+		if err == nil {
+			_, err = f.Write(b)
+		}
+	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}

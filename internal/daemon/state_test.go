@@ -209,3 +209,17 @@ func TestStateObjects(t *testing.T) {
 		t.Errorf("got %+v", got.Objects)
 	}
 }
+
+// What stands in the file is one JSON text, whoever put its parts together.
+func TestWhatIsOwnedStandsInTheStateFile(t *testing.T) {
+	s := newStateFile(filepath.Join(t.TempDir(), "state"), quiet())
+	for _, owned := range []string{"", "{}", `{"services":["192.0.2.1:80/tcp"]}`} {
+		wanted := link.Wanted{Addresses: []link.Address{{Ifindex: 3, Prefix: netip.MustParsePrefix("192.0.2.1/32")}}}
+		s.save(savedState{Wanted: wanted, Owned: json.RawMessage(owned), Settings: json.RawMessage(`[1]`)})
+		s.wait()
+		got, err := s.load()
+		if err != nil || string(got.Owned) != owned || string(got.Settings) != "[1]" || len(got.Addresses) != 1 {
+			t.Errorf("%q: %+v, %v", owned, got, err)
+		}
+	}
+}

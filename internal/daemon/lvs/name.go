@@ -19,21 +19,25 @@ const maxNamed = 8
 // ServiceName is the short name of a virtual server, as operators type it:
 // "192.0.2.1:80/tcp", "fwmark:3", "group:web", "group:web:1" for the second one
 // of a group.
-func ServiceName(k ipvs.ServiceKey) string {
-	if k.Group != "" {
-		if k.Ordinal == 0 {
-			return "group:" + k.Group
+func ServiceName(k ipvs.ServiceKey) string { return string(appendName(nil, k)) }
+
+func appendName(b []byte, k ipvs.ServiceKey) []byte {
+	switch {
+	case k.Group != "":
+		b = append(append(b, "group:"...), k.Group...)
+		if k.Ordinal != 0 {
+			b = strconv.AppendInt(append(b, ':'), int64(k.Ordinal), 10)
 		}
-		return fmt.Sprintf("group:%s:%d", k.Group, k.Ordinal)
-	}
-	if k.FWMark != 0 {
-		name := fmt.Sprint("fwmark:", k.FWMark)
+	case k.FWMark != 0:
+		b = strconv.AppendUint(append(b, "fwmark:"...), uint64(k.FWMark), 10)
 		if k.Family == ipvs.INET6 {
-			name += "/inet6"
+			b = append(b, "/inet6"...)
 		}
-		return name
+	default:
+		b = netip.AddrPortFrom(k.Addr, k.Port).AppendTo(b)
+		b = append(append(b, '/'), ipvs.ProtocolName(k.Protocol)...)
 	}
-	return netip.AddrPortFrom(k.Addr, k.Port).String() + "/" + ipvs.ProtocolName(k.Protocol)
+	return b
 }
 
 // ServerName is the short name of a real server: "198.51.100.1:80".

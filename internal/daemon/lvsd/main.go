@@ -100,10 +100,13 @@ func (p *process) run(ctx context.Context) error {
 		Event:      p.event,
 		TableReady: func(router string) { _ = p.peer.PostBody(ipc.TypeTable, router) },
 		Owned:      owned,
-		SaveOwned:  func(o lvs.Owned) { p.remember(ipc.TypeOwned, o) },
-		Settings:   settings,
+		SaveOwned: func(o lvs.Owned) {
+			said, err := o.JSON()
+			p.remember(ipc.Message{Type: ipc.TypeOwned, Body: said}, err)
+		},
+		Settings: settings,
 		SaveSettings: func(list []lvs.Setting) {
-			p.remember(ipc.TypeSettings, list)
+			p.remember(ipc.New(ipc.TypeSettings, list))
 		},
 		Restarted: boot.Restarted,
 		Keep:      boot.Options.DontReleaseIPVS,
@@ -151,10 +154,10 @@ func decode(said json.RawMessage, v any) error {
 	return json.Unmarshal(said, v)
 }
 
-// remember has the parent keep something for a successor. It is sent at once,
-// not queued: what is in the stream survives this process.
-func (p *process) remember(kind string, v any) {
-	m, err := ipc.New(kind, v)
+// remember has the parent keep something for a successor, unless it could not be
+// put into words. It is sent at once, not queued: what is in the stream survives
+// this process.
+func (p *process) remember(m ipc.Message, err error) {
 	if err == nil {
 		err = p.child.Parent.Send(m, nil)
 	}
@@ -162,9 +165,9 @@ func (p *process) remember(kind string, v any) {
 	case err == nil:
 	case errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
 		// The parent is dead, and so nobody starts a successor.
-		p.log.Debug("not remembered: the parent is gone", "what", kind)
+		p.log.Debug("not remembered: the parent is gone", "what", m.Type)
 	default:
-		p.log.Warn("what a successor has to know is not remembered", "what", kind, "err", err)
+		p.log.Warn("what a successor has to know is not remembered", "what", m.Type, "err", err)
 	}
 }
 

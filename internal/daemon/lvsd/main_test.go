@@ -25,7 +25,7 @@ func TestWhatIsNotRememberedMattersWhileThereIsAParent(t *testing.T) {
 	defer conn.Close()
 	var log bytes.Buffer
 	p := process{log: slog.New(slog.NewTextHandler(&log, nil)), child: &role.Child{Parent: conn}}
-	p.remember(ipc.TypeOwned, json.RawMessage("{")) // what is no message
+	p.remember(ipc.New(ipc.TypeOwned, json.RawMessage("{"))) // what is no message
 	if !strings.Contains(log.String(), "level=WARN") {
 		t.Errorf("logged %q", log.String())
 	}
@@ -33,8 +33,8 @@ func TestWhatIsNotRememberedMattersWhileThereIsAParent(t *testing.T) {
 	if err := theirs.Close(); err != nil {
 		t.Fatal(err)
 	}
-	p.remember(ipc.TypeOwned, []int{1})
-	p.remember(ipc.TypeSettings, []int{1})
+	p.remember(ipc.New(ipc.TypeOwned, []int{1}))
+	p.remember(ipc.New(ipc.TypeSettings, []int{1}))
 	if log.Len() > 0 {
 		t.Errorf("logged %q", log.String())
 	}
