@@ -29,7 +29,8 @@ func TestIPVSKept(t *testing.T) {
 	t.Run("never refused", patiently(neverRefused))
 	t.Run("never refused by a reload", patiently(neverRefusedByReload))
 	t.Run("follows the master", patiently(followMaster))
-	t.Run("kept over a stop", patiently(keptOverAStop))
+	t.Run("kept over a stop", patiently(func(t testing.TB) { keptOverAStop(t, 0) }))
+	t.Run("kept over a stop and a fault", patiently(func(t testing.TB) { keptOverAStop(t, 8*time.Second) }))
 }
 
 // keptTable has a reload that changes nothing, the death of the lvs process and
@@ -211,8 +212,9 @@ real_server = [{ ip = "192.0.2.21", port = 80 }]
 
 // keptOverAStop stops a director, whose table follows the master, with -I and
 // starts it anew: it begins as backup, and the kernel is told nothing until it is
-// master again, nor then. A connection lives on.
-func keptOverAStop(t testing.TB) {
+// master again, nor then. A connection lives on. fault is how long it has no link after
+// the start; 0: it has one.
+func keptOverAStop(t testing.TB, fault time.Duration) {
 	n, _, _ := direct(t)
 	client := n.host("client", "02:00:00:00:00:99", "192.0.2.99/24")
 	prog, err := program()
@@ -221,16 +223,28 @@ func keptOverAStop(t testing.TB) {
 	}
 	d := lab.Holdfast(prog)
 	d.Args = []string{"run", "-I", "-f"}
-	start := func() *lab.Process {
+	start := func(fault time.Duration) *lab.Process {
 		t.Helper()
+		if fault > 0 {
+			if err := n.a.Cut(); err != nil {
+				t.Fatal(err)
+			}
+		}
 		p, err := n.a.StartDaemon(d, "director.toml", strings.Replace(followConf, "PRIORITY", "150", 1))
 		if err != nil {
 			t.Fatal(err)
 		}
+		if fault > 0 {
+			says(t, p, "to=FAULT")
+			time.Sleep(fault)
+			if err := n.a.Restore(); err != nil {
+				t.Fatal(err)
+			}
+		}
 		n.holder(vip, "a", 30*time.Second)
 		return p
 	}
-	p := start()
+	p := start(0)
 	raw := rawIPVSOf(t, n.a)
 	conn := connected(t, client)
 	defer conn.Close()
@@ -242,7 +256,7 @@ func keptOverAStop(t testing.TB) {
 	if after := tableOf(t, raw); !slices.Equal(before, after) {
 		t.Errorf("the table was\n%s\nand after the stop is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
 	}
-	p = start()
+	p = start(fault)
 	if after := tableOf(t, raw); !slices.Equal(before, after) {
 		t.Errorf("the table was\n%s\nand after the start is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
 	}

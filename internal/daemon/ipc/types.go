@@ -87,4 +87,7 @@ type RouterState struct {
 	VIPs   []netip.Addr `json:"vips,omitempty"`
 	// Stopped: it is not master because the process stops.
 	Stopped bool `json:"stopped,omitempty"`
+	// Fault: it takes no part in the election, for it is in FAULT or waits for its
+	// interface.
+	Fault bool `json:"fault,omitempty"`
 }

@@ -15,6 +15,10 @@ type router struct {
 	// settles is when a router that began as backup, or was stopped, is taken for
 	// one; zero: it is what was told.
 	settles time.Time
+	// faultBy is until when FAULT may put that off; zero: nothing was told since the
+	// start or the stop.
+	faultBy time.Time
+	fault   bool // as told last, see RouterState
 }
 
 // RouterState is what is told of a virtual router.
@@ -24,6 +28,9 @@ type RouterState struct {
 	VIPs   []netip.Addr // nil: they are as before
 	// Stopped: it is not master because the daemon stops.
 	Stopped bool
+	// Fault: it takes no part in the election, for it is in FAULT or waits for its
+	// interface.
+	Fault bool
 }
 
 // RouterStates tells the states of virtual routers; those of one call are
@@ -60,14 +67,12 @@ func (l *LVS) routerStates(list []RouterState) {
 		if s.Master {
 			r.settles = time.Time{}
 		} else if s.Stopped && l.deps.Keep {
-			r.settles = time.Now().Add(keepTime)
-		} else if !r.told && l.starting[s.Name] {
-			l.settle(s.Name, r, time.Now())
-		} else {
-			l.hasten(s.Name, r, time.Now())
+			r.settles, r.faultBy = time.Now().Add(keepTime), time.Time{}
+		} else if !r.settles.IsZero() || !r.told && l.starting[s.Name] && l.foundTable(s.Name) {
+			l.settle(s.Name, r, s.Fault, time.Now())
 		}
 		delete(l.starting, s.Name)
-		r.told, r.master = true, s.Master
+		r.told, r.master, r.fault = true, s.Master, s.Fault
 		if s.VIPs != nil {
 			vips := make([]netip.Addr, len(s.VIPs))
 			for j, a := range s.VIPs {

@@ -11,6 +11,11 @@ import (
 // settleMargin is what a router may take to be told beyond its timers.
 const settleMargin = time.Second
 
+// faultTime is how long what was left in the kernel waits for the end of FAULT: a port
+// of a switch that comes up, a script that has run once. It is counted from the first
+// that a router tells.
+const faultTime = time.Minute
+
 // keepTime is longer than the stop of a daemon that keeps its table may take from
 // the release of its addresses to its end.
 const keepTime = 5 * time.Minute
@@ -30,12 +35,11 @@ func settleTime(cfg *config.Config, name string) time.Duration {
 	return 0
 }
 
-// settle begins the time in which a router that begins as backup may be master
-// again: what a predecessor of this daemon left in the kernel stays as it is
-// until then. A service that were removed meanwhile would end its connections.
-func (l *LVS) settle(name string, r *router, now time.Time) {
+// foundTable reports whether a predecessor of this daemon left services in the kernel
+// that follow a router.
+func (l *LVS) foundTable(name string) bool {
 	if l.deps.Restarted || len(l.deps.Owned.Services) == 0 {
-		return
+		return false
 	}
 	if l.kept == nil {
 		l.kept = make(map[ipvs.ServiceKey]bool, len(l.deps.Owned.Services))
@@ -43,20 +47,27 @@ func (l *LVS) settle(name string, r *router, now time.Time) {
 			l.kept[k] = true
 		}
 	}
-	if slices.ContainsFunc(l.follow.of(name), func(k ipvs.ServiceKey) bool { return l.kept[k] }) {
-		r.settles = now.Add(settleTime(l.cfg, name))
-	}
+	return slices.ContainsFunc(l.follow.of(name), func(k ipvs.ServiceKey) bool { return l.kept[k] })
 }
 
-// hasten ends the time of a stopped router sooner, which is there again: another vrrp
-// process took the place of one that ended while the daemon goes on. From what is
-// told first it has the time of a start.
-func (l *LVS) hasten(name string, r *router, now time.Time) {
-	if r.settles.IsZero() {
-		return
-	}
-	if end := now.Add(settleTime(l.cfg, name)); end.Before(r.settles) {
+// settle says until when a router that is not master may be it again: what a
+// predecessor of this daemon, or of the vrrp process, left in the kernel stays as it
+// is until then. A service that were removed meanwhile would end its connections. The
+// time is that of an election, from the first word on. In FAULT there is none, so that
+// it begins anew when FAULT ends, within faultTime; a router that stays in FAULT keeps
+// what was left for so long.
+func (l *LVS) settle(name string, r *router, fault bool, now time.Time) {
+	end := now.Add(settleTime(l.cfg, name))
+	switch {
+	case r.faultBy.IsZero():
+		// After a stop that ended the vrrp process alone, which has a successor, the
+		// time that was given for the stop is of no use any more.
+		r.settles, r.faultBy = earlier(r.settles, end), now.Add(faultTime)
+	case r.fault && !fault && now.Before(r.faultBy):
 		r.settles = end
+	}
+	if fault && r.settles.Before(r.faultBy) {
+		r.settles = r.faultBy
 	}
 }
 
@@ -68,6 +79,7 @@ func (l *LVS) elected(now time.Time) (next time.Time) {
 		case r.settles.IsZero():
 		case !now.Before(r.settles):
 			r.settles = time.Time{}
+			l.log.Info("what was left in the kernel is not kept any longer: the virtual router is not master", "instance", name, "fault", r.fault)
 			l.table.dirtyOne(l.follow.of(name)...)
 		case next.IsZero() || r.settles.Before(next):
 			next = r.settles

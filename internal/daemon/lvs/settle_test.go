@@ -102,3 +102,106 @@ func TestTableOfALoneStop(t *testing.T) {
 		r.end()
 	})
 }
+
+// A router that is in FAULT takes no part in the election, which begins when FAULT
+// ends; one that stays in it keeps what was left for a minute.
+func TestTableStaysOverAFaultForAWhile(t *testing.T) {
+	const had, others = "1:1=1 2:1=1 3:1=1 m7:1=1", "3:1=1 m7:1=1"
+	cfg := following(config.FollowAuto)
+	for i := range cfg.Instances {
+		cfg.Instances[i].AdvertInt = time.Second // an election and its margin: 5 s
+	}
+	type step struct {
+		at    time.Duration // since the start
+		fault bool
+	}
+	const never = -1
+	for _, c := range []struct {
+		name  string
+		told  []step
+		until time.Duration
+	}{
+		{"backup", []step{{0, false}}, 5 * time.Second},
+		{"told again", []step{{0, false}, {3 * time.Second, false}}, 5 * time.Second},
+		{"for ever", []step{{0, true}}, faultTime},
+		{"for ever, told again", []step{{0, true}, {50 * time.Second, true}}, faultTime},
+		{"it ends", []step{{0, true}, {20 * time.Second, false}}, 25 * time.Second},
+		{"it ends late", []step{{0, true}, {59 * time.Second, false}}, 64 * time.Second},
+		{"it ends too late", []step{{0, true}, {61 * time.Second, false}}, faultTime},
+		{"it comes during the election", []step{{0, false}, {4 * time.Second, true}, {30 * time.Second, false}}, 35 * time.Second},
+		{"it comes after the election", []step{{0, false}, {6 * time.Second, true}}, 5 * time.Second},
+		{"it comes and goes", []step{
+			{0, true},
+			{10 * time.Second, false},
+			{14 * time.Second, true},
+			{57 * time.Second, false},
+			{58 * time.Second, true},
+			{59 * time.Second, false},
+			{61 * time.Second, true},
+			{63 * time.Second, false},
+			{200 * time.Second, true},
+		}, 64 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, r *rig) {
+				keep := func(d *Deps) { d.Keep = true }
+				r.start(cfg, keep)
+				r.master("B", true)
+				r.wantTable(had)
+				r.lvs.RouterStates(RouterState{Name: "B", Stopped: true})
+				r.pass(time.Second)
+				r.end()
+
+				r.start(cfg, keep)
+				r.master("A", false)
+				begun := time.Now()
+				gone := time.Duration(never)
+				for at := time.Duration(0); at < 5*time.Minute; at += time.Second {
+					r.pass(time.Until(begun.Add(at - time.Millisecond)))
+					for len(c.told) > 0 && c.told[0].at == at {
+						r.pass(time.Until(begun.Add(at)))
+						r.lvs.RouterStates(RouterState{Name: "B", Fault: c.told[0].fault})
+						c.told = c.told[1:]
+					}
+					r.pass(time.Until(begun.Add(at + time.Millisecond)))
+					if got := r.table(); got == others && gone == never {
+						gone = at
+					} else if got != had && gone == never || got != others && gone != never {
+						t.Fatalf("after %v the table is %s", at, got)
+					}
+				}
+				if gone != c.until {
+					t.Errorf("it stayed for %v, want %v", gone, c.until)
+				}
+				r.end()
+			})
+		})
+	}
+}
+
+// FAULT gives no time to a router that had decided it, and none beyond its own to one
+// whose vrrp process has a successor.
+func TestAFaultWithoutAStartKeepsNoTable(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		cfg := following(config.FollowAuto)
+		for i := range cfg.Instances {
+			cfg.Instances[i].AdvertInt = time.Second
+		}
+		const had, others = "1:1=1 2:1=1 3:1=1 m7:1=1", "3:1=1 m7:1=1"
+		r.start(cfg, func(d *Deps) { d.Keep = true })
+		r.master("A", false)
+		r.master("B", true)
+		r.lvs.RouterStates(RouterState{Name: "B", Fault: true})
+		r.pass(0)
+		r.wantTable(others)
+		r.master("B", true)
+		r.lvs.RouterStates(RouterState{Name: "B", Stopped: true})
+		r.pass(10 * time.Second)
+		r.lvs.RouterStates(RouterState{Name: "B", Fault: true})
+		r.pass(faultTime - time.Second)
+		r.wantTable(had)
+		r.pass(2 * time.Second)
+		r.wantTable(others)
+		r.end()
+	})
+}

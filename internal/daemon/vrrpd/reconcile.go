@@ -21,7 +21,9 @@ func (t *teller) reconcile(st engine.Status) {
 		}
 		// From TakingOver on, hence before MASTER is told to the world.
 		master := r.State == vrrp.Master
-		states[r.Name] = t.stateOf(in, master)
+		state := t.stateOf(in, master)
+		state.Fault = !master && r.State != vrrp.Backup // or it waits for its interface
+		states[r.Name] = state
 		h := ipc.Held{Router: r.Name, Master: master}
 		if master {
 			h.Alive = aliveWindow(in)

@@ -168,7 +168,7 @@ func (t *teller) tellState(c engine.Change) {
 		delete(t.states, c.Name)
 	} else {
 		st = t.stateOf(in, st.Master)
-		st.Stopped = c.To == vrrp.Init
+		st.Stopped, st.Fault = c.To == vrrp.Init, c.To == vrrp.Fault
 		t.states[c.Name] = st
 	}
 	t.routers = append(t.routers, st)
@@ -192,7 +192,9 @@ func (t *teller) retell() {
 	all := ipc.Routers{States: []ipc.RouterState{}}
 	for name, st := range t.states {
 		if in := t.byName[name]; in != nil {
-			all.States = append(all.States, t.stateOf(in, st.Master))
+			now := t.stateOf(in, st.Master)
+			now.Fault = st.Fault
+			all.States = append(all.States, now)
 		}
 	}
 	_ = t.peer.PostBody(ipc.TypeRouters, all)
