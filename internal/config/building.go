@@ -187,6 +187,7 @@ type service struct {
 	sorryMethod  bool
 	sorryPortSet bool
 	persistent   bool
+	prefixFirst  bool // persistence_granularity is a number and stands where the family is not known
 	familySet    bool
 	check        checkDefaults
 	inhibit      bool

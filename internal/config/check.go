@@ -1,6 +1,8 @@
 package config
 
 import (
+	"fmt"
+	"net/netip"
 	"time"
 )
 
@@ -143,6 +145,10 @@ func (d *decoder) checkerComplete(c *checker, n *Node) bool {
 		if at.IsLinkLocalUnicast() && at.Is6() && c.BindIf == "" {
 			return refuse("no-bind-if", "connects to the link-local address "+at.String()+" and has no bind_if")
 		}
+		if c.BindTo.IsValid() && familyOf(c.BindTo) != familyOf(at) { // of SMTP_CHECK, of which keepalived does not say it
+			d.silent(n.Pos, "bad-value", fmt.Sprintf("bindto: %v is not of the family of %v, which is connected to, ignored", c.BindTo, at))
+			c.BindTo = netip.Addr{}
+		}
 	}
 	switch c.Kind {
 	case HTTPGet, SSLGet:
@@ -198,7 +204,6 @@ func (h *inheriting) complete(c *Checker, r *RealServer, outer checkDefaults, lo
 	}
 	c.DelayLoop = orDefault(v.delayLoop, DefaultDelayLoop)
 	c.Warmup = orDefault(v.warmup, c.DelayLoop)
-	c.ConnectTimeout = orDefault(v.connectTimeout, DefaultConnectTimeout)
 	retry, between := c.Kind.Retries(c.DelayLoop)
 	c.DelayBeforeRetry = orDefault(v.delayBeforeRetry, between)
 	c.Retry = v.retry
@@ -208,6 +213,7 @@ func (h *inheriting) complete(c *Checker, r *RealServer, outer checkDefaults, lo
 	if !c.Kind.Connects() {
 		return
 	}
+	c.ConnectTimeout = orDefault(v.connectTimeout, DefaultConnectTimeout)
 	if !c.ConnectIP.IsValid() {
 		c.ConnectIP = r.Addr
 	}

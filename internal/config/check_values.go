@@ -22,7 +22,7 @@ func connectIP(d *decoder, c *checker, a netip.Addr, n *Node) {
 
 func bindTo(d *decoder, c *checker, a netip.Addr, n *Node) {
 	to := c.ConnectIP
-	if !to.IsValid() {
+	if !to.IsValid() && c.Kind != SMTPCheck { // where connect_ip may follow: see checkerComplete
 		to = c.of.Addr
 	}
 	if to.IsValid() && familyOf(a) != familyOf(to) {
@@ -59,8 +59,8 @@ func dnsType(d *decoder, c *checker, n *Node) {
 	c.DNSType = t
 }
 
-// dnsName takes a name, with a dot at its end or without. keepalived 2.2.7 takes
-// that dot for an empty label where the first label is of one letter.
+// dnsName takes a name, with a dot at its end or without. keepalived 2.2.7 finds
+// an empty label in each whose first label is of one byte and has a dot behind it.
 func dnsName(d *decoder, c *checker, n *Node) {
 	a, ok := arg1(d, n)
 	if !ok || d.already(n, c.DNSName) {
@@ -68,7 +68,7 @@ func dnsName(d *decoder, c *checker, n *Node) {
 	}
 	long := false
 	if a != DefaultDNSName {
-		name, dot := strings.CutSuffix(a, ".")
+		name, _ := strings.CutSuffix(a, ".")
 		for label := range strings.SplitSeq(name, ".") {
 			if label == "" {
 				d.bad(n, 0, ClassGeneral, "'%s' has an empty label, ignored", clip(a))
@@ -76,8 +76,8 @@ func dnsName(d *decoder, c *checker, n *Node) {
 			}
 			long = long || len(label) > 63
 		}
-		if dot && strings.IndexByte(a, '.') == 1 && !d.toml() {
-			d.report(n.ArgPos(0), Info, ClassGeneral, "dns-dot", "name: keepalived 2.2.7 ignores a name with a dot at its end and a first label of one letter")
+		if strings.IndexByte(a, '.') == 1 && !d.toml() {
+			d.report(n.ArgPos(0), Info, ClassGeneral, "dns-dot", "name: keepalived 2.2.7 ignores a name of more than one label whose first one is of one byte")
 		}
 	}
 	if long || len(strings.TrimSuffix(a, ".")) > 253 {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,37 @@ func (d *decoder) digits(s string, pos Pos) string {
 	}
 	d.report(pos, Warning, ClassNone, "empty-number", d.kw.Name+": an empty text is taken for 0")
 	return "0"
+}
+
+// leading is the text of the number that an argument is. Of "80x" keepalived takes
+// the digits in front while it complains: what is in service with it has to be so
+// here. Of "0x10" that would be 0, and then the text is no number.
+func (d *decoder) leading(n *Node, arg int) string {
+	s := n.Arg(arg)
+	digits := strings.TrimPrefix(strings.TrimLeft(s, " \t"), "+")
+	end := strings.IndexFunc(digits, func(c rune) bool { return c < '0' || c > '9' })
+	if d.toml() || end <= 0 || strings.Trim(digits[:end], "0") == "" {
+		return s
+	}
+	d.bad(n, arg, ClassInvalidNumber, "'%s' is not a whole number: %s is used", clip(s), clip(digits[:end]))
+	return digits[:end]
+}
+
+// leadingDigits is v, a number, of which leading digits count.
+func leadingDigits(v value) value {
+	set := v.set
+	v.set = func(d *decoder, target any, n *Node) {
+		if s := n.Arg(0); len(n.Words) > 1 {
+			if number := d.leading(n, 0); number != s {
+				other := *n
+				other.Words = slices.Clone(n.Words)
+				other.Words[1].Text = number
+				n = &other
+			}
+		}
+		set(d, target, n)
+	}
+	return v
 }
 
 // isZero says whether s is a number that is 0.

@@ -67,6 +67,7 @@ func (d *decoder) finishService(s *service) {
 
 // serviceDefaults fills protocol, scheduler, method and delay_loop.
 func (d *decoder) serviceDefaults(s *service) {
+	d.haSuspend(s)
 	marks := s.FWMark != 0
 	if s.Group != "" {
 		addresses, _ := s.entries.addresses()
@@ -107,6 +108,25 @@ func (d *decoder) serviceDefaults(s *service) {
 	s.DelayLoop = s.check.delayLoop
 	if s.DelayLoop == unset {
 		s.DelayLoop = DefaultDelayLoop
+	}
+}
+
+// haSuspend says where ha_suspend has no effect. Of a group that has a mark
+// keepalived ignores it; here the checks follow the group's addresses.
+func (d *decoder) haSuspend(s *service) {
+	if !s.HASuspend {
+		return
+	}
+	some, mark := false, s.FWMark != 0
+	if s.Group != "" {
+		some, _ = s.entries.addresses()
+		mark = slices.ContainsFunc(s.entries.Entries, func(e GroupEntry) bool { return e.FWMark != 0 })
+	}
+	switch {
+	case mark && !some:
+		d.aboutService(s, Warning, ClassGeneral, "no-effect", "ha_suspend has no effect with fwmark")
+	case mark && !d.toml():
+		d.aboutService(s, Info, ClassGeneral, "no-effect", "keepalived ignores ha_suspend, as its group has a mark")
 	}
 }
 
@@ -193,18 +213,30 @@ func (d *decoder) serverPort(s *service, f Forward, port *uint16, pos Pos, what 
 
 func methodName(m Method) string { return [...]string{"NAT", "DR", "TUN"}[m] }
 
+// sameFamily reports whether a server whose method is known can be reached.
+func (d *decoder) sameFamily(s *service, r *RealServer, p *pendingReal) bool {
+	if s.Family == 0 || s.Family == familyOf(r.Addr) || r.Forward.Method == TUN {
+		return true
+	}
+	d.report(p.end.pos(), Warning, ClassGeneral, "wrong-family", fmt.Sprintf(
+		"virtual_server %s: real_server %v %s is of another family, which only TUN can reach: it is ignored", s.describe(), r.Addr, p.pos().from(p.end.pos())))
+	return false
+}
+
 // finishReal completes one real server; false leaves it out.
 func (d *decoder) finishReal(s *service, r *RealServer, p *pendingReal) bool {
 	if !p.methodSet {
 		r.Forward = s.Forward
 	}
-	if s.Family != 0 && s.Family != familyOf(r.Addr) && r.Forward.Method != TUN {
-		d.report(p.end.pos(), Warning, ClassGeneral, "wrong-family", fmt.Sprintf(
-			"virtual_server %s: real_server %v %s is of another family, which only TUN can reach: it is ignored", s.describe(), r.Addr, p.pos().from(p.end.pos())))
+	if !d.sameFamily(s, r, p) {
 		return false
 	}
 	if p.early && r.Forward.Method == TUN {
 		d.tunnelTooLate(s, p.end.pos(), "real_server", r.Addr)
+	}
+	if s.prefixFirst && !d.toml() && familyOf(r.Addr) == 4 && r.Forward.Method != TUN {
+		d.report(p.end.pos(), Info, ClassGeneral, "granularity-family", fmt.Sprintf(
+			"virtual_server %s: real_server %v: by the number of persistence_granularity keepalived 2.2.7 takes the service for one of IPv6, and leaves this server out", s.describe(), r.Addr))
 	}
 	written := r.Port
 	d.serverPort(s, r.Forward, &r.Port, p.pos(), "real_server", r.Addr)
@@ -212,7 +244,7 @@ func (d *decoder) finishReal(s *service, r *RealServer, p *pendingReal) bool {
 		written = r.Port
 	}
 	if x := r.Extra(); x.LowerThreshold > x.UpperThreshold && x.UpperThreshold != 0 {
-		d.report(p.pos(), Warning, ClassGeneral, "threshold", fmt.Sprintf("real_server %v: lthreshold is above uthreshold", r.Addr))
+		d.report(p.pos(), Warning, d.quietClass(), "threshold", fmt.Sprintf("real_server %v: lthreshold is above uthreshold", r.Addr))
 	}
 	d.finishPool(s, r, p)
 	if !p.alertSet {

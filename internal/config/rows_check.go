@@ -73,11 +73,15 @@ func defaultsRows[T any](get func(t *T) *checkDefaults, outer string, low int) [
 	longest := func(v value) value { return atMost(v, "4294967", math.MaxUint64/1e6) }
 	return []Keyword{
 		row("delay_loop", core, longest(timer("seconds", time.Microsecond, maxTimer, func(t *T, v time.Duration) { get(t).delayLoop = v })), outer+", else 60", "time between two checks"),
-		row("connect_timeout", common, timer("seconds", time.Microsecond, 4294967295*time.Microsecond, func(t *T, v time.Duration) { get(t).connectTimeout = v }), outer+", else 5", "limit for connecting and for an answer"),
 		row("retry", common, atMost(integer("count", low, math.MaxInt32, func(t *T, v int) { get(t).retry = v }), strconv.Itoa(math.MaxInt32), math.MaxUint32), outer+", else 1 (MISC_CHECK: 0, DNS_CHECK: 3)", "further tries before a live server is failed"),
 		row("delay_before_retry", common, longest(timer("seconds", 0, maxTimer, func(t *T, v time.Duration) { get(t).delayBeforeRetry = v })), outer+", else 1 (HTTP_GET: 3, DNS_CHECK: delay_loop)", "wait before such a try"),
 		row("warmup", common, longest(timer("seconds", 0, maxTimer, func(t *T, v time.Duration) { get(t).warmup = v })), outer+", else delay_loop", "the first check comes at a random time within this; 0: at once"),
 	}
+}
+
+// connectTimeout is the limit of what connects, and what is handed down to it.
+func connectTimeout[T any](get func(t *T) *checkDefaults, outer string) Keyword {
+	return row("connect_timeout", common, timer("seconds", time.Microsecond, 4294967295*time.Microsecond, func(t *T, v time.Duration) { get(t).connectTimeout = v }), outer+", else 5", "limit for connecting and for an answer")
 }
 
 // connectRows are the keywords of every checker that connects.
@@ -90,6 +94,7 @@ func connectRows(outer string) []Keyword {
 		row("bind_if", rare, custom("<interface>", []Arg{{Name: "interface"}}, bindIf), "", "interface to send on; link-local addresses need it").parsedOnly(),
 		row("fwmark", rare, integer("mark", 0, math.MaxUint32, func(c *checker, v int) { c.FWMark = uint32(v) }), "0", "mark on the packets of the check"),
 	}
+	rows = append(rows, connectTimeout(func(c *checker) *checkDefaults { return &c.check }, outer))
 	return append(rows, commonCheckRows(outer)...)
 }
 

@@ -359,6 +359,11 @@ func lvsSyncDaemon(d *decoder, g *globals, n *Node) {
 			continue
 		}
 		if i++; i >= len(n.Args()) {
+			if key == "inst" && s.Instance == "" {
+				// Of these options keepalived stops at this one only.
+				d.report(n.Pos, Error, ClassMissingParameter, "missing-parameter", "lvs_sync_daemon: instance is missing")
+				return
+			}
 			d.bad(n, i-1, ClassGeneral, "no value for %s, ignored", key)
 			break
 		}

@@ -59,7 +59,7 @@ func serviceRows() []Keyword {
 		row("hysteresis", common, integer("weight", 0, math.MaxInt32, func(s *service, v int) { s.Hysteresis = v }), "0", "margin around quorum"),
 		row("quorum_up", common, once(checkScript(func(s *service) *Command { return &s.scripts().Up })), "", "run when quorum is gained"),
 		row("quorum_down", common, once(checkScript(func(s *service) *Command { return &s.scripts().Down })), "", "run when quorum is lost"),
-		row("weight", common, integer("weight", 1, math.MaxInt32, func(s *service, v int) { s.weight = v }), "1", "weight of real servers that have none"),
+		row("weight", common, leadingDigits(integer("weight", 1, math.MaxInt32, func(s *service, v int) { s.weight = v })), "1", "weight of real servers that have none"),
 		row("inhibit_on_failure", common, flag(func(s *service) { s.inhibit = true }), "off", "give failed servers weight 0 in place of removing them"),
 		row("sorry_server", core, custom("<address> [<port>]", []Arg{{Name: "ip", Kind: KindAddr}, {Name: "port", Kind: KindInt, Optional: true}}, sorryServer), "", "server used when quorum is lost"),
 		row("sorry_server_inhibit", rare, custom("", nil, func(d *decoder, s *service, n *Node) {
@@ -86,22 +86,23 @@ func serviceRows() []Keyword {
 
 // serviceDefaultRows are the timers that a service hands down to its servers.
 func serviceDefaultRows() []Keyword {
-	return defaultsRows(func(s *service) *checkDefaults { return &s.check }, "none", 1)
+	of := func(s *service) *checkDefaults { return &s.check }
+	return append(defaultsRows(of, "none", 1), connectTimeout(of, "none"))
 }
 
 const ofService = "the virtual server's"
 
 func realRows() []Keyword {
 	return []Keyword{
-		row("weight", core, integer("weight", 0, math.MaxInt32, func(r *realServer, v int) { r.Weight, r.weightSet = int32(v), true }), "1, or "+ofService, "share of the connections"),
+		row("weight", core, leadingDigits(integer("weight", 0, math.MaxInt32, func(r *realServer, v int) { r.Weight, r.weightSet = int32(v), true })), "1, or "+ofService, "share of the connections"),
 		row("lvs_method", rare, custom(methodSyntax, methodArgs, func(d *decoder, r *realServer, n *Node) {
 			if f, ok := d.method(n); ok {
 				r.Forward, r.methodSet = f, true
 			}
 		}), "lb_kind", "how packets reach this server").words(methods...),
 		row("inhibit_on_failure", core, optBool(func(r *realServer, v bool) { r.InhibitOnFailure, r.inhibitSet = v, true }), ofService, "weight 0 in place of removal"),
-		row("uthreshold", common, integer("connections", 0, math.MaxUint32, threshold(func(x *ServerExtras) *uint32 { return &x.UpperThreshold })), "0", "no new connections above this many; 0: no limit"),
-		row("lthreshold", rare, integer("connections", 0, math.MaxUint32, threshold(func(x *ServerExtras) *uint32 { return &x.LowerThreshold })), "0", "connections are taken again below this many"),
+		row("uthreshold", common, leadingDigits(integer("connections", 0, math.MaxUint32, threshold(func(x *ServerExtras) *uint32 { return &x.UpperThreshold }))), "0", "no new connections above this many; 0: no limit"),
+		row("lthreshold", rare, leadingDigits(integer("connections", 0, math.MaxUint32, threshold(func(x *ServerExtras) *uint32 { return &x.LowerThreshold }))), "0", "connections are taken again below this many"),
 		row("alpha", rare, optBool(func(r *realServer, v bool) { r.check.alpha = &v }), ofService, "down until a check has succeeded"),
 		row("notify_up", core, once(checkScript(func(r *realServer) *Command { return &r.scripts().Up })), "", "run when the server becomes alive"),
 		row("notify_down", core, once(checkScript(func(r *realServer) *Command { return &r.scripts().Down })), "", "run when the server becomes dead"),
@@ -122,7 +123,8 @@ func threshold(of func(*ServerExtras) *uint32) func(*realServer, int) {
 
 // realDefaultRows are the timers that a server hands down to its checkers.
 func realDefaultRows() []Keyword {
-	return defaultsRows(func(r *realServer) *checkDefaults { return &r.check }, ofService, 1)
+	of := func(r *realServer) *checkDefaults { return &r.check }
+	return append(defaultsRows(of, ofService, 1), connectTimeout(of, ofService))
 }
 
 // checkScript is a command of a virtual or real server.
@@ -172,9 +174,13 @@ func fallbackFlag(only string) Keyword {
 // ofScheduler reports whether the service has the scheduler that a flag
 // belongs to; empty: it belongs to all.
 func (d *decoder) ofScheduler(s *service, n *Node, only string) bool {
-	if only != "" && s.LBAlgo != only {
-		d.bad(n, 0, ClassGeneral, "goes with the scheduler %s only, given above it: ignored", only)
-		return false
+	if only == "" || s.LBAlgo == only {
+		return true
 	}
-	return true
+	class := ClassGeneral
+	if s.LBAlgo == "sh" || s.LBAlgo == "mh" {
+		class = d.quietClass() // keepalived ignores the one's with the other without a word
+	}
+	d.bad(n, 0, class, "goes with the scheduler %s only, given above it: ignored", only)
+	return false
 }

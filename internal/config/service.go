@@ -3,9 +3,9 @@ package config
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -75,7 +75,7 @@ func (d *decoder) serviceAddress(s *service, n *Node) bool {
 			d.missing(n, 2)
 			return false
 		}
-		v, err := parseInt(n.Arg(1), 1, math.MaxUint32)
+		v, err := parseInt(d.leading(n, 1), 1, math.MaxUint32)
 		if err != nil {
 			d.bad(n, 1, ClassInvalidNumber, "fwmark %v: the service is ignored", err)
 			return false
@@ -91,9 +91,9 @@ func (d *decoder) serviceAddress(s *service, n *Node) bool {
 		return true
 	}
 	a, err := d.addressIn(first, n, 0)
-	port, perr := uint64(0), error(nil)
+	port, perr := 0, error(nil)
 	if len(n.Words) > 2 {
-		port, perr = strconv.ParseUint(n.Arg(1), 10, 16)
+		port, perr = parseInt(d.leading(n, 1), 0, 65535)
 	}
 	const then = ": the service is ignored"
 	switch {
@@ -118,7 +118,7 @@ func (d *decoder) endpoint(a string, n *Node, then string) (addr netip.Addr, por
 		return netip.Addr{}, 0, false
 	}
 	if len(n.Words) > 2 {
-		v, err := parseInt(n.Arg(1), 0, 65535)
+		v, err := parseInt(d.leading(n, 1), 0, 65535)
 		if err != nil {
 			d.badPort(n, then)
 			return netip.Addr{}, 0, false
@@ -169,13 +169,8 @@ func (d *decoder) method(n *Node) (Forward, bool) {
 		d.reportHint(n.ArgPos(0), Warning, ClassGeneral, "bad-value", d.kw.Name+": '"+clip(a)+"' is not one of NAT DR TUN, ignored", d.didYouMean(a, func() []string { return []string{"NAT", "DR", "TUN"} }))
 		return f, false
 	}
-	csum := false
 	for k := 1; k < len(n.Args()); k++ {
 		opt := n.Arg(k)
-		if f.Method != TUN {
-			d.bad(n, k, ClassGeneral, "option '%s' goes with TUN only, ignored", clip(opt))
-			return f, true
-		}
 		switch opt {
 		case "type":
 			k++
@@ -198,14 +193,17 @@ func (d *decoder) method(n *Node) (Forward, bool) {
 			}
 			f.TunPort = uint16(v)
 		case "nocsum", "csum", "remcsum":
-			csum = true
 			f.TunCsum = uint16(slices.Index([]string{"nocsum", "csum", "remcsum"}, opt))
 		default:
 			d.bad(n, k, ClassGeneral, "unknown option '%s', ignored", clip(opt))
 		}
 	}
-	if f.Method == TUN && !d.tunnel(f, csum, n) {
-		f = Forward{Method: TUN}
+	if !d.tunnel(f, n) {
+		return Forward{Method: f.Method}, true
+	}
+	if f.Method != TUN && len(n.Args()) > 1 {
+		d.bad(n, 1, d.quietClass(), "options go with TUN only: they are ignored") // keepalived looks at them all the same
+		f = Forward{Method: f.Method}
 	}
 	return f, true
 }
@@ -213,14 +211,14 @@ func (d *decoder) method(n *Node) (Forward, bool) {
 // tunnel checks the options of a tunnel against each other. Where they do not
 // go together none of them counts, and it is a tunnel all the same (keepalived
 // 2.2.7, measured).
-func (d *decoder) tunnel(f Forward, csum bool, n *Node) bool {
+func (d *decoder) tunnel(f Forward, n *Node) bool {
 	complaint := ""
 	switch {
 	case f.TunType == 1 && f.TunPort == 0:
 		complaint = "type gue needs a port"
 	case f.TunType != 1 && f.TunPort != 0:
 		complaint = "a port goes with type gue only"
-	case f.TunType == 0 && csum:
+	case f.TunType == 0 && f.TunCsum != 0:
 		complaint = "type ipip has no checksum option"
 	case f.TunType == 2 && f.TunCsum == 2:
 		complaint = "type gre has no remcsum"
@@ -312,35 +310,61 @@ func granularity(d *decoder, s *service, n *Node) {
 	if !ok {
 		return
 	}
-	if mask, err := netip.ParseAddr(a); err == nil && mask.Is4() && s.Family != 6 {
-		b := mask.As4()
-		v := uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
-		if v == 0 || ^v&(^v+1) != 0 {
-			d.bad(n, 0, d.quietClass(), "%s is no netmask, ignored", a) // keepalived takes it
-			return
-		}
-		for ; v != 0; v <<= 1 {
-			s.PersistenceGranularity++
-		}
-		s.persistent = true
-		s.alsoFamily(4)
+	v, err := parseInt(a, 1, 128)
+	if err != nil && s.Family != 6 && (s.Family == 4 || strings.Contains(a, ".")) {
+		d.netmask(s, n, a)
 		return
 	}
-	v, err := parseInt(a, 1, 128)
 	if err != nil {
-		class := ClassInvalidNumber
-		_, number := parseAny(a, 0, math.MaxUint32)
-		_, zero := parseInt(a, 0, 128)
-		if zero == nil || number == nil && s.Family != 6 {
-			class = d.quietClass() // keepalived takes it for a netmask of IPv4
-		}
-		d.bad(n, 0, class, "%v, ignored", err)
+		d.bad(n, 0, ClassInvalidNumber, "%v, ignored", err)
 		return
 	}
 	s.PersistenceGranularity, s.persistent = v, true
+	s.prefixFirst = s.Family == 0
 	if v > 32 {
 		s.alsoFamily(6)
 	}
+}
+
+// netmask reads persistence_granularity as a netmask of IPv4.
+func (d *decoder) netmask(s *service, n *Node, a string) {
+	mask, ok := parseMask(a)
+	if d.toml() {
+		_, err := netip.ParseAddr(a)
+		ok = ok && err == nil
+	}
+	if !ok {
+		d.bad(n, 0, ClassInvalidNumber, "'%s' is neither a netmask nor a number from 1 to 128, ignored", clip(a))
+		return
+	}
+	if mask == 0 || ^mask&(^mask+1) != 0 {
+		d.bad(n, 0, d.quietClass(), "%s is no netmask, ignored", clip(a)) // keepalived takes it
+		return
+	}
+	s.PersistenceGranularity, s.persistent = bits.LeadingZeros32(^mask), true
+	s.alsoFamily(4)
+}
+
+// parseMask reads an address of IPv4 as inet_aton(3) does: of one to four
+// numbers, decimal, octal or hexadecimal, of which the last one fills what is
+// left of the 32 bits.
+func parseMask(a string) (mask uint32, ok bool) {
+	parts := strings.Split(a, ".")
+	if len(parts) > 4 {
+		return 0, false
+	}
+	for i, part := range parts {
+		size := 8
+		if i == len(parts)-1 {
+			size = 8 * (5 - len(parts))
+		}
+		v, err := parseAny(part, 0, 1<<size-1)
+		if err != nil || strings.HasPrefix(part, "+") {
+			return 0, false
+		}
+		mask = mask<<size | uint32(v)
+	}
+	return mask, true
 }
 
 // alsoFamily takes the family from a keyword that only it can have, where the

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -174,9 +175,13 @@ func (d *decoder) groupEntry(g *serviceGroup, n *Node) (e GroupEntry, ok bool) {
 			d.report(n.Pos, Error, ClassMissingParameter, "missing-parameter", "virtual_server_group "+g.Name+": fwmark without a number")
 			return GroupEntry{}, false
 		}
-		mark, err := parseInt(words[1], 1, math.MaxUint32)
+		mark, err := parseInt(d.leading(n, 0), 1, math.MaxUint32)
 		if err != nil {
-			return bad(ClassInvalidNumber, "fwmark %v", err)
+			class := ClassInvalidNumber
+			if isZero(words[1]) {
+				class = d.quietClass() // of which keepalived makes a service of 0.0.0.0
+			}
+			return bad(class, "fwmark %v", err)
 		}
 		e.FWMark = uint32(mark)
 		if len(words) > 2 {
@@ -198,7 +203,7 @@ func (d *decoder) groupEntry(g *serviceGroup, n *Node) (e GroupEntry, ok bool) {
 	}
 	e = GroupEntry{First: first, Last: last, Family: familyOf(first)}
 	if len(words) > 1 {
-		port, err := parseInt(words[1], 0, 65535)
+		port, err := parseInt(d.leading(n, 0), 0, 65535)
 		if err != nil {
 			return bad(ClassInvalidNumber, "port %v", err)
 		}
@@ -279,6 +284,8 @@ func span(a, b netip.Addr) int {
 func (d *decoder) inServiceGroup(s *service) bool {
 	g := d.state.serviceGroup(s.Group)
 	if g == nil {
+		s.Family = cmp.Or(s.Family, s.serversFamily())
+		d.serverFamilies(s)
 		d.reportHint(s.pos, Warning, d.quietClass(), "unknown-group", "virtual_server "+s.describe()+": there is no virtual_server_group "+clip(s.Group)+": it is ignored",
 			d.didYouMean(s.Group, func() []string {
 				var names []string
@@ -300,13 +307,25 @@ func (d *decoder) inServiceGroup(s *service) bool {
 	}
 	v4, v6, _ := g.families()
 	if s.Family != 0 && (s.Family == 4 && v6 || s.Family == 6 && v4) {
-		d.aboutService(s, Warning, ClassGeneral, "wrong-family", "its group has entries of another family than its servers: it is ignored")
+		d.serverFamilies(s)
+		d.aboutService(s, Warning, d.quietClass(), "wrong-family", "its group has entries of another family than its servers: it is ignored")
 		return false
 	}
 	if s.Family == 0 && v6 && !v4 {
 		s.Family = 6
 	}
 	return true
+}
+
+// serverFamilies says which servers of a service that is ignored would be left out.
+func (d *decoder) serverFamilies(s *service) {
+	for i := range s.RealServers {
+		r, pending := &s.RealServers[i], &s.reals[i]
+		if !pending.methodSet {
+			r.Forward = s.Forward
+		}
+		d.sameFamily(s, r, pending)
+	}
 }
 
 // serversFamily is the family of the first server that is not tunnelled, the

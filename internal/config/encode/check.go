@@ -64,7 +64,9 @@ func (e *encoder) timers(s *config.VirtualServer, c *config.Checker) {
 	retry, between := c.Kind.Retries(c.DelayLoop)
 	e.time("delay_loop", c.DelayLoop, s.DelayLoop)
 	e.time("warmup", c.Warmup, c.DelayLoop)
-	e.time("connect_timeout", c.ConnectTimeout, config.DefaultConnectTimeout)
+	if c.Kind.Connects() {
+		e.time("connect_timeout", c.ConnectTimeout, config.DefaultConnectTimeout)
+	}
 	e.number("retry", c.Retry, retry)
 	e.time("delay_before_retry", c.DelayBeforeRetry, between)
 	e.boolean("log_all_failures", c.LogAllFailures, false)

@@ -2,6 +2,7 @@ package encode
 
 import (
 	"math/bits"
+	"slices"
 	"strconv"
 
 	"holdfast/internal/config"
@@ -60,13 +61,16 @@ func (e *encoder) service(s *config.VirtualServer) {
 func (e *encoder) scheduling(s *config.VirtualServer) {
 	e.put("lb_algo", s.LBAlgo)
 	e.put(append([]string{"lb_kind"}, method(s.Forward)...)...)
-	switch {
-	case s.Protocol != 0:
+	if s.Protocol != 0 {
 		e.put("protocol", map[uint8]string{6: "TCP", 17: "UDP", 132: "SCTP"}[s.Protocol])
-	case s.FWMark != 0 && s.Family == 6:
-		e.put("ip_family", "inet6")
-	case s.FWMark != 0:
-		e.put("ip_family", "inet")
+	}
+	untold := s.Group != "" && s.Family != 0 && !slices.ContainsFunc(s.RealServers, func(r config.RealServer) bool { return r.Forward.Method != config.TUN })
+	if s.FWMark != 0 || untold {
+		family := "inet"
+		if s.Family == 6 {
+			family = "inet6"
+		}
+		e.put("ip_family", family)
 	}
 	e.flag("ops", s.OnePacket)
 	names := [3]string{"flag-1", "flag-2", "flag-3"}

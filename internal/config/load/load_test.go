@@ -168,7 +168,7 @@ func TestValues(t *testing.T) {
 		Path: "/a", Digest: "0123456789abcdef0123456789abcdef",
 		StatusCodes: []config.StatusRange{{Low: 200, High: 200}, {Low: 300, High: 302}}, VirtualHost: "www.example.org",
 	}}
-	misc.Kind = config.MiscCheck
+	misc.Kind, misc.ConnectTimeout = config.MiscCheck, 0
 	misc.MiscPath, misc.MiscDynamic = config.Command{Args: []string{"/bin/true"}, User: "nobody"}, true
 	tcp.Kind, tcp.ConnectIP, tcp.ConnectPort, tcp.ConnectTimeout = config.TCPCheck, netip.MustParseAddr("198.51.100.2"), 80, 1500*time.Millisecond
 	want := config.VirtualServer{

@@ -28,7 +28,7 @@ func TestTypicalMistakes(t *testing.T) {
 		{"10.0.0.10 80 ", "10.0.0.10 800000 ", "k.conf:1:26: warning: virtual_server: port '800000' is not a number from 0 to 65535: the service is ignored"},
 		{"10.0.0.10 80 ", "10.0.0.310 80 ", "k.conf:1:16: warning: virtual_server: '10.0.0.310' is no address: the service is ignored"},
 		{"10.1.0.21 80", "10.1.0.21 http", "k.conf:5:27: warning: real_server: port 'http' is not a number from 0 to 65535: the server is ignored"},
-		{"protocol TCP", "protocol TCP\n    sorry_server 10.1.0.9 8O", "k.conf:5:27: warning: sorry_server: port '8O' is not a number from 0 to 65535, ignored"},
+		{"protocol TCP", "protocol TCP\n    sorry_server 10.1.0.9 8O", "k.conf:5:27: warning: sorry_server: '8O' is not a whole number: 8 is used"},
 		{"protocol TCP", "protocol TCP\n    sorry_server 10.1.0.x 80", "k.conf:5:18: warning: sorry_server: '10.1.0.x' is no address, ignored"},
 		{"10.1.0.22 80", "10.1.0.21 80", "k.conf:10:5: warning: real_server 10.1.0.21:80 is given twice, first in line 5: this one is ignored"},
 		{"lb_algo wrr", "lb_algo wwrr", "k.conf:2:13: warning: lb_algo: there is no scheduler 'wwrr', ignored (did you mean wrr?)"},

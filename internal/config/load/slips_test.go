@@ -18,6 +18,10 @@ import (
 // reload the same text has to stand for the same.
 func TestSlipsKeepWhatRuns(t *testing.T) {
 	const router = "virtual_router_id 1\nvirtual_ipaddress {\n10.0.0.1\n}\n"
+	const servers = "lb_algo rr\nlb_kind NAT\nprotocol TCP\nsorry_server 192.0.2.9 82\nreal_server 192.0.2.2 81 {\nweight 3\nuthreshold 9\nlthreshold 8\n}\n}\n"
+	service := "virtual_server 192.0.2.1 80 {\n" + servers
+	mark := "virtual_server fwmark 7 {\n" + strings.Replace(servers, "protocol TCP\n", "", 1)
+	group := "virtual_server_group G {\n192.0.2.1-3 80\nfwmark 7\n}\nvirtual_server group G {\n" + servers
 	instance := func(more string) string { return "vrrp_instance A {\ninterface eth0\n" + router + more + "}\n" }
 	tests := []struct {
 		name, good, slip string
@@ -32,6 +36,18 @@ func TestSlipsKeepWhatRuns(t *testing.T) {
 			"service", "virtual_server 192.0.2.1 80 {\nlb_algo rr\nlb_kind NAT\nprotocol TCP\nreal_server 192.0.2.2 80 {\nweight 3\n}\n}\n",
 			"virtual_server 192.0.2.1 80 { # x\\\nlb_algo rr # x\\\nlb_kind NAT # x\\\nprotocol TCP # x\\\nreal_server 192.0.2.2 80 { # x\\\nweight 3 # x\\\n}\n}\n", 5,
 		},
+		{"port of a service", service, strings.Replace(service, "1 80 ", "1 80,90 ", 1), 5},
+		{"port with a sign", service, strings.Replace(service, "1 80 ", "1 +80 ", 1), 0},
+		{"port of a real server", service, strings.Replace(service, "2 81 ", "2 81-90 ", 1), 5},
+		{"port of a sorry server", service, strings.Replace(service, "9 82", "9 82x", 1), 5},
+		{"weight", service, strings.Replace(service, "weight 3", "weight 3x", 1), 5},
+		{"weight of a service", strings.Replace(service, "weight 3\n", "}\nweight 3\nreal_server 192.0.2.3 81 {\n", 1), strings.Replace(service, "weight 3\n", "}\nweight 3.5\nreal_server 192.0.2.3 81 {\n", 1), 5},
+		{"uthreshold", service, strings.Replace(service, "uthreshold 9", "uthreshold 9.5", 1), 5},
+		{"lthreshold", service, strings.Replace(service, "lthreshold 8", "lthreshold 8x", 1), 5},
+		{"mark", mark, strings.Replace(mark, "fwmark 7", "fwmark 7.5", 1), 5},
+		{"mark of a group", group, strings.Replace(group, "fwmark 7", "fwmark 7x", 1), 5},
+		{"port of a group", group, strings.Replace(group, "3 80", "3 80x", 1), 5},
+		{"options of NAT", service, strings.Replace(service, "NAT", "NAT type gue port 5", 1), 0},
 		{"state", instance("state MASTER\n"), instance("state MASTER # x\\\n"), 5},
 		{"include", "include inc.conf\n" + instance(""), "include inc.conf # x\\\n" + instance(""), 0},
 		{"include alone", "include inc.conf\n", "include inc.conf # x\\\n", 0},
