@@ -258,7 +258,7 @@ func (f *Fake) checkDest(k ServiceKey, d Destination) error {
 	if d.Method == Tunnel && d.TunType == GUE && d.TunPort == 0 {
 		return syscall.EINVAL
 	}
-	if d.Addr.Is6() && d.Addr.IsLinkLocalUnicast() || d.Addr.Is4() && (d.Addr.IsMulticast() || d.Addr.As4() == [4]byte{255, 255, 255, 255}) {
+	if d.Addr.Is6() && d.Addr.IsLinkLocalUnicast() || d.Addr.Is4In6() || d.Addr.Is4() && (d.Addr.IsMulticast() || d.Addr.As4() == [4]byte{255, 255, 255, 255}) {
 		return syscall.EINVAL
 	}
 	return nil

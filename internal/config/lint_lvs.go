@@ -17,9 +17,10 @@ func (d *decoder) lintServices() {
 		d.lintScheduler(s)
 		d.lintOnePacket(s)
 		d.lintChecks(s)
+		d.lintMapped(s)
 		d.lintFamilies(s)
 		d.lintSorry(s)
-		if a, unheld := s.unheld(held); unheld && len(held) > 0 {
+		if a, unheld := s.unheld(held); unheld && len(held) > 0 && !a.Is4In6() {
 			d.lint(s, Info, "vip-not-held",
 				fmt.Sprintf("%v is no virtual address of a vrrp_instance here: it does not move with mastership", a),
 				"leave it so when packets are routed to the directors")
@@ -135,15 +136,45 @@ func (d *decoder) lintSorry(s *service) {
 	}
 }
 
+// lintMapped: an IPv4 address that is written as IPv6 (::ffff:192.0.2.1) is IPv6 to
+// the kernel. Linux sends nothing to such an address, and IPVS takes no such server.
+func (d *decoder) lintMapped(s *service) {
+	say := func(what string, a netip.Addr, effect string) {
+		d.lint(s, Warning, "mapped-address", fmt.Sprintf("%s%v is an IPv6 address: %s", what, a, effect), fmt.Sprintf("write %v", a.Unmap()))
+	}
+	const unreached, refused = "the service is one of IPv6, and Linux sends no packets to such an address", "the kernel takes no server with such an address"
+	if s.Addr.Is4In6() {
+		say("", s.Addr, unreached)
+		return
+	}
+	if s.Group != "" {
+		for _, e := range s.entries.Entries {
+			if e.First.Is4In6() {
+				say("", e.First, unreached)
+				return
+			}
+		}
+	}
+	for i := range s.RealServers {
+		if a := s.RealServers[i].Addr; a.Is4In6() {
+			say("real_server ", a, refused)
+			return
+		}
+	}
+	if s.SorryServer != nil && s.SorryServer.Addr.Is4In6() {
+		say("sorry_server ", s.SorryServer.Addr, refused)
+	}
+}
+
 // lintFamilies: Linux starts no sync daemon while a service and one of its
 // servers are of different families, and refuses such servers while one runs. The
-// servers go first then.
+// servers go first then. Servers of lintMapped are refused in any case.
 func (d *decoder) lintFamilies(s *service) {
 	if d.cfg.Global.LVSSyncDaemon == nil {
 		return
 	}
 	other := func(what string, a netip.Addr) bool {
-		if !s.hasFamily(10 - familyOf(a)) {
+		if a.Is4In6() || !s.hasFamily(10-familyOf(a)) {
 			return false
 		}
 		d.lint(s, Warning, "sync-mixed-families",

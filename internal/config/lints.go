@@ -37,6 +37,7 @@ var Lints = []Lint{
 	{"host-bits", "the prefix of a rule or route has bits behind its length", "clear them"},
 	{"link-local", "the first IPv6 address is not link-local: other routers than keepalived and holdfast may drop the adverts (RFC 9568)", "put a link-local address first"},
 	{"lost-line", "a comment ends the definition of a parameter: keepalived's parent process does not see the line after it", "put an empty line after the comment"},
+	{"mapped-address", "an IPv4 address that is written as IPv6 (`::ffff:192.0.2.1`) is IPv6 to the kernel: a service there gets no packets, and a server is refused", "the IPv4 address"},
 	{"missing-brace", "a block has no opening brace: keepalived's processes disagree about what is in it", "write the `{`"},
 	{"missing-parameter", "the keyword has no value and keepalived goes on without it", "give one, or leave the line out"},
 	{"more-findings", "there are more findings than anybody reads", "mend the ones above first"},

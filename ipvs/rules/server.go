@@ -38,7 +38,7 @@ func (n *Names) address(network, text string, port uint16) (netip.Addr, uint16, 
 	if err != nil || a.Zone() != "" || bracketed && !a.Is6() {
 		return netip.Addr{}, 0, fmt.Errorf("%q: an address or a host's name is wanted", text)
 	}
-	return a.Unmap(), port, nil
+	return a, port, nil
 }
 
 func (n *Names) port(network, name string) (uint16, error) {
@@ -80,7 +80,7 @@ func (r *reader) dest(c *command, k ipvs.ServiceKey) (d ipvs.Destination, err er
 	if ipvs.FamilyOf(d.Addr) != k.Family && d.Method != ipvs.Tunnel {
 		return d, fmt.Errorf("real server %s: of another family than the service, which only tunnels (-i) can be", d.Addr)
 	}
-	if d.Addr.Is4() && d.Addr.IsMulticast() || d.Addr.Is6() && d.Addr.IsLinkLocalUnicast() {
+	if d.Addr.Is4() && d.Addr.IsMulticast() || d.Addr.Is4In6() || d.Addr.Is6() && d.Addr.IsLinkLocalUnicast() {
 		return d, fmt.Errorf("real server %s: not the address of a server", d.Addr)
 	}
 	d.Weight = 1

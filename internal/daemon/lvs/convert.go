@@ -153,7 +153,7 @@ func serviceKey(v *config.VirtualServer) ipvs.ServiceKey {
 	if v.FWMark != 0 {
 		return ipvs.MarkKey(family(v.Family), v.FWMark)
 	}
-	return ipvs.AddrKey(ipvs.Protocol(v.Protocol), v.Addr.Unmap(), v.Port)
+	return ipvs.AddrKey(ipvs.Protocol(v.Protocol), v.Addr, v.Port)
 }
 
 func family(f config.Family) ipvs.Family {
@@ -185,7 +185,7 @@ func mask(v *config.VirtualServer, f ipvs.Family) ipvs.Mask {
 }
 
 func destination(addr netip.Addr, port uint16, f config.Forward) ipvs.Destination {
-	d := ipvs.Destination{DestKey: ipvs.DestKey{Addr: addr.Unmap(), Port: port}}
+	d := ipvs.Destination{DestKey: ipvs.DestKey{Addr: addr, Port: port}}
 	switch f.Method {
 	case config.NAT:
 		d.Method = ipvs.Masquerade

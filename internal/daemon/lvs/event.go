@@ -80,7 +80,7 @@ func checkTarget(k ipvs.ServiceKey) string {
 
 func realServer(v *config.VirtualServer, k ipvs.DestKey) *config.RealServer {
 	for i := range v.RealServers {
-		if r := &v.RealServers[i]; r.Addr.Unmap() == k.Addr && r.Port == k.Port {
+		if r := &v.RealServers[i]; r.Addr == k.Addr && r.Port == k.Port {
 			return r
 		}
 	}

@@ -50,7 +50,7 @@ func newFollow(cfg *config.Config, s *services, routers map[string]*router, loca
 		f.names[in.Name] = true
 		for _, list := range [][]config.VIP{in.VirtualIPAddress, in.VirtualIPAddressExcluded} {
 			for _, v := range list {
-				f.addrs[in.Name] = append(f.addrs[in.Name], v.Prefix.Addr().Unmap())
+				f.addrs[in.Name] = append(f.addrs[in.Name], v.Prefix.Addr())
 			}
 		}
 	}

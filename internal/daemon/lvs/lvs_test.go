@@ -2,6 +2,7 @@ package lvs
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"slices"
@@ -538,4 +539,33 @@ func TestStopThatFails(t *testing.T) {
 			t.Error("what could not be removed is no longer known as ours")
 		}
 	})
+}
+
+// TestMappedAddresses: what is written as IPv6 is IPv6 in the kernel, also an IPv4
+// address, and has the name for operators that is written.
+func TestMappedAddresses(t *testing.T) {
+	v := virtual(1, 1)
+	const service, server = "::ffff:192.0.2.1", "::ffff:198.51.100.1"
+	v.Addr, v.Family = netip.MustParseAddr(service), 6
+	v.RealServers[0].Addr = netip.MustParseAddr(server)
+	pool, _ := ipvs.ResumePool(2, convert(configOf(v, virtual(1, 1))).forPool(nil, time.Now(), nil, nil), nil)
+	var got []string
+	for _, e := range pool.Table() {
+		got = append(got, fmt.Sprint(e.Family, " ", e.ServiceKey, " ", e.Dests[0].Addr))
+		if name, err := parseName(ServiceName(e.ServiceKey)); err != nil || name.addr != e.Addr {
+			t.Errorf("%s: %v, %v", ServiceName(e.ServiceKey), name.addr, err)
+		}
+		for _, d := range e.Dests {
+			if realServer(&v, d.DestKey) == nil && e.Family == ipvs.INET6 {
+				t.Errorf("%v is no server of the configuration", d.DestKey)
+			}
+		}
+	}
+	want := []string{
+		fmt.Sprint(ipvs.INET, " [192.0.2.1]:tcp:80 198.51.100.1"),
+		fmt.Sprint(ipvs.INET6, " [", service, "]:tcp:80 ", server),
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("table %q, want %q", got, want)
+	}
 }

@@ -55,7 +55,7 @@ func pinSources(cfg *config.Config, s *services) []pinSource {
 		v := s.virtual(k)
 		for i := range v.RealServers {
 			if r := &v.RealServers[i]; r.Extra().MaintenanceFile != "" {
-				out = append(out, pinSource{r.Extras.MaintenanceFile, subject{k, ipvs.DestKey{Addr: r.Addr.Unmap(), Port: r.Port}}})
+				out = append(out, pinSource{r.Extras.MaintenanceFile, subject{k, ipvs.DestKey{Addr: r.Addr, Port: r.Port}}})
 			}
 		}
 	}

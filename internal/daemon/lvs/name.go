@@ -99,7 +99,7 @@ func parseName(text string) (name, error) {
 	// An address, then a port and a protocol, in any order and each at most once.
 	rest := ""
 	if a, err := netip.ParseAddr(first); err == nil {
-		n.addr = a.Unmap()
+		n.addr = a
 	} else {
 		host, tail := "", ""
 		if strings.HasPrefix(first, "[") {
@@ -110,7 +110,7 @@ func parseName(text string) (name, error) {
 		if n.addr, err = netip.ParseAddr(host); err != nil {
 			return wrong()
 		}
-		n.addr, rest = n.addr.Unmap(), tail
+		rest = tail
 	}
 	for _, w := range append(strings.FieldsFunc(rest, func(r rune) bool { return r == ':' }), words[1:]...) {
 		w = strings.ToLower(w)

@@ -74,12 +74,8 @@ func (l *LVS) routerStates(list []RouterState) {
 		delete(l.starting, s.Name)
 		r.told, r.master, r.fault = true, s.Master, s.Fault
 		if s.VIPs != nil {
-			vips := make([]netip.Addr, len(s.VIPs))
-			for j, a := range s.VIPs {
-				vips[j] = a.Unmap()
-			}
-			moved = moved || r.vips == nil || !slices.Equal(r.vips, vips)
-			r.vips = vips
+			moved = moved || r.vips == nil || !slices.Equal(r.vips, s.VIPs)
+			r.vips = slices.Clone(s.VIPs)
 		}
 		delete(l.gates, s.Name)
 		if s.Master {
