@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"net/netip"
 	"time"
 )
@@ -23,11 +24,12 @@ type building struct {
 	services  []*service
 
 	// What is decoded into and then copied, for the next block.
-	real       spare[realServer]
-	checker    spare[checker]
-	spareReals []realServer
-	seen       map[netip.AddrPort]int // of finishService
-	file       *string                // of the last place
+	real    spare[realServer]
+	checker spare[checker]
+	reals   []realServer           // of the service whose block is open
+	seen    map[netip.AddrPort]int // of finishService
+	texts   []string               // the files of places
+	textAt  map[string]int         // where each is there
 
 	serviceGroups []*serviceGroup
 	kept          []*service // those in the configuration, in its order
@@ -172,32 +174,34 @@ type group struct {
 	ofBlock      bool // made for a block of both families
 }
 
-// service is a virtual_server in the making.
+// service is a virtual_server in the making. There are thousands, all at the same
+// time.
 type service struct {
 	VirtualServer
-	pos, end     Pos
-	entries      *serviceGroup // of Group
+	entries   *serviceGroup // of Group
+	more      []uint8       // further protocols, in TOML
+	check     checkDefaults
+	quiescent *bool
+	slowStart time.Duration
+	reals     []pendingReal // of RealServers
+	smtpAlert *bool
+
+	pos, end    place
+	protocolPos place // where one was written, also one that is not taken; zero: nowhere
+
+	weight       int32
 	protocolSet  bool
-	protocolPos  Pos     // where one was written, also one that is not taken; zero: nowhere
-	refused      bool    // something in it could not be read, which is reported
-	more         []uint8 // further protocols, in TOML
-	fallbackSet  bool    // sh-fallback or mh-fallback is given
-	weight       int
+	refused      bool // something in it could not be read, which is reported
+	fallbackSet  bool // sh-fallback or mh-fallback is given
 	methodSet    bool
 	sorryMethod  bool
 	sorryPortSet bool
+	sorryEarly   bool // the sorry server stands above the method of the service
 	persistent   bool
 	prefixFirst  bool // persistence_granularity is a number and stands where the family is not known
 	familySet    bool
-	check        checkDefaults
 	inhibit      bool
-	quiescent    *bool
-	slowStart    time.Duration
-	open         []realServer  // while the block is open
-	reals        []pendingReal // of RealServers
-	smtpAlert    *bool
 	firstFamily  Family // of the servers, for keepalived: see tunnelBelow
-	sorryEarly   bool   // the sorry server stands above the method of the service
 }
 
 // realServer is a real_server in the making.
@@ -246,28 +250,39 @@ type pendingReal struct {
 	alertSet   bool // smtp_alert is given, in RealServer
 }
 
-// pos is where the block begins.
-func (p *pendingReal) pos() Pos { return p.begin.pos() }
-
 // place is a Pos in less memory.
 type place struct {
-	file         *string // shared; nil: zero
-	line, column int32
+	line   uint32
+	column uint16 // of those behind the last one it is that
+	file   uint16 // which of texts, from 1; 0: it is not known, as that of the zero Pos
 }
 
 // place keeps a Pos.
 func (d *decoder) place(p Pos) place {
-	if f := d.state.file; f == nil || *f != p.File {
-		d.state.file = ptr(p.File)
+	b := d.state
+	at := len(b.texts) - 1
+	if at < 0 || b.texts[at] != p.File { // the newest one is most often where one reads
+		var ok bool
+		if at, ok = b.textAt[p.File]; !ok {
+			if p == (Pos{}) || len(b.texts) == math.MaxUint16 {
+				return place{}
+			}
+			if b.textAt == nil {
+				b.textAt = map[string]int{}
+			}
+			at = len(b.texts)
+			b.texts, b.textAt[p.File] = append(b.texts, p.File), at
+		}
 	}
-	return place{d.state.file, int32(p.Line), int32(p.Column)}
+	return place{uint32(p.Line), uint16(min(p.Column, math.MaxUint16)), uint16(at + 1)}
 }
 
-func (p place) pos() Pos {
-	if p.file == nil {
+// pos is what place kept.
+func (d *decoder) pos(p place) Pos {
+	if p.file == 0 {
 		return Pos{}
 	}
-	return Pos{*p.file, int(p.line), int(p.column)}
+	return Pos{d.state.texts[p.file-1], int(p.line), int(p.column)}
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -12,7 +12,7 @@ import (
 
 // aboutService reports a finding on a whole virtual server.
 func (d *decoder) aboutService(s *service, sev Severity, c Class, id, format string, args ...any) {
-	d.report(s.pos, sev, c, id, "virtual_server "+s.describe()+": "+fmt.Sprintf(format, args...))
+	d.report(d.pos(s.pos), sev, c, id, "virtual_server "+s.describe()+": "+fmt.Sprintf(format, args...))
 }
 
 // finishService resolves what depends on several keywords and appends the
@@ -45,12 +45,12 @@ func (d *decoder) finishService(s *service) {
 			key = written // which is what keepalived compares
 		}
 		if line := seen[key]; line > 0 {
-			at := pending.pos()
+			at := d.pos(pending.begin)
 			first := Pos{File: at.File, Line: line}
 			d.report(at, Warning, ClassGeneral, "duplicate-server", "real_server "+key.String()+" is given twice, first "+first.from(at)+": this one is ignored")
 			continue
 		}
-		line := max(pending.pos().Line, 1)
+		line := max(int(pending.begin.line), 1)
 		seen[key], seen[written] = line, line
 		s.RealServers = append(s.RealServers, *r)
 	}
@@ -77,7 +77,7 @@ func (d *decoder) serviceDefaults(s *service) {
 		switch {
 		case !s.protocolSet:
 		case d.toml():
-			d.reportHint(s.protocolPos, Error, ClassGeneral, "protocol", "virtual_server "+s.describe()+": a firewall mark stands for every protocol, and protocol has no effect", "leave protocol out")
+			d.reportHint(d.pos(s.protocolPos), Error, ClassGeneral, "protocol", "virtual_server "+s.describe()+": a firewall mark stands for every protocol, and protocol has no effect", "leave protocol out")
 		default:
 			d.aboutService(s, Warning, ClassGeneral, "protocol", "fwmark: protocol is ignored")
 		}
@@ -87,7 +87,7 @@ func (d *decoder) serviceDefaults(s *service) {
 		}
 	} else if s.Protocol == 0 {
 		s.Protocol = protoUDP
-		if !d.toml() || !s.refused && s.protocolPos.Line == 0 {
+		if !d.toml() || !s.refused && s.protocolPos.line == 0 {
 			d.aboutService(s, Warning, ClassGeneral, "protocol", "protocol is missing: UDP is used")
 		}
 	}
@@ -170,14 +170,14 @@ func (d *decoder) sorry(s *service) {
 		r.Forward = s.Forward
 	}
 	if s.Family != 0 && s.Family != familyOf(r.Addr) && r.Forward.Method != TUN {
-		d.report(s.end, Warning, ClassGeneral, "wrong-family", fmt.Sprintf("virtual_server %s: sorry_server %v is of another family, which only TUN can reach: it is ignored", s.describe(), r.Addr))
+		d.report(d.pos(s.end), Warning, ClassGeneral, "wrong-family", fmt.Sprintf("virtual_server %s: sorry_server %v is of another family, which only TUN can reach: it is ignored", s.describe(), r.Addr))
 		s.SorryServer = nil
 		return
 	}
 	if s.sorryEarly && !s.sorryMethod && s.Family != 0 && s.Family != familyOf(r.Addr) {
-		d.tunnelTooLate(s, s.end, "sorry_server", r.Addr)
+		d.tunnelTooLate(s, d.pos(s.end), "sorry_server", r.Addr)
 	}
-	d.serverPort(s, r.Forward, &r.Port, s.pos, "sorry_server", r.Addr)
+	d.serverPort(s, r.Forward, &r.Port, d.pos(s.pos), "sorry_server", r.Addr)
 }
 
 // tunnelTooLate says of a server that is here that keepalived leaves it out.
@@ -218,8 +218,8 @@ func (d *decoder) sameFamily(s *service, r *RealServer, p *pendingReal) bool {
 	if s.Family == 0 || s.Family == familyOf(r.Addr) || r.Forward.Method == TUN {
 		return true
 	}
-	d.report(p.end.pos(), Warning, ClassGeneral, "wrong-family", fmt.Sprintf(
-		"virtual_server %s: real_server %v %s is of another family, which only TUN can reach: it is ignored", s.describe(), r.Addr, p.pos().from(p.end.pos())))
+	d.report(d.pos(p.end), Warning, ClassGeneral, "wrong-family", fmt.Sprintf(
+		"virtual_server %s: real_server %v %s is of another family, which only TUN can reach: it is ignored", s.describe(), r.Addr, d.pos(p.begin).from(d.pos(p.end))))
 	return false
 }
 
@@ -232,19 +232,19 @@ func (d *decoder) finishReal(s *service, r *RealServer, p *pendingReal) bool {
 		return false
 	}
 	if p.early && r.Forward.Method == TUN {
-		d.tunnelTooLate(s, p.end.pos(), "real_server", r.Addr)
+		d.tunnelTooLate(s, d.pos(p.end), "real_server", r.Addr)
 	}
 	if s.prefixFirst && !d.toml() && familyOf(r.Addr) == 4 && r.Forward.Method != TUN {
-		d.report(p.end.pos(), Info, ClassGeneral, "granularity-family", fmt.Sprintf(
+		d.report(d.pos(p.end), Info, ClassGeneral, "granularity-family", fmt.Sprintf(
 			"virtual_server %s: real_server %v: by the number of persistence_granularity keepalived 2.2.7 takes the service for one of IPv6, and leaves this server out", s.describe(), r.Addr))
 	}
 	written := r.Port
-	d.serverPort(s, r.Forward, &r.Port, p.pos(), "real_server", r.Addr)
+	d.serverPort(s, r.Forward, &r.Port, d.pos(p.begin), "real_server", r.Addr)
 	if written == 0 {
 		written = r.Port
 	}
 	if x := r.Extra(); x.LowerThreshold > x.UpperThreshold && x.UpperThreshold != 0 {
-		d.report(p.pos(), Warning, d.quietClass(), "threshold", fmt.Sprintf("real_server %v: lthreshold is above uthreshold", r.Addr))
+		d.report(d.pos(p.begin), Warning, d.quietClass(), "threshold", fmt.Sprintf("real_server %v: lthreshold is above uthreshold", r.Addr))
 	}
 	d.finishPool(s, r, p)
 	if !p.alertSet {
@@ -258,7 +258,7 @@ func (d *decoder) finishReal(s *service, r *RealServer, p *pendingReal) bool {
 			c.ConnectPort = written
 		}
 	}
-	d.notRun(r, p.pos())
+	d.notRun(r, d.pos(p.begin))
 	return true
 }
 
@@ -347,8 +347,8 @@ func (d *decoder) duplicateServices() {
 	out := list[:0]
 	for n := range list {
 		if first, twice := firsts[n]; twice {
-			at := d.state.kept[n].pos
-			d.aboutService(d.state.kept[n], Warning, ClassNone, "duplicate-service", "it is given twice: the one %s counts", d.state.kept[first].pos.from(at))
+			at := d.pos(d.state.kept[n].pos)
+			d.aboutService(d.state.kept[n], Warning, ClassNone, "duplicate-service", "it is given twice: the one %s counts", d.pos(d.state.kept[first].pos).from(at))
 			continue
 		}
 		out = append(out, list[n])

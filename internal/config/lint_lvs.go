@@ -29,7 +29,7 @@ func (d *decoder) lintServices() {
 	for _, id := range slices.Sorted(maps.Keys(d.state.lints)) {
 		if list := d.state.lints[id]; len(list) > maxLints {
 			last := list[len(list)-1]
-			d.report(last.pos, Info, ClassNone, id, fmt.Sprintf("the same (%s) for %d more services, the last of them %s", id, len(list)-maxLints, last.describe()))
+			d.report(d.pos(last.pos), Info, ClassNone, id, fmt.Sprintf("the same (%s) for %d more services, the last of them %s", id, len(list)-maxLints, last.describe()))
 		}
 	}
 }
@@ -54,7 +54,7 @@ func (d *decoder) keptAt(i int) int {
 func (d *decoder) lint(s *service, sev Severity, id, text, hint string) {
 	d.state.lints[id] = append(d.state.lints[id], s)
 	if len(d.state.lints[id]) <= maxLints {
-		d.reportHint(s.pos, sev, ClassNone, id, "virtual_server "+s.describe()+": "+text, hint)
+		d.reportHint(d.pos(s.pos), sev, ClassNone, id, "virtual_server "+s.describe()+": "+text, hint)
 	}
 }
 

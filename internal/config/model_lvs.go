@@ -9,30 +9,31 @@ import (
 type VirtualServer struct {
 	Addr     netip.Addr // invalid with FWMark or Group
 	Port     uint16
+	Family   Family // of a fwmark service; of a group the servers' (0: all are tunnelled); else Addr's
+	Protocol uint8  // IPPROTO_TCP 6, UDP 17, SCTP 132; of fwmark 0
 	FWMark   uint32
 	Group    string // virtual_server_group: it stands for all services of that
 	Ordinal  int    // among the virtual servers of its group, from 0
-	Family   Family // of a fwmark service; of a group the servers' (0: all are tunnelled); else Addr's
-	Protocol uint8  // IPPROTO_TCP 6, UDP 17, SCTP 132; of fwmark 0
 
-	LBAlgo                 string // scheduler
-	SchedFlags             uint32 // IP_VS_SVC_F_SCHED1..3
-	OnePacket              bool   // ops
-	Forward                Forward
+	LBAlgo                 string        // scheduler
 	PersistenceTimeout     time.Duration // 0: off
 	PersistenceGranularity int           // prefix length; default 32 or 128; of a group 0
 	PersistenceEngine      string
+	SchedFlags             uint32 // IP_VS_SVC_F_SCHED1..3
+	Forward                Forward
 
-	DelayLoop    time.Duration
-	SorryServer  *SorryServer
-	VirtualHost  string
+	OnePacket    bool // ops
 	Alpha, Omega bool
 	HASuspend    bool
-	Quorum       int
-	Hysteresis   int
-	Scripts      *QuorumScripts // nil: none
-	SMTPAlert    bool           // smtp_alert, as inherited
-	SNMPName     string         // snmp_name
+	SMTPAlert    bool // smtp_alert, as inherited
+
+	DelayLoop   time.Duration
+	SorryServer *SorryServer
+	VirtualHost string
+	Quorum      int
+	Hysteresis  int
+	Scripts     *QuorumScripts // nil: none
+	SNMPName    string         // snmp_name
 
 	RealServers []RealServer
 }

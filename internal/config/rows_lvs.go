@@ -59,7 +59,7 @@ func serviceRows() []Keyword {
 		row("hysteresis", common, integer("weight", 0, math.MaxInt32, func(s *service, v int) { s.Hysteresis = v }), "0", "margin around quorum"),
 		row("quorum_up", common, once(checkScript(func(s *service) *Command { return &s.scripts().Up })), "", "run when quorum is gained"),
 		row("quorum_down", common, once(checkScript(func(s *service) *Command { return &s.scripts().Down })), "", "run when quorum is lost"),
-		row("weight", common, leadingDigits(integer("weight", 1, math.MaxInt32, func(s *service, v int) { s.weight = v })), "1", "weight of real servers that have none"),
+		row("weight", common, leadingDigits(integer("weight", 1, math.MaxInt32, func(s *service, v int) { s.weight = int32(v) })), "1", "weight of real servers that have none"),
 		row("inhibit_on_failure", common, flag(func(s *service) { s.inhibit = true }), "off", "give failed servers weight 0 in place of removing them"),
 		row("sorry_server", core, custom("<address> [<port>]", []Arg{{Name: "ip", Kind: KindAddr}, {Name: "port", Kind: KindInt, Optional: true}}, sorryServer), "", "server used when quorum is lost"),
 		row("sorry_server_inhibit", rare, custom("", nil, func(d *decoder, s *service, n *Node) {

@@ -79,7 +79,7 @@ func (d *decoder) finishPool(s *service, r *RealServer, p *pendingReal) {
 		}
 	}
 	if r.Extra().SlowStart > 0 && r.Weight == 1 {
-		d.report(p.pos(), Info, ClassNone, "slow-start-weight", fmt.Sprintf(
+		d.report(d.pos(p.begin), Info, ClassNone, "slow-start-weight", fmt.Sprintf(
 			"virtual_server %s: real_server %v: slow_start has no effect with weight 1, of which there is no part: give the servers weights of 10 and more", s.describe(), r.Addr))
 	}
 }

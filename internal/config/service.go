@@ -18,18 +18,17 @@ const (
 )
 
 func openService(d *decoder, _ any, n *Node) {
-	s := &service{pos: n.Pos, refused: n.Refused, weight: 1, check: noDefaults(), open: d.state.spareReals}
-	d.state.spareReals = nil
+	s := &service{pos: d.place(n.Pos), refused: n.Refused, weight: 1, check: noDefaults()}
 	s.Quorum = 1
+	clear(d.state.reals)
+	d.state.reals = d.state.reals[:0]
 	ok := d.serviceAddress(s, n)
 	d.within(s, func() {
-		s.end = d.closing(n)
+		s.end = d.place(d.closing(n))
 		if ok {
-			s.handDown(s.open, d.state.global.logAllFailures)
+			s.handDown(d.state.reals, d.state.global.logAllFailures)
 			d.state.services = append(d.state.services, s)
 		}
-		clear(s.open)
-		d.state.spareReals, s.open = s.open[:0], nil
 	})
 }
 
@@ -44,7 +43,7 @@ func (s *service) handDown(open []realServer, logAll bool) {
 			s.RealServers[i].extras().VirtualHost = s.VirtualHost
 		}
 		if !r.weightSet {
-			s.RealServers[i].Weight = int32(s.weight)
+			s.RealServers[i].Weight = s.weight
 		}
 		if !r.inhibitSet {
 			s.RealServers[i].InhibitOnFailure = s.inhibit
@@ -236,7 +235,7 @@ func protocol(d *decoder, s *service, n *Node) {
 	if _, ok := arg1(d, n); !ok {
 		return
 	}
-	s.protocolPos = n.Pos
+	s.protocolPos = d.place(n.Pos)
 	var list []uint8
 	for k, w := range n.Args() {
 		p, ok := protocols.find(strings.ToUpper(w.Text))
@@ -448,7 +447,7 @@ func closeReal(d *decoder, target any, n *Node) {
 	r, s := target.(*realServer), d.top().target.(*service)
 	r.end = d.place(d.closing(n))
 	r.early = !d.toml() && s.tunnelBelow(r)
-	s.open = append(s.open, *r)
+	d.state.reals = append(d.state.reals, *r)
 	d.state.real.give(r, r.known)
 }
 

@@ -286,7 +286,7 @@ func (d *decoder) inServiceGroup(s *service) bool {
 	if g == nil {
 		s.Family = cmp.Or(s.Family, s.serversFamily())
 		d.serverFamilies(s)
-		d.reportHint(s.pos, Warning, d.quietClass(), "unknown-group", "virtual_server "+s.describe()+": there is no virtual_server_group "+clip(s.Group)+": it is ignored",
+		d.reportHint(d.pos(s.pos), Warning, d.quietClass(), "unknown-group", "virtual_server "+s.describe()+": there is no virtual_server_group "+clip(s.Group)+": it is ignored",
 			d.didYouMean(s.Group, func() []string {
 				var names []string
 				for _, g := range d.state.serviceGroups {

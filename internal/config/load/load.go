@@ -81,7 +81,8 @@ func stream(path string, reading keepalived.Options, decode config.Options) (cfg
 		node *config.Node
 		done func()
 	}
-	statements := make(chan statement, 16)
+	// Few may wait: what is read ahead takes memory of its own.
+	statements := make(chan statement, 3)
 	var found []config.Diagnostic
 	done := make(chan struct{})
 	go func() {
