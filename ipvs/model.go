@@ -66,14 +66,14 @@ const (
 type ServiceKey struct {
 	Family   Family     `json:"family"`
 	Protocol Protocol   `json:"protocol,omitempty"`
-	Addr     netip.Addr `json:"addr,omitzero"`
 	Port     uint16     `json:"port,omitempty"` // 0: any port; only with Persistent of use
 	FWMark   uint32     `json:"fwmark,omitempty"`
-	// Group and Ordinal name a virtual server of several services, in a
+	Ordinal  int32      `json:"ordinal,omitempty"` // of Group
+	Addr     netip.Addr `json:"addr,omitzero"`
+	// Group and Ordinal, from 0, name a virtual server of several services, in a
 	// [Pool]: the kernel has no such service. Protocol is then theirs, and
 	// the other fields are zero.
-	Group   string `json:"group,omitempty"`
-	Ordinal int    `json:"ordinal,omitempty"` // among those of the group
+	Group string `json:"group,omitempty"`
 }
 
 // AddrKey is the key of the service at an address.
@@ -86,7 +86,7 @@ func MarkKey(f Family, mark uint32) ServiceKey { return ServiceKey{Family: f, FW
 
 // GroupKey is the key of a virtual server of several services.
 func GroupKey(p Protocol, group string, ordinal int) ServiceKey {
-	return ServiceKey{Protocol: p, Group: group, Ordinal: ordinal}
+	return ServiceKey{Protocol: p, Group: group, Ordinal: int32(ordinal)}
 }
 
 // FamilyOf is the family of an address.

@@ -60,7 +60,7 @@ func events(list []ipvs.Event, now, old *services) []Event {
 func lineOf(e ipvs.Event) string {
 	s := notify.Service{
 		Addr: e.Service.Addr, Port: e.Service.Port, Protocol: uint8(e.Service.Protocol), FWMark: e.Service.FWMark,
-		Group: e.Service.Group, Ordinal: e.Service.Ordinal,
+		Group: e.Service.Group, Ordinal: int(e.Service.Ordinal),
 	}
 	if server := netip.AddrPortFrom(e.Server.Addr, e.Server.Port); e.Drain && !e.Up {
 		return notify.DrainLine(server, s)

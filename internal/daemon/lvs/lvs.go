@@ -148,15 +148,12 @@ func New(cfg *config.Config, deps Deps) *LVS {
 	l := &LVS{
 		deps: deps, log: deps.Log, ended: make(chan struct{}),
 		cfg: cfg, services: convert(cfg), routers: map[string]*router{}, gates: map[string]bool{},
-		owned: deps.Owned.clone(), own: make(own, len(cfg.VirtualServers)), flushed: deps.Restarted,
+		owned: deps.Owned.clone(), own: ownOf(deps.Owned.Services), flushed: deps.Restarted,
 		leaving:  map[ipvs.ServiceKey]time.Time{},
 		settings: map[subject]Setting{}, pins: map[subject]pinned{}, savedSettings: deps.Settings,
 		pinTurn: make(chan struct{}, 1), readPin: pinSource.read,
 	}
 	l.inbox.wake = make(chan struct{}, 1)
-	for _, k := range l.owned.Services {
-		l.own[k] = true
-	}
 	l.follow = newFollow(cfg, l.services, l.routers, addresses(l.links))
 	l.starting = maps.Clone(l.follow.names)
 	l.daemons.begun.index = l.owned.SyncIndex

@@ -154,7 +154,7 @@ func groupName(text string) (name, bool) {
 
 func (n name) service(k ipvs.ServiceKey) bool {
 	if n.group != "" {
-		return k.Group == n.group && (n.port < 0 || k.Ordinal == n.port)
+		return k.Group == n.group && (n.port < 0 || int(k.Ordinal) == n.port)
 	}
 	if n.mark != 0 {
 		return k.FWMark == n.mark && (n.family == 0 || k.Family == n.family)

@@ -126,15 +126,3 @@ func keyOf(name string) (k ipvs.ServiceKey, ok bool) {
 	}
 	return ipvs.ServiceKey{}, false
 }
-
-// own is the set of services that are ours.
-type own map[ipvs.ServiceKey]bool
-
-func (o own) list() []ipvs.ServiceKey {
-	keys := make([]ipvs.ServiceKey, 0, len(o))
-	for k := range o {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, ipvs.ServiceKey.Compare)
-	return keys
-}

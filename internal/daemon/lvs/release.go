@@ -34,22 +34,20 @@ func (l *LVS) releaseTable() error {
 		if err := l.table.kernel.Flush(); err != nil {
 			return fmt.Errorf("lvs_flush_on_stop: %w", err)
 		}
-		clear(l.own)
-		l.ownChanged = true
+		l.owns(nil)
 		return nil
 	}
 	// The last service first: the kernel keeps what leaves for two minutes in a
 	// list, the latest in front, and looks through it for each server that comes.
 	// A start that follows then finds each one in front.
 	var ops []ipvs.Op
-	for _, k := range slices.Backward(l.own.list()) {
+	for _, k := range slices.Backward(l.own) {
 		ops = append(ops, ipvs.Op{Kind: ipvs.DelService, Service: ipvs.Service{ServiceKey: k}})
 	}
 	if err := l.table.kernel.Apply(ops); err != nil {
 		return err
 	}
-	clear(l.own)
-	l.ownChanged = true
+	l.owns(nil)
 	return nil
 }
 

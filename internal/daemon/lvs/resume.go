@@ -52,7 +52,7 @@ func (l *LVS) past() func(*ipvs.VirtualServer) *ipvs.Past {
 	}
 	left := make(map[ipvs.ServiceKey][]ipvs.Destination, len(have))
 	for _, e := range have {
-		if l.own[e.ServiceKey] {
+		if l.own.has(e.ServiceKey) {
 			left[e.ServiceKey] = e.Dests
 		}
 	}

@@ -209,7 +209,7 @@ func (l *LVS) readTable(now time.Time) error {
 
 // isOurs reports whether a service is ours to remove: configured, or
 // installed by us.
-func (l *LVS) isOurs(k ipvs.ServiceKey) bool { return l.own[k] || l.services.behind(k) != nil }
+func (l *LVS) isOurs(k ipvs.ServiceKey) bool { return l.services.behind(k) != nil || l.own.has(k) }
 
 // wanted is the whole wanted table. have answers for services that stay as
 // they are.
@@ -257,9 +257,7 @@ func (l *LVS) want(k ipvs.ServiceKey, have map[ipvs.ServiceKey]*ipvs.Entry) (ipv
 func (l *LVS) bringTable(now time.Time) error {
 	t := &l.table
 	have, want := l.scope()
-	for _, e := range want {
-		l.ownOne(e.ServiceKey)
-	}
+	l.owns(l.own.and(want))
 	l.save() // before the kernel: a kill in between must not make orphans
 	err := l.apply(have, want)
 	if errors.Is(err, ipvs.ErrFound) {
@@ -348,22 +346,16 @@ func (l *LVS) findStuck() {
 	}
 }
 
-// ownOne notes that a service is ours.
-func (l *LVS) ownOne(k ipvs.ServiceKey) {
-	if !l.own[k] {
-		l.own[k] = true
-		l.ownChanged = true
+// owns notes which services are ours from now on.
+func (l *LVS) owns(o own) {
+	if !slices.Equal(l.own, o) {
+		l.own, l.ownChanged = o, true
 	}
 }
 
 // disown forgets services that are gone from the kernel.
 func (l *LVS) disown() {
-	for k := range l.own {
-		if _, ok := l.table.have[k]; !ok {
-			delete(l.own, k)
-			l.ownChanged = true
-		}
-	}
+	l.owns(l.own.still(func(k ipvs.ServiceKey) bool { return l.table.have[k] != nil }))
 	l.save()
 }
 
@@ -377,7 +369,7 @@ func (l *LVS) save() {
 // keep hands on what is ours; the services are those of now.
 func (l *LVS) keep(o Owned) {
 	l.ownChanged = false
-	o.Services = l.own.list()
+	o.Services = Services(l.own)
 	if !o.equal(l.owned) {
 		l.owned = o
 		l.deps.SaveOwned(o)

@@ -29,7 +29,7 @@ func (l *LVS) CameOn() {
 // planned is how many services are planned at a time, in the same memory. The
 // plan of a large table is as large as the table, and getting memory takes longer
 // than planning.
-const planned = 100
+const planned = 8
 
 // atOnce is how many operations the kernel is given at a time: it may need a
 // second for so many, and a stop has to wait for them.
@@ -68,10 +68,16 @@ func (l *LVS) apply(have, want ipvs.Table) error {
 		if found {
 			end++
 		}
-		ops = ipvs.AppendPlan(ops[:0], have[first:end], part, nil)
-		if err := do(ops); err != nil {
-			return errors.Join(append(errs, err)...)
+		ops = ipvs.AppendPlan(ops, have[first:end], part, nil)
+		if full := len(ops) - len(ops)%atOnce; full > 0 {
+			if err := do(ops[:full]); err != nil {
+				return errors.Join(append(errs, err)...)
+			}
+			ops = append(ops[:0], ops[full:]...)
 		}
+	}
+	if err := do(ops); err != nil {
+		return errors.Join(append(errs, err)...)
 	}
 	var gone ipvs.Table
 	for _, e := range have {
