@@ -206,7 +206,7 @@ func saveAndRestore(t testing.TB, h *lab.Host) {
 		t.Fatal(err)
 	}
 	out, _ := operator(t, h, "ipvs", "restore", "--dry-run", path)
-	if out != "edit server [192.0.2.21]:80 DR weight 7 thresholds 1000 0 of [192.0.2.100]:tcp:80" {
+	if out != "edit server 192.0.2.21:80 Route weight 7 uthreshold 1000 lthreshold 0 of TCP 192.0.2.100:80" {
 		t.Errorf("a changed weight:\n%s", out)
 	}
 	must(t, h, "ipvs", "restore", path)

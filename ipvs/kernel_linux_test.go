@@ -78,10 +78,10 @@ func againstIpvsadm(t *testing.T, k ipvs.Kernel) {
 	want := strings.Join([]string{
 		"[192.0.2.1]:tcp:80 wlc persistent 90 netmask 255.255.255.0",
 		"  -> [198.51.100.1]:80 DR weight 3 thresholds 10 5",
-		"  -> [198.51.100.2]:80 TUN weight 3 tunnel type 1 port 6080 flags 0x2",
-		"[192.0.2.1]:udp:5060 sh flags 0x18 persistent 60 pe sip",
+		"  -> [198.51.100.2]:80 TUN weight 3 gue:6080:remcsum",
+		"[192.0.2.1]:udp:5060 sh (sh-fallback,sh-port) persistent 60 pe sip",
 		"[2001:db8::1]:tcp:80 rr persistent 50 netmask 64",
-		"FWM 9 inet6 rr flags 0x4",
+		"FWM 9 inet6 rr ops",
 		"  -> [2001:db8::2]:0 NAT weight 1",
 		"",
 	}, "\n")

@@ -289,8 +289,8 @@ func (s Service) String() string {
 		b.WriteString(" inet6")
 	}
 	fmt.Fprintf(&b, " %s", s.Scheduler)
-	if f := s.Flags &^ Persistent; f != 0 {
-		fmt.Fprintf(&b, " flags %#x", uint32(f))
+	if f := s.SchedFlags(); f != "" {
+		fmt.Fprintf(&b, " (%s)", f)
 	}
 	if s.Flags&Persistent != 0 {
 		fmt.Fprintf(&b, " persistent %d", s.Timeout)
@@ -303,6 +303,12 @@ func (s Service) String() string {
 	if s.PE != "" {
 		fmt.Fprintf(&b, " pe %s", s.PE)
 	}
+	if s.Flags&OnePacket != 0 {
+		b.WriteString(" ops")
+	}
+	if f := s.Flags &^ (Persistent | OnePacket | Sched1 | Sched2 | Sched3); f != 0 {
+		fmt.Fprintf(&b, " flags %#x", uint32(f))
+	}
 	return b.String()
 }
 
@@ -311,7 +317,7 @@ func (d Destination) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "[%s]:%d %s weight %d", d.Addr, d.Port, MethodName(d.Method), d.Weight)
 	if d.TunType != IPIP || d.TunPort != 0 || d.TunFlags != 0 {
-		fmt.Fprintf(&b, " tunnel type %d port %d flags %#x", d.TunType, d.TunPort, uint16(d.TunFlags))
+		b.WriteString(" " + d.TunnelName())
 	}
 	if d.Upper != 0 || d.Lower != 0 {
 		fmt.Fprintf(&b, " thresholds %d %d", d.Upper, d.Lower)

@@ -141,23 +141,8 @@ func List(k ipvs.Kernel, owned func(ipvs.ServiceKey) bool, only []ipvs.ServiceKe
 }
 
 func service(st *ipvs.ServiceStats) Service {
-	s := Service{
-		Key: st.ServiceKey, Scheduler: st.Scheduler, SchedFlags: rules.SchedFlags(&st.Service),
-		PE: st.PE, OnePacket: st.Flags&ipvs.OnePacket != 0, Counters: counters(&st.Stats), Servers: []Server{},
-	}
-	switch {
-	case st.FWMark != 0:
-		s.Protocol, s.Name, s.IPv6 = "FWM", fmt.Sprint(st.FWMark), st.Family == ipvs.INET6
-	default:
-		s.Name = rules.Address(st.Addr, st.Port)
-		s.Protocol = map[ipvs.Protocol]string{ipvs.TCP: "TCP", ipvs.UDP: "UDP", ipvs.SCTP: "SCTP"}[st.Protocol]
-	}
-	if st.Flags&ipvs.Persistent != 0 {
-		s.Persistent = st.Timeout
-	}
-	if st.Netmask != ipvs.FullMask(st.Family) {
-		s.Netmask = st.Netmask.String()
-	}
+	s := settings(&st.Service)
+	s.Counters = counters(&st.Stats)
 	for i := range st.Dests {
 		d := &st.Dests[i]
 		s.Servers = append(s.Servers, Server{
@@ -165,6 +150,28 @@ func service(st *ipvs.ServiceStats) Service {
 			Weight: d.Weight, Active: d.Active, Inactive: d.Inactive, Persistent: d.Persistent,
 			Upper: d.Upper, Lower: d.Lower, Counters: counters(&d.Stats),
 		})
+	}
+	return s
+}
+
+// settings is a service without its servers and counters.
+func settings(v *ipvs.Service) Service {
+	s := Service{
+		Key: v.ServiceKey, Scheduler: v.Scheduler, SchedFlags: v.SchedFlags(),
+		PE: v.PE, OnePacket: v.Flags&ipvs.OnePacket != 0, Servers: []Server{},
+	}
+	switch {
+	case v.FWMark != 0:
+		s.Protocol, s.Name, s.IPv6 = "FWM", fmt.Sprint(v.FWMark), v.Family == ipvs.INET6
+	default:
+		s.Name = rules.Address(v.Addr, v.Port)
+		s.Protocol = map[ipvs.Protocol]string{ipvs.TCP: "TCP", ipvs.UDP: "UDP", ipvs.SCTP: "SCTP"}[v.Protocol]
+	}
+	if v.Flags&ipvs.Persistent != 0 {
+		s.Persistent = v.Timeout
+	}
+	if v.Netmask != ipvs.FullMask(v.Family) {
+		s.Netmask = v.Netmask.String()
 	}
 	return s
 }
@@ -195,12 +202,5 @@ func tunnel(d *ipvs.Destination) string {
 	if d.Method != ipvs.Tunnel {
 		return ""
 	}
-	name := rules.TunnelName(d.TunType)
-	if d.TunType == ipvs.GUE {
-		name += fmt.Sprintf(":%d", d.TunPort)
-	}
-	if d.TunType != ipvs.IPIP {
-		name += ":" + rules.ChecksumName(d.TunFlags)
-	}
-	return name
+	return d.TunnelName()
 }

@@ -107,12 +107,54 @@ func (c *Change) String() string {
 		fmt.Fprintf(&b, "stop sync daemon %s\n", r)
 	}
 	for _, op := range c.Ops {
-		fmt.Fprintln(&b, op)
+		fmt.Fprintln(&b, describe(op))
 	}
 	for _, d := range c.Start {
-		fmt.Fprintf(&b, "start sync daemon %s on %s, id %d\n", d.Role, d.Interface, d.SyncID)
+		fmt.Fprintf(&b, "start sync daemon %s (mcast=%s, syncid=%d", d.Role, d.Interface, d.SyncID)
+		given := func(name string, v any, is bool) { // otherwise the kernel chooses
+			if is {
+				fmt.Fprintf(&b, ", %s=%v", name, v)
+			}
+		}
+		given("maxlen", d.MaxLen, d.MaxLen != 0)
+		given("group", d.Group, d.Group.IsValid())
+		given("port", d.Port, d.Port != 0)
+		given("ttl", d.TTL, d.TTL != 0)
+		b.WriteString(")\n")
 	}
 	return b.String()
+}
+
+// describe says what an operation does, in the words of [Listing.Render].
+func describe(op ipvs.Op) string {
+	s := settings(&op.Service)
+	name := s.Protocol + " " + s.Name
+	if s.IPv6 {
+		name += " IPv6"
+	}
+	d := &op.Dest
+	server := rules.Address(d.Addr, d.Port)
+	switch op.Kind {
+	case ipvs.DelService:
+		return "delete service " + name
+	case ipvs.DelDest:
+		return fmt.Sprintf("delete server %s of %s", server, name)
+	case ipvs.AddService:
+		return fmt.Sprintf("add service %s %s%s", s.Protocol, s.Name, s.flags())
+	case ipvs.EditService:
+		return fmt.Sprintf("edit service %s %s%s", s.Protocol, s.Name, s.flags())
+	}
+	server += fmt.Sprintf(" %s weight %d", forward(d.Method), d.Weight)
+	if t := tunnel(d); t != "" {
+		server += " " + t
+	}
+	if d.Upper != 0 || d.Lower != 0 {
+		server += fmt.Sprintf(" uthreshold %d lthreshold %d", d.Upper, d.Lower)
+	}
+	if op.Kind == ipvs.AddDest {
+		return fmt.Sprintf("add server %s to %s", server, name)
+	}
+	return fmt.Sprintf("edit server %s of %s", server, name)
 }
 
 // Apply does it, all of the table in one batch, and goes on after a failure.

@@ -120,9 +120,9 @@ func TestRestoreTouchesWhatDiffersOnly(t *testing.T) {
 	next = strings.Replace(next, "-a -f 9 -6 -r [2001:db8::2]:0", "-a -f 9 -6 -r [2001:db8::3]:0", 1)
 	c := restore(t, k, next, Kept{})
 	want := `set timeouts tcp 1m40s tcpfin 20s udp 1m0s
-edit server [198.51.100.1]:80 DR weight 4 thresholds 10 5 of [192.0.2.1]:tcp:80
-add server [2001:db8::3]:0 NAT weight 1 to FWM 9
-delete server [2001:db8::2]:0 of FWM 9
+edit server 198.51.100.1:80 Route weight 4 uthreshold 10 lthreshold 5 of TCP 192.0.2.1:80
+add server [2001:db8::3]:0 Masq weight 1 to FWM 9 IPv6
+delete server [2001:db8::2]:0 of FWM 9 IPv6
 `
 	if diff := cmp.Diff(want, c.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -153,7 +153,7 @@ func TestWhatAFileSaysNothingOf(t *testing.T) {
 		t.Errorf("now\n%s", rules.Write(r))
 	}
 	c = restore(t, k, "--start-daemon backup --mcast-interface eth1\n", Kept{})
-	want := "stop sync daemon master\ndelete service [192.0.2.5]:tcp:80\ndelete service FWM 9\nstart sync daemon backup on eth1, id 0\n"
+	want := "stop sync daemon master\ndelete service TCP 192.0.2.5:80\ndelete service FWM 9 IPv6\nstart sync daemon backup (mcast=eth1, syncid=0)\n"
 	if c.String() != want {
 		t.Errorf("did\n%swant\n%s", c.String(), want)
 	}
@@ -190,6 +190,32 @@ func TestKept(t *testing.T) {
 		if d := Diff(have, read(t, file), c.kept); len(d.Left) > 0 {
 			t.Errorf("%+v: left %v of what is as it is", c.kept, d.Left)
 		}
+	}
+}
+
+// TestChangeNamesEverything: what would be done is told in the words of the list,
+// without a number that only the kernel knows.
+func TestChangeNamesEverything(t *testing.T) {
+	c := Diff(rules.Rules{}, read(t, `-A -t 192.0.2.1:80 -s sh -p 50 -M 255.255.255.0 -b sh-port,sh-fallback
+-a -t 192.0.2.1:80 -r 198.51.100.1:80 -g
+-a -t 192.0.2.1:80 -r 198.51.100.2:80 -i -w 2 --tun-type gue --tun-port 6080 --tun-remcsum
+-a -t 192.0.2.1:80 -r 198.51.100.3:80 -i -w 3 --tun-type gre --tun-csum
+-a -t 192.0.2.1:80 -r [2001:db8::4]:80 -i -w 0
+-A -u 192.0.2.1:5060 -s rr -p 60 --pe sip -o -b flag-3
+-A -t [2001:db8::1]:80 -s mh -b mh-port
+--start-daemon backup --mcast-interface eth0 --syncid 7 --sync-maxlen 1400 --mcast-group 224.0.0.82 --mcast-port 9000 --mcast-ttl 3
+`), Kept{})
+	want := `add service TCP 192.0.2.1:80 sh (sh-fallback,sh-port) persistent 50 mask 255.255.255.0
+add server 198.51.100.1:80 Route weight 1 to TCP 192.0.2.1:80
+add server 198.51.100.2:80 Tunnel weight 2 gue:6080:remcsum to TCP 192.0.2.1:80
+add server 198.51.100.3:80 Tunnel weight 3 gre:csum to TCP 192.0.2.1:80
+add server [2001:db8::4]:80 Tunnel weight 0 ipip to TCP 192.0.2.1:80
+add service UDP 192.0.2.1:5060 rr (flag-3) persistent 60 pe sip ops
+add service TCP [2001:db8::1]:80 mh (mh-port)
+start sync daemon backup (mcast=eth0, syncid=7, maxlen=1400, group=224.0.0.82, port=9000, ttl=3)
+`
+	if diff := cmp.Diff(want, c.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

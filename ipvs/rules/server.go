@@ -118,7 +118,7 @@ func (c *command) method(d *ipvs.Destination) error {
 		return errors.New("more than one of -g -i -m")
 	}
 	sums := 0
-	for name, f := range map[string]ipvs.TunnelFlags{"tun-nocsum": tunNoCsum, "tun-csum": tunCsum, "tun-remcsum": tunRemCsum} {
+	for name, f := range map[string]ipvs.TunnelFlags{"tun-nocsum": ipvs.NoChecksum, "tun-csum": ipvs.Checksum, "tun-remcsum": ipvs.RemoteChecksum} {
 		if c.has(name) {
 			d.TunFlags = f
 			sums++
@@ -161,10 +161,3 @@ func (c *command) method(d *ipvs.Destination) error {
 	d.TunPort = uint16(p)
 	return nil
 }
-
-// The checksums of a tunnel (IP_VS_TUNNEL_ENCAP_FLAG_*).
-const (
-	tunNoCsum  ipvs.TunnelFlags = 0
-	tunCsum    ipvs.TunnelFlags = 1
-	tunRemCsum ipvs.TunnelFlags = 2
-)

@@ -137,22 +137,11 @@ func mask(f ipvs.Family, text string) (ipvs.Mask, error) {
 	return ipvs.Mask{}, fmt.Errorf("netmask %q: four numbers with dots are wanted", text)
 }
 
-// schedNames are the flags of a scheduler by the kernel's bits 1 to 3.
-func schedNames(scheduler string) [3]string {
-	switch scheduler {
-	case "sh", "mh":
-		return [3]string{scheduler + "-fallback", scheduler + "-port", "flag-3"}
-	}
-	return [3]string{"flag-1", "flag-2", "flag-3"}
-}
-
-var schedBits = [3]ipvs.Flags{ipvs.Sched1, ipvs.Sched2, ipvs.Sched3}
-
 // schedFlag is the bit of a name; every scheduler knows flag-1 to flag-3.
 func schedFlag(scheduler, name string) (ipvs.Flags, error) {
-	for i, n := range schedNames(scheduler) {
+	for i, n := range ipvs.SchedNames(scheduler) {
 		if name == n || name == fmt.Sprintf("flag-%d", i+1) {
-			return schedBits[i], nil
+			return ipvs.SchedBits[i], nil
 		}
 	}
 	return 0, fmt.Errorf("scheduler flag %q is not one of scheduler %s", name, scheduler)

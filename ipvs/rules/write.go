@@ -61,21 +61,10 @@ func writeService(b *strings.Builder, s *ipvs.Service) {
 	if s.Flags&ipvs.OnePacket != 0 {
 		b.WriteString(" -o")
 	}
-	if f := SchedFlags(s); f != "" {
+	if f := s.SchedFlags(); f != "" {
 		b.WriteString(" -b " + f)
 	}
 	b.WriteByte('\n')
-}
-
-// SchedFlags names the scheduler's flags of a service, with commas between.
-func SchedFlags(s *ipvs.Service) string {
-	var set []string
-	for i, name := range schedNames(s.Scheduler) {
-		if s.Flags&schedBits[i] != 0 {
-			set = append(set, name)
-		}
-	}
-	return strings.Join(set, ",")
 }
 
 func writeServer(b *strings.Builder, k ipvs.ServiceKey, d *ipvs.Destination) {
@@ -85,40 +74,18 @@ func writeServer(b *strings.Builder, k ipvs.ServiceKey, d *ipvs.Destination) {
 	}
 	fmt.Fprintf(b, "-a %s -r %s %s -w %d", Key(k), Address(d.Addr, d.Port), method, d.Weight)
 	if d.Method == ipvs.Tunnel {
-		fmt.Fprintf(b, " --tun-type %s", TunnelName(d.TunType))
+		fmt.Fprintf(b, " --tun-type %s", ipvs.TunnelName(d.TunType))
 		if d.TunType == ipvs.GUE {
 			fmt.Fprintf(b, " --tun-port %d", d.TunPort)
 		}
 		if d.TunType != ipvs.IPIP {
-			fmt.Fprintf(b, " --tun-%s", ChecksumName(d.TunFlags))
+			fmt.Fprintf(b, " --tun-%s", ipvs.ChecksumName(d.TunFlags))
 		}
 	}
 	if d.Upper != 0 || d.Lower != 0 {
 		fmt.Fprintf(b, " -x %d -y %d", d.Upper, d.Lower)
 	}
 	b.WriteByte('\n')
-}
-
-// TunnelName is ipip, gue or gre.
-func TunnelName(t ipvs.TunnelType) string {
-	switch t {
-	case ipvs.GUE:
-		return "gue"
-	case ipvs.GRE:
-		return "gre"
-	}
-	return "ipip"
-}
-
-// ChecksumName is nocsum, csum or remcsum.
-func ChecksumName(f ipvs.TunnelFlags) string {
-	switch {
-	case f&tunRemCsum != 0:
-		return "remcsum"
-	case f&tunCsum != 0:
-		return "csum"
-	}
-	return "nocsum"
 }
 
 func writeDaemon(b *strings.Builder, d *ipvs.Daemon) {
