@@ -18,6 +18,7 @@ func (l *LVS) bringSettings() error {
 	for _, s := range want {
 		have, err := l.deps.Sync.Get(s.Name)
 		if errors.Is(err, fs.ErrNotExist) {
+			l.profile = append(l.profile, ProfileStatus{Name: s.Name, Value: s.Value, Missing: true})
 			continue
 		}
 		before, ours := l.owned.Profile[s.Name]
@@ -25,6 +26,7 @@ func (l *LVS) bringSettings() error {
 			before = have
 		}
 		if err == nil && strings.TrimSpace(have) != s.Value {
+			was := l.owned
 			if !ours {
 				o := l.owned.clone()
 				if o.Profile == nil {
@@ -33,8 +35,11 @@ func (l *LVS) bringSettings() error {
 				o.Profile[s.Name] = have
 				l.keep(o)
 			}
-			l.log.Info("lvs_profile: changing a setting of IPVS", "name", s.Name, "value", s.Value, "before", have)
-			err = l.deps.Sync.Set(s.Name, s.Value)
+			if err = l.deps.Sync.Set(s.Name, s.Value); err == nil {
+				l.log.Info("lvs_profile: setting of IPVS changed", "name", s.Name, "value", s.Value, "before", have)
+			} else {
+				l.keep(was)
+			}
 		}
 		st := ProfileStatus{Name: s.Name, Value: s.Value, Before: before}
 		if err != nil {

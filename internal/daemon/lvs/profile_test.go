@@ -62,7 +62,7 @@ func TestProfile(t *testing.T) {
 		if got := v.wrote(); got != "expire_nodest_conn=1" {
 			t.Errorf("start writes %q", got)
 		}
-		if st := r.status().Kernel.Profile; len(st) != 2 || st[1].Before != "0" || st[1].Error != "" {
+		if st := r.status().Kernel.Profile; len(st) != 3 || st[1].Before != "0" || st[1].Error != "" || !st[2].Missing || st[2].Name != "expire_quiescent_template" {
 			t.Errorf("status %+v", st)
 		}
 		r.reload(profiled("director"))
@@ -97,8 +97,11 @@ func TestProfileRefused(t *testing.T) {
 		v := &vsSettings{have: map[string]string{"expire_nodest_conn": "0"}, refuse: "expire_nodest_conn"}
 		r.start(profiled("director"), v.deps)
 		st := r.status().Kernel
-		if !strings.Contains(st.Error, "permission denied") || len(st.Profile) != 1 || st.Profile[0].Error == "" {
+		if !strings.Contains(st.Error, "permission denied") || len(st.Profile) != 3 || st.Profile[1].Error == "" {
 			t.Errorf("status %+v", st)
+		}
+		if len(r.saved.Profile) != 0 {
+			t.Errorf("to be restored of what was not changed: %v", r.saved.Profile)
 		}
 		r.wantTable("1:1=1") // the table does not wait for it
 		r.end()

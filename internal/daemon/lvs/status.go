@@ -59,7 +59,9 @@ type ProfileStatus struct {
 	Name   string `json:"name"`
 	Value  string `json:"value"`  // asked for
 	Before string `json:"before"` // what a stop restores
-	Error  string `json:"error,omitempty"`
+	// Missing: the running kernel does not have it, and it is left out.
+	Missing bool   `json:"missing,omitempty"`
+	Error   string `json:"error,omitempty"`
 }
 
 // ServiceStatus is a virtual server.

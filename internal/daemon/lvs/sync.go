@@ -99,10 +99,16 @@ func (l *LVS) bringDaemons(now time.Time) error {
 	if !known && len(world.running) > 0 && len(l.owned.Daemons) > 0 {
 		return nil // a predecessor's; whether it is to turn is told soon
 	}
-	steps := world.plan(want, func(r ipvs.SyncRole) bool {
+	mine := func(r ipvs.SyncRole) bool {
 		return l.cfg.Global.LVSSyncDaemon != nil || slices.Contains(l.owned.Daemons, r)
-	})
-	if err := errors.Join(l.openPackets(), l.takeSteps(want, world, steps)); err != nil {
+	}
+	steps := world.plan(want, mine)
+	threads := l.bringThreads(world, steps)
+	if threads != nil {
+		want.stay = true
+		steps = world.plan(want, mine)
+	}
+	if err := errors.Join(threads, l.openPackets(), l.takeSteps(want, world, steps)); err != nil {
 		l.syncProblem(now, err.Error())
 		return err
 	}
@@ -134,9 +140,7 @@ func (l *LVS) syncWorld(want syncWant) (w syncWorld, err error) {
 	w.sockets, _ = l.deps.Sync.Sockets(w.running)
 	if want.threads > 0 {
 		text, err := l.deps.Sync.Get(settingPorts)
-		if err != nil {
-			return w, err
-		}
+		w.portsErr = err
 		w.ports, _ = strconv.Atoi(text)
 	}
 	w.begun, w.stale = l.daemons.begun, l.daemons.stale
@@ -151,6 +155,30 @@ func (l *LVS) syncWorld(want syncWant) (w syncWorld, err error) {
 	return w, nil
 }
 
+// bringThreads sets the number of threads where a step asks for that. A role is
+// stopped for it only when it could be set: one with another number of threads is
+// better than one that is stopped and started with each attempt.
+func (l *LVS) bringThreads(w syncWorld, steps []syncStep) error {
+	i := slices.IndexFunc(steps, func(s syncStep) bool { return s.ports > 0 })
+	if i < 0 {
+		return nil
+	}
+	if w.portsErr != nil {
+		return w.portsErr
+	}
+	before := l.owned.clone()
+	o := l.owned.clone()
+	if o.SyncPorts == 0 {
+		o.SyncPorts = w.ports
+	}
+	l.keep(o)
+	if err := l.deps.Sync.Set(settingPorts, strconv.Itoa(steps[i].ports)); err != nil {
+		l.keep(before)
+		return err
+	}
+	return nil
+}
+
 // takeSteps changes the kernel. What will be ours is told before, and what is
 // after.
 func (l *LVS) takeSteps(want syncWant, w syncWorld, steps []syncStep) error {
@@ -161,13 +189,14 @@ func (l *LVS) takeSteps(want syncWant, w syncWorld, steps []syncStep) error {
 		}
 	}
 	slices.Sort(o.Daemons)
-	set := slices.ContainsFunc(steps, func(s syncStep) bool { return s.ports > 0 })
-	if set && o.SyncPorts == 0 {
-		o.SyncPorts = w.ports
-	}
 	l.keep(o)
+	set := false
 	var errs []error
 	for _, s := range steps {
+		if s.ports > 0 { // bringThreads did it
+			set = true
+			continue
+		}
 		err := l.takeStep(s)
 		if s.start != nil && w.unready(*s.start) && (errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EADDRNOTAVAIL)) {
 			continue // it is started when the interface is up and has an address
@@ -191,7 +220,7 @@ func (l *LVS) takeSteps(want syncWant, w syncWorld, steps []syncStep) error {
 	} else {
 		o.SyncIndex, l.daemons.begun = 0, syncBegun{}
 	}
-	if (want.threads == 0 || want.back) && o.SyncPorts > 0 {
+	if (want.threads == 0 || want.back) && !want.stay && o.SyncPorts > 0 {
 		if !set {
 			if err := l.deps.Sync.Set(settingPorts, strconv.Itoa(o.SyncPorts)); err != nil {
 				return err
@@ -209,15 +238,12 @@ func (l *LVS) takeSteps(want syncWant, w syncWorld, steps []syncStep) error {
 }
 
 func (l *LVS) takeStep(s syncStep) error {
-	switch {
-	case s.stop != 0:
+	if s.stop != 0 {
 		l.log.Info("connection sync: stopping", "role", s.stop, "why", s.why)
 		if s.broken {
 			l.daemons.renewed++
 		}
 		return l.table.kernel.StopDaemon(s.stop)
-	case s.ports != 0:
-		return l.deps.Sync.Set(settingPorts, strconv.Itoa(s.ports))
 	}
 	d := s.start
 	l.log.Info("connection sync: starting", "role", d.Role, "interface", d.Interface, "id", d.SyncID)

@@ -356,6 +356,50 @@ func TestSyncPorts(t *testing.T) {
 	})
 }
 
+// Threads that cannot be set (a read-only /proc/sys) stop no role: those that run
+// go on as they are, and are not stopped anew with each attempt.
+func TestSyncPortsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		touched := r.countDaemons()
+		d := config.LVSSyncDaemon{Interface: "eth0", ID: 1}
+		r.start(syncing(d))
+		r.sync.refuses(settingPorts)
+		touched.Store(0)
+		d.SyncPorts = 4
+		r.reload(syncing(d))
+		r.pass(5 * time.Minute)
+		if n := touched.Load(); n != 0 {
+			t.Errorf("roles that run were touched %d times", n)
+		}
+		r.wantDaemons("master/eth0/1 backup/eth0/1")
+		r.wantSync("setting sync_ports: permission denied")
+		if r.saved.SyncPorts != 0 {
+			t.Errorf("%d threads to be restored of a setting that was not changed", r.saved.SyncPorts)
+		}
+		r.sync.refuses("")
+		r.pass(2 * time.Minute)
+		if n := touched.Load(); n != 4 {
+			t.Errorf("once it can be set roles were touched %d times, want 4: stop and start of both", n)
+		}
+		r.wantSync("")
+		r.end()
+
+		// A role that does not run yet is better with other threads than not there.
+		r.sync.refuses(settingPorts)
+		r.start(syncing(config.LVSSyncDaemon{Interface: "eth0", ID: 1, SyncPorts: 2}))
+		r.wantDaemons("master/eth0/1 backup/eth0/1")
+		r.wantSync("setting sync_ports: permission denied")
+		r.end()
+		r.wantDaemons("")
+
+		delete(r.sync.settings, settingPorts)
+		r.start(syncing(config.LVSSyncDaemon{Interface: "eth0", ID: 1, SyncPorts: 2}))
+		r.wantDaemons("master/eth0/1 backup/eth0/1")
+		r.wantSync("no setting sync_ports")
+		r.end()
+	})
+}
+
 // Linux starts no daemon while a server is of another family than its service,
 // and takes no such server while one runs.
 func TestSyncMixedFamilies(t *testing.T) {
@@ -395,6 +439,14 @@ func TestSyncMixedFamilies(t *testing.T) {
 		r.reload(sorry) // which is in the table when it is needed
 		r.wantDaemons("")
 		r.wantSync(strings.Replace(why, "real_server", "sorry_server", 1))
+		// A reload that has such a server in place of connection sync needs no second attempt.
+		r.reload(cfg)
+		r.wantDaemons("master/eth0/1 backup/eth0/1")
+		r.reload(with(withMixed, func(c *config.Config) { c.Global.LVSSyncDaemon = nil }))
+		r.wantDaemons("")
+		if st := r.status(); st.Kernel.Error != "" || !strings.Contains(r.table(), ",5=1") {
+			t.Errorf("%+v\n%s", st.Kernel, r.table())
+		}
 		r.end()
 	})
 }

@@ -49,6 +49,9 @@ type syncWant struct {
 	// back is set where threads are those from before we changed sync_ports: once
 	// there are so many the setting is not ours any more.
 	back bool
+	// stay is set where the number of threads cannot be set: roles that run keep
+	// the one that they have.
+	stay bool
 }
 
 // syncWorld is how things are.
@@ -58,7 +61,9 @@ type syncWorld struct {
 	link    *Link             // of the wanted interface; nil: there is none
 	ports   int               // the setting sync_ports; 0: not known
 	begun   syncBegun
-	stale   bool // those that run were started with a maxlen that is no longer asked for
+	// portsErr is why ports is not known, although it is asked for.
+	portsErr error
+	stale    bool // those that run were started with a maxlen that is no longer asked for
 }
 
 // syncBegun is how the interface was when our daemons were started.
@@ -67,8 +72,8 @@ type syncBegun struct {
 	addrs []netip.Addr // when a master was
 }
 
-// syncStep is one change, in this order: a role is stopped, the number of
-// threads is set, a role is started.
+// syncStep is one change: the number of threads is set, a role is stopped, a role
+// is started.
 type syncStep struct {
 	stop  ipvs.SyncRole
 	ports int
@@ -96,7 +101,8 @@ func (w *syncWorld) plan(want syncWant, mine func(ipvs.SyncRole) bool) (steps []
 			stop[d.Role] = "not wanted"
 		}
 	}
-	if w.link != nil && want.threads > 0 && len(want.daemons) > 0 {
+	threads := want.threads > 0 && !want.stay
+	if w.link != nil && threads && len(want.daemons) > 0 {
 		// The first daemon fixes the number for the second one.
 		for _, d := range w.running {
 			if n := w.threads(d.Role); n > 0 && n != want.threads {
@@ -116,7 +122,7 @@ func (w *syncWorld) plan(want syncWant, mine func(ipvs.SyncRole) bool) (steps []
 	if w.link == nil {
 		return steps // there is nothing to start on
 	}
-	set := want.threads > 0 && w.ports != want.threads
+	set := threads && w.ports != want.threads
 	for i, d := range want.daemons {
 		runs := slices.ContainsFunc(w.running, func(o ipvs.Daemon) bool { return o.Role == d.Role })
 		if runs && stop[d.Role] == "" {

@@ -69,6 +69,7 @@ type fakeSync struct {
 	mu       sync.Mutex
 	settings map[string]string
 	writes   []string
+	refuse   string // a setting that cannot be written
 	links    *fakeLinks
 	made     map[ipvs.SyncRole][]ipvs.SyncSocket
 }
@@ -95,11 +96,21 @@ func (f *fakeSync) kernel() *SyncKernel {
 		Set: func(name, value string) error {
 			f.mu.Lock()
 			defer f.mu.Unlock()
+			if name == f.refuse {
+				return fmt.Errorf("setting %s: permission denied", name)
+			}
 			f.settings[name] = value
 			f.writes = append(f.writes, name+"="+value)
 			return nil
 		},
 	}
+}
+
+// refuses names the setting that cannot be written from now on; empty: none.
+func (f *fakeSync) refuses(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refuse = name
 }
 
 func (f *fakeSync) sockets([]ipvs.Daemon) (list []ipvs.SyncSocket, err error) {

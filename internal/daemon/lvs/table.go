@@ -165,7 +165,7 @@ func (l *LVS) bring(now time.Time, full bool) error {
 		}
 		l.daemons.dirty = true
 	}
-	if l.services.mixed != "" && (l.daemons.dirty || l.owned.hasSync()) {
+	if l.services.mixed != "" && (l.daemons.dirty || l.owned.hasSync()) || l.cfg.Global.LVSSyncDaemon == nil && len(l.owned.Daemons) > 0 {
 		// Before the servers that it stands against; where it fails it is tried again
 		// after them.
 		if err := l.bringDaemons(now); err != nil {

@@ -158,6 +158,8 @@ func renderProfile(w io.Writer, list []lvs.ProfileStatus) {
 		switch {
 		case s.Error != "":
 			fmt.Fprintf(w, " (FAILED: %s)", s.Error)
+		case s.Missing:
+			fmt.Fprint(w, " (not in this kernel, left out)")
 		case s.Before != s.Value:
 			fmt.Fprintf(w, " (was %s)", s.Before)
 		}
