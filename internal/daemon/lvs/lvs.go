@@ -264,28 +264,28 @@ func (l *LVS) reload(cfg *config.Config, kept []int) {
 		l.daemons.stale = true
 	}
 	l.cfg, l.services = cfg, convert(cfg)
-	l.CameOn() // each part may take seconds on a machine that is slow or busy
+	l.cameOn() // each part may take seconds on a machine that is slow or busy
 	l.follow = newFollow(cfg, l.services, l.routers, addresses(l.links))
 	l.leave(oldFollow, time.Now())
 	l.forgetRouters()
-	l.CameOn()
+	l.cameOn()
 	list := l.pool.Reload(len(l.services.order), l.services.forPool(l.pool, time.Now(), old, kept))
-	l.CameOn()
+	l.cameOn()
 	l.dirtyChanged(old, oldFollow)
 	list = append(list, l.forget(true)...)
 	list = append(list, l.watchPins()...)
 	l.saveSettings()
 	l.since.reload(l.services)
 	l.followAddresses()
-	l.CameOn()
+	l.cameOn()
 	if err := l.runner.Replace(l.items()); err != nil {
 		l.log.Error("health checks that cannot be run", "err", err)
 	}
-	l.CameOn()
+	l.cameOn()
 	l.daemons.dirty = true
 	l.work(time.Now())
 	l.leaveFrom(time.Now())
-	l.CameOn()
+	l.cameOn()
 	l.tell(events(list, l.services, old))
 }
 

@@ -179,7 +179,7 @@ func (l *LVS) bring(now time.Time, full bool) error {
 func (l *LVS) readTable(now time.Time) error {
 	t := &l.table
 	have, err := t.kernel.Table()
-	l.CameOn()
+	l.cameOn()
 	if err != nil {
 		t.known = false
 		return err

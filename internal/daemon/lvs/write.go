@@ -20,8 +20,9 @@ func (l *LVS) stopping() bool { return l.ctx != nil && l.ctx.Err() != nil }
 // goroutine.
 func (l *LVS) Progress() uint64 { return l.progress.Load() }
 
-// CameOn changes Progress: a part of a long work is done. Any goroutine.
-func (l *LVS) CameOn() {
+// cameOn changes Progress: a part of a long work is done. Only the loop of Run may call
+// it, or what does not hang when the loop does would pass for its progress.
+func (l *LVS) cameOn() {
 	l.progress.Add(1)
 	l.busy.cameOn(time.Now())
 }
@@ -50,7 +51,7 @@ func (l *LVS) apply(have, want ipvs.Table) error {
 				return errStopping
 			}
 			err := l.table.kernel.Apply(part)
-			l.CameOn()
+			l.cameOn()
 			var refused *ipvs.OpError
 			if err != nil && !errors.As(err, &refused) && !errors.Is(err, ipvs.ErrFound) {
 				return err // nothing more can be said to the kernel

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"holdfast/internal/daemon/ipc"
@@ -82,9 +83,13 @@ func (p *process) fromPeer(c *ipc.Conn) {
 
 func (p *process) reload(m ipc.Message) {
 	answer := ipc.Message{Type: ipc.TypeConfig, ID: m.ID}
-	ctx, cancel := patience(p.lvs.Progress, func() { p.parent.Post(ipc.Message{Type: ipc.TypeAtWork, ID: m.ID}, nil) })
+	// To read it is progress of this reload, and not of the role, whose loop may hang: it
+	// would count as busy as long as reloads come.
+	var read atomic.Uint64
+	progress := func() uint64 { return p.lvs.Progress() + read.Load() }
+	ctx, cancel := patience(progress, func() { p.parent.Post(ipc.Message{Type: ipc.TypeAtWork, ID: m.ID}, nil) })
 	defer cancel()
-	err := p.takeOver(ctx, m)
+	err := p.takeOver(ctx, m, func() { read.Add(1) })
 	if err != nil {
 		answer.Err = err.Error()
 	}
@@ -130,7 +135,8 @@ func patience(progress func() uint64, tell func()) (context.Context, context.Can
 	return ctx, func() { cancel(nil) }
 }
 
-func (p *process) takeOver(ctx context.Context, m ipc.Message) error {
+// takeOver takes over a configuration; read is called when it is there to be taken over.
+func (p *process) takeOver(ctx context.Context, m ipc.Message, read func()) error {
 	p.reloads.Lock()
 	defer p.reloads.Unlock()
 	defer p.spare.Work()()
@@ -138,7 +144,7 @@ func (p *process) takeOver(ctx context.Context, m ipc.Message) error {
 	if err != nil {
 		return err
 	}
-	p.lvs.CameOn()
+	read()
 	p.configure(boot.Config)
 	defer p.out.LookUp()
 	err = p.lvs.Change(ctx, boot.Config, p.took.Config, boot.Kept)

@@ -3,6 +3,7 @@ package lvsd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -32,7 +33,7 @@ func TestAConfigurationDoesNotComeAfterANewerOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = p.takeOver(t.Context(), ipc.Message{Type: ipc.TypeConfig, ID: id, File: f})
+		err = p.takeOver(t.Context(), ipc.Message{Type: ipc.TypeConfig, ID: id, File: f}, func() {})
 		if f.Close() == nil {
 			t.Errorf("%d: its file stays open", id)
 		}
@@ -75,20 +76,31 @@ func TestAReloadIsWaitedForWhileTheTableComesOn(t *testing.T) {
 	})
 }
 
-// hangingKernel answers Apply when it may.
-type hangingKernel struct {
+// slowKernel answers Apply when it may, or takes its time.
+type slowKernel struct {
 	*ipvs.Fake
-	may chan struct{}
+	may   chan struct{} // nil: at once
+	takes time.Duration
 }
 
-func (k hangingKernel) Apply(ops []ipvs.Op) error {
-	<-k.may
+func (k slowKernel) Apply(ops []ipvs.Op) error {
+	if k.may != nil {
+		<-k.may
+	}
+	time.Sleep(k.takes)
 	return k.Fake.Apply(ops)
 }
 
-// A configuration that the kernel held up for too long comes into force when the
-// kernel answers again, and the parent hears of that too.
-func TestAReloadThatStoodIsToldWhenItIsInForce(t *testing.T) {
+// working is a process in virtual time whose role works with a kernel, and the parent's
+// end of its stream.
+type working struct {
+	*process
+	t      *testing.T
+	parent *ipc.Conn
+}
+
+func works(t *testing.T, kernel func() slowKernel, f func(working, slowKernel)) {
+	t.Helper()
 	ours, theirs, err := ipc.Pair()
 	if err != nil {
 		t.Fatal(err)
@@ -104,12 +116,12 @@ func TestAReloadThatStoodIsToldWhenItIsInForce(t *testing.T) {
 	}
 	defer parent.Close()
 	synctest.Test(t, func(t *testing.T) {
-		kernel := hangingKernel{&ipvs.Fake{}, make(chan struct{})}
+		k := kernel()
 		log := slog.New(slog.DiscardHandler)
 		p := &process{log: log, child: &role.Child{Parent: conn}, parent: ipc.NewMailbox(conn, nil), out: notifier.New(log), tune: tune.Process{Log: log}}
 		defer p.parent.Close()
 		defer p.out.Close()
-		p.lvs = lvs.New(&config.Config{}, lvs.Deps{Open: func() (ipvs.Kernel, error) { return kernel, nil }})
+		p.lvs = lvs.New(&config.Config{}, lvs.Deps{Open: func() (ipvs.Kernel, error) { return k, nil }})
 		ctx, stop := context.WithCancel(context.Background())
 		ended := make(chan struct{})
 		go func() {
@@ -120,24 +132,118 @@ func TestAReloadThatStoodIsToldWhenItIsInForce(t *testing.T) {
 		if err := p.lvs.Worked(ctx); err != nil {
 			t.Fatal(err)
 		}
-		enc, err := role.Encode(&config.Config{VirtualServers: []config.VirtualServer{{
-			Addr: netip.MustParseAddr("192.0.2.10"), Port: 80, Protocol: 6, LBAlgo: "rr", DelayLoop: time.Minute,
-		}}})
+		f(working{p, t, parent}, k)
+	})
+}
+
+// reloads has a configuration of so many services come under an ID.
+func (w working) reloads(id uint64, services int) {
+	w.t.Helper()
+	var cfg config.Config
+	for i := range services {
+		cfg.VirtualServers = append(cfg.VirtualServers, config.VirtualServer{
+			Addr: netip.AddrFrom4([4]byte{192, 0, 2, 10}), Port: uint16(i + 1), Protocol: 6, LBAlgo: "rr", DelayLoop: time.Minute,
+		})
+	}
+	enc, err := role.Encode(&cfg)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	boot, err := role.WriteBoot(role.Boot{}, enc)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	go w.reload(ipc.Message{Type: ipc.TypeConfig, ID: id, File: boot})
+}
+
+// until is how often the parent hears what, by type and ID, until it hears this.
+func (w working) until(typ string, id uint64) map[string]int {
+	w.t.Helper()
+	heard := map[string]int{}
+	for {
+		m, err := w.parent.Receive()
 		if err != nil {
-			t.Fatal(err)
+			w.t.Fatal(err)
 		}
-		boot, err := role.WriteBoot(role.Boot{}, enc)
-		if err != nil {
-			t.Fatal(err)
+		heard[fmt.Sprint(m.Type, " ", m.ID)]++
+		if m.Type == typ && m.ID == id {
+			if m.Err != "" {
+				w.t.Errorf("%s %d: %s", m.Type, m.ID, m.Err)
+			}
+			return heard
 		}
-		go p.reload(ipc.Message{Type: ipc.TypeConfig, ID: 7, File: boot})
+	}
+}
+
+// A role that hangs does not come on with the next configuration, however many come: the
+// question whether its loop turns is not worked at, and a status does not say that it is
+// busy.
+func TestReloadsDoNotMakeARoleThatHangsLookBusy(t *testing.T) {
+	works(t, func() slowKernel { return slowKernel{Fake: &ipvs.Fake{}, may: make(chan struct{})} }, func(w working, k slowKernel) {
+		w.reloads(7, 1)
 		synctest.Wait() // it is in the kernel
-		p.pulse(8)
+		w.pulse(8)
+		hangs := time.Now()
+		for id := uint64(10); id < 30; id++ {
+			time.Sleep(answerLimit + tellEvery) // the one before is answered, that it stands
+			w.reloads(id, int(id))
+			synctest.Wait()
+			b := w.lvs.Busy()
+			if b == nil || b.CameOn.After(hangs) {
+				t.Errorf("busy %+v, it hangs since %v", b, hangs)
+				break
+			}
+		}
+		close(k.may)
+		heard := w.until(ipc.TypePulse, 8)
+		if n := heard[ipc.TypeAtWork+" 8"]; n != 0 {
+			t.Errorf("it was said %d times that the question is worked at", n)
+		}
+	})
+}
+
+// A role that writes a large table comes on.
+func TestARoleThatWritesALargeTableIsBusy(t *testing.T) {
+	works(t, func() slowKernel { return slowKernel{Fake: &ipvs.Fake{}, takes: answerLimit - 2*tellEvery} }, func(w working, _ slowKernel) {
+		w.reloads(7, 2000)
+		synctest.Wait()
+		w.pulse(8)
+		answered := make(chan struct{})
+		go func() {
+			_ = w.lvs.Turn(context.Background())
+			close(answered)
+		}()
+		begun := time.Now()
+		for done := false; !done; {
+			select {
+			case <-answered:
+				done = true
+			case <-time.After(time.Second):
+				if b := w.lvs.Busy(); b == nil || time.Since(b.CameOn) >= answerLimit {
+					t.Fatalf("after %v: %+v", time.Since(begun), b)
+				}
+			}
+		}
+		takes := time.Since(begun)
+		heard := w.until(ipc.TypePulse, 8)
+		if n := heard[ipc.TypeAtWork+" 8"]; takes < 4*answerLimit || n < int(takes/answerLimit) {
+			t.Errorf("in %v it was said %d times that the question is worked at", takes, n)
+		}
+	})
+}
+
+// A configuration that the kernel held up for too long comes into force when the
+// kernel answers again, and the parent hears of that too.
+func TestAReloadThatStoodIsToldWhenItIsInForce(t *testing.T) {
+	works(t, func() slowKernel { return slowKernel{Fake: &ipvs.Fake{}, may: make(chan struct{})} }, func(w working, k slowKernel) {
+		w.reloads(7, 1)
+		synctest.Wait() // it is in the kernel
+		w.pulse(8)
 		time.Sleep(answerLimit + time.Minute)
 		receive := func() ipc.Message {
 			t.Helper()
 			for {
-				m, err := parent.Receive()
+				m, err := w.parent.Receive()
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -151,7 +257,7 @@ func TestAReloadThatStoodIsToldWhenItIsInForce(t *testing.T) {
 			t.Errorf("at first: %+v", m)
 		}
 		time.Sleep(time.Hour)
-		close(kernel.may)
+		close(k.may)
 		got := map[uint64]ipc.Message{}
 		for range 2 {
 			m = receive()
