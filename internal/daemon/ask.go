@@ -75,7 +75,10 @@ func (p *Parent) answered(c *child, m ipc.Message) {
 	if m.Err != "" {
 		err = errors.New(m.Err)
 	}
-	defer p.handsFree(c, m.ID)
+	var again bool // a configuration that is not in force yet
+	if err == nil || m.Decode(&again) != nil || !again {
+		defer p.handsFree(c, m.ID)
+	}
 	if q, ok := p.asked[m.ID]; ok && q.child == c {
 		delete(p.asked, m.ID)
 		if err != nil && q.belated != nil {

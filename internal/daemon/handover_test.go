@@ -423,6 +423,36 @@ func TestAProcessThatHasNotAnsweredIsHandedTheNewestOnly(t *testing.T) {
 	})
 }
 
+// What an lvs process whose kernel hangs is handed with each reload would stay in its
+// memory until the kernel answers, which may be never.
+func TestAProcessWhoseTableStandsIsHandedTheNewestOnly(t *testing.T) {
+	handsOver(t, func(h handingOver) {
+		c := h.lvs.child
+		h.reloads()
+		first := c.handed
+		h.message(c, ipc.Message{Type: ipc.TypeConfig, ID: first, Err: "it stands", Body: []byte("true")})
+		h.answer(h.vrrp, "")
+		h.over("lvs: it stands")
+		for range 3 {
+			h.reloads()
+			h.pass(headStart)
+			h.answer(h.vrrp, "")
+			if c.handed != first {
+				t.Fatalf("handed %d while %d is not in force", c.handed, first)
+			}
+			h.pass(lvsLimit)
+			h.over("lvs: " + errLate.Error())
+		}
+		newest := c.waits.id
+		h.message(c, ipc.Message{Type: ipc.TypeConfig, ID: first})
+		if c.handed != newest || newest == 0 {
+			t.Errorf("handed %d, want the newest, %d", c.handed, newest)
+		}
+		h.late(h.lvs, "")
+		h.over("")
+	})
+}
+
 // A status of a large table may take longer than statusLimit to be put together.
 func TestAStatusThatIsWorkedAtIsWaitedFor(t *testing.T) {
 	handsOver(t, func(h handingOver) {

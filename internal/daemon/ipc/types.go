@@ -13,7 +13,8 @@ const (
 	TypeReady = "ready"
 	// TypeConfig [parent to child, File: the boot record]: take over this
 	// configuration; answered by TypeConfig with the same ID. A lvs process that
-	// says that the configuration is not in force yet answers again when it is.
+	// says that the configuration is not in force yet, with the body true, answers
+	// again when it is.
 	TypeConfig = "config"
 	// TypeAtWork [lvs to parent, ID of the question]: the kernel's table is being
 	// written, or read for a status, which takes its time; the answer comes later.

@@ -93,8 +93,12 @@ func (p *process) reload(m ipc.Message) {
 	if err != nil {
 		answer.Err = err.Error()
 	}
+	stands := errors.Is(err, errStands)
+	if stands {
+		answer.Body = json.RawMessage("true")
+	}
 	p.parent.Post(answer, nil)
-	if errors.Is(err, errStands) && p.lvs.Turn(context.Background()) == nil {
+	if stands && p.lvs.Turn(context.Background()) == nil {
 		p.parent.Post(ipc.Message{Type: ipc.TypeConfig, ID: m.ID}, nil) // it is now
 	}
 }

@@ -253,7 +253,7 @@ func TestAReloadThatStoodIsToldWhenItIsInForce(t *testing.T) {
 			}
 		}
 		m := receive()
-		if m.Type != ipc.TypeConfig || m.ID != 7 || !strings.Contains(m.Err, errStands.Error()) {
+		if m.Type != ipc.TypeConfig || m.ID != 7 || !strings.Contains(m.Err, errStands.Error()) || string(m.Body) != "true" {
 			t.Errorf("at first: %+v", m)
 		}
 		time.Sleep(time.Hour)
