@@ -25,6 +25,7 @@ func ipvsEquality(t *testing.T) {
 	}
 	for name, f := range map[string]func(testing.TB){
 		"every kind of service":                equalKinds,
+		"written by hand":                      equalWritten,
 		"health":                               equalHealth,
 		"sync with an instance":                equalSyncInstance,
 		"sync without an instance":             equalSyncAlone,

@@ -2,6 +2,7 @@ package config
 
 import (
 	"math"
+	"strconv"
 )
 
 // Flags of a service for its scheduler (IP_VS_SVC_F_SCHED1..3 of linux/ip_vs.h).
@@ -56,7 +57,7 @@ func serviceRows() []Keyword {
 		row("omega", common, flag(func(s *service) { s.Omega = true }), "off", "run notify_down and quorum_down at stop"),
 		row("ha_suspend", common, flag(func(s *service) { s.HASuspend = true }), "off", "check only while the address is on this machine; no effect with fwmark"),
 		row("quorum", common, integer("weight", 1, math.MaxInt32, func(s *service, v int) { s.Quorum = v }), "1", "least sum of weights of live servers"),
-		row("hysteresis", common, integer("weight", 0, math.MaxInt32, func(s *service, v int) { s.Hysteresis = v }), "0", "margin around quorum"),
+		row("hysteresis", common, atMost(integer("weight", 0, math.MaxInt32, func(s *service, v int) { s.Hysteresis = v }), strconv.Itoa(math.MaxInt32), math.MaxUint32), "0", "margin around quorum"),
 		row("quorum_up", common, once(checkScript(func(s *service) *Command { return &s.scripts().Up })), "", "run when quorum is gained"),
 		row("quorum_down", common, once(checkScript(func(s *service) *Command { return &s.scripts().Down })), "", "run when quorum is lost"),
 		row("weight", common, leadingDigits(integer("weight", 1, math.MaxInt32, func(s *service, v int) { s.weight = int32(v) })), "1", "weight of real servers that have none"),

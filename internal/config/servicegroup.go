@@ -198,6 +198,10 @@ func (d *decoder) groupEntry(g *serviceGroup, n *Node) (e GroupEntry, ok bool) {
 		return e, true
 	}
 	first, last, err := addressRange(words[0])
+	if shorter := rangeWithin(words[0]); err != nil && shorter != "" && !d.toml() {
+		d.bad(n, -1, ClassNone, "'%s' is one range: %s is not looked at", clip(shorter), clip(words[0][len(shorter):]))
+		first, last, err = addressRange(shorter)
+	}
 	if err != nil {
 		return bad(ClassGeneral, "%v", err)
 	}
@@ -258,6 +262,17 @@ func addressRange(s string) (first, last netip.Addr, err error) {
 		return first, last, fmt.Errorf("range %s ends before it begins", clip(s))
 	}
 	return first, last, nil
+}
+
+// rangeWithin is the range that s begins with, up to a second '-', where its end
+// is a whole address; empty: there is none.
+func rangeWithin(s string) string {
+	from, to, _ := strings.Cut(s, "-")
+	whole, _, more := strings.Cut(to, "-")
+	if _, err := parseAddr(whole); err != nil || !more {
+		return ""
+	}
+	return from + "-" + whole
 }
 
 // lastOf is the last address of a prefix.

@@ -47,6 +47,8 @@ func TestSlipsKeepWhatRuns(t *testing.T) {
 		{"mark", mark, strings.Replace(mark, "fwmark 7", "fwmark 7.5", 1), 5},
 		{"mark of a group", group, strings.Replace(group, "fwmark 7", "fwmark 7x", 1), 5},
 		{"port of a group", group, strings.Replace(group, "3 80", "3 80x", 1), 5},
+		{"range", group, strings.Replace(group, "192.0.2.1-3 80", "192.0.2.1-192.0.2.3-9 80", 1), 0},
+		{"hysteresis without bounds", strings.Replace(service, "lb_algo", "hysteresis 2\nquorum 3\nlb_algo", 1), strings.Replace(service, "lb_algo", "hysteresis 4294967295\nquorum 3\nlb_algo", 1), 5},
 		{"options of NAT", service, strings.Replace(service, "NAT", "NAT type gue port 5", 1), 0},
 		{"state", instance("state MASTER\n"), instance("state MASTER # x\\\n"), 5},
 		{"include", "include inc.conf\n" + instance(""), "include inc.conf # x\\\n" + instance(""), 0},
