@@ -82,10 +82,11 @@ type decoder struct {
 	found  Findings
 	passes [processes]pass
 	pass   process
-	stack  []frame            // of the pass that reads
-	seen   map[findingAt]bool // what passes found that read the same; nil: one reads
-	ended  Pos                // closing brace of the block that is being closed
-	kw     *Keyword           // keyword being decoded
+	stack  []frame             // of the pass that reads
+	seen   map[findingAt]bool  // what passes found that read the same; nil: one reads
+	said   map[Diagnostic]bool // of TOML
+	ended  Pos                 // closing brace of the block that is being closed
+	kw     *Keyword            // keyword being decoded
 	state  *building
 }
 
@@ -353,7 +354,18 @@ func (d *decoder) reportHint(pos Pos, s Severity, c Class, id, text, hint string
 		}
 		d.seen[at] = true
 	}
-	d.found.Add(Diagnostic{Pos: pos, Severity: s, Class: c, ID: id, Text: text, Hint: hint})
+	found := Diagnostic{Pos: pos, Severity: s, Class: c, ID: id, Text: text, Hint: hint}
+	if d.toml() && len(d.found.List) < maxFindings {
+		// A block that stands for several services is looked at for each of them.
+		if d.said[found] {
+			return
+		}
+		if d.said == nil {
+			d.said = map[Diagnostic]bool{}
+		}
+		d.said[found] = true
+	}
+	d.found.Add(found)
 }
 
 // fallback is what a warning says of what stands in the place of a mistake.

@@ -40,11 +40,14 @@ func (c *Config) HasVRRP() bool { return len(c.Instances) > 0 }
 
 // HasLVS reports whether there is anything to do for IPVS.
 func (c *Config) HasLVS() bool {
-	return len(c.VirtualServers) > 0 || c.Global.LVSSyncDaemon != nil
+	return c.balances() || len(c.Global.LVSProfile) > 0
 }
 
-// Empty reports whether there is nothing to run.
-func (c *Config) Empty() bool { return !c.HasVRRP() && !c.HasLVS() }
+func (c *Config) balances() bool { return len(c.VirtualServers) > 0 || c.Global.LVSSyncDaemon != nil }
+
+// Empty reports whether there is nothing to run. Settings of the kernel alone
+// are no reason to: the file is most likely half written.
+func (c *Config) Empty() bool { return !c.HasVRRP() && !c.balances() }
 
 // TrackGroup holds one track_group: instances that are in FAULT while something
 // static that names the group is missing.

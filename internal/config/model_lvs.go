@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"strconv"
 	"time"
 )
 
@@ -76,6 +77,21 @@ type Forward struct {
 	TunType uint8 // 0 ipip, 1 gue, 2 gre
 	TunPort uint16
 	TunCsum uint16 // 0 nocsum, 1 csum, 2 remcsum
+}
+
+// Words are the arguments of lb_kind, without those that are the default.
+func (f Forward) Words() []string {
+	out := []string{methodName(f.Method)}
+	if f.TunType != 0 {
+		out = append(out, "type", [...]string{"ipip", "gue", "gre"}[f.TunType])
+	}
+	if f.TunPort != 0 {
+		out = append(out, "port", strconv.Itoa(int(f.TunPort)))
+	}
+	if f.TunCsum != 0 {
+		out = append(out, [...]string{"nocsum", "csum", "remcsum"}[f.TunCsum])
+	}
+	return out
 }
 
 // SorryServer holds sorry_server.

@@ -38,6 +38,14 @@ func TestSeveralProtocols(t *testing.T) {
 	if strings.Contains(says, "ops") {
 		t.Errorf("findings:\n%s", says)
 	}
+	// What is wrong with a block of several protocols is said once.
+	const group = "[virtual_server_group]\nG = [\"192.0.2.1 53\", \"fwmark 5\"]\n[[virtual_server]]\ngroup = \"G\"\nlb_algo = \"rr\"\nlb_kind = \"DR\"\nprotocol = [\"UDP\", \"TCP\", \"SCTP\"]\nreal_server = [{ip = \"198.51.100.1\", port = 53}]\n"
+	_, says = loadedTOML(t, group)
+	for _, text := range []string{"have no check", "go to the port of the service"} {
+		if n := strings.Count(says, text); n != 1 {
+			t.Errorf("%q is said %d times:\n%s", text, n, says)
+		}
+	}
 	for _, bad := range []string{`["UDP", "UDP"]`, `["UDP", "ICMP"]`, `["TCP", "UDP", "SCTP", "TCP"]`} {
 		if cfg, says := loadedTOML(t, tomlService("lb_algo = \"rr\"\nprotocol = "+bad)); !strings.Contains(says, "error") {
 			t.Errorf("%s: %+v\n%s", bad, cfg, says)

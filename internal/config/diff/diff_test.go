@@ -96,6 +96,10 @@ func TestCompare(t *testing.T) {
 			"a virtual route", "track_script { chk }", "track_script { chk }\n virtual_routes {\n 203.0.113.0/24 via 192.0.2.1 dev eth0\n}",
 			"changed vrrp_instance VI_1\n  virtual_routes:  -> 203.0.113.0/24 via 192.0.2.1 dev eth0\n",
 		},
+		{
+			"the kind of a tunnel", "lb_kind DR", "lb_kind TUN type gue port 6080", "changed virtual_server TCP 192.0.2.10:80\n  lb_kind: DR -> TUN type gue port 6080\n" +
+				"  changed real_server 192.0.2.21:80\n    lb_kind: DR -> TUN type gue port 6080\n  changed real_server 192.0.2.22:80\n    lb_kind: DR -> TUN type gue port 6080\n",
+		},
 		{"a scheduler and a method", "lb_algo rr\n lb_kind DR", "lb_algo wlc\n lb_kind NAT", ""},
 	}
 	for _, tc := range tests {
@@ -124,6 +128,18 @@ func TestCompare(t *testing.T) {
 	r := Compare(read(t, base), read(t, strings.Replace(base, "priority 150", "priority 90", 1)))
 	if r.Kept["vrrp_instance"] != 1 || r.Kept["virtual_server"] != 1 || r.Of("vrrp_instance", "VI_1") == nil || r.Of("vrrp_instance", "VI_2") != nil {
 		t.Errorf("%+v", r)
+	}
+}
+
+// What a group stands for is shown as it is written.
+func TestGroupsAreShownAsLines(t *testing.T) {
+	group := func(lines string) *config.Config {
+		return read(t, "virtual_server_group G {\n"+lines+"\n}\nvirtual_server group G {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 198.51.100.1 80 {\n }\n}\n")
+	}
+	got := story(Compare(group("192.0.2.10 80\n192.0.2.30-39 80"), group("192.0.2.32/30 443\nfwmark 5\nfwmark 6 inet")))
+	const want = "changed virtual_server_group G\n  entries: 192.0.2.10 80, 192.0.2.30-192.0.2.39 80 -> 192.0.2.32-192.0.2.35 443, fwmark 5, fwmark 6 inet\n"
+	if !strings.HasPrefix(got, want) {
+		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }
 

@@ -147,7 +147,9 @@ func show(v reflect.Value) string {
 	case config.Command:
 		return strings.Join(x.Args, " ")
 	case config.Forward:
-		return [...]string{"NAT", "DR", "TUN"}[min(int(x.Method), 2)]
+		return strings.Join(x.Words(), " ")
+	case config.GroupEntry:
+		return x.String()
 	case route.Route:
 		return x.Text
 	case route.Rule:

@@ -48,7 +48,7 @@ func (e *encoder) service(s *config.VirtualServer) {
 		if r := s.SorryServer; r != nil {
 			e.put("sorry_server", r.Addr.String(), strconv.Itoa(int(r.Port)))
 			if r.Forward != s.Forward {
-				e.put(append([]string{"sorry_server_lvs_method"}, method(r.Forward)...)...)
+				e.put(append([]string{"sorry_server_lvs_method"}, r.Forward.Words()...)...)
 			}
 			e.flag("sorry_server_inhibit", r.Inhibit)
 		}
@@ -60,7 +60,7 @@ func (e *encoder) service(s *config.VirtualServer) {
 
 func (e *encoder) scheduling(s *config.VirtualServer) {
 	e.put("lb_algo", s.LBAlgo)
-	e.put(append([]string{"lb_kind"}, method(s.Forward)...)...)
+	e.put(append([]string{"lb_kind"}, s.Forward.Words()...)...)
 	if s.Protocol != 0 {
 		e.put("protocol", map[uint8]string{6: "TCP", 17: "UDP", 132: "SCTP"}[s.Protocol])
 	}
@@ -109,27 +109,12 @@ func netmask(n int) string {
 	return strconv.Itoa(int(m>>24)) + "." + strconv.Itoa(int(m>>16&255)) + "." + strconv.Itoa(int(m>>8&255)) + "." + strconv.Itoa(int(m&255))
 }
 
-// method writes lb_kind's arguments.
-func method(f config.Forward) []string {
-	out := []string{[...]string{"NAT", "DR", "TUN"}[f.Method]}
-	if f.TunType != 0 {
-		out = append(out, "type", [...]string{"ipip", "gue", "gre"}[f.TunType])
-	}
-	if f.TunPort != 0 {
-		out = append(out, "port", strconv.Itoa(int(f.TunPort)))
-	}
-	if f.TunCsum != 0 {
-		out = append(out, [...]string{"nocsum", "csum", "remcsum"}[f.TunCsum])
-	}
-	return out
-}
-
 func (e *encoder) realServer(s *config.VirtualServer, r *config.RealServer) {
 	x := r.Extra()
 	e.block(true, func() {
 		e.number("weight", int(r.Weight), 1)
 		if r.Forward != s.Forward {
-			e.put(append([]string{"lvs_method"}, method(r.Forward)...)...)
+			e.put(append([]string{"lvs_method"}, r.Forward.Words()...)...)
 		}
 		e.boolean("inhibit_on_failure", r.InhibitOnFailure, false)
 		e.time("slow_start", x.SlowStart, 0)

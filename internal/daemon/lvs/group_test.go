@@ -58,6 +58,9 @@ func TestGroup(t *testing.T) {
 		}
 		r.wantLines("VS [web]:0 UP", "VS [web]:1 UP")
 		st := r.status()
+		if p, q := st.Services[0].Protocol, st.Services[1].Protocol; p != "tcp" || q != "udp" {
+			t.Errorf("protocols %q and %q", p, q)
+		}
 		if len(st.Services) != 2 || !st.Services[0].Installed || len(st.Services[0].Members) != 3 || !st.Services[0].Servers[0].InKernel || len(st.Foreign) != 0 {
 			t.Errorf("status %+v", st.Services)
 		}

@@ -281,8 +281,8 @@ func (l *LVS) serviceStatus(vs *ipvs.VirtualServer, state ipvs.ServiceState, che
 		Weight: state.Sum, Quorum: state.Quorum, Hysteresis: state.Hysteresis,
 		Servers: []ServerStatus{},
 	}
-	if k.Protocol != 0 {
-		s.Protocol = ipvs.ProtocolName(k.Protocol)
+	if p := l.services.virtual(k).Protocol; p != 0 && k.FWMark == 0 { // the name of one of a group has none
+		s.Protocol = ipvs.ProtocolName(ipvs.Protocol(p))
 	}
 	if vs.Sorry != nil {
 		s.SorryName = fmt.Sprintf("[%s]:%d", vs.Sorry.Addr, vs.Sorry.Port)

@@ -38,7 +38,14 @@ func renderLVS(w io.Writer, st *control.LVS, now time.Time) {
 }
 
 func renderService(w io.Writer, s *lvs.ServiceStatus, now time.Time) {
-	fmt.Fprintf(w, "virtual_server %s: %s for %s, %s", s.Name, upDown(s.Up), ago(now, s.Since), s.Scheduler)
+	fmt.Fprintf(w, "virtual_server %s: %s for %s", s.Name, upDown(s.Up), ago(now, s.Since))
+	switch { // what the name does not say
+	case len(s.Members) > 0 && s.Protocol != "":
+		fmt.Fprintf(w, ", %s", strings.ToUpper(s.Protocol))
+	case s.FWMark != 0 && s.Family == 6:
+		fmt.Fprint(w, ", IPv6")
+	}
+	fmt.Fprintf(w, ", %s", s.Scheduler)
 	if s.Persistent > 0 {
 		fmt.Fprintf(w, ", persistent %d s", s.Persistent)
 	}

@@ -119,6 +119,8 @@ func TestEveryStateOfAService(t *testing.T) {
 	}{
 		"up":        {lvs.ServiceStatus{Up: true, Wanted: true, Installed: true}, "virtual_server S: UP for 1m30s, rr\n"},
 		"persists":  {lvs.ServiceStatus{Wanted: true, Installed: true, Persistent: 300}, "DOWN for 1m30s, rr, persistent 300 s\n"},
+		"group":     {lvs.ServiceStatus{Up: true, Wanted: true, Installed: true, Protocol: "sctp", Members: []lvs.MemberStatus{{Name: "A", Wanted: true, Installed: true}}}, "virtual_server S: UP for 1m30s, SCTP, rr\n"},
+		"mark":      {lvs.ServiceStatus{Up: true, Wanted: true, Installed: true, FWMark: 9, Family: 6}, "virtual_server S: UP for 1m30s, IPv6, rr\n"},
 		"follows":   {lvs.ServiceStatus{Follows: []string{"VI_1", "VI_2"}}, ", not installed while no master: VI_1, VI_2\n"},
 		"missing":   {lvs.ServiceStatus{Wanted: true}, ", MISSING in the kernel\n"},
 		"left over": {lvs.ServiceStatus{Installed: true}, ", in the kernel but not wanted there\n"},
