@@ -16,6 +16,7 @@ func (d *decoder) lintServices() {
 		s := d.state.kept[d.keptAt(i)]
 		d.lintScheduler(s)
 		d.lintOnePacket(s)
+		d.lintTunnels(s)
 		d.lintChecks(s)
 		d.lintMapped(s)
 		d.lintFamilies(s)
@@ -77,6 +78,27 @@ func (d *decoder) lintScheduler(s *service) {
 				map[bool]string{true: "leave " + s.LBAlgo + "-fallback out, it is on then", false: "add " + s.LBAlgo + "-fallback"}[d.toml()])
 			return
 		}
+	}
+}
+
+// lintTunnels: Linux's own GRE device, which a real server has without further
+// ado, drops what comes with a checksum (measured on Linux 6.1).
+func (d *decoder) lintTunnels(s *service) {
+	const gre, csum = 2, 1
+	checksummed := func(f Forward) bool { return f.Method == TUN && f.TunType == gre && f.TunCsum == csum }
+	what, addr := "", netip.Addr{}
+	for i := range s.RealServers {
+		if r := &s.RealServers[i]; what == "" && checksummed(r.Forward) {
+			what, addr = "real_server", r.Addr
+		}
+	}
+	if r := s.SorryServer; what == "" && r != nil && checksummed(r.Forward) {
+		what, addr = "sorry_server", r.Addr
+	}
+	if what != "" {
+		d.lint(s, Warning, "gre-csum",
+			fmt.Sprintf("%s %v gets GRE packets with a checksum, which Linux drops there: its devices gre0 and ip6gre0 take packets without one only", what, addr),
+			"leave csum out, or see realserver.md")
 	}
 }
 

@@ -33,6 +33,7 @@ var Lints = []Lint{
 	{"empty-path", "a request without a path is none", "`path /`"},
 	{"expansion", "nothing may follow a parameter that stands for several lines", "put it at the end of its line"},
 	{"flag-argument", "the keyword takes no value in keepalived 2.2.7: `false` does not turn it off there", "leave the line out"},
+	{"gre-csum", "a real server with Linux's own devices gre0 and ip6gre0 drops GRE packets that have a checksum: its clients get no answer", "leave `csum` out, or give the server a device for them ([realserver.md](realserver.md#not-done))"},
 	{"hash-no-fallback", "sh and mh refuse what hashes to a server of weight 0 or one that is full", "`sh-fallback`, `mh-fallback`"},
 	{"host-bits", "the prefix of a rule or route has bits behind its length", "clear them"},
 	{"link-local", "the first IPv6 address is not link-local: other routers than keepalived and holdfast may drop the adverts (RFC 9568)", "put a link-local address first"},

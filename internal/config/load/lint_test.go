@@ -44,6 +44,8 @@ virtual_server 192.0.2.10 53 {
 		{"hash with fallback", "lb_algo rr", "lb_algo mh\nmh-fallback\ninhibit_on_failure", "", 0},
 		{"hash of servers that are removed", "lb_algo rr", "lb_algo sh", "", 0},
 		{"persistent one-packet service", "#SERVICE", "ops\npersistence_timeout 60", "persistence-ops", config.Warning},
+		{"a GRE tunnel with a checksum", "lb_kind TUN", "lb_kind TUN type gre csum", "gre-csum", config.Warning},
+		{"a server behind one", "real_server 192.0.2.21 53 {\n", "real_server 192.0.2.21 53 {\nlvs_method TUN type gre csum\n", "gre-csum", config.Warning},
 		{"one-packet service with NAT", "lb_kind TUN\n protocol UDP\n #SERVICE\n", "lb_kind NAT\n protocol UDP\n ops\n", "ops-nat", config.Warning},
 		{"one-packet service with a server of NAT", "lb_kind TUN\n protocol UDP\n #SERVICE\n real_server 192.0.2.21 53 {\n", "lb_kind TUN\n protocol UDP\n ops\n real_server 192.0.2.21 53 {\nlvs_method NAT\n", "ops-nat", config.Warning},
 		{"one-packet service", "#SERVICE", "ops", "", 0},
