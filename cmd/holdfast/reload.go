@@ -11,6 +11,8 @@ import (
 	"holdfast/internal/config"
 	"holdfast/internal/daemon/control"
 	"holdfast/internal/daemon/plan"
+	"holdfast/internal/daemon/role"
+	"holdfast/internal/daemon/show"
 )
 
 func newReload() *cobra.Command {
@@ -150,14 +152,45 @@ func announce(w io.Writer, socket string, ask control.Request, quiet bool) (held
 	if ask.Rollback == 0 || st.Config.Trial != nil {
 		return held, 0, nil
 	}
-	knew := plan.Understand(&st)
-	say("on trial for %v: watched are %s, %s, %s and the processes", ask.Rollback, count(held.Masters(), "master"), count(knew.Backups(), "backup"), count(held.Services(), "service"))
+	watched, unknown := watches(&st, held)
+	say("on trial for %v: watched are %s", ask.Rollback, watched)
+	for _, what := range unknown {
+		say("%s", what)
+	}
 	if l := st.Config.Lost; l != nil {
 		for _, what := range l.What {
 			say("%s, since the trial that was taken back at %s: this one has to bring it back (a reload without --rollback ends that)", what, l.At.Format(time.TimeOnly))
 		}
 	}
 	return held, 0, nil
+}
+
+// watches says what a trial that begins with this status watches, and what not, as
+// nobody knows how it is.
+func watches(st *control.Status, held plan.Held) (watched string, unknown []string) {
+	not := func(why, what string) {
+		unknown = append(unknown, fmt.Sprintf("%s: %s are not watched, as how they are is not known", why, what))
+	}
+	if why := plan.Absent(st, role.VRRP); why != "" {
+		not(why, "virtual routers")
+	} else {
+		watched = count(held.Masters(), "master") + ", " + count(plan.Understand(st).Backups(), "backup")
+	}
+	busy := show.Busy(st, time.Now())
+	switch why := plan.Absent(st, role.LVS); {
+	case why != "":
+		not(why, "services")
+	case busy != "":
+		not(busy, "services")
+	case watched == "":
+		watched = count(held.Services(), "service")
+	default:
+		watched += ", " + count(held.Services(), "service")
+	}
+	if watched != "" {
+		watched += " and "
+	}
+	return watched + "the processes", unknown
 }
 
 func count(n int, what string) string {

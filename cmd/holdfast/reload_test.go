@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
@@ -73,6 +74,24 @@ func TestReloadSaysWhatItWaitsForAndWatches(t *testing.T) {
 	}
 	if r.Patience != 0 || r.Rollback != 20*time.Second {
 		t.Errorf("%+v", r)
+	}
+
+	// What is not known is not counted.
+	busy := `{"busy":{"with":"a reload","since":` + fmt.Sprintf("%q", time.Now().Add(-2*time.Hour).Format(time.RFC3339)) + `%s},"services":[{"name":"a","up":true}]}`
+	for _, asOf := range []string{"", `,"as_of":"2026-01-02T03:04:04Z"`} {
+		_, _, errs = ask(t, control.Status{VRRP: backup.VRRP, LVS: json.RawMessage(fmt.Sprintf(busy, asOf))}, "--rollback", "20s")
+		contains(t, errs, "reload: on trial for 20s: watched are 0 masters, 0 backups and the processes\n")
+		contains(t, errs, "reload: lvs is busy with a reload for 2h0m")
+		contains(t, errs, "s: services are not watched, as how they are is not known\n")
+	}
+	_, _, errs = ask(t, control.Status{
+		Missing: []string{"lvs", "vrrp"}, NotRunning: []control.NotRunning{{Role: "lvs", Why: "exit code 101"}},
+	}, "--rollback", "20s")
+	contains(t, errs, "reload: on trial for 20s: watched are the processes\n")
+	contains(t, errs, "reload: no answer from vrrp: virtual routers are not watched, as how they are is not known\n")
+	contains(t, errs, "reload: lvs is not running: exit code 101: services are not watched, as how they are is not known\n")
+	if _, _, errs := ask(t, control.Status{Missing: []string{"lvs"}}, "--rollback", "20s", "-q"); errs != "" {
+		t.Error(errs)
 	}
 
 	// A reload follows the file; what that gives up is said.

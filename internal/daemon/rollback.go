@@ -69,6 +69,9 @@ func (p *Parent) tryReload(limit time.Duration, answer func(control.Reload)) {
 			}
 			t.held = t.held.And(b.held)
 		}
+		if why := plan.Unknown(&now, time.Time{}); why != "" {
+			p.log.Warn("services are not watched in this trial: how they are is not known", "err", why)
+		}
 		p.trial = t
 		p.reload.waiting = append(p.reload.waiting, answer)
 		p.startReload()

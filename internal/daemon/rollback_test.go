@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -341,6 +342,39 @@ func TestABackupThatDoesNotUnderstandItsMasterIsTakenBack(t *testing.T) {
 		t.Errorf("owed: %q", l.What)
 	}
 	d.story(role.VRRP, began("a"), "config b other=true", "config a other=true")
+}
+
+// How the services are is not known when a trial begins while lvs is busy: it watches
+// none, and the log says so.
+func TestATrialWatchesNoServicesThatNothingIsKnownOf(t *testing.T) {
+	d := newDaemon(t, "a")
+	out := &testLog{out: t.Output()}
+	t.Cleanup(out.close)
+	log := heardLog{also: out}
+	d.log = slog.New(slog.NewTextHandler(&log, nil))
+	d.says("MASTER")
+	const services = `"services":[{"name":"[192.0.2.10]:tcp:80","up":%t,"weight":1,"quorum":2}]}`
+	d.saysOf(role.LVS, fmt.Sprintf("{"+services, true))
+	d.run()
+	d.story(role.LVS, began("a"), "peer")
+	unwatched := []string{"level=WARN", "services are not watched", "lvs is busy with a reload"}
+	d.set("b", true, true)
+	if r := <-d.try(time.Nanosecond); r.Outcome != control.ReloadDone || log.has(unwatched...) != 0 {
+		t.Errorf("%+v, and %d warnings", r, log.has(unwatched...))
+	}
+	d.saysOf(role.LVS, fmt.Sprintf(`{"busy":{"with":"a reload","since":%q},`+services, time.Now().Format(time.RFC3339Nano), true))
+	d.set("c", true, true)
+	end := d.try(time.Hour)
+	log.wait(t, 1, unwatched...)
+	d.saysOf(role.LVS, fmt.Sprintf("{"+services, false))
+	d.told(role.VRRP, "config c other=true")
+	if s := d.status(func(s control.Status) bool { return s.Config.Trial != nil && !s.Config.Trial.Until.IsZero() }); s.Config.Trial.TakenBack != "" {
+		t.Errorf("taken back: %s", s.Config.Trial.TakenBack)
+	}
+	d.says("BACKUP") // which ends it
+	if r := <-end; r.Outcome != control.ReloadRolledBack {
+		t.Errorf("%+v", r)
+	}
 }
 
 // What lvs said before a trial says nothing about its end, and what it said after

@@ -43,6 +43,18 @@ func Unknown(now *control.Status, t time.Time) string {
 	return "lvs is busy with " + l.Busy.With
 }
 
+// Absent says why a status tells nothing of what a process does that should be there;
+// empty: it tells that, or there should be none.
+func Absent(now *control.Status, process role.Role) string {
+	if !slices.Contains(now.Missing, string(process)) {
+		return ""
+	}
+	if i := slices.IndexFunc(now.NotRunning, func(n control.NotRunning) bool { return n.Role == string(process) }); i >= 0 {
+		return string(process) + " is not running: " + now.NotRunning[i].Why
+	}
+	return "no answer from " + string(process)
+}
+
 // told reports whether the services of a status were so after t.
 func told(b *control.Busy, t time.Time) bool {
 	return b == nil || !t.IsZero() && b.AsOf.After(t)
@@ -151,11 +163,7 @@ func (h Held) Lost(now *control.Status) []Loss {
 	var list []Loss
 	for _, process := range now.Missing {
 		if !h.mute[process] {
-			text := "no answer from " + process
-			if i := slices.IndexFunc(now.NotRunning, func(n control.NotRunning) bool { return n.Role == process }); i >= 0 {
-				text = process + " is not running: " + now.NotRunning[i].Why
-			}
-			list = append(list, Loss{"process " + process, text})
+			list = append(list, Loss{"process " + process, Absent(now, role.Role(process))})
 		}
 	}
 	var v control.VRRP

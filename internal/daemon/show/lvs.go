@@ -1,6 +1,7 @@
 package show
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -10,10 +11,26 @@ import (
 	"holdfast/internal/daemon/lvs"
 )
 
+// Busy says what keeps the lvs process from telling how it is now, and for how long;
+// empty: nothing.
+func Busy(st *control.Status, now time.Time) string {
+	var l struct {
+		Busy *control.Busy `json:"busy"`
+	}
+	if len(st.LVS) == 0 || json.Unmarshal(st.LVS, &l) != nil || l.Busy == nil {
+		return ""
+	}
+	return busy(l.Busy, now)
+}
+
+func busy(b *control.Busy, now time.Time) string {
+	return fmt.Sprintf("lvs is busy with %s for %s", b.With, ago(now, b.Since))
+}
+
 // renderLVS prints the services for people, one block each.
 func renderLVS(w io.Writer, st *control.LVS, now time.Time) {
 	if b := st.Busy; b != nil {
-		fmt.Fprintf(w, "lvs is busy with %s for %s", b.With, ago(now, b.Since))
+		fmt.Fprint(w, busy(b, now))
 		if b.AsOf.IsZero() {
 			fmt.Fprintln(w, ": how its services are it says afterwards")
 			return
