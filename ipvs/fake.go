@@ -30,6 +30,7 @@ type Fake struct {
 
 	mu       sync.Mutex
 	table    Table
+	places   map[ServiceKey]int // in table, where nothing went since; as many as it has
 	stats    map[ServiceKey]map[DestKey]DestStats
 	daemons  []Daemon
 	timeouts Timeouts
@@ -163,10 +164,30 @@ func (f *Fake) Apply(ops []Op) error {
 	})
 }
 
+// find is the place of a service in the table; -1: it is not there. There may be
+// thousands.
+func (f *Fake) find(k ServiceKey) int {
+	if f.places == nil || len(f.places) != len(f.table) {
+		f.places = make(map[ServiceKey]int, len(f.table))
+		for i := range f.table {
+			f.places[f.table[i].ServiceKey] = i
+		}
+	}
+	i, ok := f.places[k]
+	if !ok {
+		return -1
+	}
+	if i >= len(f.table) || f.table[i].ServiceKey != k {
+		i = slices.IndexFunc(f.table, func(e Entry) bool { return e.ServiceKey == k })
+		f.places[k] = i
+	}
+	return i
+}
+
 // do is one command of the kernel, with the kernel's errors.
 func (f *Fake) do(op Op) error {
 	k := op.Service.ServiceKey
-	i := slices.IndexFunc(f.table, func(e Entry) bool { return e.ServiceKey == k })
+	i := f.find(k)
 	if k.Family != INET && k.Family != INET6 {
 		return syscall.EAFNOSUPPORT
 	}
@@ -180,6 +201,7 @@ func (f *Fake) do(op Op) error {
 		if err := f.checkService(op.Service); err != nil {
 			return err
 		}
+		f.places[k] = len(f.table)
 		f.table = append(f.table, Entry{Service: op.Service})
 		return nil
 	}
@@ -196,6 +218,7 @@ func (f *Fake) do(op Op) error {
 		return nil
 	case DelService:
 		f.table = slices.Delete(f.table, i, i+1)
+		delete(f.places, k)
 		return nil
 	}
 	j := slices.IndexFunc(s.Dests, func(d Destination) bool { return d.DestKey == op.Dest.DestKey })
