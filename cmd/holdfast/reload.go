@@ -1,9 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,7 +27,8 @@ func newReload() *cobra.Command {
 		Long: `Have the running daemon read its configuration anew, as SIGHUP does, wait until
 that is over, and print the findings about the file. It is over when the processes
 have the new configuration, and one that it started works or has said why it cannot.
-While another reload is on trial, this one begins when that is over.
+While another reload is on trial, this one begins when that is over. What the
+kernel refuses of the new configuration is said, and the kernel is asked again.
 
 A configuration with errors is refused whole: the running one stays in force.
 With --rollback the new one is on trial for a time: when a virtual router that
@@ -81,8 +84,11 @@ that is said, with the reason), or rolled back, 3 when the daemon does not answe
 			if !asJSON && !quiet {
 				fmt.Fprintln(out, reloadOutcome(r.Outcome))
 			}
-			if r.Outcome == control.ReloadDone && rollback == 0 && !quiet {
-				tellLost(cmd.ErrOrStderr(), socket, held)
+			if r.Outcome == control.ReloadDone && !quiet {
+				if rollback > 0 {
+					held = plan.Held{}
+				}
+				tellAfter(cmd.ErrOrStderr(), socket, held)
 			}
 			return nil
 		},
@@ -106,12 +112,26 @@ func reloadOutcome(outcome string) string {
 	return "reloaded"
 }
 
-// tellLost says what of held is lost already: a reload follows the file, and is done
-// also when that gives addresses up.
-func tellLost(w io.Writer, socket string, held plan.Held) {
+// tellAfter says what of held is lost already: a reload follows the file, and is done
+// also when that gives addresses up. So it is when the kernel refuses a part of what
+// the file asks for, which is said too.
+func tellAfter(w io.Writer, socket string, held plan.Held) {
 	var now control.Status
 	if control.Ask(socket, control.Request{Command: "status"}, &now) != nil {
 		return
+	}
+	var lvs control.LVS
+	if len(now.LVS) > 0 && json.Unmarshal(now.LVS, &lvs) == nil && lvs.Busy == nil {
+		refused := lvs.Kernel.Error
+		if s := lvs.Sync; s != nil && s.Problem != "" {
+			fmt.Fprintf(w, "reload: lvs_sync_daemon does not work: %s\n", s.Problem)
+			if refused == s.Problem {
+				refused = ""
+			}
+		}
+		if refused != "" {
+			fmt.Fprintf(w, "reload: the kernel refuses a part, and is asked again: %s\n", strings.ReplaceAll(refused, "\n", "; "))
+		}
 	}
 	for _, l := range held.Lost(&now) {
 		fmt.Fprintf(w, "reload: %s; holdfast reload --rollback 30s would have taken that back\n", l.Text)

@@ -94,6 +94,16 @@ func TestReloadSaysWhatItWaitsForAndWatches(t *testing.T) {
 		t.Error(errs)
 	}
 
+	// The file is in force, and the kernel has not all of it.
+	refused := control.Status{LVS: json.RawMessage(`{"kernel":{"error":"add service A twos: no scheduler\nadd service B twos: no scheduler"},"connection_sync":{"problem":"interface eth9: not found"}}`)}
+	_, out, errs = ask(t, refused)
+	contains(t, out, "reloaded\n")
+	contains(t, errs, "reload: the kernel refuses a part, and is asked again: add service A twos: no scheduler; add service B twos: no scheduler\n")
+	contains(t, errs, "reload: lvs_sync_daemon does not work: interface eth9: not found\n")
+	if _, _, errs := ask(t, refused, "-q"); errs != "" {
+		t.Error(errs)
+	}
+
 	// A reload follows the file; what that gives up is said.
 	master := control.Status{VRRP: json.RawMessage(`{"instances":[{"name":"VI_1","state":"MASTER"}]}`)}
 	after = json.RawMessage(`{"instances":[{"name":"VI_1","state":"WAITING","faults":["interface eht0 does not exist"]}]}`)
