@@ -7,6 +7,7 @@ import (
 
 	"holdfast/internal/config"
 	"holdfast/internal/daemon/control"
+	"holdfast/internal/stack"
 )
 
 // reloadState is what is known of reloads.
@@ -81,6 +82,7 @@ func (p *Parent) startReload() {
 	p.log.Info("reloading", "config", p.opts.ConfigFile)
 	opts := p.opts
 	go func() {
+		stack.Reserve()
 		cfg, diags := opts.Load()
 		var next *running
 		var err error

@@ -82,6 +82,7 @@ func (p *process) fromPeer(c *ipc.Conn) {
 }
 
 func (p *process) reload(m ipc.Message) {
+	stack.Reserve()
 	answer := ipc.Message{Type: ipc.TypeConfig, ID: m.ID}
 	// To read it is progress of this reload, and not of the role, whose loop may hang: it
 	// would count as busy as long as reloads come.

@@ -20,7 +20,7 @@ const (
 	spareTime = time.Minute
 	// worthwhile is the least memory that is kept: less is there again in a
 	// moment.
-	worthwhile = 8 << 20
+	worthwhile = 2 << 20
 	// room is how much may be allocated by large work before garbage is
 	// collected. Most of what it allocates stays until its end, so that
 	// collecting takes much time and gives little memory; but there is an end
@@ -35,7 +35,7 @@ type Spare struct {
 	works   int
 	collect func() // ends what CollectLate began for these works
 	untidy  bool   // the last one's garbage is not collected yet
-	had     uint64 // bytes that the heap had from the system after its end
+	had     uint64 // bytes that the heap had from the system soon after its end
 	release func() // lets the runtime give unused memory back; nil: it may
 	timer   *time.Timer
 	rest    time.Duration // in place of tidyTime, for tests; zero: that
@@ -95,7 +95,9 @@ func (s *Spare) tidy() {
 // work left. By itself it gives back within seconds what it does not expect to need
 // before the next collection, so that is put off until as much is in use again.
 func (s *Spare) keep() {
-	live := max(1, memory().HeapAlloc)
+	m := memory()
+	inUse.Store(int64(m.Sys - m.HeapSys + m.HeapAlloc))
+	live := max(1, m.HeapAlloc)
 	if s.release != nil || s.had < worthwhile || s.had <= live || tuned() {
 		return
 	}
@@ -122,9 +124,9 @@ func (s *Spare) free() {
 	debug.FreeOSMemory()
 }
 
-// memory are the runtime's figures. Package runtime/metrics would have them for
-// less, but what it does as soon as it is linked is a twentieth of all pages that a
-// start touches; nothing here is asked for before the start is over.
+// memory are the runtime's figures, for when nobody waits: all stops for a moment.
+// Package runtime/metrics would have them for less, but what it does as soon as it is
+// linked is a twentieth of all pages that a start touches.
 func memory() *runtime.MemStats {
 	m := new(runtime.MemStats)
 	runtime.ReadMemStats(m)
@@ -148,7 +150,7 @@ func CollectLate(more int64) (collect func()) {
 	if tuned() || debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		return func() {}
 	}
-	debug.SetMemoryLimit(inUse() + more)
+	debug.SetMemoryLimit(cmp.Or(inUse.Load(), 4<<20) + more)
 	usual := debug.SetGCPercent(-1)
 	collect = sync.OnceFunc(func() {
 		debug.SetGCPercent(usual)
@@ -159,16 +161,7 @@ func CollectLate(more int64) (collect func()) {
 	return collect
 }
 
-// began says that inUse was asked before.
-var began atomic.Bool
-
-// inUse is what the runtime counts against its limit, in bytes: all but what the
-// heap has spare. The first time, which is when the process starts, it is what a
-// process has then: to ask touches a hundred pages.
-func inUse() int64 {
-	if !began.Swap(true) {
-		return 4 << 20
-	}
-	m := memory()
-	return int64(m.Sys - m.HeapSys + m.HeapAlloc)
-}
+// inUse is what the runtime counted against its limit when there was time to ask it
+// last, in bytes: all but what the heap has spare. 0: it was not asked yet, and has
+// what a process begins with.
+var inUse atomic.Int64
