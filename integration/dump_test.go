@@ -133,7 +133,7 @@ func TestDumpLVS(t *testing.T) {
 		"ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_lc", "ip_vs_wlc", "ip_vs_sh", "ip_vs_mh", "ip_vs_lblc", "ip_vs_lblcr", "ip_vs_pe_sip", "veth", "bridge", "af_packet",
 	}}
 	if dir := os.Getenv("HOLDFAST_CORPUS"); dir != "" {
-		o.Env = append(o.Env, "HOLDFAST_CORPUS="+dir)
+		o.Env, o.Show = append(o.Env, "HOLDFAST_CORPUS="+dir), append(o.Show, dir)
 	}
 	if uml.RunTest(t, o) {
 		return
