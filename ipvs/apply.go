@@ -31,7 +31,7 @@ func apply(ops []Op, exec func([]Op) ([]error, error)) error {
 			again = append(again, op)
 			found = found || ops[i].Kind == AddService
 		default:
-			failed = append(failed, &OpError{ops[i], e})
+			failed = append(failed, &OpError{Op: ops[i], Err: e})
 		}
 	}
 	if len(again) > 0 {
@@ -41,7 +41,7 @@ func apply(ops []Op, exec func([]Op) ([]error, error)) error {
 		}
 		for i, e := range errs {
 			if e != nil {
-				failed = append(failed, &OpError{again[i], e})
+				failed = append(failed, &OpError{Op: again[i], Err: e})
 			}
 		}
 	}

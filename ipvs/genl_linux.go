@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"syscall"
@@ -168,7 +169,33 @@ func (g *genl) Apply(ops []Op) error {
 		return err
 	}
 	defer unlock()
-	return apply(ops, g.exec)
+	err = apply(ops, g.exec)
+	noteModules(err, "/sys/module")
+	return err
+}
+
+// noteModules notes in errors about what the kernel lacks which of the two modules
+// is loaded (dir is /sys/module): the kernel loads the scheduler's first, and says
+// the same of either. One that is built in is not seen there.
+func noteModules(err error, dir string) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return
+	}
+	loaded := func(module string) bool {
+		_, err := os.Stat(filepath.Join(dir, module))
+		return err == nil
+	}
+	for _, e := range joined.Unwrap() {
+		var op *OpError
+		if !errors.As(e, &op) || op.Op.Service.PE == "" || !errors.Is(op.Err, syscall.ENOENT) {
+			continue
+		}
+		op.HasScheduler, op.HasEngine = loaded("ip_vs_"+op.Op.Service.Scheduler), loaded("ip_vs_pe_"+op.Op.Service.PE)
+		if op.HasScheduler && op.HasEngine { // one came a moment too late
+			op.HasScheduler, op.HasEngine = false, false
+		}
+	}
 }
 
 // exec sends ops in batches. The error is for a broken connection.

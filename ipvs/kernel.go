@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -62,6 +63,9 @@ var ErrFound = errors.New("a service that was to be added was there already")
 type OpError struct {
 	Op  Op
 	Err error // a syscall.Errno where the kernel refused
+	// HasScheduler and HasEngine: that one the kernel has, so that ENOENT is about
+	// the other one. It says the same of both.
+	HasScheduler, HasEngine bool
 }
 
 // Error names the operation and the cause; what the kernel lacks is named with
@@ -69,11 +73,14 @@ type OpError struct {
 func (e *OpError) Error() string {
 	if (e.Op.Kind == AddService || e.Op.Kind == EditService) && errors.Is(e.Err, syscall.ENOENT) {
 		s := &e.Op.Service
-		text := fmt.Sprintf("%s: the kernel has no scheduler %s (module ip_vs_%[2]s)", e.Op, s.Scheduler)
-		if s.PE != "" {
-			text += fmt.Sprintf(", or no persistence engine %s (module ip_vs_pe_%[1]s)", s.PE)
+		var lacks []string
+		if s.PE == "" || !e.HasScheduler {
+			lacks = append(lacks, fmt.Sprintf("no scheduler %s (module ip_vs_%[1]s)", s.Scheduler))
 		}
-		return text
+		if s.PE != "" && !e.HasEngine {
+			lacks = append(lacks, fmt.Sprintf("no persistence engine %s (module ip_vs_pe_%[1]s)", s.PE))
+		}
+		return fmt.Sprintf("%s: the kernel has %s", e.Op, strings.Join(lacks, ", or "))
 	}
 	return e.Op.String() + ": " + e.Err.Error()
 }

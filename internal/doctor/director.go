@@ -30,6 +30,16 @@ func schedulerMissing(s *Snapshot) []host.Finding {
 	return all
 }
 
+// engineMissing: module-engine.
+func engineMissing(s *Snapshot) []host.Finding {
+	var all []host.Finding
+	for _, name := range s.Engines {
+		all = append(all, one(host.Error, "module-engine", fmt.Sprintf("the kernel has no persistence engine %s", name),
+			"the virtual servers with this persistence_engine are not installed", "modprobe ip_vs_pe_"+name))
+	}
+	return all
+}
+
 // forwardingOff: ip-forward. Packets to the servers do not need it, but what
 // comes back from them by NAT is routed.
 func forwardingOff(s *Snapshot) []host.Finding {

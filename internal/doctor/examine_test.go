@@ -129,6 +129,7 @@ func TestEachFinding(t *testing.T) {
 			s.Config.VirtualServers = nil
 		}, ""},
 		"no scheduler":  {func(s *Snapshot) { s.Schedulers = []string{"mh"} }, "error module-scheduler: modprobe ip_vs_mh"},
+		"no engine":     {func(s *Snapshot) { s.Engines = []string{"sip"} }, "error module-engine: modprobe ip_vs_pe_sip"},
 		"no forwarding": {set("net/ipv4/ip_forward", "0"), "error ip-forward: sysctl -w net/ipv4/ip_forward=1"},
 		"no forwarding, in the kernel's table only": {func(s *Snapshot) {
 			s.Sysctls["net/ipv4/ip_forward"] = "0"

@@ -108,14 +108,20 @@ func (s *Snapshot) ipvs(loaded bool) {
 	if s.Config == nil || !s.IPVS {
 		return
 	}
+	lacks := func(list *[]string, prefix, name string) {
+		if name == "" || slices.Contains(*list, name) {
+			return
+		}
+		if _, err := os.Stat("/sys/module/" + prefix + name); err != nil && !loadable(prefix+name) {
+			*list = append(*list, name)
+		}
+	}
 	for i := range s.Config.VirtualServers {
-		name := s.Config.VirtualServers[i].LBAlgo
-		if name == "" || name == "none" || slices.Contains(s.Schedulers, name) {
-			continue
+		v := &s.Config.VirtualServers[i]
+		if v.LBAlgo != "none" {
+			lacks(&s.Schedulers, "ip_vs_", v.LBAlgo)
 		}
-		if _, err := os.Stat("/sys/module/ip_vs_" + name); err != nil && !loadable("ip_vs_"+name) {
-			s.Schedulers = append(s.Schedulers, name)
-		}
+		lacks(&s.Engines, "ip_vs_pe_", v.PersistenceEngine)
 	}
 }
 

@@ -30,8 +30,10 @@ type Snapshot struct {
 	// Schedulers are those configured that the kernel neither has nor can
 	// load.
 	Schedulers []string
-	Table      ipvs.Table
-	Syncing    []ipvs.Daemon
+	// Engines are persistence engines, as Schedulers.
+	Engines []string
+	Table   ipvs.Table
+	Syncing []ipvs.Daemon
 
 	// Served are the addresses that this host serves as a real server.
 	Served []realserver.VIP
