@@ -33,7 +33,7 @@ const (
 type Spare struct {
 	mu      sync.Mutex
 	works   int
-	collect func() // ends what CollectLate began for these works
+	collect func() // ends what CollectLate began for these works, once they are tidied up
 	untidy  bool   // the last one's garbage is not collected yet
 	had     uint64 // bytes that the heap had from the system soon after its end
 	release func() // lets the runtime give unused memory back; nil: it may
@@ -43,9 +43,10 @@ type Spare struct {
 
 // Work notes that large work begins; end, which may be called again, that it is
 // done. Garbage is not collected before so and so much of it was allocated, and
-// then as usual. What is left over is collected soon after the end, so that it
-// serves the next work first, and goes back to the system once there was no work
-// for a minute: getting it again would take longer than the work.
+// then as usual, and no memory goes back to the system. What is left over is
+// collected soon after the end, so that it serves the next work first, and goes
+// back once there was no work for a minute: getting it again would take longer than
+// the work.
 func (s *Spare) Work() (end func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,6 +58,9 @@ func (s *Spare) Work() (end func()) {
 		if s.untidy { // work follows work
 			runtime.GC()
 		}
+		if s.collect != nil {
+			s.collect()
+		}
 		s.collect, s.untidy = CollectLate(room), true
 	}
 	return sync.OnceFunc(s.done)
@@ -66,7 +70,6 @@ func (s *Spare) done() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.works--; s.works == 0 {
-		s.collect()
 		s.timer = time.AfterFunc(cmp.Or(s.rest, tidyTime), s.tidy)
 	}
 }
@@ -86,6 +89,7 @@ func (s *Spare) tidy() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.works == 0 && !s.untidy {
+			s.collect()
 			s.keep()
 		}
 	}()
@@ -101,8 +105,11 @@ func (s *Spare) keep() {
 	if s.release != nil || s.had < worthwhile || s.had <= live || tuned() {
 		return
 	}
-	usual := debug.SetGCPercent(int(min((s.had-live)*100/live, math.MaxInt32)))
-	s.release = func() { debug.SetGCPercent(usual) }
+	percent := int(min((s.had-live)*100/live, math.MaxInt32))
+	usual := debug.SetGCPercent(percent)
+	if s.release = func() { debug.SetGCPercent(usual) }; percent <= usual {
+		s.unkeep() // that keeps as much
+	}
 }
 
 func (s *Spare) unkeep() {
