@@ -56,7 +56,7 @@ func serviceRows() []Keyword {
 		row("alpha", common, flag(func(s *service) { s.Alpha = true; s.check.alpha = ptr(true) }), "off", "servers are down until a check has succeeded"),
 		row("omega", common, flag(func(s *service) { s.Omega = true }), "off", "run notify_down and quorum_down at stop"),
 		row("ha_suspend", common, flag(func(s *service) { s.HASuspend = true }), "off", "check only while the address is on this machine; no effect with fwmark"),
-		row("quorum", common, integer("weight", 1, math.MaxInt32, func(s *service, v int) { s.Quorum = v }), "1", "least sum of weights of live servers"),
+		row("quorum", common, atMost(integer("weight", 1, math.MaxInt32, func(s *service, v int) { s.Quorum = v }), strconv.Itoa(math.MaxInt32), math.MaxUint32), "1", "least sum of weights of live servers"),
 		row("hysteresis", common, atMost(integer("weight", 0, math.MaxInt32, func(s *service, v int) { s.Hysteresis = v }), strconv.Itoa(math.MaxInt32), math.MaxUint32), "0", "margin around quorum"),
 		row("quorum_up", common, once(checkScript(func(s *service) *Command { return &s.scripts().Up })), "", "run when quorum is gained"),
 		row("quorum_down", common, once(checkScript(func(s *service) *Command { return &s.scripts().Down })), "", "run when quorum is lost"),

@@ -48,6 +48,7 @@ func TestSlipsKeepWhatRuns(t *testing.T) {
 		{"mark of a group", group, strings.Replace(group, "fwmark 7", "fwmark 7x", 1), 5},
 		{"port of a group", group, strings.Replace(group, "3 80", "3 80x", 1), 5},
 		{"range", group, strings.Replace(group, "192.0.2.1-3 80", "192.0.2.1-192.0.2.3-9 80", 1), 0},
+		{"quorum without bounds", strings.Replace(service, "lb_algo", "quorum 3\nlb_algo", 1), strings.Replace(service, "lb_algo", "quorum 4294967295\nlb_algo", 1), 5},
 		{"hysteresis without bounds", strings.Replace(service, "lb_algo", "hysteresis 2\nquorum 3\nlb_algo", 1), strings.Replace(service, "lb_algo", "hysteresis 4294967295\nquorum 3\nlb_algo", 1), 5},
 		{"options of NAT", service, strings.Replace(service, "NAT", "NAT type gue port 5", 1), 0},
 		{"state", instance("state MASTER\n"), instance("state MASTER # x\\\n"), 5},
