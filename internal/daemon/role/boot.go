@@ -62,16 +62,16 @@ type Boot struct {
 	Kept []int
 }
 
-// bootForm is the first byte of a record, which others before this form did not
-// begin with.
-const bootForm = 0
+// bootForm is the first byte of a record. It is another one also with each other form
+// of the messages (see package ipc): a process that could read this record, and then
+// not a word of its parent's, would never be known to be ready.
+const bootForm = 1
 
 // Resume is one router that the predecessor was master of.
 type Resume struct {
 	Router string
 	// SentAt is the earliest that the last advert can have been sent, since the machine
-	// was started (CLOCK_BOOTTIME); 0: nobody knows, as where the parent is of a version
-	// that says it by the time of day.
+	// was started (CLOCK_BOOTTIME); 0: nobody knows.
 	SentAt time.Duration
 }
 

@@ -3,6 +3,7 @@ package role
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -195,17 +196,30 @@ func TestSignalsNeitherEndTheProcessNorReachItsScripts(t *testing.T) {
 	}
 }
 
-// Whoever gets a record of before this form says what is to be done.
+// Whoever gets a record of another form says what is to be done. 0 is the form of parents
+// whose messages have a header in JSON.
 func TestARecordOfAnotherFormIsRefused(t *testing.T) {
-	f, err := os.CreateTemp(t.TempDir(), "boot")
+	f, err := WriteBoot(Boot{}, encode(t, servers(1, 1)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Write([]byte{0x2f, 1, 2, 3}); err != nil {
+	defer f.Close()
+	record, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<20))
+	if err != nil || len(record) == 0 {
 		t.Fatal(err)
 	}
-	if _, err := ReadBoot(f); !errors.Is(err, errForm) {
-		t.Errorf("%v", err)
+	for _, form := range []byte{0, 0x2f} {
+		f, err := os.CreateTemp(t.TempDir(), "boot")
+		if err != nil {
+			t.Fatal(err)
+		}
+		record[0] = form
+		if _, err := f.Write(record); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadBoot(f); !errors.Is(err, errForm) {
+			t.Errorf("form %d: %v", form, err)
+		}
 	}
 	enc := append(make([]byte, identities), 0x40, 1, 2, 3)
 	if _, err := Decode(enc); !errors.Is(err, errForm) {
