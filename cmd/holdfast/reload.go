@@ -85,10 +85,7 @@ that is said, with the reason), or rolled back, 3 when the daemon does not answe
 				fmt.Fprintln(out, reloadOutcome(r.Outcome))
 			}
 			if r.Outcome == control.ReloadDone && !quiet {
-				if rollback > 0 {
-					held = plan.Held{}
-				}
-				tellAfter(cmd.ErrOrStderr(), socket, held)
+				tellAfter(cmd.ErrOrStderr(), socket, held, rollback > 0)
 			}
 			return nil
 		},
@@ -114,8 +111,9 @@ func reloadOutcome(outcome string) string {
 
 // tellAfter says what of held is lost already: a reload follows the file, and is done
 // also when that gives addresses up. So it is when the kernel refuses a part of what
-// the file asks for, which is said too.
-func tellAfter(w io.Writer, socket string, held plan.Held) {
+// the file asks for, which is said too. After a trial nothing is said of held, which
+// the trial has watched.
+func tellAfter(w io.Writer, socket string, held plan.Held, tried bool) {
 	var now control.Status
 	if control.Ask(socket, control.Request{Command: "status"}, &now) != nil {
 		return
@@ -132,6 +130,9 @@ func tellAfter(w io.Writer, socket string, held plan.Held) {
 		if refused != "" {
 			fmt.Fprintf(w, "reload: the kernel refuses a part, and is asked again: %s\n", strings.ReplaceAll(refused, "\n", "; "))
 		}
+	}
+	if tried {
+		return
 	}
 	for _, l := range held.Lost(&now) {
 		fmt.Fprintf(w, "reload: %s; holdfast reload --rollback 30s would have taken that back\n", l.Text)

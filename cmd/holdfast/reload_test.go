@@ -94,6 +94,11 @@ func TestReloadSaysWhatItWaitsForAndWatches(t *testing.T) {
 		t.Error(errs)
 	}
 
+	// A trial was held, and is no advice any more.
+	if _, _, errs := ask(t, control.Status{Missing: []string{"lvs"}}, "--rollback", "20s"); strings.Contains(errs, "would have taken") {
+		t.Error(errs)
+	}
+
 	// The file is in force, and the kernel has not all of it.
 	refused := control.Status{LVS: json.RawMessage(`{"kernel":{"error":"add service A twos: no scheduler\nadd service B twos: no scheduler"},"connection_sync":{"problem":"interface eth9: not found"}}`)}
 	_, out, errs = ask(t, refused)
