@@ -407,9 +407,6 @@ func (p *Parent) message(c *child, m ipc.Message) {
 		p.startsStill(c)
 		p.atWork(c, m.ID)
 	default:
-		if m.File != nil { // of a type that only another version knows
-			m.File.Close()
-		}
 		p.answered(c, m)
 	}
 }
