@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -73,34 +74,45 @@ func Load(path string, opts Options) (*config.Config, []config.Diagnostic) {
 	return opts.judge(cfg, files, diags)
 }
 
-// stream reads and decodes a keepalived.conf. Statements are decoded while the
-// next ones are read: the whole tree of a large file takes more memory than the
-// configuration.
+// stream reads and decodes a keepalived.conf. Each statement is decoded as soon as it
+// is read: the whole tree of a large file takes more memory than the configuration.
 func stream(path string, reading keepalived.Options, decode config.Options) (cfg *config.Config, files []string, diags []config.Diagnostic) {
+	d := config.NewDecoder(decode)
+	use := func(n *config.Node, done func()) {
+		if d.Statement(n) {
+			done()
+		}
+	}
+	end := func() {}
+	reading.Statement = use
+	if runtime.GOMAXPROCS(0) > 1 {
+		reading.Statement, end = beside(use)
+	}
+	_, files, diags = keepalived.Read(path, reading)
+	end()
+	cfg, found := d.End()
+	return cfg, files, append(diags, found...)
+}
+
+// beside has statements used in a goroutine of their own; end waits for the last one.
+// With one processor that would be in vain, and take a turn of the scheduler for
+// each few of them.
+func beside(use func(*config.Node, func())) (give func(*config.Node, func()), end func()) {
 	type statement struct {
 		node *config.Node
 		done func()
 	}
-	// Few may wait: what is read ahead takes memory of its own.
-	statements := make(chan statement, 3)
-	var found []config.Diagnostic
-	done := make(chan struct{})
+	statements := make(chan statement, 16)
+	ended := make(chan struct{})
 	go func() {
-		defer close(done)
+		defer close(ended)
 		stack.Reserve()
-		d := config.NewDecoder(decode)
 		for s := range statements {
-			if d.Statement(s.node) {
-				s.done()
-			}
+			use(s.node, s.done)
 		}
-		cfg, found = d.End()
 	}()
-	reading.Statement = func(n *config.Node, done func()) { statements <- statement{n, done} }
-	_, files, diags = keepalived.Read(path, reading)
-	close(statements)
-	<-done
-	return cfg, files, append(diags, found...)
+	give = func(n *config.Node, done func()) { statements <- statement{n, done} }
+	return give, func() { close(statements); <-ended }
 }
 
 // asTheirs joins what is found in the text as keepalived reads it, theirs, and

@@ -83,13 +83,15 @@ func (s *Spare) tidy() {
 	}
 	s.untidy = false
 	s.had = heapSize(memory())
+	// Before the collection: what the runtime keeps by itself goes by the goal that
+	// this one had.
+	s.collect()
 	s.timer = time.AfterFunc(spareTime, s.free)
 	go func() { // nobody has to wait for it here
 		runtime.GC()
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.works == 0 && !s.untidy {
-			s.collect()
 			s.keep()
 		}
 	}()
