@@ -26,10 +26,10 @@ type building struct {
 	// What is decoded into and then copied, for the next block.
 	real    spare[realServer]
 	checker spare[checker]
-	reals   []realServer           // of the service whose block is open
-	seen    map[netip.AddrPort]int // of finishService
-	texts   []string               // the files of places
-	textAt  map[string]int         // where each is there
+	reals   []realServer             // of the service whose block is open
+	seen    map[netip.AddrPort]place // of finishService
+	texts   []string                 // the files of places
+	textAt  map[string]int           // where each is there
 
 	serviceGroups []*serviceGroup
 	kept          []*service // those in the configuration, in its order
@@ -86,7 +86,7 @@ func newBuilding(d *decoder) *building {
 		nobody:    map[*Command]bool{},
 		given:     map[onceKey]bool{},
 		names:     map[onceKey]bool{},
-		seen:      map[netip.AddrPort]int{},
+		seen:      map[netip.AddrPort]place{},
 	}
 	b.global = globals{
 		GlobalDefs: GlobalDefs{

@@ -30,7 +30,7 @@ func (d *decoder) finishService(s *service) {
 	if s.SorryServer != nil {
 		d.sorry(s)
 	}
-	seen := d.state.seen // with the line of each, which is 1 or more
+	seen := d.state.seen // where each began
 	clear(seen)
 	servers := s.RealServers
 	s.RealServers = servers[:0]
@@ -41,17 +41,15 @@ func (d *decoder) finishService(s *service) {
 			continue
 		}
 		key := netip.AddrPortFrom(r.Addr, r.Port)
-		if seen[written] > 0 {
+		if _, is := seen[written]; is {
 			key = written // which is what keepalived compares
 		}
-		if line := seen[key]; line > 0 {
+		if first, is := seen[key]; is {
 			at := d.pos(pending.begin)
-			first := Pos{File: at.File, Line: line}
-			d.report(at, Warning, ClassGeneral, "duplicate-server", "real_server "+key.String()+" is given twice, first "+first.from(at)+": this one is ignored")
+			d.report(at, Warning, ClassGeneral, "duplicate-server", "real_server "+key.String()+" is given twice, first "+d.pos(first).from(at)+": this one is ignored")
 			continue
 		}
-		line := max(int(pending.begin.line), 1)
-		seen[key], seen[written] = line, line
+		seen[key], seen[written] = pending.begin, pending.begin
 		s.RealServers = append(s.RealServers, *r)
 	}
 	s.reals = nil // they are many, and in RealServers

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -243,6 +244,19 @@ func TestHints(t *testing.T) {
 		if !found {
 			t.Errorf("no finding %q in\n%v", tc.want, diags)
 		}
+	}
+}
+
+// TestWhereTheFirstOneIs: of two servers of one address the first one may stand in
+// another file.
+func TestWhereTheFirstOneIs(t *testing.T) {
+	_, diags := load.Load("k.conf", memory(map[string]string{
+		"k.conf":   server("", "}\ninclude inc.conf"),
+		"inc.conf": "real_server 10.0.1.1 80 {\n",
+	}))
+	const want = "inc.conf:1:1: warning: real_server 10.0.1.1:80 is given twice, first in k.conf:6: this one is ignored"
+	if !slices.ContainsFunc(diags, func(d config.Diagnostic) bool { return d.String() == want }) {
+		t.Errorf("no finding %q in\n%v", want, diags)
 	}
 }
 
