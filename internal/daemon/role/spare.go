@@ -26,6 +26,8 @@ const (
 	// collecting takes much time and gives little memory; but there is an end
 	// to that.
 	room = 32 << 20
+	// bare is about what the runtime has in use when a process begins, in bytes.
+	bare = 4 << 20
 )
 
 // Spare is about the memory for large work, as reading a configuration: see
@@ -159,7 +161,7 @@ func CollectLate(more int64) (collect func()) {
 	if tuned() || debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		return func() {}
 	}
-	debug.SetMemoryLimit(cmp.Or(inUse.Load(), 4<<20) + more)
+	debug.SetMemoryLimit(cmp.Or(inUse.Load(), bare) + more)
 	usual := debug.SetGCPercent(-1)
 	collect = sync.OnceFunc(func() {
 		debug.SetGCPercent(usual)
@@ -171,6 +173,5 @@ func CollectLate(more int64) (collect func()) {
 }
 
 // inUse is what the runtime counted against its limit when there was time to ask it
-// last, in bytes: all but what the heap has spare. 0: it was not asked yet, and has
-// what a process begins with.
+// last, in bytes: all but what the heap has spare. 0: it was not asked yet.
 var inUse atomic.Int64
