@@ -165,8 +165,11 @@ func (st savedState) write(path string) error {
 	if err != nil {
 		return err
 	}
-	if len(owned) == 0 {
+	switch {
+	case len(owned) == 0:
 		return replaceFile(path, b)
+	case !json.Valid(owned):
+		return errors.New("what the lvs process says that it owns is no JSON")
 	}
 	b = append(b[:len(b)-1], `,"owned":`...) // there is a first field always
 	return replaceFile(path, b, owned, []byte("}"))

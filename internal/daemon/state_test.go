@@ -222,4 +222,9 @@ func TestWhatIsOwnedStandsInTheStateFile(t *testing.T) {
 			t.Errorf("%q: %+v, %v", owned, got, err)
 		}
 	}
+	s.save(savedState{Owned: json.RawMessage(`{"services":[`)})
+	s.wait()
+	if got, err := s.load(); err != nil || len(got.Addresses) != 1 {
+		t.Errorf("after a word that is none: %+v, %v", got, err)
+	}
 }
