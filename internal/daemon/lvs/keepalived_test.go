@@ -72,6 +72,9 @@ func need(t *testing.T, program string) {
 	}
 }
 
+// nobody is an address on the lan where nobody is: what is sent there is lost.
+const nobody = "192.0.2.254"
+
 func newSideBySide(t *testing.T) *sideBySide {
 	s := &sideBySide{t: t, dir: t.TempDir(), listeners: map[int][]net.Listener{}}
 	for _, dir := range []string{s.dir, filepath.Dir(s.dir)} {
@@ -85,6 +88,7 @@ func newSideBySide(t *testing.T) *sideBySide {
 		for _, line := range []string{
 			"ip link add lan0 type veth peer name lan1", "ip addr add 192.0.2.200/24 dev lan0",
 			"ip link set lan0 up", "ip link set lan1 up", "ip link set lo up",
+			"ip neigh add " + nobody + " lladdr 02:00:00:00:00:01 dev lan0", "sysctl -qw net.ipv4.tcp_syn_retries=50",
 		} {
 			words := append(slices.Clone(ns), strings.Fields(line)...)
 			run(t, words[0], words[1:]...)
