@@ -15,8 +15,12 @@ import (
 // TestMain lets this binary be the daemon that is killed: with
 // HOLDFAST_PROC_PARENT set it starts a script and waits.
 func TestMain(m *testing.M) {
-	if os.Getenv("HOLDFAST_PROC_PARENT") == "" {
+	switch os.Getenv("HOLDFAST_PROC_PARENT") {
+	case "":
 		os.Exit(m.Run())
+	case "thread":
+		fmt.Print(Thread() == os.Getpid())
+		os.Exit(0)
 	}
 	// A descriptor as a careless parent leaves it, without close-on-exec.
 	if _, err := unix.Open(os.DevNull, unix.O_RDONLY, 0); err != nil {
@@ -57,4 +61,16 @@ func TestScriptsEndWithTheDaemon(t *testing.T) {
 	}
 	_ = parent.Wait()
 	waitGone(t, pid)
+}
+
+// With one processor the first thread has nothing else to do than what was begun
+// last, which is the goroutine that starts programs.
+func TestProgramsAreNotStartedByTheFirstThread(t *testing.T) {
+	c := exec.Command(os.Args[0])
+	c.Env = append(os.Environ(), "HOLDFAST_PROC_PARENT=thread", "GOMAXPROCS=1")
+	for range 20 {
+		if out, err := (&exec.Cmd{Path: c.Path, Args: c.Args, Env: c.Env}).Output(); err != nil || string(out) != "false" {
+			t.Fatalf("%s, %v", out, err)
+		}
+	}
 }

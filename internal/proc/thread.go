@@ -29,19 +29,7 @@ func (f *forker) do(fn func()) {
 	f.once.Do(func() {
 		f.jobs = make(chan func())
 		ready := make(chan struct{})
-		go func() {
-			runtime.LockOSThread()
-			f.tid = unix.Gettid()
-			early.Unblock()
-			// Descriptors the daemon itself was given (sockets of its parent,
-			// a memfd) may lack close-on-exec; scripts must not get them.
-			// Kernels before 5.11 refuse, and nothing is lost but this net.
-			_ = unix.CloseRange(3, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC)
-			close(ready)
-			for job := range f.jobs {
-				job()
-			}
-		}()
+		go f.work(ready)
 		<-ready
 	})
 	done := make(chan struct{})
@@ -49,7 +37,29 @@ func (f *forker) do(fn func()) {
 	<-done
 }
 
-// Thread is the id of the thread that starts programs. Any goroutine.
+// work is the life of the starting thread, which is not the first one of the process:
+// a process is known by that one's settings, and programs get none of them.
+func (f *forker) work(ready chan struct{}) {
+	runtime.LockOSThread()
+	if f.tid = unix.Gettid(); f.tid == os.Getpid() {
+		go f.work(ready) // on another thread, while this goroutine holds the first
+		<-ready
+		runtime.UnlockOSThread()
+		return
+	}
+	early.Unblock()
+	// Descriptors the daemon itself was given (sockets of its parent,
+	// a memfd) may lack close-on-exec; scripts must not get them.
+	// Kernels before 5.11 refuse, and nothing is lost but this net.
+	_ = unix.CloseRange(3, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC)
+	close(ready)
+	for job := range f.jobs {
+		job()
+	}
+}
+
+// Thread is the id of the thread that starts programs, never the first one. Any
+// goroutine.
 func Thread() int {
 	var tid int
 	starter.do(func() { tid = starter.tid })
