@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 )
 
 // aboutService reports a finding on a whole virtual server.
@@ -125,40 +124,6 @@ func (d *decoder) haSuspend(s *service) {
 		d.aboutService(s, Warning, ClassGeneral, "no-effect", "ha_suspend has no effect with fwmark")
 	case mark && !d.toml():
 		d.aboutService(s, Info, ClassGeneral, "no-effect", "keepalived ignores ha_suspend, as its group has a mark")
-	}
-}
-
-const defaultPersistence = 360 * time.Second
-
-func (d *decoder) persistence(s *service) {
-	if s.persistent && s.PersistenceTimeout == 0 {
-		s.PersistenceTimeout = defaultPersistence
-	}
-	anyPort := s.FWMark == 0 && s.Port == 0
-	if s.Group != "" {
-		_, anyPort = s.entries.addresses()
-	}
-	if anyPort && s.PersistenceTimeout == 0 {
-		d.aboutService(s, Warning, ClassGeneral, "port-0", "port 0 needs persistence: persistence_timeout 360 is used")
-		s.PersistenceTimeout = defaultPersistence
-	}
-	full := 32
-	if s.Family == 6 {
-		full = 128
-	}
-	if s.PersistenceGranularity > full {
-		d.aboutService(s, Warning, d.quietClass(), "granularity", "persistence_granularity %d is longer than an address: %d is used", s.PersistenceGranularity, full)
-		s.PersistenceGranularity = full
-	}
-	switch {
-	case s.Group != "" && s.PersistenceGranularity == full:
-		s.PersistenceGranularity = 0 // of each service's own family
-	case s.Group == "" && s.PersistenceGranularity == 0:
-		s.PersistenceGranularity = full
-	}
-	if s.PersistenceEngine != "" && s.PersistenceTimeout == 0 {
-		d.aboutService(s, Warning, d.quietClass(), "persistence", "persistence_engine needs persistence_timeout: it is ignored")
-		s.PersistenceEngine = ""
 	}
 }
 
