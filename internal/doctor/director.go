@@ -22,20 +22,21 @@ func ipvsMissing(s *Snapshot) []host.Finding {
 
 // schedulerMissing: module-scheduler.
 func schedulerMissing(s *Snapshot) []host.Finding {
-	var all []host.Finding
-	for _, name := range s.Schedulers {
-		all = append(all, one(host.Error, "module-scheduler", fmt.Sprintf("the kernel has no scheduler %s", name),
-			"the virtual servers with this lb_algo are not installed", "modprobe ip_vs_"+name))
-	}
-	return all
+	return missing(s.Schedulers, "module-scheduler", "scheduler", "lb_algo", "ip_vs_")
 }
 
 // engineMissing: module-engine.
 func engineMissing(s *Snapshot) []host.Finding {
+	return missing(s.Engines, "module-engine", "persistence engine", "persistence_engine", "ip_vs_pe_")
+}
+
+// missing is a finding for each of the names that the kernel has no module for: what
+// they are, the keyword that asks for one, and how names of modules begin.
+func missing(names []string, id, what, keyword, module string) []host.Finding {
 	var all []host.Finding
-	for _, name := range s.Engines {
-		all = append(all, one(host.Error, "module-engine", fmt.Sprintf("the kernel has no persistence engine %s", name),
-			"the virtual servers with this persistence_engine are not installed", "modprobe ip_vs_pe_"+name))
+	for _, name := range names {
+		all = append(all, one(host.Error, id, fmt.Sprintf("the kernel has no %s %s", what, name),
+			fmt.Sprintf("the virtual servers with this %s are not installed", keyword), "modprobe "+module+name))
 	}
 	return all
 }
