@@ -79,8 +79,8 @@ type LVS struct {
 	pool     *ipvs.Pool
 	follow   *follow
 	routers  map[string]*router
-	starting map[string]bool          // routers of the start that nothing was told of yet
-	kept     map[ipvs.ServiceKey]bool // of Owned, for settle; nil: not asked for
+	starting map[string]bool // routers of the start that nothing was told of yet
+	found    own             // services of a predecessor
 	since    since
 	table    table
 	daemons  daemons
@@ -145,10 +145,11 @@ func New(cfg *config.Config, deps Deps) *LVS {
 	if deps.Sync == nil {
 		deps.Sync = systemSync()
 	}
+	found := ownOf(deps.Owned.Services)
 	l := &LVS{
 		deps: deps, log: deps.Log, ended: make(chan struct{}),
 		cfg: cfg, services: convert(cfg), routers: map[string]*router{}, gates: map[string]bool{},
-		owned: deps.Owned.clone(), own: ownOf(deps.Owned.Services), flushed: deps.Restarted,
+		owned: deps.Owned.clone(), own: found, found: found, flushed: deps.Restarted,
 		leaving:  map[ipvs.ServiceKey]time.Time{},
 		settings: map[subject]Setting{}, pins: map[subject]pinned{}, savedSettings: deps.Settings,
 		pinTurn: make(chan struct{}, 1), readPin: pinSource.read,

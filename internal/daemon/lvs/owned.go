@@ -33,8 +33,9 @@ type Owned struct {
 	BackupOnly bool `json:"backup_only,omitempty"`
 }
 
+// clone is a copy of o to be changed; the list of services is never changed in its
+// place, see own.
 func (o Owned) clone() Owned {
-	o.Services = slices.Clone(o.Services)
 	o.Daemons = slices.Clone(o.Daemons)
 	o.Profile = maps.Clone(o.Profile)
 	if o.Timeouts != nil {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"holdfast/internal/config"
-	"holdfast/ipvs"
 )
 
 // settleMargin is what a router may take to be told beyond its timers.
@@ -38,16 +37,7 @@ func settleTime(cfg *config.Config, name string) time.Duration {
 // foundTable reports whether a predecessor of this daemon left services in the kernel
 // that follow a router.
 func (l *LVS) foundTable(name string) bool {
-	if l.deps.Restarted || len(l.deps.Owned.Services) == 0 {
-		return false
-	}
-	if l.kept == nil {
-		l.kept = make(map[ipvs.ServiceKey]bool, len(l.deps.Owned.Services))
-		for _, k := range l.deps.Owned.Services {
-			l.kept[k] = true
-		}
-	}
-	return slices.ContainsFunc(l.follow.of(name), func(k ipvs.ServiceKey) bool { return l.kept[k] })
+	return !l.deps.Restarted && slices.ContainsFunc(l.follow.of(name), l.found.has)
 }
 
 // settle says until when a router that is not master may be it again: what a

@@ -7,15 +7,22 @@ import (
 	"holdfast/internal/config"
 )
 
+// electedInSeconds is following with adverts every second: an election and its margin
+// take 5 s.
+func electedInSeconds() *config.Config {
+	cfg := following(config.FollowAuto)
+	for i := range cfg.Instances {
+		cfg.Instances[i].AdvertInt = time.Second
+	}
+	return cfg
+}
+
 // A daemon that is started on the table of one before it (a crash of all of it,
 // a stop that keeps the table) begins as backup: what it had as master stays
 // until it is master again, or somebody else is.
 func TestTableStaysUntilTheElection(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		cfg := following(config.FollowAuto)
-		for i := range cfg.Instances {
-			cfg.Instances[i].AdvertInt = time.Second
-		}
+		cfg := electedInSeconds()
 		keep := func(d *Deps) { d.Keep = true }
 		const had = "1:1=1 2:1=1 3:1=1 m7:1=1"
 		r.start(cfg, keep)
@@ -69,10 +76,7 @@ func TestTableStaysUntilTheElection(t *testing.T) {
 // table for longer than an election takes.
 func TestTableOfALoneStop(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		cfg := following(config.FollowAuto)
-		for i := range cfg.Instances {
-			cfg.Instances[i].AdvertInt = time.Second
-		}
+		cfg := electedInSeconds()
 		const had = "1:1=1 2:1=1 3:1=1 m7:1=1"
 		r.start(cfg, func(d *Deps) { d.Keep = true })
 		r.master("A", false)
@@ -107,10 +111,7 @@ func TestTableOfALoneStop(t *testing.T) {
 // ends; one that stays in it keeps what was left for a minute.
 func TestTableStaysOverAFaultForAWhile(t *testing.T) {
 	const had, others = "1:1=1 2:1=1 3:1=1 m7:1=1", "3:1=1 m7:1=1"
-	cfg := following(config.FollowAuto)
-	for i := range cfg.Instances {
-		cfg.Instances[i].AdvertInt = time.Second // an election and its margin: 5 s
-	}
+	cfg := electedInSeconds()
 	type step struct {
 		at    time.Duration // since the start
 		fault bool
@@ -183,10 +184,7 @@ func TestTableStaysOverAFaultForAWhile(t *testing.T) {
 // whose vrrp process has a successor.
 func TestAFaultWithoutAStartKeepsNoTable(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		cfg := following(config.FollowAuto)
-		for i := range cfg.Instances {
-			cfg.Instances[i].AdvertInt = time.Second
-		}
+		cfg := electedInSeconds()
 		const had, others = "1:1=1 2:1=1 3:1=1 m7:1=1", "3:1=1 m7:1=1"
 		r.start(cfg, func(d *Deps) { d.Keep = true })
 		r.master("A", false)
