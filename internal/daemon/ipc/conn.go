@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 
@@ -108,7 +109,7 @@ func Pair() (a, b *os.File, err error) {
 // An error that does not wrap ErrMessage means that the stream is of no more use.
 func (c *Conn) Send(m Message, f *os.File) error {
 	if len(m.Err) > maxErr {
-		m.Err = m.Err[:maxErr] + " …"
+		m.Err = cut(m.Err, maxErr) + " …"
 	}
 	buf := wire.Append(&wire.Fields{}, make([]byte, 8, 32+len(m.Type)+len(m.Err)), &m, headerFields)
 	head := len(buf) - 8
@@ -133,6 +134,17 @@ func (c *Conn) Send(m Message, f *os.File) error {
 		return fmt.Errorf("message %s: %w", m.Type, err)
 	}
 	return nil
+}
+
+// cut is the beginning of a longer text, of n bytes at most and without a part of a
+// character at its end.
+func cut(text string, n int) string {
+	for end := n; end > n-utf8.UTFMax; end-- {
+		if utf8.RuneStart(text[end]) {
+			return text[:end]
+		}
+	}
+	return text[:n] // it is no text
 }
 
 // ErrMessage is wrapped by errors of Send about the message, not the stream:

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func pair(t *testing.T) (*Conn, *Conn) {
@@ -98,5 +99,26 @@ func TestALongErrorIsCutAndALongMessageLeavesTheStreamWhole(t *testing.T) {
 	m, err := b.Receive()
 	if err != nil || m.Type != "x" || len(m.Err) < maxErr || len(m.Err) > 2*maxErr {
 		t.Fatalf("type %q, error of %d bytes, %v", m.Type, len(m.Err), err)
+	}
+
+	// Where it is cut no character is broken. What is no text is cut all the same.
+	for _, unit := range []string{"a", "é", "€", "𝄞", "\x80", "\xff", "é\x80\x80\x80\x80"} {
+		for before := range 5 {
+			long := strings.Repeat("a", before) + strings.Repeat(unit, maxErr+1)
+			go a.Send(Message{Type: "x", Err: long}, nil)
+			m, err := b.Receive()
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept, cut := strings.CutSuffix(m.Err, " …")
+			if !cut || !strings.HasPrefix(long, kept) || len(kept) > maxErr || len(kept) <= maxErr-utf8.UTFMax || utf8.ValidString(long) != utf8.ValidString(kept) {
+				t.Errorf("%d bytes and then %q: %d bytes are left, ending in %q", before, unit, len(kept), kept[len(kept)-4:])
+			}
+		}
+	}
+	whole := strings.Repeat("a", maxErr-2) + "é"
+	go a.Send(Message{Type: "x", Err: whole}, nil)
+	if m, err := b.Receive(); err != nil || m.Err != whole {
+		t.Errorf("an error of %d bytes is not left alone: %v", len(whole), err)
 	}
 }

@@ -166,14 +166,14 @@ func (l *LVS) bringThreads(w syncWorld, steps []syncStep) error {
 	if w.portsErr != nil {
 		return w.portsErr
 	}
-	before := l.owned.clone()
+	was := l.owned
 	o := l.owned.clone()
 	if o.SyncPorts == 0 {
 		o.SyncPorts = w.ports
 	}
 	l.keep(o)
 	if err := l.deps.Sync.Set(settingPorts, strconv.Itoa(steps[i].ports)); err != nil {
-		l.keep(before)
+		l.keep(was)
 		return err
 	}
 	return nil
@@ -322,11 +322,16 @@ func (l *LVS) openPackets() error {
 	if err != nil || v == "0" {
 		return nil // a kernel without it has nothing to be cleared
 	}
+	was := l.owned
 	o := l.owned.clone()
 	o.BackupOnly = true
 	l.keep(o)
 	l.log.Info("connection sync: clearing backup_only while this director forwards")
-	return l.deps.Sync.Set(settingBackupOnly, "0")
+	if err := l.deps.Sync.Set(settingBackupOnly, "0"); err != nil {
+		l.keep(was)
+		return err
+	}
+	return nil
 }
 
 // closePackets sets backup_only again where it was cleared.

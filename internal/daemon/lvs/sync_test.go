@@ -291,6 +291,40 @@ func TestSyncBothRolesAndBackupOnly(t *testing.T) {
 	})
 }
 
+// A backup_only that cannot be cleared (a read-only /proc/sys) is not ours to set
+// again: the roles stop all the same, and nothing is left to be undone.
+func TestSyncBackupOnlyRefused(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.sync.settings[settingBackupOnly] = "1"
+		r.sync.refuses(settingBackupOnly)
+		cfg := syncing(config.LVSSyncDaemon{Interface: "eth0", Instance: "A", ID: 4, Both: true})
+		r.start(cfg)
+		r.master("A", true)
+		r.wantSync("setting backup_only: permission denied")
+		if r.saved.BackupOnly || r.status().Sync.BackupOnly {
+			t.Error("to be set again, although it was not cleared")
+		}
+		r.master("A", false)
+		r.wantSync("")
+		r.master("A", true)
+		r.pass(2 * time.Minute)
+		r.sync.refuses("")
+		r.pass(2 * time.Minute)
+		r.wantSync("")
+		if w := r.sync.wrote(); !slices.Equal(w, []string{"backup_only=0"}) || !r.saved.BackupOnly {
+			t.Errorf("once it can be cleared %v is written; saved: %+v", w, r.saved)
+		}
+		r.master("A", false)
+		r.sync.refuses(settingBackupOnly)
+		r.master("A", true)
+		r.end()
+		r.wantDaemons("")
+		if !r.saved.empty() {
+			t.Errorf("still to be undone: %+v", r.saved)
+		}
+	})
+}
+
 // The table is not ready before packets come to it.
 func TestSyncTakeoverClearsBackupOnlyFirst(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
