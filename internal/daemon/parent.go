@@ -387,11 +387,9 @@ func (p *Parent) message(c *child, m ipc.Message) {
 	case ipc.TypeDevices:
 		p.saidDevices(c, m)
 	case ipc.TypeOwned:
-		p.owned = m.Body
-		p.unsaved = true
+		p.remember(c, m, &p.owned)
 	case ipc.TypeSettings:
-		p.settings = m.Body
-		p.unsaved = true
+		p.remember(c, m, &p.settings)
 	case ipc.TypeReleased:
 		if p.stopping {
 			p.tellStop(p.lvs)
@@ -409,6 +407,18 @@ func (p *Parent) message(c *child, m ipc.Message) {
 	default:
 		p.answered(c, m)
 	}
+}
+
+// remember keeps a word of a child for a successor and for the state file. What is no
+// JSON would serve neither, and keep the addresses out of the file as well: then the
+// former word stays.
+func (p *Parent) remember(c *child, m ipc.Message, word *json.RawMessage) {
+	if !json.Valid(m.Body) {
+		p.log.Error("message not understood", "role", string(c.role), "err", "what it says for a successor is no JSON", "what", m.Type)
+		return
+	}
+	*word = m.Body
+	p.unsaved = true
 }
 
 func (p *Parent) slotOf(c *child) *slot {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"holdfast/internal/daemon/ipc"
 	"holdfast/internal/daemon/role"
 	"holdfast/vrrp/link"
 	"holdfast/vrrp/route"
@@ -222,9 +223,34 @@ func TestWhatIsOwnedStandsInTheStateFile(t *testing.T) {
 			t.Errorf("%q: %+v, %v", owned, got, err)
 		}
 	}
-	s.save(savedState{Owned: json.RawMessage(`{"services":[`)})
-	s.wait()
-	if got, err := s.load(); err != nil || len(got.Addresses) != 1 {
-		t.Errorf("after a word that is none: %+v, %v", got, err)
-	}
+}
+
+// A word that is no JSON is nobody's to keep: a successor and the state file have the
+// former one, and addresses that come later are in the file.
+func TestAWordThatIsNoJSONIsNotKept(t *testing.T) {
+	handsOver(t, func(h handingOver) {
+		h.state = newStateFile(filepath.Join(t.TempDir(), "state"), quiet())
+		const owned, settings = `{"services":["192.0.2.1:80/tcp"]}`, `[{"server":"a\"b\u2028\u0000"}]`
+		say := func(owned, settings string) {
+			h.message(h.lvs.child, ipc.Message{Type: ipc.TypeOwned, Body: json.RawMessage(owned)})
+			h.message(h.lvs.child, ipc.Message{Type: ipc.TypeSettings, Body: json.RawMessage(settings)})
+		}
+		say(owned, settings)
+		if !h.unsaved {
+			t.Error("what was said is not to be saved")
+		}
+		for _, word := range []string{"", "{", `{"services":[`, owned + "}", `,"owned":1`, "{} {}", "\x00", `"` + "\n" + `"`} {
+			h.unsaved = false
+			say(word, word)
+			if boot := h.boot(h.lvs, nil); h.unsaved || string(boot.Owned) != owned || string(boot.Settings) != settings {
+				t.Errorf("after %q a successor gets %s and %s", word, boot.Owned, boot.Settings)
+			}
+		}
+		wanted := link.Wanted{Addresses: []link.Address{{Ifindex: 3, Prefix: netip.MustParsePrefix("192.0.2.1/32")}}}
+		h.state.save(savedState{Wanted: wanted, Owned: h.owned, Settings: h.settings})
+		h.state.wait()
+		if got, err := h.state.load(); err != nil || len(got.Addresses) != 1 || string(got.Owned) != owned || string(got.Settings) != settings {
+			t.Errorf("the file has %+v, %v", got, err)
+		}
+	})
 }
