@@ -35,12 +35,16 @@ func (d *decoder) digits(s string, pos Pos) string {
 
 // leading is the text of the number that an argument is. Of "80x" keepalived takes
 // the digits in front while it complains: what is in service with it has to be so
-// here. Of "0x10" that would be 0, and then the text is no number.
-func (d *decoder) leading(n *Node, arg int) string {
+// here. Of "0x10" that would be 0, and then the text is no number; nor is it one
+// where the digits are beyond high, of which whoever wants the number complains.
+func (d *decoder) leading(n *Node, arg, high int) string {
 	s := n.Arg(arg)
 	digits := strings.TrimPrefix(strings.TrimLeft(s, " \t"), "+")
 	end := strings.IndexFunc(digits, func(c rune) bool { return c < '0' || c > '9' })
 	if d.toml() || end <= 0 || strings.Trim(digits[:end], "0") == "" {
+		return s
+	}
+	if i, err := strconv.Atoi(digits[:end]); err != nil || i > high {
 		return s
 	}
 	d.bad(n, arg, ClassInvalidNumber, "'%s' is not a whole number: %s is used", clip(s), clip(digits[:end]))
@@ -49,10 +53,10 @@ func (d *decoder) leading(n *Node, arg int) string {
 
 // leadingDigits is v, a number, of which leading digits count.
 func leadingDigits(v value) value {
-	set := v.set
+	set, high := v.set, int(v.args[0].Range.High)
 	v.set = func(d *decoder, target any, n *Node) {
 		if s := n.Arg(0); len(n.Words) > 1 {
-			if number := d.leading(n, 0); number != s {
+			if number := d.leading(n, 0, high); number != s {
 				other := *n
 				other.Words = slices.Clone(n.Words)
 				other.Words[1].Text = number

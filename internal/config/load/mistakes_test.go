@@ -58,3 +58,48 @@ func TestTypicalMistakes(t *testing.T) {
 		}
 	}
 }
+
+// TestOneComplaintANumber: of what is no number and would be too large as well one
+// thing is said, and not that its digits are used, for they are not.
+func TestOneComplaintANumber(t *testing.T) {
+	const good = `virtual_server_group G {
+    10.0.0.11 80
+    fwmark 7
+}
+virtual_server 10.0.0.10 80 {
+    lb_algo wrr
+    lb_kind NAT
+    protocol TCP
+    sorry_server 10.1.0.9 80
+    real_server 10.1.0.21 80 {
+        weight 10
+        uthreshold 9
+        TCP_CHECK {
+        }
+    }
+}
+`
+	for _, tc := range []struct{ old, cur string }{
+		{"10.0.0.10 80", "10.0.0.10 99999x"},
+		{"10.1.0.21 80", "10.1.0.21 99999x"},
+		{"10.1.0.9 80", "10.1.0.9 99999x"},
+		{"10.0.0.11 80", "10.0.0.11 99999x"},
+		{"fwmark 7", "fwmark 9999999999x"},
+		{"weight 10", "weight 9999999999x"},
+		{"uthreshold 9", "uthreshold 9999999999999999999999x"},
+	} {
+		if !strings.Contains(good, tc.old) {
+			t.Fatalf("%q is not in the text", tc.old)
+		}
+		_, diags := conf(strings.Replace(good, tc.old, tc.cur, 1))
+		var about []string
+		for _, d := range diags {
+			if strings.Contains(d.String(), "999x") {
+				about = append(about, d.String())
+			}
+		}
+		if len(about) != 1 || strings.Contains(about[0], "is used") {
+			t.Errorf("%s: %d findings, want 1:\n%s", tc.cur, len(about), strings.Join(about, "\n"))
+		}
+	}
+}
