@@ -47,6 +47,8 @@ type building struct {
 	scriptPos map[string]Pos
 	programs  map[string][]mention
 	mail      bool // "no mail is sent" was said
+
+	forServices []mention // keywords of which nothing comes without a service
 }
 
 // globals is global_defs in the making.

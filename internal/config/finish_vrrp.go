@@ -44,6 +44,7 @@ func (d *decoder) finish() {
 	d.lintInstances()
 	d.lintSources()
 	d.lintServices()
+	d.noServices()
 	d.commands()
 }
 

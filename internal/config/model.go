@@ -43,6 +43,19 @@ func (c *Config) HasLVS() bool {
 	return c.balances() || len(c.Global.LVSProfile) > 0
 }
 
+// Flushes reports whether the IPVS table is emptied at the start: of
+// lvs_flush nothing comes without a virtual_server, as in keepalived.
+func (c *Config) Flushes() bool { return c.Global.LVSFlush && len(c.VirtualServers) > 0 }
+
+// Timeouts is what is to be set of lvs_timeouts: nothing without a
+// virtual_server, as in keepalived.
+func (c *Config) Timeouts() LVSTimeouts {
+	if len(c.VirtualServers) == 0 {
+		return LVSTimeouts{}
+	}
+	return c.Global.LVSTimeouts
+}
+
 func (c *Config) balances() bool { return len(c.VirtualServers) > 0 || c.Global.LVSSyncDaemon != nil }
 
 // Empty reports whether there is nothing to run. Settings of the kernel alone

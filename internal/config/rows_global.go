@@ -133,13 +133,13 @@ func programGlobalRows() []Keyword {
 // lvsGlobalRows are about the IPVS table as a whole.
 func lvsGlobalRows() []Keyword {
 	return []Keyword{
-		row("lvs_flush", common, flag(func(g *globals) { g.LVSFlush = true }), "off", "empty the IPVS table at start"),
-		row("lvs_flush_on_stop", common, custom("[VS]", []Arg{{Name: "what", Optional: true}}, flushOnStop), "remove own services and servers", "empty the IPVS table at stop; VS: remove own services only").alias("lvs_flush_onstop"),
-		row("lvs_timeouts", common, custom("[tcp <seconds>] [tcpfin <seconds>] [udp <seconds>]", []Arg{
+		forServices(row("lvs_flush", common, flag(func(g *globals) { g.LVSFlush = true }), "off", "empty the IPVS table at start; nothing without a virtual_server")),
+		forServices(row("lvs_flush_on_stop", common, custom("[VS]", []Arg{{Name: "what", Optional: true}}, flushOnStop), "remove own services and servers", "empty the IPVS table at stop; VS: remove own services only; nothing without a virtual_server").alias("lvs_flush_onstop")),
+		forServices(row("lvs_timeouts", common, custom("[tcp <seconds>] [tcpfin <seconds>] [udp <seconds>]", []Arg{
 			{Name: "tcp", Key: "tcp", Kind: KindSeconds, Optional: true},
 			{Name: "tcpfin", Key: "tcpfin", Kind: KindSeconds, Optional: true},
 			{Name: "udp", Key: "udp", Kind: KindSeconds, Optional: true},
-		}, lvsTimeouts), "the kernel's", "IPVS connection timeouts, 0..2678400 s each"),
+		}, lvsTimeouts), "the kernel's", "IPVS connection timeouts, 0..2678400 s each; nothing without a virtual_server")),
 		row("lvs_sync_daemon", common, custom("<interface> [[inst] <vrrp_instance>] [id 0..255] [maxlen 1..65507] [port <port>] [ttl 1..255] [group <address>] [roles follow|both] [sync_ports 1..64]", []Arg{
 			{Name: "interface"},
 			{Name: "instance", Key: "inst", Optional: true},
@@ -285,6 +285,26 @@ func fifoScript(get func(g *globals) *FIFO) value {
 			f.Script = c
 		}
 	})
+}
+
+// forServices is a row of which nothing comes where there is no virtual_server.
+func forServices(k Keyword) Keyword {
+	set := k.set
+	k.set = func(d *decoder, target any, n *Node) {
+		d.state.forServices = append(d.state.forServices, mention{pos: n.Pos, keyword: n.Keyword()})
+		set(d, target, n)
+	}
+	return k
+}
+
+// noServices tells of keywords that wait for a virtual_server in vain.
+func (d *decoder) noServices() {
+	if len(d.cfg.VirtualServers) > 0 {
+		return
+	}
+	for _, m := range d.state.forServices {
+		d.reportHint(m.pos, Info, ClassNone, "no-effect", m.keyword+" has no effect: there is no virtual_server, and the IPVS table is left as it is", "leave it out")
+	}
 }
 
 func flushOnStop(d *decoder, g *globals, n *Node) {

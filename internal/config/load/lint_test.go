@@ -155,3 +155,29 @@ func TestManyLints(t *testing.T) {
 		t.Errorf("%d findings: %v", len(diags), diags)
 	}
 }
+
+// TestKeywordsWithoutServices: what acts on the IPVS table waits for a
+// virtual_server, which connection sync is not, and is told of where there is none.
+// keepalived -t has no word about it.
+func TestKeywordsWithoutServices(t *testing.T) {
+	const text = "global_defs {\nlvs_sync_daemon eth1 VI_1\nlvs_timeouts tcp 60\nlvs_flush\nlvs_flush_on_stop VS\n}\n"
+	const service = "virtual_server fwmark 7 {\nlb_algo rr\nlb_kind DR\nreal_server 192.0.2.21 {\nTCP_CHECK {\nconnect_port 80\n}\n}\n}\n"
+	for _, tc := range []struct {
+		text string
+		want []string
+	}{
+		{text + instance(""), []string{"k.conf:3:1: info: lvs_timeouts has no effect: ", "k.conf:4:1: info: lvs_flush has no effect: ", "k.conf:5:1: info: lvs_flush_on_stop has no effect: "}},
+		{text + instance("") + service, nil},
+	} {
+		cfg, diags := conf(tc.text)
+		var got []string
+		for _, d := range diags {
+			if d.ID == "no-effect" {
+				got = append(got, d.String())
+			}
+		}
+		if !slices.EqualFunc(got, tc.want, strings.HasPrefix) || cfg.Flushes() != (tc.want == nil) || (cfg.Timeouts() != config.LVSTimeouts{}) != (tc.want == nil) || config.TestExit(diags) != 0 {
+			t.Errorf("%s\ngot %q, want %q; flushes %v, timeouts %v", tc.text, got, tc.want, cfg.Flushes(), cfg.Timeouts())
+		}
+	}
+}

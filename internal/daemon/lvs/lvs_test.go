@@ -429,6 +429,48 @@ func TestFlushAtStart(t *testing.T) {
 	})
 }
 
+// TestNoServices: connection sync alone, or a profile, makes nobody empty the table
+// or set timeouts, although the process is there and the keywords are.
+func TestNoServices(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		if err := r.kernel.Change(stranger(9)); err != nil {
+			t.Fatal(err)
+		}
+		before, err := r.kernel.Timeouts()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sync := func(services ...config.VirtualServer) *config.Config {
+			return with(configOf(services...), func(c *config.Config) {
+				c.Global.LVSSyncDaemon = &config.LVSSyncDaemon{Interface: "eth0"}
+				c.Global.LVSFlush, c.Global.LVSTimeouts = true, config.LVSTimeouts{TCP: time.Minute}
+			})
+		}
+		check := func(when string, want ipvs.Timeouts) {
+			t.Helper()
+			if got, err := r.kernel.Timeouts(); err != nil || got != want {
+				t.Errorf("%s: timeouts are %v, %v; want %v", when, got, err, want)
+			}
+		}
+		r.start(sync())
+		r.wantTable("9:")
+		check("without a service", before)
+		if s := r.status().Timeouts; s != nil {
+			t.Errorf("status says %v", s)
+		}
+		r.reload(sync(virtual(1, 1)))
+		r.wantTable("1:1=1 9:")
+		set := before
+		set.TCP = time.Minute
+		check("with one", set)
+		r.reload(sync())
+		r.wantTable("9:")
+		check("without one again", before)
+		r.end()
+		r.wantTable("9:")
+	})
+}
+
 func TestFlushOnStop(t *testing.T) {
 	for _, tt := range []struct {
 		name string

@@ -151,7 +151,7 @@ func (l *LVS) bring(now time.Time, full bool) error {
 		return err
 	}
 	if !l.flushed {
-		if l.cfg.Global.LVSFlush {
+		if l.cfg.Flushes() {
 			l.log.Info("lvs_flush: removing every service from the kernel")
 			if err := l.table.kernel.Flush(); err != nil {
 				return err

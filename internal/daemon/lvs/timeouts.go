@@ -9,7 +9,7 @@ import (
 // bringTimeouts sets lvs_timeouts, and what is no longer configured back to
 // what it was.
 func (l *LVS) bringTimeouts() error {
-	c := l.cfg.Global.LVSTimeouts
+	c := l.cfg.Timeouts()
 	want := ipvs.Timeouts{TCP: c.TCP, TCPFin: c.TCPFin, UDP: c.UDP}
 	if want == (ipvs.Timeouts{}) && l.owned.Timeouts == nil {
 		return nil
@@ -49,7 +49,7 @@ func (l *LVS) bringTimeouts() error {
 	return nil
 }
 
-// TimeoutStatus is what lvs_timeouts asks for, in seconds; 0: the kernel's.
+// TimeoutStatus is what lvs_timeouts has set, in seconds; 0: the kernel's.
 type TimeoutStatus struct {
 	TCP    int `json:"tcp,omitempty"`
 	TCPFin int `json:"tcpfin,omitempty"`
@@ -57,7 +57,7 @@ type TimeoutStatus struct {
 }
 
 func (l *LVS) timeoutStatus() *TimeoutStatus {
-	c := l.cfg.Global.LVSTimeouts
+	c := l.cfg.Timeouts()
 	s := TimeoutStatus{int(c.TCP / time.Second), int(c.TCPFin / time.Second), int(c.UDP / time.Second)}
 	if s == (TimeoutStatus{}) {
 		return nil
