@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -27,8 +28,13 @@ includes of keepalived.conf are written as what they come to, for one
 configuration id, and listed on standard error. Where the two languages have
 other defaults, keepalived's are written out.
 
+TOML refuses what keepalived.conf only complains about: a user of scripts that
+does not exist is written all the same, and told with what else a daemon on this
+machine would refuse the text for.
+
 Exit code: 0 done, 1 when something was flattened or left out, an unknown keyword
-and a bad value too, 2 when nothing was written.`,
+and a bad value too, or a daemon on this machine would refuse the text, 2 when
+nothing was written.`,
 		Example: "  holdfast convert /etc/keepalived/keepalived.conf >holdfast.toml\n  holdfast convert -i lvs2 keepalived.conf -o lvs2.toml\n  holdfast convert holdfast.toml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -68,6 +74,10 @@ and a bad value too, 2 when nothing was written.`,
 			for _, what := range c.Refused {
 				fmt.Fprintf(errs, "note: %s, which keepalived 2.2.7 refuses\n", what)
 			}
+			for _, d := range c.RefusedHere {
+				d.Pos.File = cmp.Or(output, "the text")
+				fmt.Fprintln(errs, "refused on this machine:", d)
+			}
 			if output != "" {
 				err = saveFile(output, c.Text, force)
 			} else {
@@ -77,7 +87,7 @@ and a bad value too, 2 when nothing was written.`,
 				fmt.Fprintf(errs, "holdfast: convert: %v\n", err)
 				return exitError{2}
 			}
-			if len(c.Flattened)+len(c.LeftOut)+len(c.LostComments)+c.Mistakes > 0 {
+			if len(c.Flattened)+len(c.LeftOut)+len(c.LostComments)+len(c.RefusedHere)+c.Mistakes > 0 {
 				return exitError{1}
 			}
 			return nil

@@ -200,6 +200,27 @@ func TestConvertDrops(t *testing.T) {
 	}
 }
 
+// A user that this machine has not is a warning in keepalived.conf and an error in
+// TOML: the text has it, as another machine may have the user, and convert says so.
+func TestConvertTellsOfAUserThatIsMissing(t *testing.T) {
+	holdfast, _ := programs(t)
+	file := write(t, strings.Replace(clean, "interface lo", "interface lo\nnotify_master /bin/true nosuchuser", 1))
+	toml := filepath.Join(t.TempDir(), "a.toml")
+	code, _, errs := run(t, holdfast, "convert", file, "-o", toml)
+	if code != 1 || !strings.Contains(errs, "refused on this machine: "+toml+":") || !strings.Contains(errs, "user 'nosuchuser' does not exist") {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+	if code, out, errs := run(t, holdfast, "check", toml); code != 2 || !strings.Contains(out+errs, "nosuchuser") {
+		t.Errorf("check: exit code %d: %s%s", code, out, errs)
+	}
+	if code, out, errs := run(t, holdfast, "convert", file); code != 1 || !strings.Contains(out, "nosuchuser") || !strings.Contains(errs, "refused on this machine: the text:") {
+		t.Errorf("to the standard output: exit code %d: %s%s", code, out, errs)
+	}
+	if code, _, errs := run(t, holdfast, "convert", toml); code != 0 {
+		t.Errorf("back: exit code %d: %s", code, errs)
+	}
+}
+
 // What convert says of comments that it cannot keep ends in logs.
 func TestConvertShowsNoPassword(t *testing.T) {
 	for comment, want := range map[string]string{

@@ -32,6 +32,10 @@ type Converted struct {
 	// Foreign says what the source seems to be, where nothing in it is of
 	// keepalived.conf; else empty.
 	Foreign string
+	// RefusedHere are the errors for which a daemon on this machine would not take
+	// the text: a user that is missing, say, without whom keepalived goes on. Their
+	// lines are those of the text, their file is empty.
+	RefusedHere []config.Diagnostic
 	// LostComments are the comments whose statement is not in the text.
 	LostComments []encode.Comment
 }
@@ -99,7 +103,25 @@ func Convert(path string, to config.Language, opts Options) (*Converted, []confi
 	if refused, err := same(c, out.Text, to); err != nil {
 		return nil, append(diags, refused...), err
 	}
+	_, here := textOf(out.Text, to, Options{NoKeyFiles: true, Users: true})
+	for _, d := range here {
+		if d.Severity == config.Error {
+			d.Pos.File = ""
+			out.RefusedHere = append(out.RefusedHere, d)
+		}
+	}
 	return out, diags, nil
+}
+
+// textOf loads a text.
+func textOf(text string, lang config.Language, opts Options) (*config.Config, []config.Diagnostic) {
+	name := "converted.conf"
+	if lang == config.TOML {
+		name = "converted.toml"
+	}
+	opts.Files = func(string) ([]byte, error) { return []byte(text), nil }
+	_, c, diags := loadTree(name, opts)
+	return c, diags
 }
 
 // ownKeywords lists the keywords of statements that are holdfast's own.
@@ -140,11 +162,7 @@ func write(tree *config.Node, lang config.Language) (string, error) {
 
 // same reads text and compares its meaning with c.
 func same(c *config.Config, text string, lang config.Language) (refused []config.Diagnostic, err error) {
-	name := "converted.conf"
-	if lang == config.TOML {
-		name = "converted.toml"
-	}
-	_, back, diags := loadTree(name, Options{NoKeyFiles: true, Files: func(string) ([]byte, error) { return []byte(text), nil }})
+	back, diags := textOf(text, lang, Options{NoKeyFiles: true})
 	if back == nil {
 		for _, d := range diags {
 			if d.Severity == config.Error {
