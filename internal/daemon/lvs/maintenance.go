@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -143,8 +144,12 @@ func (l *LVS) readPins(ctx context.Context, sources []pinSource, first chan<- []
 func (l *LVS) pin(list []pin, now time.Time) []ipvs.Event {
 	want := map[subject]pinned{}
 	var order []subject
+	var servers map[netip.Addr][]subject
 	for _, p := range list {
-		for _, t := range l.pinTargets(p) {
+		if servers == nil && p.own == (subject{}) {
+			servers = l.serversByAddr()
+		}
+		for _, t := range p.targets(servers) {
 			if _, ok := want[t]; !ok {
 				want[t] = pinned{p.file, p.order}
 				order = append(order, t)
@@ -181,24 +186,42 @@ func (l *LVS) pin(list []pin, now time.Time) []ipvs.Event {
 	return out
 }
 
-// pinTargets are the servers that a line or file means; one that fits nothing
-// is not ours, as several directors may share a list.
-func (l *LVS) pinTargets(p pin) []subject {
+// serversByAddr are the servers of every virtual server, in their order.
+func (l *LVS) serversByAddr() map[netip.Addr][]subject {
+	out := map[netip.Addr][]subject{}
+	for _, k := range l.pool.Services() {
+		for _, d := range l.serversOf(k) {
+			out[d.Addr] = append(out[d.Addr], subject{k, d})
+		}
+	}
+	return out
+}
+
+// targets are the servers that a line or file means: each that its names fit,
+// whatever port or protocol they leave out. What fits nothing is not ours, as
+// several directors may share a list.
+func (p pin) targets(servers map[netip.Addr][]subject) []subject {
 	if p.own != (subject{}) {
 		return []subject{p.own}
 	}
-	keys := l.pool.Services()
-	if p.service != "" {
-		var err error
-		if keys, err = findServices(p.service, keys); err != nil {
-			return nil
-		}
-	}
-	list, err := findServers(p.server, keys, l.serversOf)
+	server, err := parseName(p.server)
 	if err != nil {
 		return nil
 	}
-	return list
+	var service name
+	every := p.service == "" || p.service == Every
+	if !every {
+		if service, err = parseName(p.service); err != nil {
+			return nil
+		}
+	}
+	var out []subject
+	for _, t := range servers[server.addr] {
+		if server.server(t.server) && (every || service.service(t.service)) {
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
 func (t subject) compare(o subject) int {
@@ -351,6 +374,9 @@ func listPins(path, text string) ([]pin, error) {
 			}
 		}
 		n, err := parseName(p.server)
+		if err == nil && p.service != "" && p.service != Every {
+			_, err = parseName(p.service)
+		}
 		if err == nil && !n.addr.IsValid() {
 			err = fmt.Errorf("%q is no name of a real server", p.server)
 		}

@@ -2,6 +2,7 @@ package lvs
 
 import (
 	"context"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -103,6 +104,58 @@ func TestMaintenanceList(t *testing.T) {
 		r.wantTable("1:1=4,3=3 2:1=4")
 		r.end()
 	})
+}
+
+// A name in a list may leave port and protocol out, and means each server that it
+// fits: the server is out in all of them, in place of in none.
+func TestMaintenanceListNamesSeveral(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "list")
+	bubble(t, func(t *testing.T, r *rig) {
+		two := virtual(1, 1, 2) // a second program on the first server
+		second := two.RealServers[0]
+		second.Port, second.Weight = 8080, 7
+		two.RealServers = append(two.RealServers, second)
+		udp := virtual(1, 1, 2)
+		udp.Protocol = 17
+		cfg := configOf(two, udp)
+		cfg.Global.MaintenanceFile = file
+		r.start(cfg)
+		taken := func() string {
+			var out []string
+			for _, s := range r.status().Services {
+				for _, d := range s.Servers {
+					if d.State == "disabled" {
+						out = append(out, s.ShortName+" "+netip.AddrPortFrom(d.Addr, d.Port).String())
+					}
+				}
+			}
+			return strings.Join(out, ", ")
+		}
+		for _, tc := range []struct{ list, want string }{
+			{"", ""},
+			{"198.51.100.1\n", "192.0.2.1:80/tcp 198.51.100.1:80, 192.0.2.1:80/tcp 198.51.100.1:8080, 192.0.2.1:80/udp 198.51.100.1:80"},
+			{"192.0.2.1:80 198.51.100.2\n", "192.0.2.1:80/tcp 198.51.100.2:80, 192.0.2.1:80/udp 198.51.100.2:80"},
+			{"192.0.2.1:80/udp 198.51.100.2\n", "192.0.2.1:80/udp 198.51.100.2:80"},
+			{"192.0.2.1:80/tcp 198.51.100.1:8080\n", "192.0.2.1:80/tcp 198.51.100.1:8080"},
+			{"all 198.51.100.1:8080\n", "192.0.2.1:80/tcp 198.51.100.1:8080"},
+			{"192.0.2.2:80 198.51.100.1\n", ""},
+		} {
+			write(t, file, tc.list)
+			r.pass(2 * time.Second)
+			if got := taken(); got != tc.want {
+				t.Errorf("%q: out of service are %q, want %q", tc.list, got, tc.want)
+			}
+		}
+		r.end()
+	})
+}
+
+// A service of a list that is no name is told, as its server stays in service.
+func TestMaintenanceListOfNoService(t *testing.T) {
+	list, err := listPins("list", "web 198.51.100.1 drain\n192.0.2.1:80 198.51.100.2\n")
+	if len(list) != 1 || err == nil || !strings.Contains(err.Error(), `line 1: "web" is no name`) {
+		t.Errorf("%v, %v", list, err)
+	}
 }
 
 // A file system that hangs holds one reader and one wait, not those of each
