@@ -492,9 +492,37 @@ func TestFlushOnStop(t *testing.T) {
 				}
 				r.end()
 				r.wantTable(tt.want)
+				if n := len(r.saved.Services); (n > 0) != tt.keep {
+					t.Errorf("%d services count as ours after the stop", n)
+				}
 			})
 		})
 	}
+}
+
+// A service that is configured is ours, whoever put it into the kernel: it goes when it
+// is not wanted, and is none of others.
+func TestAConfiguredServiceOfAnotherIsOurs(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		if err := r.kernel.Change(stranger(1), stranger(9)); err != nil {
+			t.Fatal(err)
+		}
+		cfg := following(config.FollowAuto)
+		r.start(cfg)
+		if st := r.status(); !slices.Equal(st.Foreign, []string{"[192.0.2.9]:tcp:80"}) {
+			t.Errorf("foreign %v", st.Foreign)
+		}
+		r.master("A", false)
+		r.master("B", false)
+		r.wantTable("3:1=1 9: m7:1=1")
+		if err := r.kernel.Change(stranger(1)); err != nil {
+			t.Fatal(err)
+		}
+		r.pass(2 * time.Minute)
+		r.wantTable("3:1=1 9: m7:1=1")
+		r.end()
+		r.wantTable("9:")
+	})
 }
 
 func TestTimeouts(t *testing.T) {

@@ -51,9 +51,10 @@ func TestOwnIsASet(t *testing.T) {
 			}
 		}
 	}
-	list := []ipvs.ServiceKey{key(), key(), key()}
+	list := []ipvs.ServiceKey{ipvs.MarkKey(ipvs.INET, 2), key(), ipvs.MarkKey(ipvs.INET, 1)}
 	list = append(list, list[0])
-	if o := ownOf(list); !slices.IsSortedFunc(o, ipvs.ServiceKey.Compare) || len(o) > 3 || !o.has(list[0]) {
+	copied := slices.Clone(list)
+	if o := ownOf(list); !slices.Equal(list, copied) || !slices.IsSortedFunc(o, ipvs.ServiceKey.Compare) || len(o) > 3 || !o.has(list[0]) {
 		t.Errorf("%v of %v", o, list)
 	}
 }

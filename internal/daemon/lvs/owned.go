@@ -117,11 +117,11 @@ func keyOf(name string) (k ipvs.ServiceKey, ok bool) {
 		if k = ipvs.MarkKey(ipvs.INET, uint32(m)); what != "" {
 			k.Family = ipvs.INET6
 		}
-		return k, m != 0 && ServiceName(k) == name
+		return k, ServiceName(k) == name
 	}
 	at, _ := netip.ParseAddrPort(where)
 	for _, p := range []ipvs.Protocol{ipvs.TCP, ipvs.UDP, ipvs.SCTP} {
-		if k = ipvs.AddrKey(p, at.Addr(), at.Port()); at.IsValid() && ServiceName(k) == name {
+		if k = ipvs.AddrKey(p, at.Addr(), at.Port()); at.IsValid() && at.Addr().Zone() == "" && ServiceName(k) == name {
 			return k, true
 		}
 	}

@@ -47,8 +47,12 @@ func TestOwnedComesBackFromJSON(t *testing.T) {
 			t.Errorf("%s: package json has %s, %v; want %s", name, all, err, said)
 		}
 	}
-	if _, err := (Owned{Services: Services{ipvs.GroupKey(ipvs.TCP, `a"b`, 0)}}).JSON(); err == nil {
-		t.Error("a group is a service of the kernel")
+	for _, k := range []ipvs.ServiceKey{ipvs.GroupKey(ipvs.TCP, `a"b`, 0), ipvs.AddrKey(ipvs.TCP, addr(`fe80::1%a"b`), 80)} {
+		for _, o := range []Owned{{Services: Services{k}}, {Services: Services{k}, SyncPorts: 1}} {
+			if said, err := o.JSON(); err == nil {
+				t.Errorf("%v is a service of the kernel: %s", k, said)
+			}
+		}
 	}
 }
 
@@ -58,6 +62,7 @@ func TestNamesThatAreNoServices(t *testing.T) {
 	for _, name := range []string{
 		"", "/", "tcp", "192.0.2.1", "192.0.2.1:80", "192.0.2.1:80/", "192.0.2.1:80/icmp", "192.0.2.1:080/tcp", "192.0.2.1:80/TCP",
 		"192.0.2.1:80/tcp/udp", "192.0.2.1:65536/tcp", "2001:db8::1:80/tcp", "fwmark:", "fwmark:0", "fwmark:4294967296", "fwmark:3/inet", "group:web",
+		"/tcp", "invalid AddrPort/tcp", "[fe80::1%a\"b]:80/tcp", "fwmark:03", "fwmark:+3", "fwmark:-1", "fwmark: 3", "[::ffff:192.0.2.1%]:80/tcp",
 	} {
 		if k, ok := keyOf(name); ok {
 			t.Errorf("%q is %+v", name, k)
@@ -69,6 +74,22 @@ func TestNamesThatAreNoServices(t *testing.T) {
 		var s Services
 		if err := s.UnmarshalJSON(text); err == nil || len(s) != 1 {
 			t.Errorf("%s: %v, %v", text, s, err)
+		}
+	}
+}
+
+func TestTheNameOfAServiceIsWhatOperatorsType(t *testing.T) {
+	for want, k := range map[string]ipvs.ServiceKey{
+		"192.0.2.1:80/tcp":    key(1),
+		"[2001:db8::1]:0/udp": ipvs.AddrKey(ipvs.UDP, netip.MustParseAddr("2001:db8::1"), 0),
+		"fwmark:3":            ipvs.MarkKey(ipvs.INET, 3),
+		"fwmark:3/inet6":      ipvs.MarkKey(ipvs.INET6, 3),
+		"group:web":           ipvs.GroupKey(ipvs.TCP, "web", 0),
+		"group:web:1":         ipvs.GroupKey(ipvs.TCP, "web", 1),
+	} {
+		n, err := parseName(want)
+		if got := ServiceName(k); got != want || err != nil || !n.service(k) {
+			t.Errorf("%v is %q, want %q, %v", k, got, want, err)
 		}
 	}
 }

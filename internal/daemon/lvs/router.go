@@ -68,7 +68,7 @@ func (l *LVS) routerStates(list []RouterState) {
 			r.settles = time.Time{}
 		} else if s.Stopped && l.deps.Keep {
 			r.settles, r.faultBy = time.Now().Add(keepTime), time.Time{}
-		} else if !r.settles.IsZero() || !r.told && l.starting[s.Name] && l.foundTable(s.Name) {
+		} else if !r.settles.IsZero() || l.starting[s.Name] && l.foundTable(s.Name) {
 			l.settle(s.Name, r, s.Fault, time.Now())
 		}
 		delete(l.starting, s.Name)

@@ -50,9 +50,9 @@ func (l *LVS) settle(name string, r *router, fault bool, now time.Time) {
 	end := now.Add(settleTime(l.cfg, name))
 	switch {
 	case r.faultBy.IsZero():
-		// After a stop that ended the vrrp process alone, which has a successor, the
-		// time that was given for the stop is of no use any more.
-		r.settles, r.faultBy = earlier(r.settles, end), now.Add(faultTime)
+		// Also after a stop that ended the vrrp process alone, which has a successor:
+		// the time that was given for the stop is of no use any more.
+		r.settles, r.faultBy = end, now.Add(faultTime)
 	case r.fault && !fault && now.Before(r.faultBy):
 		r.settles = end
 	}

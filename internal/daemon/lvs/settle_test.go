@@ -62,6 +62,21 @@ func TestTableStaysUntilTheElection(t *testing.T) {
 		r.wantTable("3:1=1 m7:1=1")
 		r.end()
 
+		// A router that is master at first has decided it.
+		r.start(cfg, keep)
+		r.master("A", true)
+		r.master("B", true)
+		r.end()
+		r.start(cfg, keep)
+		r.master("A", false)
+		r.master("B", true)
+		r.wantTable(had)
+		r.master("B", false)
+		r.wantTable("1:1=1 3:1=1 m7:1=1") // the other one may still have the first
+		r.pass(5 * time.Second)
+		r.wantTable("3:1=1 m7:1=1")
+		r.end()
+
 		// What was not there does not come.
 		r.start(cfg)
 		r.master("A", false)
@@ -200,6 +215,96 @@ func TestAFaultWithoutAStartKeepsNoTable(t *testing.T) {
 		r.wantTable(had)
 		r.pass(2 * time.Second)
 		r.wantTable(others)
+		r.end()
+	})
+}
+
+// A router that has to wait for longer before it may become master keeps what was left
+// for so much longer, also after a stop of the vrrp process alone.
+func TestTheTableStaysForAsLongAsARouterWaits(t *testing.T) {
+	const had, others = "1:1=1 2:1=1 3:1=1 m7:1=1", "3:1=1 m7:1=1"
+	bubble(t, func(t *testing.T, r *rig) {
+		cfg := electedInSeconds()
+		cfg.Global.VRRPStartupDelay = 10 * time.Minute
+		for i := range cfg.Instances {
+			cfg.Instances[i].StickyMaster, cfg.Instances[i].StickyHoldOff = true, 7*time.Second
+		}
+		const takes = 10*time.Minute + 12*time.Second
+		keep := func(d *Deps) { d.Keep = true }
+		r.start(cfg, keep)
+		r.master("A", false)
+		r.master("B", true)
+		for range 2 {
+			r.lvs.RouterStates(RouterState{Name: "B", Stopped: true})
+			r.pass(time.Second)
+			r.master("B", false)
+			r.pass(takes - time.Second)
+			r.wantTable(had)
+			r.master("B", true)
+		}
+		r.end()
+		r.start(cfg, keep)
+		r.master("A", false)
+		r.master("B", false)
+		r.pass(takes - time.Second)
+		r.wantTable(had)
+		r.pass(2 * time.Second)
+		r.wantTable(others)
+		r.end()
+	})
+}
+
+// What was told before a stop of the vrrp process alone says nothing of its successor,
+// which may be in FAULT for as long as any other.
+func TestFAULTBeforeAStopGivesAndTakesNoTime(t *testing.T) {
+	const had, others = "1:1=1 2:1=1 3:1=1 m7:1=1", "3:1=1 m7:1=1"
+	bubble(t, func(t *testing.T, r *rig) {
+		cfg := electedInSeconds()
+		keep := func(d *Deps) { d.Keep = true }
+		r.start(cfg, keep)
+		r.master("A", false)
+		r.master("B", true)
+		r.end()
+		for _, fault := range []bool{false, true} {
+			r.start(cfg, keep)
+			r.master("A", false)
+			r.lvs.RouterStates(RouterState{Name: "B", Fault: true})
+			r.pass(30 * time.Second)
+			r.master("B", true)
+			r.lvs.RouterStates(RouterState{Name: "B", Stopped: true})
+			r.pass(2 * time.Minute)
+			r.wantTable(had)
+			r.lvs.RouterStates(RouterState{Name: "B", Fault: fault})
+			stays := 5 * time.Second
+			if fault {
+				stays = faultTime
+			}
+			r.pass(stays - time.Second)
+			r.wantTable(had)
+			r.pass(2 * time.Second)
+			r.wantTable(others)
+			r.master("B", true)
+			r.end()
+		}
+	})
+}
+
+// A router that a reload brings had nothing to do with what was left at the start.
+func TestARouterOfAReloadKeepsNoTable(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		cfg := electedInSeconds()
+		keep := func(d *Deps) { d.Keep = true }
+		r.start(cfg, keep)
+		r.master("A", true)
+		r.master("B", true)
+		r.end()
+		alone := with(electedInSeconds(), func(c *config.Config) { c.Instances = nil })
+		r.start(alone, keep)
+		r.wantTable("1:1=1 2:1=1 3:1=1 m7:1=1")
+		r.reload(cfg)
+		r.master("A", false)
+		r.master("B", false)
+		r.wantTable("3:1=1 m7:1=1")
 		r.end()
 	})
 }

@@ -281,7 +281,7 @@ func (l *LVS) serviceStatus(vs *ipvs.VirtualServer, state ipvs.ServiceState, che
 		Weight: state.Sum, Quorum: state.Quorum, Hysteresis: state.Hysteresis,
 		Servers: []ServerStatus{},
 	}
-	if p := l.services.virtual(k).Protocol; p != 0 && k.FWMark == 0 { // the name of one of a group has none
+	if p := l.services.virtual(k).Protocol; p != 0 { // the name of one of a group has none
 		s.Protocol = ipvs.ProtocolName(ipvs.Protocol(p))
 	}
 	if vs.Sorry != nil {
