@@ -226,7 +226,7 @@ func saveAndRestore(t testing.TB, h *lab.Host) {
 	if counted() == 0 {
 		t.Error("the counters are lost")
 	}
-	if _, err := operator(t, h, "ipvs", "zero", "-t", "192.0.2.250:80"); err == nil || !strings.Contains(err.Error(), "there is no service [192.0.2.250]:tcp:80") {
+	if _, err := operator(t, h, "ipvs", "zero", "-t", "192.0.2.250:80"); err == nil || !strings.Contains(err.Error(), "there is no service TCP 192.0.2.250:80") {
 		t.Errorf("zero of a service that is not there: %v", err)
 	}
 	must(t, h, "ipvs", "zero")
@@ -277,7 +277,7 @@ func keptByTheDaemon(t testing.TB, n *network, file string) {
 	if strings.Count(list, "kept by") != 1 {
 		t.Errorf("services that are not the daemon's are marked:\n%s", list)
 	}
-	if out := must(t, n.a, "ipvs", "restore", file); !strings.Contains(out, "[192.0.2.110]:tcp:80 is kept by the running holdfast") {
+	if out := must(t, n.a, "ipvs", "restore", file); !strings.Contains(out, "TCP 192.0.2.110:80 is kept by the running holdfast") {
 		t.Errorf("restore says\n%s", out)
 	}
 	table, err := ipvsTable(n.a)

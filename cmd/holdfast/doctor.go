@@ -2,9 +2,9 @@ package main
 
 import (
 	"fmt"
-	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -120,17 +120,18 @@ Exit code: 0 nothing is wrong, 1 warnings, 2 errors.`,
 
 // seenAs says what a host was taken for.
 func seenAs(s *doctor.Snapshot) string {
-	served := make([]netip.Addr, len(s.Served))
+	served := make([]string, len(s.Served))
 	for i, v := range s.Served {
-		served[i] = v.Addr
+		served[i] = v.Addr.String()
 	}
+	as := "a real server for " + strings.Join(served, ", ")
 	switch {
 	case s.Director && s.RealServer:
-		return fmt.Sprintf("a director, and a real server for %v", served)
+		return "a director, and " + as
 	case s.Director:
 		return "a director"
 	case s.RealServer:
-		return fmt.Sprintf("a real server for %v", served)
+		return as
 	}
 	return "neither a director nor a real server: --role says what it is to be"
 }

@@ -146,8 +146,10 @@ func newIPVSStats() *cobra.Command {
 		Use:   "stats",
 		Short: "Show what was counted: connections, packets, bytes, and rates",
 		Long: `Show the 64-bit counters of services and real servers, whole numbers, and rates a
-second. At once the rates are the kernel's estimates, which take some ten seconds
-to follow a change; with --watch they are what was counted since the last look.`,
+second. The kernel sums the counters up every two seconds: the last moments are
+not in them. At once the rates are the kernel's estimates, which take some ten
+seconds to follow a change; with --watch they are what was counted since the last
+look.`,
 		Example: "  holdfast ipvs stats\n  holdfast ipvs stats --watch=5s",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -198,7 +200,7 @@ func newIPVSZero() *cobra.Command {
 			return withKernel(func(k ipvs.Kernel) error {
 				err := k.Zero(append(keys, ipvs.ServiceKey{})[0])
 				if len(keys) > 0 && errors.Is(err, syscall.ESRCH) {
-					return fmt.Errorf("there is no service %s", keys[0])
+					return fmt.Errorf("there is no service %s", rules.ServiceName(keys[0]))
 				}
 				return err
 			})

@@ -115,7 +115,7 @@ Exit code: 0 done, 1 when something failed, 2 for a file with errors; with
 				}
 				c := ipvstable.Diff(have, want, kept)
 				if !add && len(c.Ops) > 0 && rules.Blank(string(text)) {
-					fmt.Fprintf(cmd.ErrOrStderr(), "restore: nothing was changed: %s says nothing of services, and the table is not empty (%d services); a line -C deletes them\n", name, len(have.Table))
+					fmt.Fprintf(cmd.ErrOrStderr(), "restore: nothing was changed: %s says nothing of services, and the table is not empty (services: %d); a line -C deletes them\n", name, len(have.Table))
 					return exitError{2}
 				}
 				for _, what := range c.Left {
@@ -127,7 +127,10 @@ Exit code: 0 done, 1 when something failed, 2 for a file with errors; with
 					}
 					return exitError{1}
 				}
-				return c.Apply(k)
+				if err := c.Apply(k); err != nil {
+					return fmt.Errorf("restore: the kernel refused a part, and the rest is done: %w", err)
+				}
+				return nil
 			})
 		},
 	}

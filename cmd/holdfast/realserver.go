@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -242,6 +243,10 @@ Exit code: 0 when nothing is wrong, 1 otherwise.`,
 }
 
 func showRealServer(w io.Writer, list []realServerVIP) error {
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(w, "holdfast realserver has taken no virtual address here; one that was set up by hand is looked at by its name")
+		return err
+	}
 	for _, v := range list {
 		by := "by hand"
 		if v.Ours {
@@ -249,7 +254,7 @@ func showRealServer(w io.Writer, list []realServerVIP) error {
 		}
 		where := "on no interface"
 		if len(v.On) > 0 {
-			where = fmt.Sprintf("on %v", v.On)
+			where = "on " + strings.Join(v.On, ", ")
 		}
 		if _, err := fmt.Fprintf(w, "%s: %s (%s), set up %s\n", v.Address, where, v.How, by); err != nil {
 			return err

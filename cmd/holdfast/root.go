@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // version is set by the linker.
@@ -34,7 +35,47 @@ line.`,
 	)
 	noFiles(root)
 	noStrangers(root)
+	sayForm(root)
 	return root
+}
+
+// sayForm has commands that are given too few or too many arguments say which one
+// is too many, what they take, and what may have been meant.
+func sayForm(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		sayForm(c)
+		takes := c.Args
+		if c.HasSubCommands() || takes == nil {
+			continue
+		}
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			if takes(cmd, args) == nil {
+				return nil
+			}
+			what := "an argument is missing"
+			for n := len(args) - 1; n >= 0; n-- {
+				if takes(cmd, args[:n]) == nil {
+					what = fmt.Sprintf("%q is one argument too many%s", args[n], meant(cmd, args[n]))
+					break
+				}
+			}
+			return fmt.Errorf("%s: %s (it is called as: %s)", strings.TrimPrefix(cmd.CommandPath(), "holdfast "), what, cmd.UseLine())
+		}
+	}
+}
+
+// meant is what an argument too many may have been meant for: the value of an
+// option that can do without one, or the configuration.
+func meant(cmd *cobra.Command, arg string) (hint string) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.NoOptDefVal != "" && f.Value.Type() != "bool" {
+			hint = fmt.Sprintf(": a value of --%s follows an equals sign, as in --%s=%s", f.Name, f.Name, arg)
+		}
+	})
+	if hint == "" && cmd.Flags().Lookup("file") != nil {
+		hint = ": the configuration is named by --file"
+	}
+	return hint
 }
 
 // noStrangers has commands that only group others refuse what is none of theirs: a

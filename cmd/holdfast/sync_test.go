@@ -35,14 +35,14 @@ func TestSyncDump(t *testing.T) {
 		t.Errorf("%d %v\n%s%s", code, err, out, errs)
 	}
 	for says, args := range map[string]string{
-		"exclude each other":       "-i eth0 -r x",
-		"no such file":             "-r nothing.pcap",
-		"not a capture file":       "-r " + abs(t, "sync_test.go"),
-		"not a multicast address":  "-r x --group 192.0.2.1",
-		"no address, prefix":       "-r x --client nowhere",
-		"want tcp, udp or sctp":    "-r x --protocol icmp",
-		"want 1 to 65536":          "-r x --ports 0",
-		"no such network interfac": "-i nosuch0",
+		"exclude each other":      "-i eth0 -r x",
+		"no such file":            "-r nothing.pcap",
+		"not a capture file":      "-r " + abs(t, "sync_test.go"),
+		"not a multicast address": "-r x --group 192.0.2.1",
+		"no address, prefix":      "-r x --client nowhere",
+		"want tcp, udp or sctp":   "-r x --protocol icmp",
+		"want 1 to 65536":         "-r x --ports 0",
+		"capture: interface nosuch0: no such network interfac": "-i nosuch0",
 	} {
 		if code, out, errs := run(t, holdfast, append([]string{"sync", "dump"}, strings.Fields(args)...)...); code != 1 || !strings.Contains(errs, says) {
 			t.Errorf("%s: %d %s%s", args, code, out, errs)

@@ -31,7 +31,11 @@ func Listen(ctx context.Context, name string, group netip.Addr) (*Listener, erro
 	wrap := func(err error) error { return fmt.Errorf("capture: %s on %s: %w", group, name, err) }
 	ifi, err := net.InterfaceByName(name)
 	if err != nil {
-		return nil, wrap(err)
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err // without how it was asked for
+		}
+		return nil, fmt.Errorf("capture: interface %s: %w", name, err)
 	}
 	l := &Listener{buf: make([]byte, 1<<16)}
 	if l.conn, err = listenPacket(ifi, group); err != nil {

@@ -182,6 +182,10 @@ func (d *decoder) ofScheduler(s *service, n *Node, only string) bool {
 	if s.LBAlgo == "sh" || s.LBAlgo == "mh" {
 		class = d.quietClass() // keepalived ignores the one's with the other without a word
 	}
-	d.bad(n, 0, class, "goes with the scheduler %s only, given above it: ignored", only)
+	above := ", given above it"
+	if d.toml() {
+		above = "" // where the order means nothing
+	}
+	d.bad(n, 0, class, "goes with the scheduler %s only%s: ignored", only, above)
 	return false
 }

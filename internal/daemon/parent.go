@@ -253,7 +253,7 @@ func (p *Parent) inherit() {
 	p.holdings.leftovers, p.owned = left.Wanted, left.Owned
 	p.devices, p.settings = left.Devices, left.Settings
 	if !left.Empty() || owns(left.Owned) {
-		p.log.Info("a former daemon did not end in order", "addresses", len(left.Addresses), "routes_and_rules", len(left.Objects), "ipvs", owns(left.Owned))
+		p.log.Info("a former daemon left something behind: it was killed, or stopped with -I or -V", "addresses", len(left.Addresses), "routes_and_rules", len(left.Objects), "ipvs", owns(left.Owned))
 	}
 }
 

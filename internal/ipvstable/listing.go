@@ -134,7 +134,7 @@ func List(k ipvs.Kernel, owned func(ipvs.ServiceKey) bool, only []ipvs.ServiceKe
 	}
 	for _, k := range only {
 		if !found[k] {
-			return nil, fmt.Errorf("there is no service %s", k)
+			return nil, fmt.Errorf("there is no service %s", rules.ServiceName(k))
 		}
 	}
 	return l, nil

@@ -17,7 +17,7 @@ func (l *Listing) Render(w io.Writer) error {
 			r := &l.Services[i].Servers[j]
 			persist = persist || r.Persistent > 0
 			limits = limits || r.Upper > 0 || r.Lower > 0
-			tunnels = tunnels || r.Tunnel != "" && r.Tunnel != "ipip"
+			tunnels = tunnels || r.Tunnel != ""
 		}
 	}
 	var b, line strings.Builder

@@ -56,7 +56,7 @@ func Diff(have, want rules.Rules, kept Kept) Change {
 			c.Ops = append(c.Ops, op)
 		} else if !left[k] {
 			left[k] = true
-			c.Left = append(c.Left, k.String()+" is")
+			c.Left = append(c.Left, rules.ServiceName(k)+" is")
 		}
 	}
 	t := have.Timeouts

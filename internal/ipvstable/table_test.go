@@ -89,6 +89,21 @@ Timeout (tcp tcpfin udp): 100 20 30
 	}
 }
 
+// The kind of a tunnel is shown where there is nothing but the usual one, too.
+func TestListNamesTunnels(t *testing.T) {
+	l, err := List(restored(t, "-A -t 192.0.2.1:80 -s rr\n-a -t 192.0.2.1:80 -r 198.51.100.1 -i\n"), none, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := l.Render(&b); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), "InActConn  Tunnel\n") || !strings.Contains(b.String(), "0          ipip\n") {
+		t.Error(b.String())
+	}
+}
+
 // A mark can have a service of each family.
 func TestStatsNameTheFamilyOfAMark(t *testing.T) {
 	l, err := List(restored(t, file+"-A -f 9 -s rr\n"), none, nil)
@@ -142,7 +157,7 @@ func TestWhatAFileSaysNothingOf(t *testing.T) {
 	k := restored(t, file)
 	own := ipvs.MarkKey(ipvs.INET6, 9)
 	c := restore(t, k, "-A -t 192.0.2.5:80 -s rr\n", Kept{Services: func(k ipvs.ServiceKey) bool { return k == own }})
-	if len(c.Left) != 1 || c.Left[0] != "FWM 9 is" {
+	if len(c.Left) != 1 || c.Left[0] != "FWM 9 IPv6 is" {
 		t.Errorf("left alone: %v", c.Left)
 	}
 	r, err := Read(k)

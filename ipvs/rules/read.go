@@ -145,9 +145,9 @@ func (r *reader) service(c *command) error {
 	i, there := r.services[k]
 	switch {
 	case c.verb == "add-service" && there:
-		return fmt.Errorf("service %s exists already", k)
+		return fmt.Errorf("service %s exists already", ServiceName(k))
 	case c.verb != "add-service" && !there:
-		return fmt.Errorf("there is no service %s", k)
+		return fmt.Errorf("there is no service %s", ServiceName(k))
 	case c.verb == "delete-service":
 		for _, d := range r.Table[i].Dests {
 			delete(r.servers, serverKey{k, d.DestKey})
@@ -184,7 +184,7 @@ func (r *reader) server(c *command) error {
 	}
 	i, there := r.services[k]
 	if !there {
-		return fmt.Errorf("there is no service %s", k)
+		return fmt.Errorf("there is no service %s", ServiceName(k))
 	}
 	d, err := r.dest(c, k)
 	if err != nil {

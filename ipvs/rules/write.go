@@ -105,5 +105,17 @@ func writeDaemon(b *strings.Builder, d *ipvs.Daemon) {
 	b.WriteByte('\n')
 }
 
+// ServiceName is a service as lists name it: "TCP 192.0.2.1:80", "FWM 7 IPv6".
+func ServiceName(k ipvs.ServiceKey) string {
+	if k.FWMark == 0 {
+		return strings.ToUpper(ipvs.ProtocolName(k.Protocol)) + " " + Address(k.Addr, k.Port)
+	}
+	name := fmt.Sprintf("FWM %d", k.FWMark)
+	if k.Family == ipvs.INET6 {
+		name += " IPv6"
+	}
+	return name
+}
+
 // Address is an address with a port, as ipvsadm writes it.
 func Address(a netip.Addr, port uint16) string { return netip.AddrPortFrom(a, port).String() }

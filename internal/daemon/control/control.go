@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"syscall"
 	"time"
 
 	"holdfast/internal/daemon/lvs"
@@ -121,6 +122,19 @@ func Ask(path string, r Request, v any) error {
 	return nil
 }
 
+// plain is why a connection failed, for a person. Whoever asks has been told the
+// path already.
+func plain(err error) error {
+	var number syscall.Errno
+	switch {
+	case !errors.As(err, &number):
+		return err
+	case number == syscall.ENOENT:
+		return fmt.Errorf("%w: none runs, or with another socket (--control)", number)
+	}
+	return number
+}
+
 // exchange has the answer as it comes.
 func exchange(path string, r Request) ([]byte, error) {
 	c, err := net.DialTimeout("unix", path, readLimit)
@@ -128,7 +142,7 @@ func exchange(path string, r Request) ([]byte, error) {
 		return nil, &Silent{}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("no daemon answers at %s: %w", path, err)
+		return nil, fmt.Errorf("no daemon answers at %s: %w", path, plain(err))
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(r.Limit() + readLimit))
