@@ -94,10 +94,8 @@ func TestReloadSaysWhatItWaitsForAndWatches(t *testing.T) {
 		t.Error(errs)
 	}
 
-	// A trial was held, and is no advice any more.
-	if _, _, errs := ask(t, control.Status{Missing: []string{"lvs"}}, "--rollback", "20s"); strings.Contains(errs, "would have taken") {
-		t.Error(errs)
-	}
+	_, _, errs = ask(t, control.Status{Missing: []string{"vrrp"}, LVS: backup.LVS}, "--rollback", "20s")
+	contains(t, errs, "reload: on trial for 20s: watched are 1 service and the processes\n")
 
 	// The file is in force, and the kernel has not all of it.
 	refused := control.Status{LVS: json.RawMessage(`{"kernel":{"error":"add service A twos: no scheduler\nadd service B twos: no scheduler"},"connection_sync":{"problem":"interface eth9: not found"}}`)}
@@ -106,6 +104,15 @@ func TestReloadSaysWhatItWaitsForAndWatches(t *testing.T) {
 	contains(t, errs, "reload: the kernel refuses a part, and is asked again: add service A twos: no scheduler; add service B twos: no scheduler\n")
 	contains(t, errs, "reload: lvs_sync_daemon does not work: interface eth9: not found\n")
 	if _, _, errs := ask(t, refused, "-q"); errs != "" {
+		t.Error(errs)
+	}
+	// One reason is told once, and one from before the reload is none.
+	refused.LVS = json.RawMessage(`{"kernel":{"error":"interface eth9: not found"},"connection_sync":{"problem":"interface eth9: not found"}}`)
+	if _, _, errs := ask(t, refused); errs != "reload: lvs_sync_daemon does not work: interface eth9: not found\n" {
+		t.Error(errs)
+	}
+	refused.LVS = json.RawMessage(`{"busy":{"with":"a reload","since":"2026-01-02T03:04:05Z"},"kernel":{"error":"add service A twos: no scheduler"}}`)
+	if _, _, errs := ask(t, refused); errs != "" {
 		t.Error(errs)
 	}
 
@@ -118,5 +125,9 @@ func TestReloadSaysWhatItWaitsForAndWatches(t *testing.T) {
 	}
 	if _, _, errs := ask(t, master, "-q"); errs != "" {
 		t.Error(errs)
+	}
+	// A trial was held, and is no advice any more.
+	if _, out, errs := ask(t, master, "--rollback", "20s"); out != "reloaded\n" || strings.Contains(errs, "would have taken") {
+		t.Errorf("%q %q", out, errs)
 	}
 }

@@ -128,6 +128,20 @@ func TestNothingIsTakenUpOfWhatIsNotKnown(t *testing.T) {
 	}
 }
 
+// What does not move with a router is held by nobody else: how long it may still be
+// taken for held is counted from the death, whatever was noted of adverts.
+func TestWhatIsStaticIsHeldFromTheDeathOn(t *testing.T) {
+	p := &Parent{cfg: &running{intervals: map[string]time.Duration{"VI_1": time.Second}}}
+	died := deathNow()
+	died.boot -= 10 * time.Minute
+	for _, noted := range []map[string]time.Duration{nil, {"VI_1": 0}, {"VI_1": died.boot - time.Hour}} {
+		h := ipc.Held{Router: "VI_1", Static: true, Alive: time.Hour}
+		if left := p.aliveFor(h, died, noted); left > 50*time.Minute || left < 49*time.Minute {
+			t.Errorf("of adverts %v is noted: it is taken for held for %v", noted, left)
+		}
+	}
+}
+
 // The record that a process of another version shares goes by another clock.
 func TestARecordOfAnotherClockIsNotRead(t *testing.T) {
 	handsOver(t, func(h handingOver) {

@@ -33,7 +33,7 @@ func TestAConfigurationDoesNotComeAfterANewerOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = p.takeOver(t.Context(), ipc.Message{Type: ipc.TypeConfig, ID: id, File: f}, func() {})
+		err = p.takeOver(t.Context(), ipc.Message{Type: ipc.TypeConfig, ID: id, File: f}, func() { t.Error("nothing was read") })
 		if f.Close() == nil {
 			t.Errorf("%d: its file stays open", id)
 		}

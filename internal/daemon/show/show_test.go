@@ -120,6 +120,7 @@ func TestEveryStateOfAService(t *testing.T) {
 		"up":        {lvs.ServiceStatus{Up: true, Wanted: true, Installed: true}, "virtual_server S: UP for 1m30s, rr\n"},
 		"persists":  {lvs.ServiceStatus{Wanted: true, Installed: true, Persistent: 300}, "DOWN for 1m30s, rr, persistent 300 s\n"},
 		"group":     {lvs.ServiceStatus{Up: true, Wanted: true, Installed: true, Protocol: "sctp", Members: []lvs.MemberStatus{{Name: "A", Wanted: true, Installed: true}}}, "virtual_server S: UP for 1m30s, SCTP, rr\n"},
+		"no group":  {lvs.ServiceStatus{Up: true, Wanted: true, Installed: true, Protocol: "tcp", Family: 6}, "virtual_server S: UP for 1m30s, rr\n"},
 		"mark":      {lvs.ServiceStatus{Up: true, Wanted: true, Installed: true, FWMark: 9, Family: 6}, "virtual_server S: UP for 1m30s, IPv6, rr\n"},
 		"follows":   {lvs.ServiceStatus{Follows: []string{"VI_1", "VI_2"}}, ", not installed while no master: VI_1, VI_2\n"},
 		"missing":   {lvs.ServiceStatus{Wanted: true}, ", MISSING in the kernel\n"},
@@ -157,6 +158,20 @@ backup_only was 1 and is cleared while this director forwards
 sync daemons replaced because their interface or address had changed: 2
 `
 	if !strings.HasPrefix(b.String(), want) {
+		t.Errorf("%s\nwant\n%s", b.String(), want)
+	}
+}
+
+func TestSettingsOfAProfile(t *testing.T) {
+	var b strings.Builder
+	renderProfile(&b, []lvs.ProfileStatus{
+		{Name: "as_it_was", Value: "1", Before: "1"},
+		{Name: "changed", Value: "1", Before: "0"},
+		{Name: "refused", Value: "1", Before: "0", Error: "permission denied"},
+		{Name: "unknown", Value: "1", Missing: true},
+	})
+	const want = "lvs_profile: as_it_was=1 changed=1 (was 0) refused=1 (FAILED: permission denied) unknown=1 (not in this kernel, left out)\n"
+	if b.String() != want {
 		t.Errorf("%s\nwant\n%s", b.String(), want)
 	}
 }
