@@ -59,6 +59,15 @@ func TunnelName(t TunnelType) string {
 	return fmt.Sprint(uint8(t))
 }
 
+// Encapsulation is [Destination.TunnelName] of a destination behind a tunnel, and
+// empty of any other.
+func (d *Destination) Encapsulation() string {
+	if d.Method != Tunnel {
+		return ""
+	}
+	return d.TunnelName()
+}
+
 // TunnelName is how packets are tunnelled to the destination, as "ipip",
 // "gue:6080:csum" or "gre:nocsum".
 func (d *Destination) TunnelName() string {

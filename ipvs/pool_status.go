@@ -14,6 +14,7 @@ type ServiceState struct {
 type ServerState struct {
 	Key    DestKey
 	Method Method
+	Tunnel string // [Destination.Encapsulation]
 	Alive  bool   // by its checks
 	Up     bool   // it takes connections: alive, not draining and not taken out
 	Weight uint32 // that it has, or would have if it were in service
@@ -44,7 +45,7 @@ func (p *Pool) State(k ServiceKey) (ServiceState, bool) {
 	for i := range s.reals {
 		r := &s.reals[i]
 		ss := ServerState{
-			Key: r.DestKey, Method: r.Method, Alive: r.failed == 0, Up: r.standing() == up, Weight: r.weight(),
+			Key: r.DestKey, Method: r.Method, Tunnel: r.Encapsulation(), Alive: r.failed == 0, Up: r.standing() == up, Weight: r.weight(),
 			Ramp: 100 * int(r.step) / rampSteps,
 		}
 		ss.Order, ss.From = r.order()

@@ -146,7 +146,7 @@ func service(st *ipvs.ServiceStats) Service {
 	for i := range st.Dests {
 		d := &st.Dests[i]
 		s.Servers = append(s.Servers, Server{
-			Key: d.DestKey, Name: rules.Address(d.Addr, d.Port), Forward: forward(d.Method), Tunnel: tunnel(&d.Destination),
+			Key: d.DestKey, Name: rules.Address(d.Addr, d.Port), Forward: forward(d.Method), Tunnel: d.Destination.Encapsulation(),
 			Weight: d.Weight, Active: d.Active, Inactive: d.Inactive, Persistent: d.Persistent,
 			Upper: d.Upper, Lower: d.Lower, Counters: counters(&d.Stats),
 		})
@@ -196,11 +196,4 @@ func forward(m ipvs.Method) string {
 		return "Bypass"
 	}
 	return "Route"
-}
-
-func tunnel(d *ipvs.Destination) string {
-	if d.Method != ipvs.Tunnel {
-		return ""
-	}
-	return d.TunnelName()
 }

@@ -145,7 +145,7 @@ func describe(op ipvs.Op) string {
 		return fmt.Sprintf("edit service %s %s%s", s.Protocol, s.Name, s.flags())
 	}
 	server += fmt.Sprintf(" %s weight %d", forward(d.Method), d.Weight)
-	if t := tunnel(d); t != "" {
+	if t := d.Encapsulation(); t != "" {
 		server += " " + t
 	}
 	if d.Upper != 0 || d.Lower != 0 {

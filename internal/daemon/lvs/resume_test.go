@@ -126,7 +126,7 @@ func TestSuccessorWithOrders(t *testing.T) {
 		r.wantTable("1:1=0,3=0")
 		r.succeed(cfg, set)
 		r.wantTable("1:1=0,3=0")
-		r.mustSet("192.0.2.1", "198.51.100.4", "enable", "out of service: its checks fail") // alpha, not looked at yet
+		r.mustSet("192.0.2.1", "198.51.100.4", "enable", "out of service: its checks fail, no server takes new connections") // alpha, not looked at yet
 		r.pass(3 * time.Second)
 		r.wantTable("1:1=0,3=0,4=7")
 		r.end()

@@ -178,9 +178,7 @@ func (l *LVS) outcome(t subject) Outcome {
 			}
 		}
 		o.State = fmt.Sprintf("%d of %d real servers in service", n, len(st.Servers))
-		if st.Sorry {
-			o.State += sorryTakes
-		}
+		o.State += instead(st)
 		o.Still = stillOrdered(st)
 		return o
 	}
@@ -192,8 +190,8 @@ func (l *LVS) outcome(t subject) Outcome {
 		switch {
 		case r.Up && st.Sorry:
 			o.State = "up, but the quorum is lost: the sorry server takes connections"
-		case st.Sorry:
-			o.State += sorryTakes
+		default:
+			o.State += instead(st)
 		}
 		if r.Order.Action != ipvs.NoOrder && r.From != ipvs.ByServer {
 			o.Still = word(r.Order) + " by " + sourceName(r.From)
@@ -202,9 +200,17 @@ func (l *LVS) outcome(t subject) Outcome {
 	return o
 }
 
-// sorryTakes ends what is said of a server or service whose sorry server is in
-// service.
-const sorryTakes = ", the sorry server takes connections"
+// instead ends what is said of a server or service none of whose real servers takes
+// new connections: it says who does.
+func instead(st ipvs.ServiceState) string {
+	switch {
+	case st.Sorry:
+		return ", the sorry server takes connections"
+	case slices.ContainsFunc(st.Servers, func(r ipvs.ServerState) bool { return r.Up && r.Weight > 0 }):
+		return ""
+	}
+	return ", no server takes new connections"
+}
 
 // maxStill bounds how many servers stillOrdered names.
 const maxStill = 4

@@ -258,7 +258,7 @@ func TestSetService(t *testing.T) {
 		}
 		r.mustSet("192.0.2.1:80", "198.51.100.1", "enable", "in service, weight 1")
 		r.mustSet("192.0.2.1:80", "198.51.100.2", "weight 9", "in service, weight 9")
-		r.mustSet("all", "198.51.100.1", "weight 0", "in service, weight 0; in service, weight 0")
+		r.mustSet("all", "198.51.100.1", "weight 0", "in service, weight 0; in service, weight 0, no server takes new connections")
 		r.wantTable("1:1=0,2=9 2:1=0")
 		r.end()
 	})
@@ -271,7 +271,7 @@ func TestDrainOfGroup(t *testing.T) {
 		r.pass(3 * time.Second)
 		at := ipvs.DestKey{Addr: netip.MustParseAddr("198.51.100.1"), Port: 8080}
 		r.kernel.SetConnections(key8080(2), at, 1, 0)
-		r.mustSet("group:web:0", "198.51.100.1", "drain", "drains")
+		r.mustSet("group:web:0", "198.51.100.1", "drain", "drains, no server takes new connections")
 		r.wantTable("1:1=0 1:2=2 2:1=0 2:2=2 m7:1=0,2=2")
 		r.pass(5 * time.Second)
 		r.wantTable("1:1=0 1:2=2 2:1=0 2:2=2 m7:1=0,2=2")

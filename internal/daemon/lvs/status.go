@@ -107,8 +107,9 @@ type ServerStatus struct {
 	Addr      netip.Addr    `json:"addr"`
 	Port      uint16        `json:"port"`
 	Method    string        `json:"method"`
-	Up        bool          `json:"up"`    // takes connections; a server may have weight 0
-	State     string        `json:"state"` // "up", "down", "draining", "drained", "disabled"
+	Tunnel    string        `json:"tunnel,omitempty"` // with TUN: "ipip", "gue:6080:csum", "gre:nocsum"
+	Up        bool          `json:"up"`               // takes connections; a server may have weight 0
+	State     string        `json:"state"`            // "up", "down", "draining", "drained", "disabled"
 	Since     time.Time     `json:"since,omitzero"`
 	Weight    uint32        `json:"weight"`                       // that it should have in the table now
 	Ramp      int           `json:"slow_start_percent,omitempty"` // of its weight, while that grows
@@ -298,7 +299,7 @@ func (l *LVS) serviceStatus(vs *ipvs.VirtualServer, state ipvs.ServiceState, che
 	e, _ := l.pool.Entry(k)
 	for _, r := range state.Servers {
 		ss := ServerStatus{
-			Addr: r.Key.Addr, Port: r.Key.Port, Method: ipvs.MethodName(r.Method),
+			Addr: r.Key.Addr, Port: r.Key.Port, Method: ipvs.MethodName(r.Method), Tunnel: r.Tunnel,
 			Up: r.Up, State: stateName(r), Since: l.since.of(subject{k, r.Key}), Checks: []CheckStatus{},
 			Orders: l.orders(subject{k, r.Key}),
 		}

@@ -66,7 +66,7 @@ func (s *ServiceStatus) server(d ipvs.DestStats, k ipvs.ServiceKey) *ServerStatu
 
 // add adds what the kernel says of a destination.
 func (r *ServerStatus) add(d ipvs.DestStats) {
-	r.Method = ipvs.MethodName(d.Method)
+	r.Method, r.Tunnel = ipvs.MethodName(d.Method), d.Encapsulation()
 	r.InKernel, r.Kernel = true, d.Weight
 	r.Stats = r.Stats.plus(d.Stats)
 	r.Active += d.Active

@@ -115,7 +115,11 @@ func renderMembers(w io.Writer, list []lvs.MemberStatus) {
 }
 
 func renderServer(w io.Writer, r *lvs.ServerStatus, now time.Time) {
-	fmt.Fprintf(w, "  %-12s [%s]:%d %s %s", "real_server", r.Addr, r.Port, r.Method, strings.ToUpper(r.State))
+	fmt.Fprintf(w, "  %-12s [%s]:%d %s", "real_server", r.Addr, r.Port, r.Method)
+	if r.Tunnel != "" {
+		fmt.Fprint(w, " ", r.Tunnel)
+	}
+	fmt.Fprint(w, " ", strings.ToUpper(r.State))
 	if !r.Since.IsZero() {
 		fmt.Fprintf(w, " for %s", ago(now, r.Since))
 	}

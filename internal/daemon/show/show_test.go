@@ -113,10 +113,13 @@ func TestEveryStateOfAnInstance(t *testing.T) {
 
 func TestEveryStateOfAService(t *testing.T) {
 	server := lvs.ServerStatus{Addr: ip("198.51.100.1"), Port: 80, Method: "DR", State: "down", Checks: []lvs.CheckStatus{{Kind: "TCP_CHECK", Target: "198.51.100.1:80", State: "unknown"}}}
+	tunnelled := server
+	tunnelled.Method, tunnelled.Tunnel = "TUN", "gue:6080:nocsum"
 	for name, c := range map[string]struct {
 		service lvs.ServiceStatus
 		want    string
 	}{
+		"tunnel":    {lvs.ServiceStatus{Servers: []lvs.ServerStatus{tunnelled}}, "real_server  [198.51.100.1]:80 TUN gue:6080:nocsum DOWN, "},
 		"up":        {lvs.ServiceStatus{Up: true, Wanted: true, Installed: true}, "virtual_server S: UP for 1m30s, rr\n"},
 		"persists":  {lvs.ServiceStatus{Wanted: true, Installed: true, Persistent: 300}, "DOWN for 1m30s, rr, persistent 300 s\n"},
 		"group":     {lvs.ServiceStatus{Up: true, Wanted: true, Installed: true, Protocol: "sctp", Members: []lvs.MemberStatus{{Name: "A", Wanted: true, Installed: true}}}, "virtual_server S: UP for 1m30s, SCTP, rr\n"},
