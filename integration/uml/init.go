@@ -1,7 +1,9 @@
 package uml
 
 import (
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -28,15 +30,12 @@ func initScript(o Options, work string) string {
 	// Folders of the machine that the guest's own /tmp hides are put back at
 	// their own path: the work folder (this script is in it), the results,
 	// and, read-only, what the command is made of.
-	stash := map[string]bool{}
-	shows := []string{}
+	shows := map[string]string{}
 	show := func(dir, mode string) {
-		if stash[dir] {
-			return
+		if shows[dir] == "" {
+			shows[dir] = "mkdir -p " + quote(dir) + " && mount -t hostfs -o " + mode + quote(dir) + " none " + quote(dir) +
+				" || fail " + quote("cannot show "+dir)
 		}
-		stash[dir] = true
-		shows = append(shows, "mkdir -p "+quote(dir)+" && mount -t hostfs -o "+mode+quote(dir)+" none "+quote(dir)+
-			" || fail "+quote("cannot show "+dir))
 	}
 	line("fail() { echo \"$1\" >&2; echo \"$1\" >" + quote(filepath.Join(work, "status")) + "; " + off + "; }")
 	line("mount -t tmpfs -o mode=1777 tmp /tmp")
@@ -47,8 +46,8 @@ func initScript(o Options, work string) string {
 			show(dir, "ro,")
 		}
 	}
-	for _, s := range shows {
-		line(s)
+	for _, dir := range slices.Sorted(maps.Keys(shows)) {
+		line(shows[dir]) // one within another comes after it, or would be covered
 	}
 
 	// The modules: the guest's own lib/modules does not exist, so modprobe

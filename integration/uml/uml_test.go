@@ -45,6 +45,27 @@ echo out; echo err >&2; exit 3`
 	}
 }
 
+// TestResultsWithinTheFolder: a results folder in the folder that the command is in
+// is mounted above that, which is read-only.
+func TestResultsWithinTheFolder(t *testing.T) {
+	script := initScript(Options{Command: []string{"/bin/true"}, Dir: "/tmp/b", Results: "/tmp/b/results", Show: []string{"/tmp/a", "/tmp/b/results/x"}}, "/tmp/work")
+	at := func(text string) int {
+		t.Helper()
+		i := strings.Index(script, text)
+		if i < 0 {
+			t.Fatalf("no %q in\n%s", text, script)
+		}
+		return i
+	}
+	if outer, inner := at("hostfs -o ro,'/tmp/b' "), at("hostfs -o '/tmp/b/results' "); inner < outer {
+		t.Errorf("the results folder is covered:\n%s", script)
+	}
+	at("hostfs -o ro,'/tmp/a' ")
+	if strings.Contains(script, "/tmp/b/results/x") {
+		t.Errorf("a folder in the results folder is not to be written to:\n%s", script)
+	}
+}
+
 // TestRunTimeout checks that a command that hangs ends with its kernel.
 func TestRunTimeout(t *testing.T) {
 	if os.Geteuid() != 0 {
