@@ -112,7 +112,10 @@ func RouterKey(i *config.VRRPInstance) string {
 // ServiceName names a service as its statement does, with the protocol.
 func ServiceName(s *config.VirtualServer) string {
 	if s.Group != "" {
-		return fmt.Sprintf("group %s %d", s.Group, s.Ordinal)
+		if s.Ordinal == 0 {
+			return "group " + s.Group
+		}
+		return fmt.Sprintf("group %s:%d", s.Group, s.Ordinal)
 	}
 	if s.FWMark != 0 {
 		return fmt.Sprintf("fwmark %d IPv%d", s.FWMark, s.Family)
@@ -155,7 +158,34 @@ func routerItems(a, b *config.VRRPInstance) []Item {
 func serviceItems(a, b *config.VirtualServer) []Item {
 	key := func(r *config.RealServer) string { return netip.AddrPortFrom(r.Addr, r.Port).String() }
 	items, _ := list("real_server", a.RealServers, b.RealServers, key, key, checkerItems, "Checks")
+	for i := range items {
+		it := &items[i]
+		drains := func(f Field) bool { return f.Keyword == "drain" }
+		at := slices.IndexFunc(it.Fields, drains)
+		if at < 0 {
+			continue
+		}
+		// Two fields of the server are one keyword.
+		said := func(list []config.RealServer) string {
+			n := slices.IndexFunc(list, func(r config.RealServer) bool { return key(&r) == it.Name })
+			return drain(&list[n])
+		}
+		it.Fields = slices.DeleteFunc(it.Fields, drains)
+		it.Fields = slices.Insert(it.Fields, at, Field{Keyword: "drain", Old: said(a.RealServers), New: said(b.RealServers)})
+	}
 	return items
+}
+
+// drain is what a server says by that keyword.
+func drain(r *config.RealServer) string {
+	switch limit := r.Extra().DrainLimit; {
+	case !r.Drain:
+		return "off"
+	case limit == 0:
+		return "on"
+	default:
+		return limit.String()
+	}
 }
 
 func checkerItems(a, b *config.RealServer) []Item {

@@ -88,6 +88,14 @@ func TestCompare(t *testing.T) {
 			"changed virtual_server TCP 192.0.2.10:80\n  changed real_server 192.0.2.22:80\n    uthreshold: 0 -> 7\n    notify_up:  -> /bin/true\n    slow_start: 0s -> 5s\n",
 		},
 		{
+			"a drain", "192.0.2.22 80 {", "192.0.2.22 80 {\n weight 9\n drain 30\n",
+			"changed virtual_server TCP 192.0.2.10:80\n  changed real_server 192.0.2.22:80\n    drain: off -> 30s\n    weight: 1 -> 9\n",
+		},
+		{
+			"a drain without an end", "192.0.2.22 80 {", "192.0.2.22 80 {\n drain\n",
+			"changed virtual_server TCP 192.0.2.10:80\n  changed real_server 192.0.2.22:80\n    drain: off -> on\n",
+		},
+		{
 			"a static route", "global_defs", "static_routes {\n 203.0.113.0/24 via 192.0.2.1\n}\nglobal_defs",
 			"added static_routes 203.0.113.0/24 via 192.0.2.1\n",
 		},
@@ -140,6 +148,12 @@ func TestGroupsAreShownAsLines(t *testing.T) {
 	const want = "changed virtual_server_group G\n  entries: 192.0.2.10 80, 192.0.2.30-192.0.2.39 80 -> 192.0.2.32-192.0.2.35 443, fwmark 5, fwmark 6 inet\n"
 	if !strings.HasPrefix(got, want) {
 		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	// In words that set takes too.
+	for ordinal, want := range map[int]string{0: "group G", 2: "group G:2"} {
+		if got := ServiceName(&config.VirtualServer{Group: "G", Ordinal: ordinal}); got != want {
+			t.Errorf("a service of a group is %q, want %q", got, want)
+		}
 	}
 }
 

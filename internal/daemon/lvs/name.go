@@ -173,21 +173,20 @@ func findServices(text string, all []ipvs.ServiceKey) ([]ipvs.ServiceKey, error)
 		return all, nil
 	}
 	n, err := parseName(text)
-	if err != nil {
-		return nil, fmt.Errorf("virtual_server: %w", err)
-	}
 	var found, names []string
 	var keys []ipvs.ServiceKey
 	for _, k := range all {
 		names = append(names, ServiceName(k))
-		if n.service(k) {
+		if err == nil && n.service(k) {
 			keys, found = append(keys, k), append(found, ServiceName(k))
 		}
 	}
-	switch len(keys) {
-	case 1:
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("virtual_server: %w; there is %s", err, listed(names))
+	case len(keys) == 1:
 		return keys, nil
-	case 0:
+	case len(keys) == 0:
 		return nil, fmt.Errorf("there is no virtual_server %s, but %s", text, listed(names))
 	}
 	return nil, fmt.Errorf("virtual_server %s may be %s: say which", text, listed(found))

@@ -303,7 +303,7 @@ func TestSetErrorsNameWhatIsThere(t *testing.T) {
 			{"192.0.2.1:80", "198.51.100.9:80", "disable", "there is no real_server 198.51.100.9:80 in virtual_server 192.0.2.1:80/tcp, but 198.51.100.1:80, 198.51.100.2:80"},
 			{"fwmark:9", "198.51.100.2", "disable", "there is no real_server 198.51.100.2 in virtual_server fwmark:9, but 198.51.100.1:80"},
 			{"all", "198.51.100.77", "disable", "there is no real_server 198.51.100.77 in any virtual_server, but 198.51.100.1:80, 198.51.100.2:80, 198.51.100.3:80"},
-			{"nonsense", "198.51.100.1", "disable", `virtual_server: "nonsense" is no name of a server: ADDRESS:PORT, for services also fwmark:MARK and group:NAME`},
+			{"nonsense", "198.51.100.1", "disable", `virtual_server: "nonsense" is no name of a server: ADDRESS:PORT, for services also fwmark:MARK and group:NAME; there is 192.0.2.1:80/tcp, 192.0.2.1:443/tcp, fwmark:9`},
 			{"192.0.2.1:80", "fwmark:3", "disable", `real_server: "fwmark:3" is no name of a real server`},
 			{"192.0.2.1:80", "198.51.100.1", "weight much", `weight "much": a number from 0 to 65535 is wanted`},
 			{"192.0.2.1:80", "198.51.100.1", "drain never", `drain "never": a time up to 168h0m0s is wanted, as 90, 90s or 5m`},
