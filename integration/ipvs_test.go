@@ -25,6 +25,7 @@ func ipvsKernel(t *testing.T) {
 	t.Run("kill the lvs process", inTurn(killLVSProcess))
 	t.Run("dead real server", inTurn(deadRealServer))
 	t.Run("operator's tools", inTurn(operatorsTools))
+	t.Run("timers of the processes", inTurn(timersOfProcesses))
 }
 
 // dump is everything the kernel says of IPVS in a host, one fact a line, in an

@@ -9,6 +9,7 @@ import (
 	"holdfast/internal/daemon/role"
 	"holdfast/internal/early"
 	"holdfast/internal/stack"
+	"holdfast/internal/timerslack"
 )
 
 // spawner starts child processes from one locked OS thread that lives as long
@@ -20,6 +21,7 @@ type spawner struct {
 
 type startRequest struct {
 	cmd  *exec.Cmd
+	role role.Role
 	done chan error
 }
 
@@ -30,10 +32,18 @@ func newSpawner() *spawner {
 		runtime.LockOSThread()
 		early.Block()
 		for r := range s.starts {
-			r.done <- r.cmd.Start()
+			r.done <- r.start()
 		}
 	}()
 	return s
+}
+
+// start starts the process. What the lvs role waits for has no hurry; adverts have.
+func (r startRequest) start() error {
+	if r.role == role.LVS {
+		defer timerslack.Widen()()
+	}
+	return r.cmd.Start()
 }
 
 // close ends the thread, when there is no child any more.
@@ -56,7 +66,7 @@ func (s *spawner) start(program string, argv []string, r role.Role, stderr *os.F
 		cmd.Stderr = stderr
 	}
 	done := make(chan error)
-	s.starts <- startRequest{cmd, done}
+	s.starts <- startRequest{cmd, r, done}
 	err := <-done
 	if stderr != nil && stderr != os.Stderr {
 		stderr.Close()

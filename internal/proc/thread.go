@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdfast/internal/early"
+	"holdfast/internal/timerslack"
 )
 
 // forker is the one thread that starts children. It is made at the first
@@ -48,6 +49,7 @@ func (f *forker) work(ready chan struct{}) {
 		return
 	}
 	early.Unblock()
+	timerslack.Narrow()
 	// Descriptors the daemon itself was given (sockets of its parent,
 	// a memfd) may lack close-on-exec; scripts must not get them.
 	// Kernels before 5.11 refuse, and nothing is lost but this net.
