@@ -86,8 +86,7 @@ type Event struct {
 // (the time is an argument), no goroutine, no I/O. A Pool belongs to one
 // goroutine.
 type Pool struct {
-	order    []ServiceKey // as configured
-	services map[ServiceKey]*virtual
+	services virtuals
 	timed    map[ServiceKey]bool // those on which time has an effect
 	renewed  []ServiceKey        // see Renewed
 	past     func(*VirtualServer) *Past
@@ -202,7 +201,7 @@ func NewPool(services []VirtualServer) (*Pool, []Event) {
 // Verdict takes a verdict and returns the events that follow from it. One for
 // something that is not in the pool is ignored.
 func (p *Pool) Verdict(v Verdict) []Event {
-	s := p.services[v.Service]
+	s := p.services.get(v.Service)
 	if s == nil {
 		return nil
 	}
@@ -235,8 +234,8 @@ func (p *Pool) Verdict(v Verdict) []Event {
 // Stop returns the events of the end: those of services with Omega.
 func (p *Pool) Stop() []Event {
 	var events []Event
-	for _, k := range p.order {
-		if s := p.services[k]; s.Omega {
+	for _, s := range p.services.list {
+		if s.Omega {
 			events = append(events, s.gone()...)
 		}
 	}
@@ -386,9 +385,9 @@ func (s *virtual) entry() Entry {
 // Table is the wanted table, in canonical order. Its lists are the pool's: they are
 // only read.
 func (p *Pool) Table() Table {
-	t := make(Table, 0, len(p.order))
-	for _, k := range p.order {
-		t = append(t, p.services[k].entry())
+	t := make(Table, 0, len(p.services.list))
+	for _, s := range p.services.list {
+		t = append(t, s.entry())
 	}
 	t.Sort()
 	return t
@@ -397,7 +396,7 @@ func (p *Pool) Table() Table {
 // Entry is the wanted entry of one service. Its list is the pool's: it is only read,
 // and stays as it is.
 func (p *Pool) Entry(k ServiceKey) (Entry, bool) {
-	s := p.services[k]
+	s := p.services.get(k)
 	if s == nil {
 		return Entry{}, false
 	}
@@ -405,4 +404,10 @@ func (p *Pool) Entry(k ServiceKey) (Entry, bool) {
 }
 
 // Services lists the services in the order of the configuration.
-func (p *Pool) Services() []ServiceKey { return slices.Clone(p.order) }
+func (p *Pool) Services() []ServiceKey {
+	keys := make([]ServiceKey, len(p.services.list))
+	for i, s := range p.services.list {
+		keys[i] = s.ServiceKey
+	}
+	return keys
+}

@@ -136,7 +136,7 @@ func (r *real) by(src Source) Order {
 // It returns the events that follow. One for something that is not in the pool
 // is ignored.
 func (p *Pool) Order(src Source, k ServiceKey, d DestKey, o Order, now time.Time) []Event {
-	s := p.services[k]
+	s := p.services.get(k)
 	if s == nil {
 		return nil
 	}
@@ -215,7 +215,7 @@ func (p *Pool) Advance(now time.Time) (events []Event, changed []ServiceKey, nex
 		}
 	}
 	for _, k := range p.timedInOrder() {
-		s := p.services[k]
+		s := p.services.get(k)
 		touched := false
 		for i := range s.reals {
 			r := &s.reals[i]
@@ -251,7 +251,7 @@ func (p *Pool) Advance(now time.Time) (events []Event, changed []ServiceKey, nex
 func (p *Pool) Draining() map[ServiceKey][]DestKey {
 	var out map[ServiceKey][]DestKey
 	for k := range p.timed {
-		s := p.services[k]
+		s := p.services.get(k)
 		for i := range s.reals {
 			if r := &s.reals[i]; r.standing() == draining {
 				if out == nil {
@@ -266,7 +266,7 @@ func (p *Pool) Draining() map[ServiceKey][]DestKey {
 
 // Drained tells that a server that drains has no connection left.
 func (p *Pool) Drained(k ServiceKey, d DestKey, now time.Time) []Event {
-	s := p.services[k]
+	s := p.services.get(k)
 	if s == nil {
 		return nil
 	}
@@ -290,7 +290,7 @@ func (s *virtual) drained(r *real, src Source, now time.Time) []Event {
 
 // OrderOf is the order that a source has given to a server, as it stands now.
 func (p *Pool) OrderOf(src Source, k ServiceKey, d DestKey) Order {
-	if s := p.services[k]; s != nil {
+	if s := p.services.get(k); s != nil {
 		if r := s.server(d); r != nil {
 			return r.by(src)
 		}

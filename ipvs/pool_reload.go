@@ -19,19 +19,18 @@ import (
 // The events are those of what is gone (as keepalived tells them: a service
 // that was up, its servers that were up), then those of what changed.
 func (p *Pool) Reload(count int, services iter.Seq[VirtualServer]) []Event {
-	old, oldOrder := p.services, p.order
-	now, order := make(map[ServiceKey]*virtual, count), make([]ServiceKey, 0, count)
+	old, now := p.services, newVirtuals(count)
 	clear(p.timed)
 	p.renewed = p.renewed[:0]
 	var changed []Event
-	if len(old) == 0 { // all are new, and most come up
+	if len(old.list) == 0 { // all are new, and most come up
 		changed = make([]Event, 0, count)
 	}
 	for vs := range services {
-		if now[vs.ServiceKey] != nil {
+		if now.get(vs.ServiceKey) != nil {
 			continue
 		}
-		s := old[vs.ServiceKey]
+		s := old.get(vs.ServiceKey)
 		renewed := false
 		switch {
 		case s == nil && vs.stays:
@@ -51,22 +50,21 @@ func (p *Pool) Reload(count int, services iter.Seq[VirtualServer]) []Event {
 			renewed = true
 			changed = append(changed, s.renew(&vs)...)
 		}
-		now[vs.ServiceKey] = s
-		order = append(order, vs.ServiceKey)
+		now.add(s)
 		told := len(changed)
 		if changed = s.judge(changed, true); len(changed) > told {
 			renewed = true
 		}
-		if renewed && len(old) > 0 {
+		if renewed && len(old.list) > 0 {
 			p.renewed = append(p.renewed, vs.ServiceKey)
 		}
 		p.note(s)
 	}
-	p.services, p.order = now, order
+	p.services = now
 	var gone []Event
-	for _, k := range oldOrder {
-		if p.services[k] == nil {
-			gone = append(gone, old[k].gone()...)
+	for _, s := range old.list {
+		if now.get(s.ServiceKey) == nil {
+			gone = append(gone, s.gone()...)
 		}
 	}
 	if len(gone) == 0 {
@@ -84,7 +82,7 @@ func (p *Pool) Unchanged(k ServiceKey) VirtualServer {
 // Service is a service as it is configured, without its servers; nil: there is none.
 // It is the pool's.
 func (p *Pool) Service(k ServiceKey) *VirtualServer {
-	if s := p.services[k]; s != nil {
+	if s := p.services.get(k); s != nil {
 		return &s.VirtualServer
 	}
 	return nil

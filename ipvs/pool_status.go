@@ -36,7 +36,7 @@ type CheckState struct {
 
 // State returns what is known of a service.
 func (p *Pool) State(k ServiceKey) (ServiceState, bool) {
-	s := p.services[k]
+	s := p.services.get(k)
 	if s == nil {
 		return ServiceState{}, false
 	}

@@ -16,12 +16,12 @@ import (
 
 // services is a configuration as this package works with it.
 type services struct {
-	cfg   *config.Config
-	order []ipvs.ServiceKey         // of the virtual servers, as configured
-	at    map[ipvs.ServiceKey]int32 // where in order
-	conf  []*config.VirtualServer   // of order
-	items []healthcheck.Item        // one a check, keyed by checkKey
-	refs  map[string]checkRef
+	cfg    *config.Config
+	order  []ipvs.ServiceKey       // of the virtual servers, as configured
+	places ipvs.Places             // in order
+	conf   []*config.VirtualServer // of order
+	items  []healthcheck.Item      // one a check, keyed by checkKey
+	refs   map[string]checkRef
 	// kernel are services of the kernel, each with the virtual servers that stand
 	// for it, in the order of the configuration; members is the other way. Those
 	// that nothing but themselves stands for are in neither: see behind and of.
@@ -36,11 +36,14 @@ type services struct {
 
 // virtual is a virtual server of the configuration; nil: there is none.
 func (s *services) virtual(k ipvs.ServiceKey) *config.VirtualServer {
-	if i, ok := s.at[k]; ok {
+	if i, ok := s.places.Find(k, s.key); ok {
 		return s.conf[i]
 	}
 	return nil
 }
+
+// key is that of the virtual server in a place of the configuration.
+func (s *services) key(place int) *ipvs.ServiceKey { return &s.order[place] }
 
 // part is what was made of one virtual server: whether it counts, and its items.
 type part struct {
@@ -61,7 +64,7 @@ func convert(cfg *config.Config) *services {
 	n := len(cfg.VirtualServers)
 	s := &services{
 		cfg: cfg, order: make([]ipvs.ServiceKey, 0, n),
-		at: make(map[ipvs.ServiceKey]int32, n), conf: make([]*config.VirtualServer, 0, n),
+		places: ipvs.NewPlaces(n), conf: make([]*config.VirtualServer, 0, n),
 		refs: map[string]checkRef{}, kernel: map[ipvs.ServiceKey][]ipvs.ServiceKey{}, members: map[ipvs.ServiceKey][]ipvs.ServiceKey{},
 		parts: make([]part, n),
 	}
@@ -76,7 +79,7 @@ func convert(cfg *config.Config) *services {
 			continue // the configuration says so
 		}
 		s.parts[i].counts = true
-		s.at[key] = int32(len(s.order))
+		s.places.Add(key, s.key)
 		s.order, s.conf = append(s.order, key), append(s.conf, v)
 		if v.Group != "" {
 			s.standsFor(key, groupMembers(v, groups[v.Group]))

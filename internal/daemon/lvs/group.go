@@ -44,7 +44,7 @@ func (s *services) of(name ipvs.ServiceKey) []ipvs.ServiceKey {
 }
 
 func (s *services) itself(k ipvs.ServiceKey) []ipvs.ServiceKey {
-	if i, ok := s.at[k]; ok && k.Group == "" {
+	if i, ok := s.places.Find(k, s.key); ok && k.Group == "" {
 		return s.order[i : i+1 : i+1]
 	}
 	return nil
@@ -59,7 +59,7 @@ func (s *services) list() {
 	}
 	s.keys = slices.DeleteFunc(slices.Clone(s.order), grouped)
 	for k := range s.kernel {
-		if _, listed := s.at[k]; !listed {
+		if _, listed := s.places.Find(k, s.key); !listed {
 			s.keys = append(s.keys, k)
 		}
 	}
