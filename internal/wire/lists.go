@@ -51,6 +51,9 @@ func Structs[T any](f *Fields, no uint64, v *[]T, fields func(*Fields, *T)) {
 	case f.reading:
 		if f.get(no, objects) {
 			list := make([]T, f.count())
+			// To look at an element, as for whether there is one, before it is written
+			// has the kernel map its page twice, for reading and for writing.
+			clear(list)
 			for i := range list {
 				f.inside(func() { fields(f, &list[i]) })
 			}

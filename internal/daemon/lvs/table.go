@@ -184,8 +184,7 @@ func (l *LVS) readTable(now time.Time) error {
 		t.known = false
 		return err
 	}
-	// With room for what is to come: a map that grows takes twice the memory.
-	read := make(map[ipvs.ServiceKey]*ipvs.Entry, max(len(have), len(l.services.keys)))
+	read := make(map[ipvs.ServiceKey]*ipvs.Entry, len(have))
 	for i := range have {
 		read[have[i].ServiceKey] = &have[i]
 	}
@@ -284,6 +283,9 @@ func (l *LVS) bringTable(now time.Time) error {
 		if l.isOurs(e.ServiceKey) {
 			delete(t.have, e.ServiceKey)
 		}
+	}
+	if len(t.have) == 0 { // with room for all: a map that grows takes twice the memory
+		t.have = make(map[ipvs.ServiceKey]*ipvs.Entry, len(want))
 	}
 	for i := range want {
 		t.have[want[i].ServiceKey] = &want[i]
