@@ -9,7 +9,7 @@ import (
 // Action is what an [Order] asks for.
 type Action uint8
 
-// The actions. They end with NoOrder.
+// The actions, the weakest first. They end with NoOrder.
 const (
 	NoOrder Action = iota
 	// Weigh gives the server a weight, whatever the configuration and its

@@ -140,7 +140,8 @@ func (l *LVS) readPins(ctx context.Context, sources []pinSource, first chan<- []
 }
 
 // pin makes the orders by files those of list; of several for one server the
-// first counts. It returns the events that follow.
+// strongest counts, as of those of different sources, and the first of equal
+// ones. It returns the events that follow.
 func (l *LVS) pin(list []pin, now time.Time) []ipvs.Event {
 	want := map[subject]pinned{}
 	var order []subject
@@ -150,9 +151,12 @@ func (l *LVS) pin(list []pin, now time.Time) []ipvs.Event {
 			servers = l.serversByAddr()
 		}
 		for _, t := range p.targets(servers) {
-			if _, ok := want[t]; !ok {
-				want[t] = pinned{p.file, p.order}
+			former, ok := want[t]
+			if !ok {
 				order = append(order, t)
+			}
+			if !ok || p.order.Action > former.order.Action {
+				want[t] = pinned{p.file, p.order}
 			}
 		}
 	}
