@@ -54,8 +54,10 @@ func newSetServer() *cobra.Command {
 		Long: `Change one real server of a virtual server; SERVICE all means each one that has it.
 
 Names are ADDRESS:PORT, and fwmark:MARK or group:NAME for services that have no
-address of their own; what only one answers to may be left out: 192.0.2.1 where it has one service. Names as the
-status, notify lines or the configuration write them are understood too.
+address of their own, with /inet6 and :1 for others of that mark or group; what
+only one answers to may be left out: 192.0.2.1 where it has one service. Names as
+status, plan, the listings, notify lines or the configuration write them are
+understood too.
 
 ` + setWords,
 		Example: `  holdfast set real_server 192.0.2.1:80 198.51.100.7:80 drain 5m

@@ -27,6 +27,7 @@ type services struct {
 	// that nothing but themselves stands for are in neither: see behind and of.
 	kernel  map[ipvs.ServiceKey][]ipvs.ServiceKey
 	members map[ipvs.ServiceKey][]ipvs.ServiceKey
+	grouped map[string]int    // how many virtual servers a group has
 	keys    []ipvs.ServiceKey // of all services of the kernel, in canonical order
 	parts   []part            // of each virtual server of the configuration
 	// mixed says, where connection sync is configured, why it does not run: a server
@@ -65,7 +66,7 @@ func convert(cfg *config.Config) *services {
 	s := &services{
 		cfg: cfg, order: make([]ipvs.ServiceKey, 0, n),
 		places: ipvs.NewPlaces(n), conf: make([]*config.VirtualServer, 0, n),
-		refs: map[string]checkRef{}, kernel: map[ipvs.ServiceKey][]ipvs.ServiceKey{}, members: map[ipvs.ServiceKey][]ipvs.ServiceKey{},
+		refs: map[string]checkRef{}, kernel: map[ipvs.ServiceKey][]ipvs.ServiceKey{}, members: map[ipvs.ServiceKey][]ipvs.ServiceKey{}, grouped: map[string]int{},
 		parts: make([]part, n),
 	}
 	groups := map[string]*config.VirtualServerGroup{}
@@ -82,6 +83,7 @@ func convert(cfg *config.Config) *services {
 		s.places.Add(key, s.key)
 		s.order, s.conf = append(s.order, key), append(s.conf, v)
 		if v.Group != "" {
+			s.grouped[v.Group]++
 			s.standsFor(key, groupMembers(v, groups[v.Group]))
 		} else if others := s.kernel[key]; others != nil {
 			s.kernel[key] = append(others, key)

@@ -40,6 +40,31 @@ func appendName(b []byte, k ipvs.ServiceKey) []byte {
 	return b
 }
 
+// wholeName is the name that fits one virtual server also where others share the
+// group or the mark: "group:web:0", "fwmark:3/inet".
+func wholeName(k ipvs.ServiceKey) string {
+	switch name := ServiceName(k); {
+	case k.Group != "" && k.Ordinal == 0:
+		return name + ":0"
+	case k.Group == "" && k.FWMark != 0 && k.Family == ipvs.INET:
+		return name + "/inet"
+	default:
+		return name
+	}
+}
+
+// nameOf is the short name of a virtual server here, which no other one answers to.
+func (s *services) nameOf(k ipvs.ServiceKey) string {
+	shared := s.grouped[k.Group] > 1
+	if k.FWMark != 0 {
+		shared = s.virtual(ipvs.MarkKey(ipvs.INET6, k.FWMark)) != nil // with the one of IPv4
+	}
+	if shared {
+		return wholeName(k)
+	}
+	return ServiceName(k)
+}
+
 // ServerName is the short name of a real server: "198.51.100.1:80".
 func ServerName(d ipvs.DestKey) string { return netip.AddrPortFrom(d.Addr, d.Port).String() }
 
@@ -56,7 +81,8 @@ type name struct {
 
 // parseName reads the short name, the one of the status and of notify lines
 // ("[192.0.2.1]:tcp:80", "FWM 3"), the one of the configuration ("192.0.2.1 80",
-// "fwmark 3"), and what is left of them without port or protocol.
+// "fwmark 3"), those of plan and of the listings ("TCP 192.0.2.1:80",
+// "fwmark 3 IPv4"), and what is left of them without port or protocol.
 func parseName(text string) (name, error) {
 	n := name{port: -1}
 	words := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '/' })
@@ -68,6 +94,9 @@ func parseName(text string) (name, error) {
 	}
 	if g, ok := groupName(text); ok {
 		return g, nil
+	}
+	if len(words) > 1 && isProtocol(words[0]) {
+		words = append(words[1:], words[0])
 	}
 	first := strings.ToLower(words[0])
 	for _, prefix := range []string{"fwmark", "fwm"} {
@@ -86,9 +115,9 @@ func parseName(text string) (name, error) {
 		n.mark = uint32(mark)
 		if len(words) == 1 {
 			switch strings.ToLower(words[0]) {
-			case "inet":
+			case "inet", "ipv4":
 				n.family = ipvs.INET
-			case "inet6":
+			case "inet6", "ipv6":
 				n.family = ipvs.INET6
 			default:
 				return wrong()
@@ -118,13 +147,17 @@ func parseName(text string) (name, error) {
 		switch {
 		case err == nil && n.port < 0:
 			n.port = int(port)
-		case slices.Contains([]string{"tcp", "udp", "sctp"}, w) && n.proto == "":
+		case isProtocol(w) && n.proto == "":
 			n.proto = w
 		default:
 			return wrong()
 		}
 	}
 	return n, nil
+}
+
+func isProtocol(word string) bool {
+	return slices.Contains([]string{"tcp", "udp", "sctp"}, strings.ToLower(word))
 }
 
 // groupName reads "group:web", "group:web:1", "group web" and "[web]:1".
@@ -178,7 +211,7 @@ func findServices(text string, all []ipvs.ServiceKey) ([]ipvs.ServiceKey, error)
 	for _, k := range all {
 		names = append(names, ServiceName(k))
 		if err == nil && n.service(k) {
-			keys, found = append(keys, k), append(found, ServiceName(k))
+			keys, found = append(keys, k), append(found, wholeName(k))
 		}
 	}
 	switch {

@@ -168,7 +168,7 @@ func (l *LVS) serversOf(k ipvs.ServiceKey) []ipvs.DestKey {
 
 // outcome says what a server, or those of a service, do now.
 func (l *LVS) outcome(t subject) Outcome {
-	o := Outcome{Service: ServiceName(t.service), Server: named(t.server)}
+	o := Outcome{Service: l.services.nameOf(t.service), Server: named(t.server)}
 	st, _ := l.pool.State(t.service)
 	if o.Server == "" {
 		n := 0

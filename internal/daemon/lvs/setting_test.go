@@ -3,6 +3,7 @@ package lvs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -363,8 +364,61 @@ func TestSetSaysThatThereIsNoTable(t *testing.T) {
 	})
 }
 
+// What status, plan, listings and errors call a virtual server is a name that set
+// takes for that one, also where others share its group or mark.
+func TestNamesOfServicesAreUnderstood(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		cfg := grouped()
+		mark := func(n uint32, f config.Family) config.VirtualServer {
+			v := virtual(1, 1)
+			v.Addr, v.Port, v.Protocol, v.FWMark, v.Family = netip.Addr{}, 0, 0, n, f
+			if f == 6 {
+				v.RealServers[0].Addr = netip.MustParseAddr("2001:db8::1")
+			}
+			return v
+		}
+		cfg.VirtualServers = append(cfg.VirtualServers, virtual(9, 1), mark(3, 4), mark(3, 6), mark(4, 4), mark(5, 6))
+		r.start(cfg)
+		var names []string
+		for _, s := range r.status().Services {
+			names = append(names, s.ShortName)
+			a, err := r.set(s.ShortName, "", "weight 5")
+			if err != nil || len(a.Set) != 1 || a.Set[0].Service != s.ShortName {
+				t.Errorf("%s: %v %v", s.ShortName, a, err)
+			}
+		}
+		want := []string{"group:web:0", "group:web:1", "192.0.2.9:80/tcp", "fwmark:3/inet", "fwmark:3/inet6", "fwmark:4", "fwmark:5/inet6"}
+		if !slices.Equal(names, want) {
+			t.Errorf("the services are %v, want %v", names, want)
+		}
+		for text, want := range map[string]string{
+			"group web":             "virtual_server group web may be group:web:0, group:web:1: say which",
+			"fwmark:3":              "virtual_server fwmark:3 may be fwmark:3/inet, fwmark:3/inet6: say which",
+			"fwmark 3 IPv4":         "fwmark:3/inet",
+			"FWM 3 IPv6":            "fwmark:3/inet6",
+			"TCP 192.0.2.9:80":      "192.0.2.9:80/tcp",
+			"tcp [192.0.2.9]:80":    "192.0.2.9:80/tcp",
+			"UDP 192.0.2.9:80":      "there is no virtual_server UDP 192.0.2.9:80, but ",
+			"TCP 192.0.2.9:80/udp":  `virtual_server: "TCP 192.0.2.9:80/udp" is no name of a server`,
+			"TCP":                   `virtual_server: "TCP" is no name of a server`,
+			"TCP fwmark 3":          `virtual_server: "TCP fwmark 3" is no name of a server`,
+			"fwmark 3 IPv4 and IPv": `virtual_server: "fwmark 3 IPv4 and IPv" is no name of a server`,
+		} {
+			a, err := r.set(text, "", "weight 5")
+			got := fmt.Sprint(err)
+			if err == nil {
+				got = a.Set[0].Service
+			}
+			if err == nil && got != want || !strings.HasPrefix(got, want) {
+				t.Errorf("%s: %s, want %s", text, got, want)
+			}
+		}
+		r.end()
+	})
+}
+
 func FuzzNames(f *testing.F) {
-	for _, s := range []string{"192.0.2.1:80/tcp", "[2001:db8::1]:udp:53", "fwmark:3/inet6", "FWM 3", "group:web:1", "[web]:0", "2001:db8::1", "a:b:c", ""} {
+	for _, s := range []string{"192.0.2.1:80/tcp", "[2001:db8::1]:udp:53", "fwmark:3/inet6", "FWM 3", "group:web:1", "[web]:0", "2001:db8::1", "a:b:c", "TCP 192.0.2.1:80", "fwmark 3 IPv6", ""} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -67,7 +67,7 @@ type ProfileStatus struct {
 // ServiceStatus is a virtual server.
 type ServiceStatus struct {
 	Name       string         `json:"name"`       // "[192.0.2.1]:tcp:80" or "FWM 1"
-	ShortName  string         `json:"short_name"` // "192.0.2.1:80/tcp" or "fwmark:1", as set takes it
+	ShortName  string         `json:"short_name"` // as set takes it: "192.0.2.1:80/tcp", "fwmark:1"
 	Family     int            `json:"family"`
 	Addr       netip.Addr     `json:"addr,omitzero"`
 	Port       uint16         `json:"port,omitempty"`
@@ -276,7 +276,7 @@ func (l *LVS) status() (Status, [][]ipvs.ServiceKey) {
 func (l *LVS) serviceStatus(vs *ipvs.VirtualServer, state ipvs.ServiceState, checks map[string]healthcheck.Status) ServiceStatus {
 	k := vs.ServiceKey
 	s := ServiceStatus{
-		Name: k.String(), ShortName: ServiceName(k), Family: int(l.services.virtual(k).Family), Addr: k.Addr, Port: k.Port, FWMark: k.FWMark,
+		Name: k.String(), ShortName: l.services.nameOf(k), Family: int(l.services.virtual(k).Family), Addr: k.Addr, Port: k.Port, FWMark: k.FWMark,
 		Scheduler: vs.Scheduler, Persistent: vs.Timeout,
 		Up: state.Up, Since: l.since.of(subject{service: k}), Sorry: state.Sorry,
 		Weight: state.Sum, Quorum: state.Quorum, Hysteresis: state.Hysteresis,
