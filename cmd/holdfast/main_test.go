@@ -84,6 +84,8 @@ func TestCommandsOfHoldfast(t *testing.T) {
 		"unknown flag":     {[]string{"run", "--dance"}, 1, "", "unknown flag"},
 		"extra argument":   {[]string{"run", "x.conf"}, 1, "", `run: "x.conf" is one argument too many: the configuration is named by --file (it is called as: holdfast run [flags])`},
 		"value apart":      {[]string{"ipvs", "stats", "--watch", "5s"}, 1, "", `ipvs stats: "5s" is one argument too many: a value of --watch follows an equals sign, as in --watch=5s`},
+		"no value apart":   {[]string{"ipvs", "stats", "--watch", "x"}, 1, "", `ipvs stats: "x" is one argument too many (it is called as: `},
+		"value and more":   {[]string{"ipvs", "stats", "--watch=3s", "5s"}, 1, "", `ipvs stats: "5s" is one argument too many (it is called as: `},
 		"no order":         {[]string{"set", "real_server", "192.0.2.1:80", "192.0.2.21:80"}, 1, "", "set real_server: an argument is missing (it is called as: holdfast set real_server SERVICE SERVER weight N|drain [TIME]|disable|enable [flags])"},
 		"nothing taken":    {[]string{"realserver", "status", "--state", "/nonexistent/state.json"}, 0, "has taken no virtual address here", ""},
 		"no socket":        {[]string{"status", "--control", "/nonexistent/c.sock"}, 1, "", "no daemon answers at /nonexistent/c.sock: no such file or directory: none runs, or with another socket (--control)\n"},

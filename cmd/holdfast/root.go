@@ -65,10 +65,11 @@ func sayForm(cmd *cobra.Command) {
 }
 
 // meant is what an argument too many may have been meant for: the value of an
-// option that can do without one, or the configuration.
+// option that was given without one, as it can be, or the configuration.
 func meant(cmd *cobra.Command, arg string) (hint string) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if f.NoOptDefVal != "" && f.Value.Type() != "bool" {
+		without := f.NoOptDefVal != "" && f.Value.String() == f.NoOptDefVal && f.Value.Type() != "bool"
+		if without && f.Value.Set(arg) == nil { // which nobody reads any more
 			hint = fmt.Sprintf(": a value of --%s follows an equals sign, as in --%s=%s", f.Name, f.Name, arg)
 		}
 	})
