@@ -1,7 +1,7 @@
 // Package timerslack widens the timers of a process that is not in a hurry (timer slack,
 // prctl(2)). The Go runtime has a thread that looks after the others; while they work
 // it wakes every 20 microseconds, and where there is one processor it takes that
-// from them: a twentieth of the time of a large table. With wide timers the kernel
+// from them: a fifteenth of the time of a large table. With wide timers the kernel
 // wakes it with something else, and what is due at nearly the same moment at once.
 //
 // The slack is a thread's, and a process begins with that of the thread that started

@@ -108,7 +108,7 @@ func (s *services) forPool(pool *ipvs.Pool, now time.Time, old *services, kept [
 			if !s.parts[i].counts {
 				continue
 			}
-			key := s.order[n]
+			key, v := s.order[n], s.conf[n]
 			n++
 			s.parts[i].first = len(s.items)
 			var vs ipvs.VirtualServer
@@ -116,7 +116,7 @@ func (s *services) forPool(pool *ipvs.Pool, now time.Time, old *services, kept [
 				s.again(old, old.parts[kept[i]])
 				vs = pool.Unchanged(key)
 			} else {
-				vs = s.virtualServer(s.virtual(key), key, servers[:0], now)
+				vs = s.virtualServer(v, key, servers[:0], now)
 				servers = vs.Servers
 			}
 			vs.InitNotifies = s.cfg.Global.RSInitNotifies
