@@ -131,7 +131,7 @@ func (p *Parent) boot(s *slot, resume []role.Resume) role.Boot {
 		b.Devices = p.devices
 		b.Leftovers = p.holdings.left()
 	} else {
-		b.Owned, b.Settings = p.owned, p.settings
+		b.Owned, b.Settings, b.GivenBack = p.owned, p.settings, p.givenBack
 	}
 	return b
 }

@@ -84,7 +84,7 @@ func (p *Parent) handTo(s *slot, limit time.Duration, done func(error)) {
 	id := p.expect(question{child: c, typ: ipc.TypeConfig, limit: limit, answer: func(_ ipc.Message, err error) {
 		switch {
 		case err == nil:
-			c.has = whole
+			p.has(c, whole)
 		case errors.Is(err, errGone):
 			err = fmt.Errorf("%w%s; its successor starts with the new configuration", err, s.away.how())
 		case had != nil && role.IsNotHere(err): // it gets the whole
@@ -98,7 +98,7 @@ func (p *Parent) handTo(s *slot, limit time.Duration, done func(error)) {
 			p.log.Error("configuration not taken over", "role", string(s.role), "err", err)
 			return
 		}
-		c.has = whole
+		p.has(c, whole)
 		p.taken(s)
 	}})
 	if c.handed != 0 {
@@ -106,6 +106,15 @@ func (p *Parent) handTo(s *slot, limit time.Duration, done func(error)) {
 		return
 	}
 	p.hand(s, handing{id, whole})
+}
+
+// has notes that a child has taken over a configuration, and the settings that came
+// with it: what is in force from now on is what it says itself.
+func (p *Parent) has(c *child, whole role.Encoded) {
+	c.has = whole
+	if c.role == role.LVS {
+		p.givenBack = nil
+	}
 }
 
 // handing is a configuration that is to be handed over, and the question that it is.

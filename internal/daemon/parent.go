@@ -81,6 +81,7 @@ type Parent struct {
 	holdings  holdings
 	owned     json.RawMessage // what the lvs role owns in the kernel
 	settings  json.RawMessage // of operators, that the lvs role has in force
+	givenBack json.RawMessage // of operators, that a trial ended which is taken back; the lvs role is to have them again
 	state     *stateFile
 	unsaved   bool // holdings, devices, owned or settings changed
 	timer     reloadTimer

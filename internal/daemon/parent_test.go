@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 // router_id say how it behaves:
 //
 //	exit=N    it ends with N at once
+//	set       an operator has set something
 //	panic     it panics, when it replaces nobody
 //	hang      it does not stop
 //	die       it ends when it is handed a configuration
@@ -82,6 +83,10 @@ func play(r role.Role) int {
 	} else {
 		owned, _ := ipc.New(ipc.TypeOwned, []string{"tcp 192.0.2.10:80"})
 		c.Parent.Send(owned, nil)
+		if is("set") {
+			settings, _ := ipc.New(ipc.TypeSettings, []string{"disable"})
+			c.Parent.Send(settings, nil)
+		}
 	}
 	go func() {
 		for {
@@ -108,7 +113,15 @@ func play(r role.Role) int {
 				continue
 			}
 			took = role.Taken{ID: b.ID, Config: b.Config}
-			say("config %s other=%t", b.Config.Global.RouterID, b.Other)
+			word := ""
+			if len(b.GivenBack) > 0 {
+				word = " back=" + string(b.GivenBack)
+			}
+			say("config %s other=%t%s", b.Config.Global.RouterID, b.Other, word)
+			if r == role.LVS && len(b.Settings) > 0 { // a reload ends them
+				settings, _ := ipc.New(ipc.TypeSettings, []string{})
+				c.Parent.Send(settings, nil)
+			}
 			if strings.Contains(b.Config.Global.RouterID, "die") {
 				return 7
 			}

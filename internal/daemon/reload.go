@@ -111,6 +111,7 @@ func (p *Parent) loadedAnew(next *running, diags []config.Diagnostic, err error)
 		p.refuse(err)
 		return
 	}
+	p.givenBack = nil
 	p.take(next)
 }
 

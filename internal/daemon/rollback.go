@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -27,6 +28,10 @@ type trial struct {
 	// restarts are those of the processes when it began; one that did not run
 	// then is not in it.
 	restarts map[role.Role]int
+
+	// settings are those of operators when it began. It ends them, as each reload
+	// does, and they hold again when it is taken back.
+	settings json.RawMessage
 }
 
 // takenBack is what was held before a trial that was taken back and is not there
@@ -57,7 +62,7 @@ func (p *Parent) tryReload(limit time.Duration, answer func(control.Reload)) {
 			answer(control.Reload{Outcome: control.ReloadNotBegun, Failure: failure})
 			return
 		}
-		t := &trial{limit: limit, held: plan.Hold(&now), knew: plan.Understand(&now), prev: p.cfg, restarts: map[role.Role]int{}}
+		t := &trial{limit: limit, held: plan.Hold(&now), knew: plan.Understand(&now), prev: p.cfg, settings: p.settings, restarts: map[role.Role]int{}}
 		for _, s := range []*slot{p.vrrp, p.lvs} {
 			if !slices.ContainsFunc(now.NotRunning, func(n control.NotRunning) bool { return n.Role == string(s.role) }) {
 				t.restarts[s.role] = s.restarts
@@ -269,6 +274,9 @@ func (p *Parent) rollBack(why string) {
 	}
 	p.takenBack = b // another one, for who has looked at the former already
 	p.log.Error("rolling back to the former configuration; the file is not changed", "config", p.opts.ConfigFile, "err", fmt.Sprintf("the new one: %s", why))
+	if p.givenBack = t.settings; p.givenBack == nil {
+		p.givenBack = json.RawMessage("[]") // those of the trial are not to end either
+	}
 	p.take(t.prev)
 }
 

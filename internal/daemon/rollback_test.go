@@ -109,6 +109,36 @@ func TestAReloadThatLosesMastershipIsTakenBack(t *testing.T) {
 	}
 }
 
+// What operators have set ends with a reload on trial, and holds again when that is
+// taken back: the lvs process gets it with the former configuration, and not with
+// the next one.
+func TestATrialThatIsTakenBackGivesSettingsBack(t *testing.T) {
+	d := newDaemon(t, "set")
+	d.says("MASTER")
+	d.run()
+	d.story(role.LVS, began("set"), "peer")
+	d.set("b", true, true)
+	out := d.try(time.Minute)
+	d.told(role.VRRP, "config b other=true")
+	d.says("FAULT")
+	if r := <-out; r.Outcome != control.ReloadRolledBack {
+		t.Errorf("%+v", r)
+	}
+	d.says("MASTER")
+	d.set("c", true, true)
+	d.signal(syscall.SIGHUP)
+	d.told(role.LVS, "config c other=true")
+	d.told(role.VRRP, "config c other=true")
+	d.set("d", true, true)
+	out = d.try(time.Minute)
+	d.told(role.VRRP, "config d other=true")
+	d.says("FAULT")
+	if r := <-out; r.Outcome != control.ReloadRolledBack {
+		t.Errorf("%+v", r)
+	}
+	d.story(role.LVS, began("set"), "peer", "config b other=true", `config set other=true back=["disable"]`, "config c other=true", "config d other=true", "config c other=true back=[]")
+}
+
 // A process that a reload adds and that cannot work here, as lvs without IPVS in
 // the kernel, leaves the other one alone: a trial is taken back, and without one
 // it is tried again until another reload.

@@ -15,7 +15,7 @@ import (
 // change reloads as for a configuration that came as a change.
 func (r *rig) change(cfg, of *config.Config, kept ...int) {
 	r.t.Helper()
-	if err := r.lvs.Change(context.Background(), cfg, of, kept); err != nil {
+	if err := r.lvs.Change(context.Background(), cfg, Change{Of: of, Kept: kept}); err != nil {
 		r.t.Error(err)
 	}
 	r.pass(0)

@@ -97,6 +97,9 @@ type LVS struct {
 	flushed    bool            // lvs_flush was done
 	gates      map[string]bool // routers that wait for TableReady
 	settings   map[subject]Setting
+	// enabled is when operators took settings back since the last reload: a trial
+	// that is taken back does not bring those again.
+	enabled map[subject]time.Time
 	// savedSettings is what SaveSettings was last given.
 	savedSettings []Setting
 	ctx           context.Context // of Run
@@ -151,7 +154,7 @@ func New(cfg *config.Config, deps Deps) *LVS {
 		cfg: cfg, services: convert(cfg), routers: map[string]*router{}, gates: map[string]bool{},
 		owned: deps.Owned.clone(), own: found, found: found, flushed: deps.Restarted,
 		leaving:  map[ipvs.ServiceKey]time.Time{},
-		settings: map[subject]Setting{}, pins: map[subject]pinned{}, savedSettings: deps.Settings,
+		settings: map[subject]Setting{}, enabled: map[subject]time.Time{}, pins: map[subject]pinned{}, savedSettings: deps.Settings,
 		pinTurn: make(chan struct{}, 1), readPin: pinSource.read,
 	}
 	l.inbox.wake = make(chan struct{}, 1)
@@ -233,18 +236,28 @@ func (l *LVS) Run(ctx context.Context) error {
 // It returns when the kernel was told, whether or not that went well (Status
 // says), or when ctx ends.
 func (l *LVS) Reload(ctx context.Context, cfg *config.Config) error {
-	return l.Change(ctx, cfg, nil, nil)
+	return l.Change(ctx, cfg, Change{})
 }
 
-// Change is Reload for a configuration that came as a change of another one:
-// kept says where each of its virtual servers stands in that, -1: it does not.
-func (l *LVS) Change(ctx context.Context, cfg, of *config.Config, kept []int) error {
+// Change says how a configuration came, and what comes with it.
+type Change struct {
+	// Of is the configuration that it came as a change of, if any, and Kept says
+	// where each of its virtual servers stands in that; -1: it does not.
+	Of   *config.Config
+	Kept []int
+	// GivenBack are the settings of before a trial that it takes back, which ends
+	// none; nil: it takes none back.
+	GivenBack []Setting
+}
+
+// Change is Reload for a configuration that is more than that.
+func (l *LVS) Change(ctx context.Context, cfg *config.Config, c Change) error {
 	done := make(chan struct{})
 	l.inbox.post(func() {
-		if l.cfg != of {
-			kept = nil
+		if l.cfg != c.Of {
+			c.Kept = nil
 		}
-		l.reload(cfg, kept)
+		l.reload(cfg, c.Kept, c.GivenBack)
 		close(done)
 	})
 	select {
@@ -257,7 +270,7 @@ func (l *LVS) Change(ctx context.Context, cfg, of *config.Config, kept []int) er
 	}
 }
 
-func (l *LVS) reload(cfg *config.Config, kept []int) {
+func (l *LVS) reload(cfg *config.Config, kept []int, back []Setting) {
 	l.busy.begin(busyReload)
 	defer l.busy.begin(busyTable) // the rest of the turn
 	old, oldFollow := l.services, l.follow
@@ -273,7 +286,8 @@ func (l *LVS) reload(cfg *config.Config, kept []int) {
 	list := l.pool.Reload(len(l.services.order), l.services.forPool(l.pool, time.Now(), old, kept))
 	l.cameOn()
 	l.dirtyChanged(old, oldFollow)
-	list = append(list, l.forget(true)...)
+	list = append(list, l.forget(back == nil)...)
+	list = append(list, l.giveBack(back, time.Now())...)
 	list = append(list, l.watchPins()...)
 	l.saveSettings()
 	l.since.reload(l.services)

@@ -115,6 +115,7 @@ func (l *LVS) set(ask Ask) (Answer, error) {
 		s := Setting{Service: t.service, Server: t.server, Order: order.at(now), Keep: ask.Keep, By: ask.By, At: now}
 		if order.Action == ipvs.NoOrder {
 			delete(l.settings, t)
+			l.enabled[t] = now
 		} else {
 			l.settings[t] = s
 		}
@@ -274,7 +275,7 @@ func (l *LVS) restore(list []Setting, now time.Time) []ipvs.Event {
 func (l *LVS) forget(all bool) []ipvs.Event {
 	var out []ipvs.Event
 	for _, s := range l.settingList() {
-		gone := l.services.virtual(s.Service) == nil || s.source() == ipvs.ByServer && !slices.Contains(l.serversOf(s.Service), s.Server)
+		gone := !l.configured(s)
 		if !gone && (s.Keep || !all) {
 			continue
 		}
@@ -284,6 +285,39 @@ func (l *LVS) forget(all bool) []ipvs.Event {
 		out = append(out, l.obey(s, time.Now())...)
 	}
 	return out
+}
+
+// giveBack brings settings again that a reload on trial has ended which is taken
+// back now. What was said since counts, as the operator saw the trial.
+func (l *LVS) giveBack(list []Setting, now time.Time) []ipvs.Event {
+	var out []ipvs.Event
+	for _, s := range list {
+		t := s.subject()
+		_, has := l.settings[t]
+		if has || l.enabled[t].After(s.At) || !l.configured(s) {
+			continue
+		}
+		l.settings[t] = s
+		l.log.Info("setting holds again", "virtual_server", ServiceName(s.Service), "real_server", named(s.Server), "order", word(s.Order), "by", s.By.String())
+		out = append(out, l.obey(s, now)...)
+	}
+	clear(l.enabled)
+	return out
+}
+
+// WithGivenBack are the settings that hold, and those given back where none does.
+func WithGivenBack(hold, back []Setting) []Setting {
+	for _, s := range back {
+		if !slices.ContainsFunc(hold, func(o Setting) bool { return o.subject() == s.subject() }) {
+			hold = append(hold, s)
+		}
+	}
+	return hold
+}
+
+// configured reports whether there is what a setting is about.
+func (l *LVS) configured(s Setting) bool {
+	return l.services.virtual(s.Service) != nil && (s.source() == ipvs.ByService || slices.Contains(l.serversOf(s.Service), s.Server))
 }
 
 // settingList is every setting, in the order of the table.

@@ -151,6 +151,41 @@ func TestSetHoldsUntilTheReloadUnlessKept(t *testing.T) {
 	})
 }
 
+// A trial that is taken back brings back what was set before it, as it was: a
+// server that was taken out for repair got connections after it. What the operator
+// said during the trial counts.
+func TestSetHoldsAgainWhenATrialIsTakenBack(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		var saved []Setting
+		cfg := configOf(virtual(1, 1, 2, 3), virtual(2, 1, 2))
+		r.start(cfg, keepsSettings(r, &saved))
+		r.mustSet("192.0.2.1:80", "198.51.100.1:80", "disable", "out of service")
+		r.mustSet("192.0.2.1:80", "198.51.100.2:80", "weight 7", "in service, weight 7", true)
+		r.mustSet("192.0.2.1:80", "198.51.100.3:80", "weight 8", "in service, weight 8")
+		r.mustSet("192.0.2.2:80", "", "weight 9", "2 of 2 real servers in service")
+		r.wantTable("1:2=7,3=8 2:1=9,2=9")
+		before := slices.Clone(saved)
+		r.pass(time.Second)
+		r.reload(configOf(virtual(1, 1, 3), virtual(2, 1, 2))) // the trial
+		r.wantTable("1:1=1,3=3 2:1=1,2=2")
+		r.mustSet("192.0.2.1:80", "198.51.100.3:80", "enable", "in service, weight 3")
+		r.mustSet("192.0.2.2:80", "198.51.100.1", "weight 6", "in service, weight 6")
+		r.forget()
+		if err := r.lvs.Change(context.Background(), cfg, Change{GivenBack: before}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		r.wantTable("1:2=7,3=3 2:1=6,2=9")
+		r.wantLines("RS [198.51.100.1]:tcp:80 [192.0.2.1]:tcp:80 DOWN")
+		if len(saved) != 4 || !slices.Contains(saved, before[0]) {
+			t.Errorf("saved %+v, before the trial %+v", saved, before)
+		}
+		r.reload(cfg) // the next one ends them
+		r.wantTable("1:1=1,2=7,3=3 2:1=1,2=2")
+		r.end()
+	})
+}
+
 func TestDrain(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		v := virtual(1, 1, 2)

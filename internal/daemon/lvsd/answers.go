@@ -152,7 +152,11 @@ func (p *process) takeOver(ctx context.Context, m ipc.Message, read func()) erro
 	read()
 	p.configure(boot.Config)
 	defer p.out.LookUp()
-	err = p.lvs.Change(ctx, boot.Config, p.took.Config, boot.Kept)
+	var back []lvs.Setting
+	if err := decode(boot.GivenBack, &back); err != nil {
+		p.log.Warn("settings of before the trial that is taken back are not known whole", "err", err)
+	}
+	err = p.lvs.Change(ctx, boot.Config, lvs.Change{Of: p.took.Config, Kept: boot.Kept, GivenBack: back})
 	p.took = role.Taken{ID: boot.ID, Config: boot.Config}
 	return err
 }

@@ -90,8 +90,8 @@ func (p *process) run(ctx context.Context) error {
 	p.out = notifier.New(p.log)
 	p.configure(boot.Config)
 	var owned lvs.Owned
-	var settings []lvs.Setting
-	if err := errors.Join(decode(boot.Owned, &owned), decode(boot.Settings, &settings)); err != nil {
+	var settings, back []lvs.Setting
+	if err := errors.Join(decode(boot.Owned, &owned), decode(boot.Settings, &settings), decode(boot.GivenBack, &back)); err != nil {
 		p.log.Warn("what the predecessor installed or was told is not known whole", "err", err)
 	}
 	p.lvs = lvs.New(boot.Config, lvs.Deps{
@@ -104,7 +104,7 @@ func (p *process) run(ctx context.Context) error {
 			said, err := o.JSON()
 			p.remember(ipc.Message{Type: ipc.TypeOwned, Body: said}, err)
 		},
-		Settings: settings,
+		Settings: lvs.WithGivenBack(settings, back),
 		SaveSettings: func(list []lvs.Setting) {
 			p.remember(ipc.New(ipc.TypeSettings, list))
 		},

@@ -43,6 +43,9 @@ type Boot struct {
 	Owned json.RawMessage
 	// Settings are those of operators that the lvs role last said are in force.
 	Settings json.RawMessage
+	// GivenBack are those that were in force before a trial that this configuration
+	// takes back; nil: it takes none back.
+	GivenBack json.RawMessage
 	// Umask is the file creation mask, where UmaskSet.
 	Umask    int
 	UmaskSet bool

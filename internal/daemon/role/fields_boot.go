@@ -17,6 +17,7 @@ func bootFields(f *wire.Fields, v *Boot) {
 	wire.String(f, 9, &v.Folder)
 	wire.Bool(f, 10, &v.Other)
 	wire.Bool(f, 11, &v.Restarted)
+	wire.Bytes(f, 12, &v.GivenBack)
 }
 
 func optionsFields(f *wire.Fields, v *Options) {
