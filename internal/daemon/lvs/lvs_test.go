@@ -104,6 +104,26 @@ func TestWhatIsAsWantedIsNotTouched(t *testing.T) {
 	})
 }
 
+func TestConfiguredServiceThatWasThereBecomesAsConfigured(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		p, _ := ipvs.ResumePool(0, convert(configOf(virtual(1, 7, 9))).forPool(nil, time.Now(), nil, nil), nil)
+		before := p.Table()
+		before[0].Service.Scheduler = "sh"
+		if err := r.kernel.Change(ipvs.Plan(nil, before, nil)...); err != nil {
+			t.Fatal(err)
+		}
+		r.kernel.Ops()
+		r.start(configOf(virtual(1, 1, 7)))
+		r.wantTable("1:1=1,7=7")
+		r.wantOps("~s +d -d")
+		if st := r.status(); len(st.Foreign) != 0 {
+			t.Errorf("foreign %v", st.Foreign)
+		}
+		r.end()
+		r.wantTable("")
+	})
+}
+
 func TestRepairs(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.start(configOf(virtual(1, 1), virtual(2, 1)))
