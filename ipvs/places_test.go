@@ -61,34 +61,49 @@ func TestPlacesAreThoseOfAMap(t *testing.T) {
 	})
 }
 
-// A thousand services take 8 KB, told how many they will be, and to find one takes
-// no memory, nor many comparisons: those with a neighbour's address or port are not
-// beside it.
+// A thousand services take 8 KB, told how many they will be, and twice that at most
+// if not. To find one takes no memory, nor many comparisons, whatever it is that tells
+// them apart.
 func TestPlacesTakeLittle(t *testing.T) {
-	var list []ServiceKey
-	compared := 0
-	at := func(i int) *ServiceKey {
-		compared++
-		return &list[i]
-	}
-	p := NewPlaces(1000)
-	size := 4 * len(p.slots)
-	for i := range 1000 {
-		k := AddrKey(TCP, netip.AddrFrom4([4]byte{192, 0, byte(i / 250), byte(i % 250)}), 80)
-		p.Add(k, at)
-		list = append(list, k)
-	}
-	if now := 4 * len(p.slots); size != 8192 || now != size {
-		t.Errorf("%d bytes at first and %d with all of them, want 8192", size, now)
-	}
-	if n := testing.AllocsPerRun(10, func() { p.Find(list[7], at) }); n != 0 {
-		t.Errorf("%v allocations to find one", n)
-	}
-	compared = 0
-	for _, k := range list {
-		p.Find(k, at)
-	}
-	if compared > 4*len(list) {
-		t.Errorf("%d comparisons for %d services", compared, len(list))
+	addr := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, byte(n / 250), byte(n % 250)}) }
+	for name, key := range map[string]func(n int) ServiceKey{
+		"addresses":      func(n int) ServiceKey { return AddrKey(TCP, addr(n), 80) },
+		"IPv6 addresses": func(n int) ServiceKey { return AddrKey(TCP, netip.AddrFrom16(addr(n).As16()), 80) },
+		"ports":          func(n int) ServiceKey { return AddrKey(TCP, addr(0), uint16(n)) },
+		"marks":          func(n int) ServiceKey { return MarkKey(INET, uint32(n+1)) },
+		"groups":         func(n int) ServiceKey { return GroupKey(TCP, fmt.Sprint("g", n), 0) },
+		"one group":      func(n int) ServiceKey { return GroupKey(TCP, "g", n) },
+	} {
+		var list []ServiceKey
+		compared := 0
+		at := func(i int) *ServiceKey {
+			compared++
+			return &list[i]
+		}
+		p, untold := NewPlaces(1000), Places{}
+		size := 4 * len(p.slots)
+		for n := range 1000 {
+			p.Add(key(n), at)
+			untold.Add(key(n), at)
+			list = append(list, key(n))
+		}
+		if now := 4 * len(p.slots); size != 8192 || now != size {
+			t.Errorf("%s: %d bytes at first and %d with all of them, want 8192", name, size, now)
+		}
+		if size := 4 * len(untold.slots); size > 2*8192 {
+			t.Errorf("%s: %d bytes, not told how many there will be", name, size)
+		}
+		if n := testing.AllocsPerRun(10, func() { p.Find(list[7], at) }); n != 0 {
+			t.Errorf("%s: %v allocations to find one", name, n)
+		}
+		for _, p := range []*Places{&p, &untold} {
+			compared = 0
+			for _, k := range list {
+				p.Find(k, at)
+			}
+			if compared > 4*len(list) {
+				t.Errorf("%s: %d comparisons for %d services", name, compared, len(list))
+			}
+		}
 	}
 }
