@@ -1,6 +1,7 @@
 package ipvs
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 )
@@ -164,5 +165,51 @@ func TestReloadOfWhatWasLeft(t *testing.T) {
 		if got := show(p) + " | " + lines(events); got != "1=1 2=2 | 2 up" {
 			t.Errorf("after the check: %q", got)
 		}
+	}
+}
+
+// Of a service that comes twice the first one counts, also where a later one is as
+// before; one that is to stay and is not there is none. What is gone is told first, as
+// it was configured, and while the pool asks for services it is the one before.
+func TestReloadInOrder(t *testing.T) {
+	at := func(n int, weight uint32) VirtualServer {
+		return vs(weight).with(func(v *VirtualServer) { v.ServiceKey = MarkKey(INET, uint32(n)) })
+	}
+	told := func(events []Event) (out []string) {
+		for _, e := range events {
+			if !e.Real {
+				out = append(out, fmt.Sprint(e.Service, " ", e.Up))
+			}
+		}
+		return out
+	}
+	p, events := NewPool([]VirtualServer{at(3, 1), at(5, 1), at(1, 1), at(3, 9), at(2, 1)})
+	if got, want := told(events), []string{"FWM 3 true", "FWM 5 true", "FWM 1 true", "FWM 2 true"}; !slices.Equal(got, want) {
+		t.Errorf("told %v, want %v", got, want)
+	}
+	keys := func() (out []uint32) {
+		for _, k := range p.Services() {
+			e, _ := p.Entry(k)
+			out = append(out, k.FWMark, e.Dests[0].Weight)
+		}
+		return out
+	}
+	before := []uint32{3, 1, 5, 1, 1, 1, 2, 1}
+	events = p.Reload(5, func(yield func(VirtualServer) bool) {
+		for _, v := range []VirtualServer{p.Unchanged(MarkKey(INET, 8)), at(4, 1), at(1, 2), p.Unchanged(MarkKey(INET, 1)), at(1, 7), p.Unchanged(MarkKey(INET, 4))} {
+			if got := keys(); !slices.Equal(got, before) {
+				t.Errorf("meanwhile the pool has marks and weights %v, want %v", got, before)
+			}
+			yield(v)
+			if v.FWMark == 1 {
+				before[5] = 2 // a service that both have is one
+			}
+		}
+	})
+	if got, want := told(events), []string{"FWM 3 false", "FWM 5 false", "FWM 2 false", "FWM 4 true"}; !slices.Equal(got, want) {
+		t.Errorf("told %v, want %v", got, want)
+	}
+	if got, want := keys(), []uint32{4, 1, 1, 2}; !slices.Equal(got, want) {
+		t.Errorf("marks and weights %v, want %v", got, want)
 	}
 }
