@@ -54,9 +54,12 @@ func (r *reader) daemon(c *command) error {
 	if err := c.only("mcast-interface", "syncid", "sync-maxlen", "mcast-group", "mcast-port", "mcast-ttl"); err != nil {
 		return err
 	}
-	d.Interface = c.options["mcast-interface"]
+	d.Interface = "eth0" // ipvsadm's default, which its manual does not tell
+	if c.has("mcast-interface") {
+		d.Interface = c.options["mcast-interface"]
+	}
 	if d.Interface == "" || len(d.Interface) > 15 {
-		return fmt.Errorf("--start-daemon needs --mcast-interface, the name of an interface")
+		return fmt.Errorf("--mcast-interface %q: the name of an interface is wanted, of 1 to 15 characters", d.Interface)
 	}
 	var maxLen, port, ttl uint32
 	for _, f := range []struct {

@@ -81,6 +81,7 @@ var written = map[string]struct{ in, want string }{
 		"--start-daemon master --mcast-interface eth0 --syncid 7 --sync-maxlen 1400 --mcast-group 224.0.0.82 --mcast-port 9000 --mcast-ttl 3\n--start-daemon backup --mcast-interface eth1\n--stop-daemon backup\n--start-daemon=backup --mcast-interface=eth2",
 		"-C\n--start-daemon master --mcast-interface eth0 --syncid 7 --sync-maxlen 1400 --mcast-group 224.0.0.82 --mcast-port 9000 --mcast-ttl 3\n--start-daemon backup --mcast-interface eth2 --syncid 0\n",
 	},
+	"a daemon without an interface": {"--start-daemon master --syncid 3", "-C\n--start-daemon master --mcast-interface eth0 --syncid 3\n"},
 	"edits": {
 		"-A -t 192.0.2.1:80 -s rr -p 5\n-a -t 192.0.2.1:80 -r 198.51.100.1 -w 9\n-a -t 192.0.2.1:80 -r 198.51.100.2\n-a -t 192.0.2.1:80 -r 198.51.100.3\n-d -t 192.0.2.1:80 -r 198.51.100.1\n-a -t 192.0.2.1:80 -r 198.51.100.1 -w 3\n-e -t 192.0.2.1:80 -r 198.51.100.2 -m -w 4\n-E -t 192.0.2.1:80 -s lc\n-A -t 192.0.2.9:80\n-D -t 192.0.2.9:80\n-A -t 192.0.2.9:80 -s rr",
 		"-A -t 192.0.2.1:80 -s lc\n-a -t 192.0.2.1:80 -r 198.51.100.1:80 -g -w 3\n-a -t 192.0.2.1:80 -r 198.51.100.2:80 -m -w 4\n-a -t 192.0.2.1:80 -r 198.51.100.3:80 -g -w 1\n-A -t 192.0.2.9:80 -s rr\n",
@@ -164,7 +165,8 @@ func TestRefused(t *testing.T) {
 		"--set 1 2":                                         "three numbers",
 		"--set 1 2 x":                                       "number of seconds",
 		"--start-daemon foo":                                "master or backup",
-		"--start-daemon master":                             "--mcast-interface",
+		"--start-daemon master --mcast-interface=":          "--mcast-interface",
+		"--start-daemon master --mcast-interface abcdefghijklmnop":                     "--mcast-interface",
 		"--start-daemon master --mcast-interface eth0 --syncid 256":                    "from 0 to 255",
 		"--start-daemon master --mcast-interface eth0 --mcast-group 192.0.2.1":         "multicast address",
 		"-a -t 192.0.2.1:80 -r 198.51.100.2 -g -m":                                     "more than one of",
