@@ -134,7 +134,7 @@ func (w *world) step() {
 	}
 	r := rapid.SampledFrom(w.vs.Servers).Draw(w.T, "server")
 	if what == 2 {
-		if w.standing(r.DestKey) == draining {
+		if o := w.strongest(r.DestKey); o.Action == Drain && !o.Done && (w.alive(r.DestKey) || r.Inhibit) {
 			w.inForce(r.DestKey).Done = true
 		}
 		w.hear(w.pool.Drained(key1(), r.DestKey, w.now))

@@ -246,6 +246,13 @@ func (p *Pool) Advance(now time.Time) (events []Event, changed []ServiceKey, nex
 	return events, changed, next
 }
 
+// waits reports whether the connections of a server are waited for: it drains, and
+// is in the table, be it with inhibit_on_failure and checks that fail.
+func (r *real) waits() bool {
+	o, _ := r.order()
+	return o.draining() && (r.standing() == draining || r.Inhibit)
+}
+
 // Draining lists the services with servers whose connections are waited for,
 // and those servers.
 func (p *Pool) Draining() map[ServiceKey][]DestKey {
@@ -253,7 +260,7 @@ func (p *Pool) Draining() map[ServiceKey][]DestKey {
 	for k := range p.timed {
 		s := p.services.get(k)
 		for i := range s.reals {
-			if r := &s.reals[i]; r.standing() == draining {
+			if r := &s.reals[i]; r.waits() {
 				if out == nil {
 					out = map[ServiceKey][]DestKey{}
 				}
@@ -271,7 +278,7 @@ func (p *Pool) Drained(k ServiceKey, d DestKey, now time.Time) []Event {
 		return nil
 	}
 	r := s.server(d)
-	if r == nil || r.standing() != draining {
+	if r == nil || !r.waits() {
 		return nil
 	}
 	_, src := r.order()

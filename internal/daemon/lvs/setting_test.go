@@ -243,6 +243,38 @@ func TestDrain(t *testing.T) {
 
 // A table that another program empties is back at once while a server drains,
 // and the drain goes on.
+// A server with inhibit_on_failure stays in the table when its checks fail, and
+// drains on: one whose program was stopped before its last connection had ended never
+// left the table, and clients with persistence went on to reach it.
+func TestDrainOfAServerThatFails(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		v := virtual(1, 1, 2)
+		v.RealServers[0].InhibitOnFailure = true
+		r.start(configOf(v))
+		r.pass(3 * time.Second)
+		server := ipvs.DestKey{Addr: v.RealServers[0].Addr, Port: 80}
+		r.kernel.SetConnections(key(1), server, 2, 0)
+		r.mustSet("192.0.2.1:80", "198.51.100.1", "drain", "drains")
+		r.fail("198.51.100.1:80")
+		r.pass(5 * time.Second)
+		r.wantTable("1:1=0,2=2")
+		r.forget()
+		r.kernel.SetConnections(key(1), server, 0, 0)
+		r.pass(3 * time.Second)
+		r.wantTable("1:2=2")
+		r.wantLines() // it was told to be down
+		if st := r.status().Services[0].Servers[0]; st.State != "drained" {
+			t.Errorf("status %+v", st)
+		}
+		r.fail()
+		r.pass(3 * time.Second)
+		r.wantTable("1:2=2")
+		r.wantLines()
+		r.mustSet("192.0.2.1:80", "198.51.100.1", "enable", "in service, weight 1")
+		r.end()
+	})
+}
+
 func TestDrainOfClearedTable(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		v := virtual(1, 1, 2)
