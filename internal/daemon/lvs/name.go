@@ -206,19 +206,23 @@ func findServices(text string, all []ipvs.ServiceKey) ([]ipvs.ServiceKey, error)
 		return all, nil
 	}
 	n, err := parseName(text)
-	var found, names []string
+	var found []string
 	var keys []ipvs.ServiceKey
 	for _, k := range all {
-		names = append(names, ServiceName(k))
 		if err == nil && n.service(k) {
 			keys, found = append(keys, k), append(found, wholeName(k))
 		}
 	}
+	if len(keys) == 1 {
+		return keys, nil
+	}
+	var names []string
+	for _, k := range all {
+		names = append(names, ServiceName(k))
+	}
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("virtual_server: %w; there is %s", err, listed(names))
-	case len(keys) == 1:
-		return keys, nil
 	case len(keys) == 0:
 		return nil, fmt.Errorf("there is no virtual_server %s, but %s", text, listed(names))
 	}
@@ -235,13 +239,9 @@ func findServers(text string, services []ipvs.ServiceKey, of func(ipvs.ServiceKe
 		return nil, fmt.Errorf("real_server: %w", err)
 	}
 	var out []subject
-	var names []string
 	for _, k := range services {
 		var found []string
 		for _, d := range of(k) {
-			if !slices.Contains(names, ServerName(d)) {
-				names = append(names, ServerName(d))
-			}
 			if n.server(d) {
 				found = append(found, ServerName(d))
 				out = append(out, subject{k, d})
@@ -255,6 +255,16 @@ func findServers(text string, services []ipvs.ServiceKey, of func(ipvs.ServiceKe
 		where := "any virtual_server"
 		if len(services) == 1 {
 			where = "virtual_server " + ServiceName(services[0])
+		}
+		var names []string
+		seen := map[ipvs.DestKey]bool{}
+		for _, k := range services {
+			for _, d := range of(k) {
+				if !seen[d] {
+					seen[d] = true
+					names = append(names, ServerName(d))
+				}
+			}
 		}
 		return nil, fmt.Errorf("there is no real_server %s in %s, but %s", text, where, listed(names))
 	}

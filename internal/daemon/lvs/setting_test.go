@@ -484,6 +484,35 @@ func TestNamesOfServicesAreUnderstood(t *testing.T) {
 	})
 }
 
+// To find a server or a service among thousands takes no name of each: an operator's
+// word holds the whole process up.
+func TestFindingTakesNoNames(t *testing.T) {
+	var services []ipvs.ServiceKey
+	servers := map[ipvs.ServiceKey][]ipvs.DestKey{}
+	for n := range 1000 {
+		k := ipvs.MarkKey(ipvs.INET, uint32(n+1))
+		services = append(services, k)
+		servers[k] = []ipvs.DestKey{{Addr: netip.AddrFrom4([4]byte{198, 51, byte(n >> 8), byte(n)}), Port: 80}}
+	}
+	of := func(k ipvs.ServiceKey) []ipvs.DestKey { return servers[k] }
+	for what, find := range map[string]func() (int, error){
+		"server":  func() (int, error) { list, err := findServers("198.51.3.1", services, of); return len(list), err },
+		"service": func() (int, error) { list, err := findServices("fwmark:900", services); return len(list), err },
+	} {
+		n, err := find()
+		if n != 1 || err != nil {
+			t.Errorf("%s: %d, %v", what, n, err)
+		}
+		if n := testing.AllocsPerRun(10, func() { find() }); n > 50 {
+			t.Errorf("%s: found with %v allocations", what, n)
+		}
+	}
+	_, err := findServers("198.51.99.99", append(services, services...), of)
+	if want := "there is no real_server 198.51.99.99 in any virtual_server, but 198.51.0.0:80, "; err == nil || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), " and 992 more") {
+		t.Error(err)
+	}
+}
+
 func FuzzNames(f *testing.F) {
 	for _, s := range []string{"192.0.2.1:80/tcp", "[2001:db8::1]:udp:53", "fwmark:3/inet6", "FWM 3", "group:web:1", "[web]:0", "2001:db8::1", "a:b:c", "TCP 192.0.2.1:80", "fwmark 3 IPv6", ""} {
 		f.Add(s)
