@@ -290,7 +290,7 @@ func (l *LVS) reload(cfg *config.Config, kept []int, back []Setting) {
 	list = append(list, l.giveBack(back, time.Now())...)
 	list = append(list, l.watchPins()...)
 	l.saveSettings()
-	l.since.reload(l.services)
+	l.since.reload(old, l.services, l.pool.Renewed(), time.Now())
 	l.followAddresses()
 	l.cameOn()
 	if err := l.runner.Replace(l.items()); err != nil {

@@ -213,20 +213,32 @@ func findServices(text string, all []ipvs.ServiceKey) ([]ipvs.ServiceKey, error)
 			keys, found = append(keys, k), append(found, wholeName(k))
 		}
 	}
-	if len(keys) == 1 {
-		return keys, nil
-	}
-	var names []string
-	for _, k := range all {
-		names = append(names, ServiceName(k))
-	}
 	switch {
+	case len(keys) == 1:
+		return keys, nil
 	case err != nil:
-		return nil, fmt.Errorf("virtual_server: %w; there is %s", err, listed(names))
+		return nil, fmt.Errorf("virtual_server: %w; there is %s", err, listed(namesAmong(all)))
 	case len(keys) == 0:
-		return nil, fmt.Errorf("there is no virtual_server %s, but %s", text, listed(names))
+		return nil, fmt.Errorf("there is no virtual_server %s, but %s", text, listed(namesAmong(all)))
 	}
 	return nil, fmt.Errorf("virtual_server %s may be %s: say which", text, listed(found))
+}
+
+// namesAmong are names of services that each fit one of them.
+func namesAmong(all []ipvs.ServiceKey) []string {
+	groups, marks := map[string]int{}, map[uint32]int{}
+	for _, k := range all {
+		groups[k.Group]++
+		marks[k.FWMark]++
+	}
+	names := make([]string, len(all))
+	for i, k := range all {
+		names[i] = ServiceName(k)
+		if k.Group != "" && groups[k.Group] > 1 || k.FWMark != 0 && marks[k.FWMark] > 1 {
+			names[i] = wholeName(k)
+		}
+	}
+	return names
 }
 
 // findServers returns the server of a name in each of the services.

@@ -396,6 +396,88 @@ func TestSetErrorsNameWhatIsThere(t *testing.T) {
 	})
 }
 
+// The names that an error lists are such that can be given.
+func TestNamesThatAreListedFit(t *testing.T) {
+	all := []ipvs.ServiceKey{
+		{Group: "a", Protocol: 6},
+		{Group: "b", Protocol: 6},
+		{Group: "b", Protocol: 17, Ordinal: 1},
+		ipvs.MarkKey(ipvs.INET, 3), ipvs.MarkKey(ipvs.INET6, 3), ipvs.MarkKey(ipvs.INET, 4), key(1),
+	}
+	if got, want := strings.Join(namesAmong(all), " "), "group:a group:b:0 group:b:1 fwmark:3/inet fwmark:3/inet6 fwmark:4 192.0.2.1:80/tcp"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	for i, name := range namesAmong(all) {
+		if keys, err := findServices(name, all); err != nil || len(keys) != 1 || keys[0] != all[i] {
+			t.Errorf("%s: %v, %v", name, keys, err)
+		}
+	}
+	if _, err := findServices("192.0.2.9:80", all); err == nil || !strings.Contains(err.Error(), "group:b:0, group:b:1, fwmark:3/inet, ") {
+		t.Errorf("%v", err)
+	}
+}
+
+// What came with a reload is as old as that, and not as the daemon.
+func TestSinceOfWhatAReloadBrings(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start(configOf(virtual(1, 1, 2)))
+		start := time.Now()
+		r.pass(time.Hour)
+		cfg := configOf(virtual(1, 1, 3), virtual(2, 1))
+		r.reload(cfg)
+		came := time.Now()
+		r.pass(time.Hour)
+		r.reload(cfg)
+		r.reload(configOf(virtual(1, 1, 3, 4), virtual(2, 1)))
+		for _, s := range r.status().Services {
+			for _, d := range s.Servers {
+				want := came
+				switch {
+				case s.Addr == key(1).Addr && d.Addr.String() == "198.51.100.1":
+					want = start
+				case d.Addr.String() == "198.51.100.4":
+					want = time.Now()
+				}
+				if !d.Since.Equal(want) {
+					t.Errorf("%s %s: since %v, want %v", s.Name, d.Addr, d.Since, want)
+				}
+			}
+		}
+		r.end()
+	})
+}
+
+// A slow start is told while it runs: of a server that failed in the middle of it none
+// does, and the next one begins anew.
+func TestSlowStartIsToldOfServersInService(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		v := virtual(1, 1, 2)
+		v.RealServers[0].Weight = 10
+		v.RealServers[0].Extras = &config.ServerExtras{SlowStart: 100 * time.Second}
+		r.start(configOf(v))
+		r.pass(3 * time.Second)
+		r.mustSet("192.0.2.1:80", "198.51.100.1", "disable", "out of service")
+		if _, err := r.set("192.0.2.1:80", "198.51.100.1", "enable"); err != nil {
+			t.Fatal(err)
+		}
+		r.pass(25 * time.Second)
+		told := func(want int) {
+			t.Helper()
+			if d := r.status().Services[0].Servers[0]; d.Ramp != want {
+				t.Errorf("%s, slow start at %d %%, want %d", d.State, d.Ramp, want)
+			}
+		}
+		told(30)
+		r.fail("198.51.100.1:80")
+		r.pass(10 * time.Second)
+		told(0)
+		r.fail()
+		r.pass(3 * time.Second)
+		told(10)
+		r.end()
+	})
+}
+
 func TestSetSaysWhatTheKernelRefuses(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.start(configOf(virtual(1, 1, 2)))

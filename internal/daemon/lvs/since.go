@@ -10,7 +10,8 @@ import (
 type since struct {
 	start  time.Time
 	events map[subject]time.Time
-	checks map[string]checkSince // by key of the check
+	came   map[ipvs.ServiceKey]time.Time // with a reload, of services
+	checks map[string]checkSince         // by key of the check
 }
 
 // subject is a virtual server or, with server set, a real server of it.
@@ -37,9 +38,12 @@ func (s *since) event(k subject, at time.Time, many int) {
 	s.events[k] = at
 }
 
-// of is when the subject last changed, or when all began.
+// of is when the subject last changed, or came with a reload, or when all began.
 func (s *since) of(k subject) time.Time {
 	if at, ok := s.events[k]; ok {
+		return at
+	}
+	if at, ok := s.came[k.service]; ok {
 		return at
 	}
 	return s.start
@@ -52,8 +56,29 @@ func (s *since) check(key string, up bool, at time.Time) {
 	}
 }
 
-// reload forgets what is not configured any more.
-func (s *since) reload(now *services) {
+// reload forgets what is not configured any more, and notes what came at that time:
+// of the services those that the reload may have changed are looked at.
+func (s *since) reload(old, now *services, changed []ipvs.ServiceKey, at time.Time) {
+	for k := range s.came {
+		if now.virtual(k) == nil {
+			delete(s.came, k)
+		}
+	}
+	for _, k := range changed {
+		v, was := now.virtual(k), old.virtual(k)
+		if was == nil {
+			if s.came == nil {
+				s.came = map[ipvs.ServiceKey]time.Time{}
+			}
+			s.came[k] = at
+			continue
+		}
+		for i := range v.RealServers {
+			if d := (ipvs.DestKey{Addr: v.RealServers[i].Addr, Port: v.RealServers[i].Port}); realServer(was, d) == nil {
+				s.event(subject{k, d}, at, len(changed))
+			}
+		}
+	}
 	for key := range s.checks {
 		if _, ok := now.refs[key]; !ok {
 			delete(s.checks, key)

@@ -303,7 +303,7 @@ func (l *LVS) serviceStatus(vs *ipvs.VirtualServer, state ipvs.ServiceState, che
 			Up: r.Up, State: stateName(r), Since: l.since.of(subject{k, r.Key}), Checks: []CheckStatus{},
 			Orders: l.orders(subject{k, r.Key}),
 		}
-		if r.Ramp < 100 {
+		if r.Ramp < 100 && r.Up { // what is down begins anew
 			ss.Ramp = r.Ramp
 		}
 		for _, d := range e.Dests {
