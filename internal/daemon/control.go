@@ -146,7 +146,7 @@ func (p *Parent) status(done func(control.Status)) {
 		Program: p.opts.Program, Outdated: outdated(p.opts.Program, os.Getpid()),
 		Config: control.Config{
 			Files: p.cfg.files, Loaded: p.cfg.loaded,
-			LastReload: p.reload.last, ReloadFailure: p.reload.failure, NotActive: p.cfg.notActive,
+			LastReload: p.reload.last, ReloadFailure: p.reload.failure, NotActive: slices.Concat(p.cfg.halved, p.cfg.notActive),
 		},
 		StartupScript: p.startupText(),
 	}

@@ -266,6 +266,9 @@ func (p *Parent) want() {
 	if !p.vrrp.wanted && !p.lvs.wanted {
 		p.log.Warn("nothing to run: no vrrp_instance and no virtual_server in the configuration")
 	}
+	for _, text := range p.cfg.halved {
+		p.log.Warn(text)
+	}
 }
 
 // cleanUp removes what a killed daemon left and no child of this one will look

@@ -17,6 +17,7 @@ type running struct {
 	files     []string
 	loaded    time.Time
 	notActive []string
+	halved    []string // see there
 	hasVRRP   bool
 	hasLVS    bool
 	intervals map[string]time.Duration // advert_int by virtual router
@@ -41,7 +42,7 @@ func newRunning(opts *Options, cfg *config.Config, diags []config.Diagnostic) (*
 		return nil, err
 	}
 	r := &running{
-		files: cfg.Files, loaded: time.Now(), notActive: notActive(diags),
+		files: cfg.Files, loaded: time.Now(), notActive: notActive(diags), halved: halved(opts, cfg),
 		hasVRRP:   cfg.HasVRRP(),
 		hasLVS:    cfg.HasLVS(),
 		intervals: make(map[string]time.Duration, len(cfg.Instances)),
@@ -99,6 +100,19 @@ func encodeWithoutServers(cfg *config.Config) (role.Encoded, error) {
 		part = config.VirtualServer{Addr: vs.Addr, FWMark: vs.FWMark, Family: vs.Family, Group: vs.Group}
 		return &part
 	})
+}
+
+// halved says what the configuration asks for and half a daemon, with -P or -C, cannot
+// do: the roles of connection sync take both processes.
+func halved(opts *Options, cfg *config.Config) []string {
+	switch sync := cfg.Global.LVSSyncDaemon; {
+	case sync == nil:
+	case !opts.LVS:
+		return []string{"lvs_sync_daemon has no effect with -P: the lvs process runs it, and there is none"}
+	case !opts.VRRP && sync.Instance != "" && !sync.Both:
+		return []string{"lvs_sync_daemon does not follow vrrp_instance " + sync.Instance + " with -C, which runs none: it has the backup role"}
+	}
+	return nil
 }
 
 // notActive lists what the configuration asks for and holdfast cannot do yet.
