@@ -22,8 +22,11 @@ type child struct {
 	out     *ipc.Mailbox // messages to it, sent by a goroutine of their own
 	started time.Time
 	ready   bool
-	version string // of its program, as it says; empty: it has not said it
-	told    bool   // to stop
+	// givenBack is set when it was started with settings of before a trial, which it
+	// has not said are in force.
+	givenBack bool
+	version   string // of its program, as it says; empty: it has not said it
+	told      bool   // to stop
 	// has is the configuration that it is known to have, nil: none is.
 	has   role.Encoded
 	pulse pulse
@@ -111,7 +114,7 @@ func (p *Parent) startChild(s *slot, resume []role.Resume) error {
 		otherEnd.Close()
 		return fmt.Errorf("start %s: %w", p.opts.Program, err)
 	}
-	c := &child{role: s.role, cmd: cmd, conn: conn, started: time.Now(), has: p.cfg.encoded[s.role]}
+	c := &child{role: s.role, cmd: cmd, conn: conn, started: time.Now(), has: p.cfg.encoded[s.role], givenBack: s.role == role.LVS && p.givenBack != nil}
 	c.out = ipc.NewMailbox(conn, nil) // its end is told by Wait
 	s.child = c
 	if o := p.other(s).child; o != nil {

@@ -394,6 +394,9 @@ func (p *Parent) message(c *child, m ipc.Message) {
 		p.remember(c, m, &p.owned)
 	case ipc.TypeSettings:
 		p.remember(c, m, &p.settings)
+		if c.givenBack { // what it says are those now, and what became of them since
+			c.givenBack, p.givenBack = false, nil
+		}
 	case ipc.TypeReleased:
 		if p.stopping {
 			p.tellStop(p.lvs)

@@ -72,7 +72,13 @@ func play(r role.Role) int {
 		say("panic")
 		panic("as told")
 	}
-	say("start %s resume=%d left=%d restarted=%t other=%t owned=%s", id, len(c.Boot.Resume), len(c.Boot.Leftovers.Addresses), c.Boot.Restarted, c.Boot.Other, c.Boot.Owned)
+	back := func(b *role.Boot) string {
+		if b.GivenBack == nil {
+			return ""
+		}
+		return " back=" + string(b.GivenBack)
+	}
+	say("start %s resume=%d left=%d restarted=%t other=%t owned=%s%s", id, len(c.Boot.Resume), len(c.Boot.Leftovers.Addresses), c.Boot.Restarted, c.Boot.Other, c.Boot.Owned, back(&c.Boot))
 	if !is("slow") {
 		ready, _ := ipc.New(ipc.TypeReady, ipc.Ready{Version: "test " + string(r)})
 		c.Parent.Send(ready, nil)
@@ -113,11 +119,7 @@ func play(r role.Role) int {
 				continue
 			}
 			took = role.Taken{ID: b.ID, Config: b.Config}
-			word := ""
-			if len(b.GivenBack) > 0 {
-				word = " back=" + string(b.GivenBack)
-			}
-			say("config %s other=%t%s", b.Config.Global.RouterID, b.Other, word)
+			say("config %s other=%t%s", b.Config.Global.RouterID, b.Other, back(&b))
 			if r == role.LVS && len(b.Settings) > 0 { // a reload ends them
 				settings, _ := ipc.New(ipc.TypeSettings, []string{})
 				c.Parent.Send(settings, nil)

@@ -139,6 +139,28 @@ func TestATrialThatIsTakenBackGivesSettingsBack(t *testing.T) {
 	d.story(role.LVS, began("set"), "peer", "config b other=true", `config set other=true back=["disable"]`, "config c other=true", "config d other=true", "config c other=true back=[]")
 }
 
+// An lvs process that dies of the configuration that is taken back to has a successor
+// that gets what was set before the trial, and says so. From then on that is what
+// counts: the next one gets no more, or what an operator has taken back meanwhile
+// would hold again.
+func TestSettingsAreGivenBackOnceToASuccessor(t *testing.T) {
+	d := newDaemon(t, "set die")
+	d.says("MASTER")
+	d.run()
+	d.story(role.LVS, began("set die"), "peer")
+	d.set("b", true, true)
+	out := d.try(time.Minute)
+	d.told(role.VRRP, "config b other=true")
+	d.says("FAULT")
+	if r := <-out; r.Outcome != control.ReloadRolledBack {
+		t.Errorf("%+v", r)
+	}
+	again := "start set die resume=0 left=0 restarted=true other=true owned=[\"tcp 192.0.2.10:80\"]"
+	d.told(role.LVS, again+" back=[\"disable\"]")
+	syscall.Kill(d.pidNow(role.LVS, 1), syscall.SIGKILL)
+	d.told(role.LVS, again)
+}
+
 // A process that a reload adds and that cannot work here, as lvs without IPVS in
 // the kernel, leaves the other one alone: a trial is taken back, and without one
 // it is tried again until another reload.

@@ -44,8 +44,10 @@ type Deps struct {
 	// told of it, and must not return before the value would survive the
 	// death of this process. The lists are the caller's: they are only read.
 	SaveOwned func(Owned)
-	// Settings are what SaveSettings was last given by a predecessor.
-	Settings []Setting
+	// Settings are what SaveSettings was last given by a predecessor, and GivenBack
+	// those of before a trial that is taken back, which hold where none of the former
+	// is about the same.
+	Settings, GivenBack []Setting
 	// SaveSettings keeps the operator's settings for a successor. It is called
 	// before they are carried out, and must not return before the value would
 	// survive the death of this process.
@@ -157,6 +159,7 @@ func New(cfg *config.Config, deps Deps) *LVS {
 		settings: map[subject]Setting{}, enabled: map[subject]time.Time{}, pins: map[subject]pinned{}, savedSettings: deps.Settings,
 		pinTurn: make(chan struct{}, 1), readPin: pinSource.read,
 	}
+	l.deps.Settings = withGivenBack(deps.Settings, deps.GivenBack)
 	l.inbox.wake = make(chan struct{}, 1)
 	l.follow = newFollow(cfg, l.services, l.routers, addresses(l.links))
 	l.starting = maps.Clone(l.follow.names)

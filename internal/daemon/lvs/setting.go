@@ -305,8 +305,8 @@ func (l *LVS) giveBack(list []Setting, now time.Time) []ipvs.Event {
 	return out
 }
 
-// WithGivenBack are the settings that hold, and those given back where none does.
-func WithGivenBack(hold, back []Setting) []Setting {
+// withGivenBack are the settings that hold, and those given back where none does.
+func withGivenBack(hold, back []Setting) []Setting {
 	for _, s := range back {
 		if !slices.ContainsFunc(hold, func(o Setting) bool { return o.subject() == s.subject() }) {
 			hold = append(hold, s)

@@ -186,6 +186,31 @@ func TestSetHoldsAgainWhenATrialIsTakenBack(t *testing.T) {
 	})
 }
 
+// With a successor of an lvs process that died in the trial it is the same, and what
+// holds again is saved: nobody else knows it.
+func TestSetHoldsAgainInASuccessor(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		var saved []Setting
+		cfg := configOf(virtual(1, 1, 2))
+		r.start(cfg, keepsSettings(r, &saved))
+		r.mustSet("192.0.2.1:80", "198.51.100.1:80", "disable", "out of service")
+		r.mustSet("192.0.2.1:80", "198.51.100.2:80", "weight 7", "in service, weight 7")
+		before := slices.Clone(saved)
+		r.mustSet("192.0.2.1:80", "198.51.100.1:80", "enable", "in service, weight 1")
+		r.mustSet("192.0.2.1:80", "198.51.100.2:80", "weight 8", "in service, weight 8")
+		since := slices.Clone(saved)
+		r.stop()
+		<-r.done
+		saved = since
+		r.start(cfg, keepsSettings(r, &saved), func(d *Deps) { d.GivenBack = before })
+		r.wantTable("1:2=8")
+		if len(saved) != 2 || !slices.Contains(saved, before[0]) {
+			t.Errorf("saved %+v, before the trial %+v", saved, before)
+		}
+		r.end()
+	})
+}
+
 func TestDrain(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		v := virtual(1, 1, 2)

@@ -104,7 +104,7 @@ func (p *process) run(ctx context.Context) error {
 			said, err := o.JSON()
 			p.remember(ipc.Message{Type: ipc.TypeOwned, Body: said}, err)
 		},
-		Settings: lvs.WithGivenBack(settings, back),
+		Settings: settings, GivenBack: back,
 		SaveSettings: func(list []lvs.Setting) {
 			p.remember(ipc.New(ipc.TypeSettings, list))
 		},
