@@ -200,15 +200,15 @@ func (n name) server(d ipvs.DestKey) bool {
 	return d.Addr == n.addr && (n.port < 0 || int(d.Port) == n.port)
 }
 
-// findServices returns the service of a name, or all of them.
-func findServices(text string, all []ipvs.ServiceKey) ([]ipvs.ServiceKey, error) {
+// find returns the virtual server of a name, or all of them.
+func (s *services) find(text string) ([]ipvs.ServiceKey, error) {
 	if text == Every {
-		return all, nil
+		return s.order, nil
 	}
 	n, err := parseName(text)
 	var found []string
 	var keys []ipvs.ServiceKey
-	for _, k := range all {
+	for _, k := range s.order {
 		if err == nil && n.service(k) {
 			keys, found = append(keys, k), append(found, wholeName(k))
 		}
@@ -217,28 +217,20 @@ func findServices(text string, all []ipvs.ServiceKey) ([]ipvs.ServiceKey, error)
 	case len(keys) == 1:
 		return keys, nil
 	case err != nil:
-		return nil, fmt.Errorf("virtual_server: %w; there is %s", err, listed(namesAmong(all)))
+		return nil, fmt.Errorf("virtual_server: %w; there is %s", err, listed(s.names()))
 	case len(keys) == 0:
-		return nil, fmt.Errorf("there is no virtual_server %s, but %s", text, listed(namesAmong(all)))
+		return nil, fmt.Errorf("there is no virtual_server %s, but %s", text, listed(s.names()))
 	}
 	return nil, fmt.Errorf("virtual_server %s may be %s: say which", text, listed(found))
 }
 
-// namesAmong are names of services that each fit one of them.
-func namesAmong(all []ipvs.ServiceKey) []string {
-	groups, marks := map[string]int{}, map[uint32]int{}
-	for _, k := range all {
-		groups[k.Group]++
-		marks[k.FWMark]++
+// names are those of all virtual servers.
+func (s *services) names() []string {
+	out := make([]string, len(s.order))
+	for i, k := range s.order {
+		out[i] = s.nameOf(k)
 	}
-	names := make([]string, len(all))
-	for i, k := range all {
-		names[i] = ServiceName(k)
-		if k.Group != "" && groups[k.Group] > 1 || k.FWMark != 0 && marks[k.FWMark] > 1 {
-			names[i] = wholeName(k)
-		}
-	}
-	return names
+	return out
 }
 
 // findServers returns the server of a name in each of the services.

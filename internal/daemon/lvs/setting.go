@@ -94,7 +94,7 @@ func (l *LVS) set(ask Ask) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	keys, err := findServices(ask.Service, l.pool.Services())
+	keys, err := l.services.find(ask.Service)
 	if err != nil {
 		return Answer{}, err
 	}

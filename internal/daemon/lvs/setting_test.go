@@ -423,21 +423,24 @@ func TestSetErrorsNameWhatIsThere(t *testing.T) {
 
 // The names that an error lists are such that can be given.
 func TestNamesThatAreListedFit(t *testing.T) {
-	all := []ipvs.ServiceKey{
-		{Group: "a", Protocol: 6},
-		{Group: "b", Protocol: 6},
-		{Group: "b", Protocol: 17, Ordinal: 1},
-		ipvs.MarkKey(ipvs.INET, 3), ipvs.MarkKey(ipvs.INET6, 3), ipvs.MarkKey(ipvs.INET, 4), key(1),
-	}
-	if got, want := strings.Join(namesAmong(all), " "), "group:a group:b:0 group:b:1 fwmark:3/inet fwmark:3/inet6 fwmark:4 192.0.2.1:80/tcp"; got != want {
+	s := convert(&config.Config{
+		VirtualServers: []config.VirtualServer{
+			{Group: "a", Protocol: 6},
+			{Group: "b", Protocol: 6},
+			{Group: "b", Protocol: 17, Ordinal: 1},
+			{FWMark: 3, Family: 4}, {FWMark: 3, Family: 6}, {FWMark: 4, Family: 4}, virtual(1),
+		},
+		ServiceGroups: []config.VirtualServerGroup{{Name: "a"}, {Name: "b"}},
+	})
+	if got, want := strings.Join(s.names(), " "), "group:a group:b:0 group:b:1 fwmark:3/inet fwmark:3/inet6 fwmark:4 192.0.2.1:80/tcp"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	for i, name := range namesAmong(all) {
-		if keys, err := findServices(name, all); err != nil || len(keys) != 1 || keys[0] != all[i] {
+	for i, name := range s.names() {
+		if keys, err := s.find(name); err != nil || len(keys) != 1 || keys[0] != s.order[i] {
 			t.Errorf("%s: %v, %v", name, keys, err)
 		}
 	}
-	if _, err := findServices("192.0.2.9:80", all); err == nil || !strings.Contains(err.Error(), "group:b:0, group:b:1, fwmark:3/inet, ") {
+	if _, err := s.find("192.0.2.9:80"); err == nil || !strings.Contains(err.Error(), "group:b:0, group:b:1, fwmark:3/inet, ") {
 		t.Errorf("%v", err)
 	}
 }
@@ -594,17 +597,17 @@ func TestNamesOfServicesAreUnderstood(t *testing.T) {
 // To find a server or a service among thousands takes no name of each: an operator's
 // word holds the whole process up.
 func TestFindingTakesNoNames(t *testing.T) {
-	var services []ipvs.ServiceKey
+	var all []ipvs.ServiceKey
 	servers := map[ipvs.ServiceKey][]ipvs.DestKey{}
 	for n := range 1000 {
 		k := ipvs.MarkKey(ipvs.INET, uint32(n+1))
-		services = append(services, k)
+		all = append(all, k)
 		servers[k] = []ipvs.DestKey{{Addr: netip.AddrFrom4([4]byte{198, 51, byte(n >> 8), byte(n)}), Port: 80}}
 	}
 	of := func(k ipvs.ServiceKey) []ipvs.DestKey { return servers[k] }
 	for what, find := range map[string]func() (int, error){
-		"server":  func() (int, error) { list, err := findServers("198.51.3.1", services, of); return len(list), err },
-		"service": func() (int, error) { list, err := findServices("fwmark:900", services); return len(list), err },
+		"server":  func() (int, error) { list, err := findServers("198.51.3.1", all, of); return len(list), err },
+		"service": func() (int, error) { list, err := (&services{order: all}).find("fwmark:900"); return len(list), err },
 	} {
 		n, err := find()
 		if n != 1 || err != nil {
@@ -614,7 +617,7 @@ func TestFindingTakesNoNames(t *testing.T) {
 			t.Errorf("%s: found with %v allocations", what, n)
 		}
 	}
-	_, err := findServers("198.51.99.99", append(services, services...), of)
+	_, err := findServers("198.51.99.99", append(all, all...), of)
 	if want := "there is no real_server 198.51.99.99 in any virtual_server, but 198.51.0.0:80, "; err == nil || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), " and 992 more") {
 		t.Error(err)
 	}
