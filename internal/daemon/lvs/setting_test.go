@@ -428,7 +428,10 @@ func TestNamesThatAreListedFit(t *testing.T) {
 			{Group: "a", Protocol: 6},
 			{Group: "b", Protocol: 6},
 			{Group: "b", Protocol: 17, Ordinal: 1},
-			{FWMark: 3, Family: 4}, {FWMark: 3, Family: 6}, {FWMark: 4, Family: 4}, virtual(1),
+			{FWMark: 3, Family: 4},
+			{FWMark: 3, Family: 6},
+			{FWMark: 4, Family: 4},
+			virtual(1),
 		},
 		ServiceGroups: []config.VirtualServerGroup{{Name: "a"}, {Name: "b"}},
 	})
