@@ -59,7 +59,9 @@ func tell(t testing.TB, h *lab.Host, c dumpCase, end string, args ...string) dum
 	t.Helper()
 	pids := make([]string, 0, 8)
 	for _, p := range []string{"-p", "-c", "-r", "-b"} {
-		pids = append(pids, p, h.Path(c.name+p))
+		file := h.Path(c.name + p)
+		_ = os.Remove(file) // of one that was killed
+		pids = append(pids, p, file)
 	}
 	p, err := h.Start(lab.Spec{Args: append(append([]string{"keepalived", "-n", "-l", "-d", "-i", "test", "-f", c.path}, pids...), args...)})
 	if err != nil {
