@@ -114,16 +114,8 @@ func TestAReloadThatLosesMastershipIsTakenBack(t *testing.T) {
 // the next one.
 func TestATrialThatIsTakenBackGivesSettingsBack(t *testing.T) {
 	d := newDaemon(t, "set")
-	d.says("MASTER")
-	d.run()
-	d.story(role.LVS, began("set"), "peer")
-	d.set("b", true, true)
-	out := d.try(time.Minute)
-	d.told(role.VRRP, "config b other=true")
-	d.says("FAULT")
-	if r := <-out; r.Outcome != control.ReloadRolledBack {
-		t.Errorf("%+v", r)
-	}
+	out := d.masterOnTrial("set")
+	d.lost(out)
 	d.says("MASTER")
 	d.set("c", true, true)
 	d.signal(syscall.SIGHUP)
@@ -132,10 +124,7 @@ func TestATrialThatIsTakenBackGivesSettingsBack(t *testing.T) {
 	d.set("d", true, true)
 	out = d.try(time.Minute)
 	d.told(role.VRRP, "config d other=true")
-	d.says("FAULT")
-	if r := <-out; r.Outcome != control.ReloadRolledBack {
-		t.Errorf("%+v", r)
-	}
+	d.lost(out)
 	d.story(role.LVS, began("set"), "peer", "config b other=true", `config set other=true back=["disable"]`, "config c other=true", "config d other=true", "config c other=true back=[]")
 }
 
@@ -145,16 +134,8 @@ func TestATrialThatIsTakenBackGivesSettingsBack(t *testing.T) {
 // would hold again.
 func TestSettingsAreGivenBackOnceToASuccessor(t *testing.T) {
 	d := newDaemon(t, "set die")
-	d.says("MASTER")
-	d.run()
-	d.story(role.LVS, began("set die"), "peer")
-	d.set("b", true, true)
-	out := d.try(time.Minute)
-	d.told(role.VRRP, "config b other=true")
-	d.says("FAULT")
-	if r := <-out; r.Outcome != control.ReloadRolledBack {
-		t.Errorf("%+v", r)
-	}
+	out := d.masterOnTrial("set die")
+	d.lost(out)
 	again := "start set die resume=0 left=0 restarted=true other=true owned=[\"tcp 192.0.2.10:80\"]"
 	d.told(role.LVS, again+" back=[\"disable\"]")
 	syscall.Kill(d.pidNow(role.LVS, 1), syscall.SIGKILL)
@@ -214,24 +195,33 @@ func TestATrialThatTheEndCutShortIsNoSuccess(t *testing.T) {
 	}
 }
 
-// masterOnTrial has a master of configuration a take over b on trial for an hour,
+// masterOnTrial has a master of a configuration take over b on trial for an hour,
 // and returns what comes of that.
-func (d *daemonUnderTest) masterOnTrial() <-chan control.Reload {
+func (d *daemonUnderTest) masterOnTrial(of string) <-chan control.Reload {
 	d.t.Helper()
 	d.says("MASTER")
 	d.run()
-	d.story(role.LVS, began("a"), "peer")
+	d.story(role.LVS, began(of), "peer")
 	d.set("b", true, true)
 	out := d.try(time.Hour)
 	d.told(role.VRRP, "config b other=true")
 	return out
 }
 
+// lost has a trial taken back, as the master is none any more in it.
+func (d *daemonUnderTest) lost(out <-chan control.Reload) {
+	d.t.Helper()
+	d.says("FAULT")
+	if r := <-out; r.Outcome != control.ReloadRolledBack {
+		d.t.Errorf("%+v", r)
+	}
+}
+
 // What a trial lost that was taken back has to come back in the next one: it
 // would otherwise pass with a director that is master of nothing.
 func TestASecondTrialBringsBackWhatTheFirstLost(t *testing.T) {
 	d := newDaemon(t, "a")
-	out := d.masterOnTrial()
+	out := d.masterOnTrial("a")
 	d.status(func(s control.Status) bool {
 		return s.Config.Trial != nil && time.Until(s.Config.Trial.Until) > time.Minute && s.Config.Trial.Waiting == 0
 	})
@@ -296,11 +286,8 @@ func TestASecondTrialBringsBackWhatTheFirstLost(t *testing.T) {
 // is lost later that has other reasons.
 func TestWhatIsThereAgainIsOwedNoMore(t *testing.T) {
 	d := newDaemon(t, "a")
-	out := d.masterOnTrial()
-	d.says("FAULT")
-	if r := <-out; r.Outcome != control.ReloadRolledBack {
-		t.Errorf("%+v", r)
-	}
+	out := d.masterOnTrial("a")
+	d.lost(out)
 	d.status(func(s control.Status) bool { return s.Config.Lost != nil })
 	d.says("MASTER")
 	d.status(func(s control.Status) bool { return s.Config.Lost == nil })

@@ -113,7 +113,7 @@ func TestAProcessThatDidNotRunBeforeIsNotLostByATrial(t *testing.T) {
 // A process that ends takes a trial back, however soon it is replaced.
 func TestAProcessThatIsReplacedTakesATrialBack(t *testing.T) {
 	d := newDaemon(t, "a")
-	out := d.masterOnTrial()
+	out := d.masterOnTrial("a")
 	d.status(func(s control.Status) bool { return s.Config.Trial != nil && !s.Config.Trial.Until.IsZero() })
 	syscall.Kill(d.pidNow(role.LVS, 0), syscall.SIGKILL)
 	d.pidNow(role.LVS, 1)
