@@ -51,6 +51,11 @@ func (d *decoder) leading(n *Node, arg, high int) string {
 	return digits[:end]
 }
 
+// leadingInt is the number that an argument is, of which leading digits count.
+func (d *decoder) leadingInt(n *Node, arg, low, high int) (int, error) {
+	return parseInt(d.leading(n, arg, high), low, high)
+}
+
 // leadingDigits is v, a number, of which leading digits count.
 func leadingDigits(v value) value {
 	set, high := v.set, int(v.args[0].Range.High)

@@ -72,7 +72,7 @@ func (d *decoder) serviceAddress(s *service, n *Node) bool {
 			d.missing(n, 2)
 			return false
 		}
-		v, err := parseInt(d.leading(n, 1, math.MaxUint32), 1, math.MaxUint32)
+		v, err := d.leadingInt(n, 1, 1, math.MaxUint32)
 		if err != nil {
 			d.bad(n, 1, ClassInvalidNumber, "fwmark %v: the service is ignored", err)
 			return false
@@ -90,7 +90,7 @@ func (d *decoder) serviceAddress(s *service, n *Node) bool {
 	a, err := d.addressIn(first, n, 0)
 	port, perr := 0, error(nil)
 	if len(n.Words) > 2 {
-		port, perr = parseInt(d.leading(n, 1, 65535), 0, 65535)
+		port, perr = d.leadingInt(n, 1, 0, 65535)
 	}
 	const then = ": the service is ignored"
 	switch {
@@ -115,7 +115,7 @@ func (d *decoder) endpoint(a string, n *Node, then string) (addr netip.Addr, por
 		return netip.Addr{}, 0, false
 	}
 	if len(n.Words) > 2 {
-		v, err := parseInt(d.leading(n, 1, 65535), 0, 65535)
+		v, err := d.leadingInt(n, 1, 0, 65535)
 		if err != nil {
 			d.badPort(n, then)
 			return netip.Addr{}, 0, false

@@ -175,7 +175,7 @@ func (d *decoder) groupEntry(g *serviceGroup, n *Node) (e GroupEntry, ok bool) {
 			d.report(n.Pos, Error, ClassMissingParameter, "missing-parameter", "virtual_server_group "+g.Name+": fwmark without a number")
 			return GroupEntry{}, false
 		}
-		mark, err := parseInt(d.leading(n, 0, math.MaxUint32), 1, math.MaxUint32)
+		mark, err := d.leadingInt(n, 0, 1, math.MaxUint32)
 		if err != nil {
 			class := ClassInvalidNumber
 			if isZero(words[1]) {
@@ -207,7 +207,7 @@ func (d *decoder) groupEntry(g *serviceGroup, n *Node) (e GroupEntry, ok bool) {
 	}
 	e = GroupEntry{First: first, Last: last, Family: familyOf(first)}
 	if len(words) > 1 {
-		port, err := parseInt(d.leading(n, 0, 65535), 0, 65535)
+		port, err := d.leadingInt(n, 0, 0, 65535)
 		if err != nil {
 			return bad(ClassInvalidNumber, "port %v", err)
 		}
