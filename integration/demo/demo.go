@@ -65,7 +65,7 @@ func Run(ctx context.Context, o Options) int {
 		return 2
 	}
 	fmt.Fprintln(o.Out, "This kernel has no IPVS: starting one that has, as an ordinary process (user-mode Linux).")
-	res, err := uml.Run(ctx, uml.Options{Command: o.Command, Output: o.Out, Timeout: limit})
+	res, err := uml.Run(ctx, uml.Options{Command: o.Command, Output: o.Out, Timeout: limit, Pin: true})
 	switch {
 	case err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 		fmt.Fprintln(o.Out, "demo: stopped")

@@ -42,7 +42,7 @@ type T interface {
 //		… // root, IPVS, and a network of its own
 //	}
 //
-// Options.Command is set by RunTest. Where this cannot be done the test is
+// Options.Command and Pin are set by RunTest. Where this cannot be done the test is
 // skipped, or fails under HOLDFAST_REQUIRE=1.
 func RunTest(t T, o Options) bool {
 	t.Helper()
@@ -75,7 +75,7 @@ func RunTest(t T, o Options) bool {
 	if raceEnabled {
 		args[0] = plainBinary(t)
 	}
-	o.Command = args
+	o.Command, o.Pin = args, true
 	for _, name := range []string{"HOLDFAST_REQUIRE", "CI"} {
 		if v, ok := os.LookupEnv(name); ok {
 			o.Env = append(o.Env, name+"="+v)

@@ -54,6 +54,11 @@ type Options struct {
 	Output io.Writer
 	// Timeout ends the kernel; default 5 minutes.
 	Timeout time.Duration
+	// Pin keeps the kernel and all that runs in it on one processor of the machine.
+	// It has no more than one itself, as many processes that wait for each other: a
+	// page fault goes to another and back, and takes several times as long where
+	// they are on two.
+	Pin bool
 }
 
 // Result says how the command ended.
@@ -179,9 +184,15 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWPID}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
-	if err := cmd.Start(); err != nil {
+	start := func() (leave func(), err error) { return func() {}, cmd.Start() }
+	if o.Pin {
+		start = func() (leave func(), err error) { return startPinned(cmd) }
+	}
+	leave, err := start()
+	if err != nil {
 		return nil, fmt.Errorf("uml: start linux.uml: %w", err)
 	}
+	defer leave()
 	stop := make(chan struct{})
 	followed := make(chan struct{})
 	go func() {

@@ -36,7 +36,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
-	o.Output = os.Stdout
+	o.Output, o.Pin = os.Stdout, true
 	res, err := uml.Run(ctx, o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
