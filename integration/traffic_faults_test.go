@@ -67,8 +67,11 @@ func moduleUnloaded(t testing.TB) {
 	}) {
 		t.Errorf("the status without IPVS:\n%s", out)
 	}
-	if out, _ := operator(t, s.a, "doctor", "--listen", "0"); !strings.Contains(out, "module-ip_vs") || !strings.Contains(out, "# modprobe ip_vs") {
-		t.Errorf("doctor without IPVS:\n%s", out)
+	out, _ = operator(t, s.a, "doctor", "--listen", "0")
+	for _, want := range []string{"module-ip_vs", "# modprobe ip_vs", "module-loading", `kernel.modprobe is "/bin/false"`, "# sysctl -w kernel.modprobe=/sbin/modprobe"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("doctor without IPVS says nothing of %s:\n%s", want, out)
+		}
 	}
 	st := tableStatus(t, s.a)
 	if len(st.Services) != 1 || st.Services[0].Installed || slices.ContainsFunc(st.Services[0].Servers, func(r lvs.ServerStatus) bool { return r.InKernel }) {

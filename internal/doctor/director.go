@@ -17,28 +17,50 @@ func ipvsMissing(s *Snapshot) []host.Finding {
 		return nil
 	}
 	return []host.Finding{one(host.Error, "module-ip_vs", "the kernel has no IPVS",
-		"there are virtual servers in the configuration, and no packet is forwarded to a real server", "modprobe ip_vs")}
+		"there are virtual servers in the configuration, and no packet is forwarded to a real server", s.Loader.load("ip_vs"))}
 }
 
 // schedulerMissing: module-scheduler.
 func schedulerMissing(s *Snapshot) []host.Finding {
-	return missing(s.Schedulers, "module-scheduler", "scheduler", "lb_algo", "ip_vs_")
+	return missing(s, s.Schedulers, "module-scheduler", "scheduler", "lb_algo", "ip_vs_")
 }
 
 // engineMissing: module-engine.
 func engineMissing(s *Snapshot) []host.Finding {
-	return missing(s.Engines, "module-engine", "persistence engine", "persistence_engine", "ip_vs_pe_")
+	return missing(s, s.Engines, "module-engine", "persistence engine", "persistence_engine", "ip_vs_pe_")
 }
 
 // missing is a finding for each of the names that the kernel has no module for: what
 // they are, the keyword that asks for one, and how names of modules begin.
-func missing(names []string, id, what, keyword, module string) []host.Finding {
+func missing(s *Snapshot, names []string, id, what, keyword, module string) []host.Finding {
 	var all []host.Finding
 	for _, name := range names {
 		all = append(all, one(host.Error, id, fmt.Sprintf("the kernel has no %s %s", what, name),
-			fmt.Sprintf("the virtual servers with this %s are not installed", keyword), "modprobe "+module+name))
+			fmt.Sprintf("the virtual servers with this %s are not installed", keyword), s.Loader.load(module+name)))
 	}
 	return all
+}
+
+// load is the command that has a module loaded.
+func (l Loader) load(module string) string {
+	if l.Sealed {
+		return "echo " + module + " >>/etc/modules-load.d/ipvs.conf; reboot"
+	}
+	return "modprobe " + module
+}
+
+// loaderBroken: module-loading. What is loaded already needs no loader.
+func loaderBroken(s *Snapshot) []host.Finding {
+	if s.Loader.loads() || len(ipvsMissing(s))+len(s.Schedulers)+len(s.Engines) == 0 {
+		return nil
+	}
+	why := "IPVS, its schedulers and tunnels are loaded when a configuration first asks for them"
+	if s.Loader.Sealed {
+		return []host.Finding{one(host.Error, "module-loading", "the kernel loads no modules any more (kernel.modules_disabled is 1)", why+
+			", and the setting stays until the machine starts again: modules have to be listed before something sets it")}
+	}
+	return []host.Finding{one(host.Error, "module-loading", fmt.Sprintf("the kernel loads no modules by itself (kernel.modprobe is %q)", s.Loader.Program), why,
+		"sysctl -w kernel.modprobe=/sbin/modprobe")}
 }
 
 // forwardingOff: ip-forward. Packets to the servers do not need it, but what

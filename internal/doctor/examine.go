@@ -11,7 +11,7 @@ import (
 // rules are all that is looked at; each is named by the findings it makes.
 var rules = []func(*Snapshot) []host.Finding{
 	// a director
-	ipvsMissing, schedulerMissing, engineMissing, forwardingOff, redirects, strictFilter, arpMute, backupOnly, natUnreachable,
+	loaderBroken, ipvsMissing, schedulerMissing, engineMissing, forwardingOff, redirects, strictFilter, arpMute, backupOnly, natUnreachable,
 	connectionTracking, untrackedNAT, tunnelMTU,
 	// VRRP
 	leftOver, elsewhere, filtered, snooped, duplicates, secondMaster, daemonDown,

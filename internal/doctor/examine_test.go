@@ -128,9 +128,16 @@ func TestEachFinding(t *testing.T) {
 			s.IPVS = false
 			s.Config.VirtualServers = nil
 		}, ""},
-		"no scheduler":  {func(s *Snapshot) { s.Schedulers = []string{"mh"} }, "error module-scheduler: modprobe ip_vs_mh"},
-		"no engine":     {func(s *Snapshot) { s.Engines = []string{"sip"} }, "error module-engine: modprobe ip_vs_pe_sip"},
-		"no forwarding": {set("net/ipv4/ip_forward", "0"), "error ip-forward: sysctl -w net/ipv4/ip_forward=1"},
+		"no scheduler": {func(s *Snapshot) { s.Schedulers = []string{"mh"} }, "error module-scheduler: modprobe ip_vs_mh"},
+		"no engine":    {func(s *Snapshot) { s.Engines = []string{"sip"} }, "error module-engine: modprobe ip_vs_pe_sip"},
+		"no scheduler, and no loader": {func(s *Snapshot) {
+			s.Schedulers, s.Loader = []string{"mh"}, Loader{Broken: true, Program: "/bin/false"}
+		}, "error module-loading: sysctl -w kernel.modprobe=/sbin/modprobe\nerror module-scheduler: modprobe ip_vs_mh"},
+		"no IPVS, and none can be loaded": {func(s *Snapshot) {
+			s.IPVS, s.Loader = false, Loader{Sealed: true, Program: "/sbin/modprobe"}
+		}, "error module-loading: \nerror module-ip_vs: echo ip_vs >>/etc/modules-load.d/ipvs.conf; reboot"},
+		"no loader, and none needed": {func(s *Snapshot) { s.Loader = Loader{Broken: true} }, ""},
+		"no forwarding":              {set("net/ipv4/ip_forward", "0"), "error ip-forward: sysctl -w net/ipv4/ip_forward=1"},
 		"no forwarding, in the kernel's table only": {func(s *Snapshot) {
 			s.Sysctls["net/ipv4/ip_forward"] = "0"
 			s.Config = nil

@@ -46,6 +46,7 @@ func Gather(ctx context.Context, o Options) (*Snapshot, error) {
 	}
 	s := &Snapshot{Snapshot: h, Config: o.Config, Legacy: map[int]*firewall.Tables{}, Programs: map[int]string{}}
 	s.Daemon = o.Daemon || runs("keepalived", "holdfast")
+	s.Loader = moduleLoader()
 	s.ipvs(o.Loaded)
 	s.served(o)
 	s.Director, s.RealServer = o.Director, o.RealServer
@@ -103,7 +104,7 @@ func (s *Snapshot) ipvs(loaded bool) {
 			s.Syncing, _ = k.Daemons()
 		}
 	} else {
-		s.IPVS = !loaded && loadable("ip_vs")
+		s.IPVS = !loaded && s.loadable("ip_vs")
 	}
 	if s.Config == nil || !s.IPVS {
 		return
@@ -112,7 +113,7 @@ func (s *Snapshot) ipvs(loaded bool) {
 		if name == "" || slices.Contains(*list, name) {
 			return
 		}
-		if _, err := os.Stat("/sys/module/" + prefix + name); err != nil && !loadable(prefix+name) {
+		if _, err := os.Stat("/sys/module/" + prefix + name); err != nil && !s.loadable(prefix+name) {
 			*list = append(*list, name)
 		}
 	}
@@ -128,10 +129,27 @@ func (s *Snapshot) ipvs(loaded bool) {
 // programLimit is how long a program may take to answer.
 const programLimit = 10 * time.Second
 
-func loadable(module string) bool {
+// loadable reports whether the kernel has a module in itself or can load it.
+func (s *Snapshot) loadable(module string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), programLimit)
 	defer cancel()
-	return exec.CommandContext(ctx, "modprobe", "-n", "-q", module).Run() == nil
+	out, err := exec.CommandContext(ctx, "modprobe", "--quiet", "--show-depends", module).Output()
+	return err == nil && (s.Loader.loads() || strings.HasPrefix(string(out), "builtin "))
+}
+
+// moduleLoader looks at what the kernel is told to load modules with. A kernel that
+// has no modules has neither setting, and nothing is wrong with them.
+func moduleLoader() (l Loader) {
+	if b, err := os.ReadFile("/proc/sys/kernel/modprobe"); err == nil {
+		l.Program = strings.TrimSpace(string(b))
+		st, err := os.Stat(l.Program)
+		// These two are what kernel.modprobe is set to where modules are not wanted.
+		unwanted := slices.Contains([]string{"true", "false"}, filepath.Base(l.Program))
+		l.Broken = err != nil || !st.Mode().IsRegular() || st.Mode()&0o111 == 0 || unwanted
+	}
+	b, err := os.ReadFile("/proc/sys/kernel/modules_disabled")
+	l.Sealed = err == nil && strings.TrimSpace(string(b)) == "1"
+	return l
 }
 
 // served finds the addresses that this host serves: those that realserver has

@@ -26,6 +26,9 @@ type Snapshot struct {
 	// Daemon: a holdfast or a keepalived runs here.
 	Daemon bool
 
+	// Loader is what is wrong with the kernel's own loading of modules.
+	Loader Loader
+
 	IPVS bool // the kernel has it, or can load it
 	// Schedulers are those configured that the kernel neither has nor can
 	// load.
@@ -47,6 +50,17 @@ type Snapshot struct {
 	// Listened is how long adverts were listened to; 0: not at all.
 	Listened time.Duration
 }
+
+// Loader is why the kernel loads no module when one is needed: as it has no program
+// to do so (Program, the setting kernel.modprobe, which may be empty), or as nobody
+// loads any until the machine starts again (Sealed, kernel.modules_disabled).
+type Loader struct {
+	Broken, Sealed bool
+	Program        string
+}
+
+// loads reports whether modules come when they are needed.
+func (l Loader) loads() bool { return !l.Broken && !l.Sealed }
 
 // Clock is the state of the system's clock.
 type Clock struct {
