@@ -87,6 +87,7 @@ func TestAnnounce(t *testing.T) {
 		return
 	}
 	ifa, ifb := veth(t, nil, nil)
+	inOrder(t)
 	next := capture(t, ifb, etherTypeARP)
 	next6 := capture(t, ifb, etherTypeIPv6)
 	a := announcer(t)
@@ -125,6 +126,7 @@ func TestAnnounceMany(t *testing.T) {
 		return
 	}
 	ifa, ifb := veth(t, nil, nil)
+	inOrder(t)
 	next := capture(t, ifb, etherTypeARP)
 	a := announcer(t)
 	var addrs []netip.Addr

@@ -168,7 +168,11 @@ func TestApplierNewestWins(t *testing.T) {
 	a, answers := applierIn(t)
 	a.work.Lock() // the applier cannot begin
 	a.Set(9, 1, Wanted{Addresses: want(va, "10.9.0.50/32")})
-	time.Sleep(20 * time.Millisecond) // it has taken the first one and hangs
+	eventually(t, "the first one is taken", func() bool { // and hangs
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return len(a.waiting) == 0
+	})
 	for gen := range uint64(10) {
 		a.Set(1, gen, Wanted{Addresses: want(va, "10.9.0.53/32")})
 		a.Set(2, gen, Wanted{Addresses: want(va, "10.9.0.54/32")})

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,40 @@ func veth(t testing.TB, addrsA, addrsB []string) (a, b int) {
 		return strings.Count(out, "state UP") == 2
 	})
 	return index(t, "va"), index(t, "vb")
+}
+
+// inOrder binds this process, which is the test's own in its namespace, to one
+// processor, so that frames arrive in the order in which they are sent: each
+// processor hands over by itself what was sent on it, a busy one later, and a thread
+// may move to another between two frames.
+func inOrder(t testing.TB) {
+	t.Helper()
+	var all, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		t.Fatal(err)
+	}
+	cpu := 0
+	for !all.IsSet(cpu) {
+		cpu++
+	}
+	one.Set(cpu)
+	// Threads that are made later are bound as the one that makes them.
+	for bound := -1; ; {
+		tasks, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(tasks) == bound {
+			return
+		}
+		bound = len(tasks)
+		for _, x := range tasks {
+			tid, _ := strconv.Atoi(x.Name())
+			if err := unix.SchedSetaffinity(tid, &one); err != nil && err != unix.ESRCH {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 func index(t testing.TB, name string) int {

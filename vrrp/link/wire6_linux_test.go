@@ -190,6 +190,7 @@ func TestWire6Many(t *testing.T) {
 	}
 	a, b := veth6(t)
 	pa, pb := Port{Ifindex: a, Group: group6}, Port{Ifindex: b, Group: group6}
+	inOrder(t)
 	wa, wb := wire(t, WireConfig{}), wire(t, WireConfig{})
 	open(t, wa, pa)
 	open(t, wb, pb)
