@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -58,7 +57,7 @@ func newDirector(t *testing.T) *director {
 }
 
 // conf writes a configuration whose instance notes what it is told in
-// notify.log.
+// notify.log. Children are not killed that a busy machine is slow to stop.
 func (d *director) conf(text string) {
 	d.t.Helper()
 	script := fmt.Sprintf("#!/bin/sh\necho \"$2 $3 $4 $(umask) $(awk '/SigIgn/{print $2}' /proc/self/status)${HOLDFAST_ROLE}${HOLDFAST_BACKGROUND}\" >> %s\n", d.Path("notify.log"))
@@ -71,7 +70,7 @@ func (d *director) conf(text string) {
 		d.t.Fatal(err)
 	}
 	text = strings.ReplaceAll(text, "NOTIFY", "notify "+d.Path("notify.sh"))
-	if err := os.WriteFile(d.Path("k.conf"), []byte("global_defs {\n script_user root\n}\n"+text), 0o644); err != nil {
+	if err := os.WriteFile(d.Path("k.conf"), []byte("child_wait_time 60\nglobal_defs {\n script_user root\n}\n"+text), 0o644); err != nil {
 		d.t.Fatal(err)
 	}
 }
@@ -122,9 +121,15 @@ func (d *director) status() (control.Status, control.VRRP) {
 	d.t.Helper()
 	var s control.Status
 	var v control.VRRP
-	if err := control.Ask(d.Path("a.sock"), control.Request{Command: "status"}, &s); err != nil {
-		d.t.Fatal(err)
-	}
+	// What takes longer than 5 s is no answer, and a machine may stand still for that.
+	d.until("an answer", func() bool {
+		s = control.Status{}
+		err := control.Ask(d.Path("a.sock"), control.Request{Command: "status"}, &s)
+		if err != nil {
+			d.t.Log(err)
+		}
+		return err == nil
+	})
 	if s.VRRP != nil {
 		if err := json.Unmarshal(s.VRRP, &v); err != nil {
 			d.t.Fatal(err)
@@ -299,12 +304,13 @@ func TestStatesThatAreNotTheProtocols(t *testing.T) {
 	if !slices.ContainsFunc(s.Config.NotActive, func(l string) bool { return strings.Contains(l, "smtp_server") }) {
 		t.Errorf("not active: %v", s.Config.NotActive)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	out, err := d.Output(ctx, "env", "TEST_PROGRAM=1", filepath.Join(filepath.Dir(d.prog), "holdfast"), "status", "--control", d.Path("a.sock"))
-	if err != nil || !strings.Contains(out, "vrrp_instance W: WAITING") {
-		t.Errorf("%v\n%s", err, out)
-	}
+	d.until("W is said to wait", func() bool {
+		out, err := d.Output(t.Context(), "env", "TEST_PROGRAM=1", filepath.Join(filepath.Dir(d.prog), "holdfast"), "status", "--control", d.Path("a.sock"))
+		if err != nil {
+			t.Logf("%v\n%s", err, out)
+		}
+		return err == nil && strings.Contains(out, "vrrp_instance W: WAITING")
+	})
 	// A reload that takes away every instance, and one that brings them back.
 	d.conf("virtual_server 10.0.0.10 80 {\n lb_algo rr\n lb_kind DR\n protocol TCP\n real_server 10.0.0.20 80 {\n weight 1\n }\n}\n")
 	p.Signal(syscall.SIGHUP)
@@ -335,8 +341,8 @@ func TestInstancesThatAReloadRemoves(t *testing.T) {
 	if n := strings.Count(d.notified(), "A "); n != 1 || !d.has() {
 		t.Errorf("the instance that stayed was disturbed: %q", d.notified())
 	}
-	list, err := d.Addrs("eth0")
-	if err != nil || slices.Contains(list, netip.MustParseAddr("10.0.0.106")) {
-		t.Errorf("addresses %v, %v", list, err)
-	}
+	d.until("without the address", func() bool {
+		list, err := d.Addrs("eth0")
+		return err == nil && !slices.Contains(list, netip.MustParseAddr("10.0.0.106"))
+	})
 }

@@ -17,8 +17,9 @@ import (
 	"holdfast/notify"
 )
 
-// StopLimit is how long notify scripts may still run when the daemon stops.
-const StopLimit = time.Second
+// StopLimit is how long notify scripts may still run when the daemon stops. Tests
+// of what they do then have more patience, and set it before they begin.
+var StopLimit = time.Second
 
 // scriptUser is the account that scripts run as when none is named.
 const scriptUser = "keepalived_script"
