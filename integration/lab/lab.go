@@ -161,15 +161,16 @@ func (l *Lab) Host(name string) (*Host, error) {
 	return h, nil
 }
 
-// WaitFor polls f every few milliseconds until it is true or the limit has
-// passed, and reports which.
+// WaitFor polls f every few milliseconds until it is true, or false when the limit
+// has passed, and reports which.
 func WaitFor(limit time.Duration, f func() bool) bool {
 	deadline := time.Now().Add(limit)
 	for {
+		late := time.Now().After(deadline) // before f, which is asked once more after it
 		if f() {
 			return true
 		}
-		if time.Now().After(deadline) {
+		if late {
 			return false
 		}
 		time.Sleep(5 * time.Millisecond)

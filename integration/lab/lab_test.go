@@ -103,7 +103,7 @@ func TestKillTree(t *testing.T) {
 	if got := a.Pids(); !slices.Equal(got, []int{other.Pid}) {
 		t.Errorf("left: %v, want only %d", got, other.Pid)
 	}
-	if exit, err := other.Stop(5 * time.Second); err != nil || exit != -1 {
+	if exit, err := other.Stop(30 * time.Second); err != nil || exit != -1 {
 		t.Errorf("stop: exit %d, %v", exit, err)
 	}
 }
@@ -154,7 +154,7 @@ func TestWatchAndCapture(t *testing.T) {
 		t.Fatal(err)
 	}
 	add(b)
-	if !WaitFor(10*time.Second, func() bool { return len(w.Holders(vip)) == 2 }) {
+	if !WaitFor(30*time.Second, func() bool { return len(w.Holders(vip)) == 2 }) {
 		t.Fatalf("holders %v, want both", w.Holders(vip))
 	}
 	time.Sleep(100 * time.Millisecond)
@@ -170,8 +170,8 @@ func TestWatchAndCapture(t *testing.T) {
 	if got := w.Holders(vip); len(got) != 2 {
 		t.Errorf("holders %v", got)
 	}
-	_ = ping(t, b, "10.0.0.77")
 	if !WaitFor(30*time.Second, func() bool {
+		_ = ping(t, b, "10.0.0.77") // on a busy machine its second may be over before it asks
 		return slices.ContainsFunc(c.ARPs(start), func(m ARP) bool {
 			return m.From == "b" && m.TargetIP == netip.MustParseAddr("10.0.0.77") && !m.Gratuitous()
 		})
@@ -214,7 +214,7 @@ func TestClient(t *testing.T) {
 	start := time.Now()
 	answered := func(since time.Time) {
 		t.Helper()
-		if !WaitFor(20*time.Second, func() bool { return c.Summarise(since, time.Now()).By["here"] > 0 }) {
+		if !WaitFor(time.Minute, func() bool { return c.Summarise(since, time.Now()).By["here"] > 0 }) {
 			t.Fatal("no answer")
 		}
 	}
@@ -223,6 +223,9 @@ func TestClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	cut := time.Now()
+	if !WaitFor(time.Minute, func() bool { return c.Summarise(cut, time.Now()).Failed > 0 }) {
+		t.Fatal("no request without an answer")
+	}
 	time.Sleep(500 * time.Millisecond)
 	back := time.Now()
 	if err := b.Restore(); err != nil {
@@ -234,7 +237,13 @@ func TestClient(t *testing.T) {
 	if s.By["here"] == 0 || s.Failed == 0 || s.Sent != s.By["here"]+s.Failed {
 		t.Errorf("summary %+v", s)
 	}
-	if s.Silence < back.Sub(cut) || s.Silence > time.Since(start) {
-		t.Errorf("silence %v, want at least %v", s.Silence, back.Sub(cut))
+	last := cut // or when this process came to what was answered before
+	for _, r := range c.Requests(start, cut) {
+		if r.Err == nil && r.End.After(last) {
+			last = r.End
+		}
+	}
+	if s.Silence < back.Sub(last) || s.Silence > time.Since(start) {
+		t.Errorf("silence %v, want at least %v", s.Silence, back.Sub(last))
 	}
 }

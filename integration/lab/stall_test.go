@@ -41,12 +41,16 @@ func TestStalls(t *testing.T) {
 		}
 		return nil
 	}
-	ended := make(chan error, 1)
-	ownThread(func() { ended <- hog() })
-	if err := <-ended; err != nil {
-		t.Skipf("no real-time priority here: %v", err)
-	}
-	if !WaitFor(10*time.Second, func() bool { return Stalls(since, time.Now()) >= leastStall }) {
-		t.Error("nothing was noticed of a thread that left no time to others for 200 ms")
+	// The threads that watch begin when a busy machine lets them, which may be after
+	// the first time.
+	if !WaitFor(time.Minute, func() bool {
+		ended := make(chan error, 1)
+		ownThread(func() { ended <- hog() })
+		if err := <-ended; err != nil {
+			t.Skipf("no real-time priority here: %v", err)
+		}
+		return Stalls(since, time.Now()) >= leastStall
+	}) {
+		t.Error("nothing was noticed of threads that left no time to others for 200 ms")
 	}
 }

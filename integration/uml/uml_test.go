@@ -29,7 +29,7 @@ n=0; while ! grep -q 'to syslog' ` + os.TempDir() + `/holdfast-uml-*/syslog && [
 if touch /usr/holdfast-stray 2>/dev/null; then echo the root is writable; exit 9; fi
 echo out; echo err >&2; exit 3`
 	res, err := Run(t.Context(), Options{
-		Command: []string{"/bin/sh", "-c", script}, Env: []string{"X=a 'b' c"}, Results: results, Timeout: time.Minute,
+		Command: []string{"/bin/sh", "-c", script}, Env: []string{"X=a 'b' c"}, Results: results,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +79,7 @@ func TestRunTimeout(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "no end after 6s") {
 		t.Fatalf("error %v", err)
 	}
-	if d := time.Since(start); d > 30*time.Second {
+	if d := time.Since(start); d > time.Minute {
 		t.Errorf("ended after %v", d)
 	}
 }
