@@ -19,7 +19,12 @@ type router struct {
 	// start or the stop.
 	faultBy time.Time
 	fault   bool // as told last, see RouterState
+	stopped bool
 }
+
+// turns reports whether connection sync is to follow what was told: a daemon that
+// stops ends its role, and does not begin the other one for that moment.
+func (r *router) turns() bool { return r != nil && r.told && !r.stopped }
 
 // RouterState is what is told of a virtual router.
 type RouterState struct {
@@ -72,7 +77,7 @@ func (l *LVS) routerStates(list []RouterState) {
 			l.settle(s.Name, r, s.Fault, time.Now())
 		}
 		delete(l.starting, s.Name)
-		r.told, r.master, r.fault = true, s.Master, s.Fault
+		r.told, r.master, r.fault, r.stopped = true, s.Master, s.Fault, s.Stopped
 		if s.VIPs != nil {
 			moved = moved || r.vips == nil || !slices.Equal(r.vips, s.VIPs)
 			r.vips = slices.Clone(s.VIPs)

@@ -77,7 +77,7 @@ func (l *LVS) wantedDaemons() (want syncWant, known bool) {
 	if want.daemons = []ipvs.Daemon{backup}; r != nil && r.master {
 		want.daemons = []ipvs.Daemon{master}
 	}
-	return want, r != nil && r.told
+	return want, r.turns()
 }
 
 // bringDaemons starts and stops connection sync. A role that runs as wanted
@@ -97,7 +97,7 @@ func (l *LVS) bringDaemons(now time.Time) error {
 		return err
 	}
 	if !known && len(world.running) > 0 && len(l.owned.Daemons) > 0 {
-		return nil // a predecessor's; whether it is to turn is told soon
+		return nil // whether it is to turn is told soon, or it ends soon
 	}
 	mine := func(r ipvs.SyncRole) bool {
 		return l.cfg.Global.LVSSyncDaemon != nil || slices.Contains(l.owned.Daemons, r)
@@ -308,7 +308,7 @@ func (l *LVS) forwards() (yes, known bool) {
 		return c != nil, true
 	}
 	r := l.routers[c.Instance]
-	return r != nil && r.master, r != nil && r.told
+	return r != nil && r.master, r.turns()
 }
 
 // openPackets clears backup_only on a director that forwards: with it the

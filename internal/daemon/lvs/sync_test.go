@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"holdfast/internal/config"
@@ -110,6 +111,27 @@ func TestSyncDaemonStop(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.start(syncing(config.LVSSyncDaemon{Interface: "eth0", ID: 0}))
 		r.wantDaemons("master/eth0/0 backup/eth0/0")
+		r.end()
+		r.wantDaemons("")
+	})
+}
+
+// The vrrp process tells that its routers are not master any more, and then the lvs
+// process ends: there is no backup role in between. A vrrp process that comes again
+// tells anew.
+func TestSyncDaemonAtAStopTakesNoOtherRole(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start(syncing(config.LVSSyncDaemon{Interface: "eth0", Instance: "A", ID: 7}))
+		r.master("A", true)
+		changes := r.countDaemons()
+		r.lvs.RouterStates(RouterState{Name: "A", Stopped: true})
+		synctest.Wait()
+		r.wantDaemons("master/eth0/7")
+		if n := changes.Load(); n != 0 {
+			t.Errorf("%d roles are started or stopped before the end", n)
+		}
+		r.master("A", false)
+		r.wantDaemons("backup/eth0/7")
 		r.end()
 		r.wantDaemons("")
 	})
