@@ -137,7 +137,7 @@ var complaint = regexp.MustCompile(`\((?:(\S+): )?Line (\d+)\) (.*)`)
 // judgement runs a configuration test; complaints are those with a line.
 func judgement(t testing.TB, h *lab.Host, file, prog string) (code int, complaints map[int]string) {
 	t.Helper()
-	out, err := h.Output(t.Context(), "timeout", "20", prog, "-t", "-l", "-i", "test", "-f", file)
+	out, err := h.Output(t.Context(), "timeout", "60", prog, "-t", "-l", "-i", "test", "-f", file)
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit):

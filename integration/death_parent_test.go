@@ -60,7 +60,8 @@ func TestParentDeath(t *testing.T) {
 // hears of it, and keeps what it has.
 func TestParentStalled(t *testing.T) {
 	lab.Require(t)
-	parentStalled(t, theirs(t), func(time.Time) {})
+	peer := theirs(t)
+	patient(t, func(t testing.TB) { parentStalled(t, peer, func(time.Time) {}) })
 }
 
 // parentStalled is TestParentStalled with what happens before the parent goes on, which
