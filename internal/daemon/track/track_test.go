@@ -208,11 +208,11 @@ func TestReload(t *testing.T) {
 			if name == "slow" {
 				return time.Second, 1, nil
 			}
-			return 0, 0, nil
+			return 100 * time.Millisecond, 0, nil // not at once: nothing is known right after a start
 		}
 		b.tr.SetScripts([]config.VRRPScript{vs("same"), vs("times"), vs("user"), vs("gone"), vs("slow")}, Settings{User: "u"})
 		time.Sleep(500 * time.Millisecond)
-		b.want("told", &b.told, "same true@0", "times true@0", "user true@0", "gone true@0")
+		b.want("told", &b.told, "same true@0.1", "times true@0.1", "user true@0.1", "gone true@0.1")
 		b.forget()
 		again := []config.VRRPScript{
 			vs("same"),
@@ -228,7 +228,7 @@ func TestReload(t *testing.T) {
 			t.Errorf("right after the reload %v, want %v", got, want)
 		}
 		time.Sleep(2 * time.Second)
-		b.want("told", &b.told, "user true@0.5", "new true@0.5", "slow false@1.5")
+		b.want("told", &b.told, "user true@0.6", "new true@0.6", "slow false@1.5")
 		b.want("starts", &b.starts, "same@2", "times@0.5", "user@0.5", "user@2.5", "new@0.5", "new@2.5", "slow@0.5", "slow@2.5")
 		b.mu.Lock()
 		if b.stopped != 1 {
