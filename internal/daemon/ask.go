@@ -50,12 +50,18 @@ func (p *Parent) expect(q question) (id uint64) {
 }
 
 // awaitAnswer ends the wait for an answer that has not come when it is due, which
-// it is after d or later.
+// it is after d or later. A parent that stood still itself waits once more: the answer
+// may be there and not be read yet.
 func (p *Parent) awaitAnswer(id uint64, d time.Duration) {
+	begun := time.Now()
 	p.after(d, func() {
 		q, ok := p.asked[id]
 		if !ok {
 			return
+		}
+		if time.Since(begun) > d+standstill {
+			q.due = time.Now().Add(q.limit)
+			p.asked[id] = q
 		}
 		if left := time.Until(q.due); left > 0 {
 			p.awaitAnswer(id, left)

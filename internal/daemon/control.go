@@ -51,7 +51,10 @@ func (p *Parent) listen() (stop func(), err error) {
 	return func() { l.Close() }, nil
 }
 
-var errStopped = errors.New("the daemon has stopped")
+var (
+	errStopped = errors.New("the daemon has stopped")
+	errTooBusy = errors.New("the daemon is too busy to answer")
+)
 
 // answer runs on a goroutine of the control socket.
 func (p *Parent) answer(r control.Request) (any, error) {
@@ -135,7 +138,7 @@ func wait[T any](p *Parent, limit time.Duration, ask func(answer func(T))) (any,
 	case <-p.done:
 		return nil, errStopped
 	case <-time.After(limit):
-		return nil, errors.New("the daemon is too busy to answer")
+		return nil, errTooBusy
 	}
 }
 

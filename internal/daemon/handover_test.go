@@ -453,6 +453,35 @@ func TestAProcessWhoseTableStandsIsHandedTheNewestOnly(t *testing.T) {
 	})
 }
 
+// A machine that was paused for longer than a status may take: the answer is there, and
+// not read yet.
+func TestAStatusIsWaitedForAfterAStandstill(t *testing.T) {
+	handsOver(t, func(h handingOver) {
+		h.vrrp.child, h.vrrp.wanted = nil, false
+		h.lvs.child.cmd = &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}
+		var got *control.Status
+		h.Parent.status(func(s control.Status) { got = &s })
+		time.Sleep(statusLimit + 2*standstill)
+		(<-h.events)()
+		if got != nil {
+			t.Fatalf("at once after it: missing %v", got.Missing)
+		}
+		h.pass(statusLimit - time.Millisecond)
+		h.answer(h.lvs, "")
+		if got == nil || len(got.Missing) > 0 {
+			t.Fatalf("its answer does not count: %+v", got)
+		}
+
+		got = nil
+		h.Parent.status(func(s control.Status) { got = &s })
+		time.Sleep(statusLimit + 2*standstill)
+		h.pass(statusLimit)
+		if got == nil || !slices.Equal(got.Missing, []string{"lvs"}) {
+			t.Errorf("one that does not answer after it either: %+v", got)
+		}
+	})
+}
+
 // A status of a large table may take longer than statusLimit to be put together.
 func TestAStatusThatIsWorkedAtIsWaitedFor(t *testing.T) {
 	handsOver(t, func(h handingOver) {

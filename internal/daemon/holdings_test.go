@@ -82,6 +82,7 @@ func TestResumeOnlyWhatASuccessorReaches(t *testing.T) {
 // when the peers have taken over already. The time of day says nothing of that: it may
 // have been set back since the last advert by as much as has passed.
 func TestResumeGoesByTheLastAdvertAndNotByWhenTheDeathIsHeardOf(t *testing.T) {
+	const alive = time.Minute // time goes on while the test works, or stands still
 	died := deathNow()
 	for _, c := range []struct {
 		name    string
@@ -91,7 +92,7 @@ func TestResumeGoesByTheLastAdvertAndNotByWhenTheDeathIsHeardOf(t *testing.T) {
 		{"nothing is noted", nil, died.boot - time.Second},
 		{"a moment ago", map[string]time.Duration{"VI_1": died.boot - 100*time.Millisecond}, died.boot - 100*time.Millisecond},
 		{"longer ago than an interval", map[string]time.Duration{"VI_1": died.boot - 2*time.Second}, died.boot - 2*time.Second},
-		{"so long ago that a peer may have taken over", map[string]time.Duration{"VI_1": died.boot - 3*time.Second}, 0},
+		{"so long ago that a peer may have taken over", map[string]time.Duration{"VI_1": died.boot - alive - time.Second}, 0},
 		{"a farewell", map[string]time.Duration{"VI_1": 0}, 0},
 		{"an advert of the future", map[string]time.Duration{"VI_1": died.boot + 1}, 0},
 		{"no time at all", map[string]time.Duration{"VI_1": -1}, 0},
@@ -102,7 +103,7 @@ func TestResumeGoesByTheLastAdvertAndNotByWhenTheDeathIsHeardOf(t *testing.T) {
 				cfg: &running{intervals: map[string]time.Duration{"VI_1": time.Second}},
 			}
 			addr := []link.Address{{Ifindex: 1 << 30, Prefix: netip.MustParsePrefix("192.0.2.10/32")}}
-			p.holdings.said(ipc.Held{Router: "VI_1", Master: true, Alive: 2 * time.Second, Wanted: link.Wanted{Addresses: addr}})
+			p.holdings.said(ipc.Held{Router: "VI_1", Master: true, Alive: alive, Wanted: link.Wanted{Addresses: addr}})
 			p.holdings.died()
 			var got time.Duration
 			if list := p.resume(death{died.at.Round(0).Add(set), died.boot}, c.adverts); len(list) > 0 {

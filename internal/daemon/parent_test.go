@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -366,12 +367,25 @@ func (d *daemonUnderTest) pidNow(r role.Role, restarts int) (pid int) {
 	return pid
 }
 
+// ask asks the daemon, and asks it again if it is too busy to answer, as on a machine
+// that stood still for as long as that may take.
+func (d *daemonUnderTest) ask(r control.Request, v any) (err error) {
+	for range 20 {
+		var s *control.Silent
+		err = control.Ask(d.opts.Control, r, v)
+		if err == nil || !errors.As(err, &s) && err.Error() != errTooBusy.Error() {
+			break
+		}
+	}
+	return err
+}
+
 func (d *daemonUnderTest) status(until func(control.Status) bool) control.Status {
 	d.t.Helper()
 	var s control.Status
 	for range 1500 {
 		s = control.Status{}
-		if err := control.Ask(d.opts.Control, control.Request{Command: "status"}, &s); err != nil {
+		if err := d.ask(control.Request{Command: "status"}, &s); err != nil {
 			d.t.Fatal(err)
 		}
 		if until(s) {

@@ -204,7 +204,7 @@ func TestConfigOnRequest(t *testing.T) {
 	d.story(role.LVS, began("a"), "peer")
 	for _, want := range []string{"a", "b"} {
 		var in control.InForce
-		if err := control.Ask(d.opts.Control, control.Request{Command: "config"}, &in); err != nil {
+		if err := d.ask(control.Request{Command: "config"}, &in); err != nil {
 			t.Fatal(err)
 		}
 		c, err := role.Decode(in.Encoded)
