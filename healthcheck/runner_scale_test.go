@@ -50,8 +50,8 @@ func TestRunnerWithRealServersLeavesNothing(t *testing.T) {
 	got := make(chan Verdict, 10)
 	r := NewRunner(RunnerConfig{Verdict: func(v Verdict) { got <- v }})
 	if err := r.Replace([]Item{
-		{Key: "up", Config: Config{Kind: TCP, Addr: up}},
-		{Key: "gone", Config: Config{Kind: TCP, Addr: gone}},
+		{Key: "up", Config: Config{Kind: TCP, Addr: up, ConnectTimeout: time.Minute}},
+		{Key: "gone", Config: Config{Kind: TCP, Addr: gone, ConnectTimeout: time.Minute}},
 		{Key: "full", Config: Config{Kind: TCP, Addr: full(t), ConnectTimeout: 10 * time.Minute}},
 	}); err != nil {
 		t.Fatal(err)
