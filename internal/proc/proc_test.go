@@ -213,9 +213,42 @@ func TestStopAll(t *testing.T) {
 	if d := time.Since(began); d < 200*time.Millisecond || d > 30*time.Second {
 		t.Errorf("%v for a program that ignores SIGTERM", d)
 	}
-	<-deaf.Done()
 	if r := deaf.Result(); r.Signal != int(unix.SIGKILL) {
 		t.Errorf("result %+v", r)
+	}
+	<-deaf.Gone() // not a minute later: no zombie is left to another test
+}
+
+// What ends after its leader is waited for until then, and not until it would be
+// killed: so long a stop would take, and the leader be a zombie.
+func TestAGroupIsGoneWhenItsLastMemberIs(t *testing.T) {
+	dir := t.TempDir()
+	s := sh("cd " + dir + "; (trap '' TERM; : >ready; while [ ! -e go ]; do sleep 0.05; done) & wait")
+	s.KillAfter = time.Hour
+	p, err := Start(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if t.Failed() {
+			p.signalGroup(unix.SIGKILL)
+		}
+	}()
+	eventually(t, "the trap", func() bool { _, err := os.Stat(filepath.Join(dir, "ready")); return err == nil })
+	p.Stop()
+	<-p.Done()
+	select {
+	case <-p.Gone():
+		t.Fatal("gone while one of it runs")
+	default:
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-p.Gone():
+	case <-time.After(time.Minute):
+		t.Error("not gone although all of it have ended")
 	}
 }
 

@@ -139,18 +139,29 @@ func (p *Process) watch(ended <-chan struct{}) {
 	select {
 	case <-ended:
 		p.finish(r)
-		// What the leader forked may ignore SIGTERM; while the leader is not
-		// reaped the group's id is ours.
-		if groupHasOthers(p.pid) {
-			<-kill.C
-			p.signalGroup(unix.SIGKILL)
-		}
+		p.awaitGroup(kill.C)
 		p.bury()
 	case <-kill.C:
 		p.signalGroup(unix.SIGKILL)
 		<-ended
 		p.finish(r)
 		p.bury()
+	}
+}
+
+// awaitGroup returns when nobody is left in the group of a leader that has ended, and
+// kills it when kill comes: what the leader forked may ignore SIGTERM, or take longer
+// to end than the leader. While that is not reaped the group's id is ours.
+func (p *Process) awaitGroup(kill <-chan time.Time) {
+	look := time.NewTicker(groupLook)
+	defer look.Stop()
+	for groupHasOthers(p.pid) {
+		select {
+		case <-look.C:
+		case <-kill:
+			p.signalGroup(unix.SIGKILL)
+			return
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -55,6 +56,10 @@ func waitid(kind, id int, info *siginfo, options int) error {
 		}
 	}
 }
+
+// groupLook is how often the group of a leader that has ended is looked for, between
+// its SIGTERM and its SIGKILL.
+const groupLook = 100 * time.Millisecond
 
 // groupHasOthers reports whether a process other than the leader is in the
 // group. It reads /proc, and only after a timeout; if that cannot be read the
