@@ -83,9 +83,9 @@ func TestSpareTidies(t *testing.T) {
 			t.Fatal("nothing was collected after the work")
 		}
 	}
+	s.rest = time.Hour // that the next one comes sooner also where the machine stands still
 	before = cycles()
 	s.Work()()
-	s.Work()() // at once, most often
 	if s.Work()(); cycles() == before {
 		t.Error("nothing was collected before work that follows work")
 	}
@@ -127,8 +127,8 @@ func TestSpareKeeps(t *testing.T) {
 	garbage = nil
 	end()
 	kept := 0
-	for deadline := time.Now().Add(10 * time.Second); kept <= 50; time.Sleep(time.Millisecond) {
-		if kept, _ = settings(); time.Now().After(deadline) {
+	for deadline := time.Now().Add(time.Minute); kept <= 50; time.Sleep(time.Millisecond) {
+		if kept, _ = settings(); kept <= 50 && time.Now().After(deadline) {
 			t.Fatal("memory is not kept after the work")
 		}
 	}
@@ -143,11 +143,17 @@ func TestSpareKeeps(t *testing.T) {
 	s.rest = time.Hour
 	s.done()
 	s.collect()
-	s.free()
+	left := uint64(math.MaxUint64)
+	for range 5 { // the runtime may be about to have more of it unused
+		s.free()
+		if left = heap("/memory/classes/heap/free:bytes"); left <= 4<<20 {
+			break
+		}
+	}
 	if p, _ := settings(); p != 50 {
 		t.Errorf("after the memory was given back: percentage %d", p)
 	}
-	if left := heap("/memory/classes/heap/free:bytes"); left > 4<<20 {
+	if left > 4<<20 {
 		t.Errorf("%d bytes are unused and not given back", left)
 	}
 }

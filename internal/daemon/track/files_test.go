@@ -150,20 +150,30 @@ func TestFileLife(t *testing.T) {
 
 // TestNoTruncation: a file that is being written is not taken for an empty one.
 func TestNoTruncation(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "value")
-	write(t, path, "1")
-	_, r := follow(t, config.TrackFile{Name: "f", Path: path})
-	for i := 2; i < 50; i++ {
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
-		must(t, err)
-		time.Sleep(time.Millisecond)
-		fmt.Fprint(f, i)
-		f.Close()
-		r.wait(t, "file f", i)
+	for range 5 {
+		began := time.Now()
+		path := filepath.Join(t.TempDir(), "value")
+		write(t, path, "1")
+		_, r := follow(t, config.TrackFile{Name: "f", Path: path})
+		for i := 2; i < 50; i++ {
+			f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
+			must(t, err)
+			time.Sleep(time.Millisecond)
+			fmt.Fprint(f, i)
+			f.Close()
+			r.wait(t, "file f", i)
+		}
+		// All files are read now and then, also one that has been empty for a second, as on
+		// a machine that stood still.
+		if time.Since(began) >= recheck {
+			continue
+		}
+		if n := r.times("file f"); n != 49 {
+			t.Errorf("told %d times, want 49: an empty file in between was told", n)
+		}
+		return
 	}
-	if n := r.times("file f"); n != 49 {
-		t.Errorf("told %d times, want 49: an empty file in between was told", n)
-	}
+	t.Skip("the machine is too busy")
 }
 
 // TestHostileFile: what is no regular file with a number counts as 0, at once.
