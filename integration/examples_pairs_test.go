@@ -92,7 +92,7 @@ func nginxDies(m *exampleMachines) {
 		if err != nil {
 			m.t.Fatal(err)
 		}
-		if err := os.WriteFile(h.Path("script"), script, 0o755); err != nil {
+		if err := lab.WriteProgram(h.Path("script"), script); err != nil {
 			m.t.Fatal(err)
 		}
 		if _, err := h.Output(m.t.Context(), "install", "-m", "755", h.Path("script"), "/run/nginx-ha-check.sh"); err != nil {
@@ -111,7 +111,7 @@ func nginxDies(m *exampleMachines) {
 			m.t.Fatal(err)
 		}
 		start := "#!/bin/sh\nexec " + found + " -e /run/nginx.log -c " + h.Path("service.conf") + "\n"
-		if err := os.WriteFile(h.Path("bin/nginx"), []byte(start), 0o755); err != nil {
+		if err := lab.WriteProgram(h.Path("bin/nginx"), []byte(start)); err != nil {
 			m.t.Fatal(err)
 		}
 		if _, err := h.Output(m.t.Context(), h.Path("bin/nginx")); err != nil {
@@ -152,7 +152,7 @@ func nginxDies(m *exampleMachines) {
 	}
 
 	// It dies and cannot be started: the daemon ends, the other machine serves.
-	if err := os.WriteFile(m.a.Path("bin/nginx"), []byte("#!/bin/sh\nexit 1\n"), 0o755); err != nil {
+	if err := lab.WriteProgram(m.a.Path("bin/nginx"), []byte("#!/bin/sh\nexit 1\n")); err != nil {
 		m.t.Fatal(err)
 	}
 	killTree(m.t, m.a, pid())

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -280,7 +279,7 @@ func prepareExample(t testing.TB, h *lab.Host) {
 		t.Fatal(err)
 	}
 	tmp := h.Path("nginx-ha-check.sh")
-	if err := os.WriteFile(tmp, script, 0o755); err != nil {
+	if err := lab.WriteProgram(tmp, script); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.Output(t.Context(), "install", "-m", "755", tmp, "/run/nginx-ha-check.sh"); err != nil {

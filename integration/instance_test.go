@@ -78,7 +78,7 @@ vrrp_script who {
 	procs := map[string]*lab.Process{}
 	began := time.Now()
 	for _, d := range both {
-		if err := os.WriteFile(d.host.Path("who.sh"), []byte("#!/bin/sh\nid -un > "+who(d)+"\n"), 0o755); err != nil {
+		if err := lab.WriteProgram(d.host.Path("who.sh"), []byte("#!/bin/sh\nid -un > "+who(d)+"\n")); err != nil {
 			t.Fatal(err)
 		}
 		// The script writes it as somebody else.

@@ -113,7 +113,7 @@ func (l *listener) poll() {
 func notifications(t testing.TB, d lab.Daemon) told {
 	n := directors(t, "notify")
 	script, record := n.a.Path("notify.sh"), n.a.Path("record")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\necho \"$*\" >> "+record+"\n"), 0o755); err != nil {
+	if err := lab.WriteProgram(script, []byte("#!/bin/sh\necho \"$*\" >> "+record+"\n")); err != nil {
 		t.Fatal(err)
 	}
 	r := notifyRouter

@@ -71,7 +71,7 @@ func (s *sides) add(d lab.Daemon, toml bool) {
 	// One look at the file: it may come and go at any moment.
 	check := "#!/bin/sh\nread -r code <" + n.a.Path("exit") + ".$1 || exit 0\nexit $code\n"
 	for name, text := range map[string]string{"note": note, "check": check} {
-		if err := os.WriteFile(n.a.Path(name), []byte(text), 0o755); err != nil {
+		if err := lab.WriteProgram(n.a.Path(name), []byte(text)); err != nil {
 			s.t.Fatal(err)
 		}
 	}

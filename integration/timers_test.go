@@ -18,7 +18,7 @@ func timersOfProcesses(t testing.TB) {
 	n := directors(t, "timers")
 	said := n.a.Path("slack")
 	program := n.a.Path("check")
-	if err := os.WriteFile(program, fmt.Appendf(nil, "#!/bin/sh\ncat /proc/$$/timerslack_ns >%s.new && mv %[1]s.new %[1]s\n", said), 0o755); err != nil {
+	if err := lab.WriteProgram(program, fmt.Appendf(nil, "#!/bin/sh\ncat /proc/$$/timerslack_ns >%s.new && mv %[1]s.new %[1]s\n", said)); err != nil {
 		t.Fatal(err)
 	}
 	conf := "global_defs {\n enable_script_security\n script_user root\n}\n" +

@@ -21,7 +21,7 @@ func TestFirstProcessOfAContainer(t *testing.T) {
 	d := newDirector(t)
 	d.conf(strings.Replace(fast, "NOTIFY", "notify "+d.Path("leave.sh"), 1))
 	script := fmt.Sprintf("#!/bin/sh\n(sleep 0.1; echo $3 >>%s) &\nexit 0\n", d.Path("left.log"))
-	if err := os.WriteFile(d.Path("leave.sh"), []byte(script), 0o755); err != nil {
+	if err := lab.WriteProgram(d.Path("leave.sh"), []byte(script)); err != nil {
 		t.Fatal(err)
 	}
 	p := d.startWith("net_admin,+net_raw", "unshare", "--pid", "--fork", "--mount-proc", "--kill-child")

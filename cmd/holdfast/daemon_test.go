@@ -63,13 +63,16 @@ func (d *director) conf(text string) {
 	script := fmt.Sprintf("#!/bin/sh\necho \"$2 $3 $4 $(umask) $(awk '/SigIgn/{print $2}' /proc/self/status)${HOLDFAST_ROLE}${HOLDFAST_BACKGROUND}\" >> %s\n", d.Path("notify.log"))
 	// Put in place by its name: a daemon may be about to run the one there is,
 	// which cannot be written to meanwhile.
-	if err := os.WriteFile(d.Path("notify.new"), []byte(script), 0o755); err != nil {
+	if err := lab.WriteProgram(d.Path("notify.new"), []byte(script)); err != nil {
 		d.t.Fatal(err)
 	}
 	if err := os.Rename(d.Path("notify.new"), d.Path("notify.sh")); err != nil {
 		d.t.Fatal(err)
 	}
 	text = strings.ReplaceAll(text, "NOTIFY", "notify "+d.Path("notify.sh"))
+	// What is forked meanwhile would have it open until its exec, and nobody a lease.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(d.Path("k.conf"), []byte("child_wait_time 60\nglobal_defs {\n script_user root\n}\n"+text), 0o644); err != nil {
 		d.t.Fatal(err)
 	}

@@ -5,23 +5,20 @@ import (
 	"syscall"
 )
 
-// CopyProgram copies a program to a path that does not exist yet. Nothing is forked
-// by this process meanwhile: what is would hold the copy open for writing until its
-// exec, and who starts the copy then is told "text file busy".
+// CopyProgram copies a program to a path as WriteProgram writes one.
 func CopyProgram(from, to string) error {
 	text, err := os.ReadFile(from)
 	if err != nil {
 		return err
 	}
+	return WriteProgram(to, text)
+}
+
+// WriteProgram writes a program, or a script, to a path. Nothing is forked by this
+// process meanwhile: what is would hold the file open for writing until its exec, and
+// who starts the program then is told "text file busy".
+func WriteProgram(path string, text []byte) error {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
-	if err != nil {
-		return err
-	}
-	if _, err = out.Write(text); err != nil {
-		out.Close()
-		return err
-	}
-	return out.Close()
+	return os.WriteFile(path, text, 0o755)
 }
