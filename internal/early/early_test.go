@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"strings"
 	"syscall"
@@ -17,6 +18,9 @@ import (
 func TestMain(m *testing.M) {
 	what := os.Getenv("TEST_EARLY")
 	if what == "" {
+		// What is started begins with the default of a signal that is caught, and
+		// ignores one that is ignored, as SIGHUP is in all that nohup starts.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 		os.Exit(m.Run())
 	}
 	kill := func(s syscall.Signal) {
