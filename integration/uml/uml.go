@@ -184,11 +184,12 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWPID}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
-	start := func() (leave func(), err error) { return func() {}, cmd.Start() }
+	leave := func() {}
 	if o.Pin {
-		start = func() (leave func(), err error) { return startPinned(cmd) }
+		leave, err = startPinned(cmd)
+	} else {
+		err = cmd.Start()
 	}
-	leave, err := start()
 	if err != nil {
 		return nil, fmt.Errorf("uml: start linux.uml: %w", err)
 	}

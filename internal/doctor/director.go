@@ -22,21 +22,21 @@ func ipvsMissing(s *Snapshot) []host.Finding {
 
 // schedulerMissing: module-scheduler.
 func schedulerMissing(s *Snapshot) []host.Finding {
-	return missing(s, s.Schedulers, "module-scheduler", "scheduler", "lb_algo", "ip_vs_")
+	return missing(s.Loader, s.Schedulers, "module-scheduler", "scheduler", "lb_algo", "ip_vs_")
 }
 
 // engineMissing: module-engine.
 func engineMissing(s *Snapshot) []host.Finding {
-	return missing(s, s.Engines, "module-engine", "persistence engine", "persistence_engine", "ip_vs_pe_")
+	return missing(s.Loader, s.Engines, "module-engine", "persistence engine", "persistence_engine", "ip_vs_pe_")
 }
 
 // missing is a finding for each of the names that the kernel has no module for: what
 // they are, the keyword that asks for one, and how names of modules begin.
-func missing(s *Snapshot, names []string, id, what, keyword, module string) []host.Finding {
+func missing(l Loader, names []string, id, what, keyword, module string) []host.Finding {
 	var all []host.Finding
 	for _, name := range names {
 		all = append(all, one(host.Error, id, fmt.Sprintf("the kernel has no %s %s", what, name),
-			fmt.Sprintf("the virtual servers with this %s are not installed", keyword), s.Loader.load(module+name)))
+			fmt.Sprintf("the virtual servers with this %s are not installed", keyword), l.load(module+name)))
 	}
 	return all
 }

@@ -18,8 +18,8 @@ type router struct {
 	// faultBy is until when FAULT may put that off; zero: nothing was told since the
 	// start or the stop.
 	faultBy time.Time
-	fault   bool // as told last, see RouterState
-	stopped bool
+	// As told last, see RouterState.
+	fault, stopped bool
 }
 
 // turns reports whether connection sync is to follow what was told: a daemon that
