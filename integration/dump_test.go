@@ -54,23 +54,18 @@ func dumpCases(t testing.TB, generated map[string]string) []dumpCase {
 	return out
 }
 
-// tell runs keepalived until it has told its configuration; nil: it does not run
-// with that one, or has not told it, three times, as the line by which that is known
-// may be one that two processes wrote into.
-func tell(t testing.TB, h *lab.Host, c dumpCase, end string, args ...string) dumped {
+// tell runs keepalived until it has told its configuration; nil: it does not run with
+// that one. Where it does not tell it the error has the end of its log.
+func tell(t testing.TB, h *lab.Host, c dumpCase, end string, args ...string) (dumped, error) {
 	t.Helper()
-	var log string
-	for range 3 {
-		log = toldBy(t, h, c, end, args...)
-		if strings.Contains(log, "Non-existent interface specified") {
-			return nil // it does not run; TestConfigTest holds that we say so
-		}
-		if strings.Contains(log, end) {
-			return readDump(log)
-		}
+	log := toldBy(t, h, c, end, args...)
+	switch {
+	case strings.Contains(log, "Non-existent interface specified"):
+		return nil, nil // TestConfigTest holds that we say so
+	case strings.Contains(log, end):
+		return readDump(log), nil
 	}
-	t.Errorf("%s: keepalived does not tell its configuration:\n%s", c.name, log[max(0, len(log)-2000):])
-	return nil
+	return nil, fmt.Errorf("keepalived does not tell its configuration:\n%s", log[max(0, len(log)-2000):])
 }
 
 // toldBy is what keepalived logs until it has logged the end, or has ended itself.
@@ -133,7 +128,7 @@ func compareVRRP(t testing.TB, h *lab.Host, c dumpCase) {
 		t.Error(err)
 		return
 	}
-	compareDumps(t, c, ourVRRP(c.cfg), func() dumped { return tell(t, h, c, "------< Interfaces >------", "-P", "-B") })
+	compareDumps(t, c, ourVRRP(c.cfg), func() (dumped, error) { return tell(t, h, c, "------< Interfaces >------", "-P", "-B") })
 }
 
 // TestDumpLVS does the same for services, servers and checks, in the IPVS
@@ -167,20 +162,25 @@ func TestDumpLVS(t *testing.T) {
 		if !services {
 			continue
 		}
-		compareDumps(t, c, ourLVS(c.cfg), func() dumped { return tell(t, h, c, "Activating BFD healthchecker", "-C") })
+		compareDumps(t, c, ourLVS(c.cfg), func() (dumped, error) { return tell(t, h, c, "Activating BFD healthchecker", "-C") })
 	}
 	t.Logf("%d configurations", n)
 }
 
 // compareDumps reports what differs from what keepalived tells, if anything. Its
-// processes write into one log, now and then both into one line, which then is lost:
-// what differs is told anew, and has to differ three times.
-func compareDumps(t testing.TB, c dumpCase, ours dumped, tell func() dumped) {
+// processes write into one log, now and then both into one line, which then is lost,
+// also the one by which the end is known: what is not told, or differs, is told anew,
+// and has to be so three times.
+func compareDumps(t testing.TB, c dumpCase, ours dumped, tell func() (dumped, error)) {
 	t.Helper()
 	var out []string
 	for range 3 {
-		theirs := tell()
-		if theirs == nil {
+		theirs, err := tell()
+		switch {
+		case err != nil:
+			out = []string{err.Error()}
+			continue
+		case theirs == nil:
 			return
 		}
 		if out = differences(c, theirs, ours); len(out) == 0 {
