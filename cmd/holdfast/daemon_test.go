@@ -70,10 +70,7 @@ func (d *director) conf(text string) {
 		d.t.Fatal(err)
 	}
 	text = strings.ReplaceAll(text, "NOTIFY", "notify "+d.Path("notify.sh"))
-	// What is forked meanwhile would have it open until its exec, and nobody a lease.
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	if err := os.WriteFile(d.Path("k.conf"), []byte("child_wait_time 60\nglobal_defs {\n script_user root\n}\n"+text), 0o644); err != nil {
+	if err := lab.WriteFile(d.Path("k.conf"), []byte("child_wait_time 60\nglobal_defs {\n script_user root\n}\n"+text), 0o644); err != nil {
 		d.t.Fatal(err)
 	}
 }

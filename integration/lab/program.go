@@ -14,11 +14,15 @@ func CopyProgram(from, to string) error {
 	return WriteProgram(to, text)
 }
 
-// WriteProgram writes a program, or a script, to a path. Nothing is forked by this
-// process meanwhile: what is would hold the file open for writing until its exec, and
-// who starts the program then is told "text file busy".
-func WriteProgram(path string, text []byte) error {
+// WriteProgram writes a program, or a script, to a path as WriteFile does: who starts
+// it is not told "text file busy".
+func WriteProgram(path string, text []byte) error { return WriteFile(path, text, 0o755) }
+
+// WriteFile is os.WriteFile while nothing is forked by this process: what is would
+// hold the file open for writing until its exec, and meanwhile nobody can run it or
+// take a lease of it.
+func WriteFile(path string, text []byte, mode os.FileMode) error {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	return os.WriteFile(path, text, 0o755)
+	return os.WriteFile(path, text, mode)
 }
