@@ -47,7 +47,10 @@
 //     servers each, from execve of a daemon (SIGHUP for a reload) until the
 //     last server of the table is as the configuration has it, and the whole
 //     table was read and is; a stop from SIGTERM to the end of the daemon.
-//     There is one processor, and system calls are slow: compare ratios.
+//     There is one processor, and system calls are slow: compare ratios. Each
+//     life of ours has one of keepalived's beside it in a kernel that is booted
+//     for the two: the same program takes up to twice as long in one such kernel
+//     as in another, and much the same in each of its lives there.
 //
 // Daemons whose load is far below what the machine can do are measured at the
 // same time; under a heavy load they take turns and the order alternates.

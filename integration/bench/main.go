@@ -48,6 +48,9 @@ func run(ours, theirs string, runs int, seconds time.Duration, only string, endu
 			missed, err := long(os.Stdout, subjects, loads[len(loads)-1], length)
 			return verdict(missed, err)
 		}
+		if *ipvsFile != "" {
+			return ipvsInside(subjects, *ipvsFile)
+		}
 		if *ipvsOnly {
 			return ipvsTable(os.Stdout, subjects)
 		}
