@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"unsafe"
 
 	"holdfast/internal/config"
 	"holdfast/internal/config/keepalived"
@@ -346,12 +347,24 @@ func (system) Read(path string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	var text strings.Builder
+	size := int64(0)
 	if info, err := f.Stat(); err == nil {
-		text.Grow(int(info.Size()))
+		size = info.Size()
 	}
-	_, err = io.Copy(&text, f)
-	return text.String(), err
+	// At once, to where it stays: the kernel then makes room while it copies, and in
+	// parts each page of it would be looked for by itself.
+	text := make([]byte, size)
+	n, err := io.ReadFull(f, text)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) { // it is empty, or shorter by now
+		return string(text[:n]), nil
+	} else if err != nil {
+		return "", err
+	}
+	more, err := io.ReadAll(f)
+	if len(more) > 0 || err != nil {
+		return string(append(text, more...)), err
+	}
+	return unsafe.String(unsafe.SliceData(text), len(text)), nil // nobody else has it
 }
 
 // open opens a file that is one of a configuration.
