@@ -34,7 +34,7 @@ type building struct {
 	serviceGroups []*serviceGroup
 	kept          []*service // those in the configuration, in its order
 	hints         int        // proposals made
-	lints         map[string][]*service
+	lints         map[string]lints
 	rules         int // rules without a preference
 
 	trackGroups []*trackGroup

@@ -11,7 +11,7 @@ import (
 // later: each with why, and a hint that says what helps.
 func (d *decoder) lintServices() {
 	held := d.heldAddresses()
-	d.state.lints = map[string][]*service{}
+	d.state.lints = map[string]lints{}
 	for i := range d.cfg.VirtualServers {
 		s := d.state.kept[d.keptAt(i)]
 		d.lintScheduler(s)
@@ -22,15 +22,13 @@ func (d *decoder) lintServices() {
 		d.lintFamilies(s)
 		d.lintSorry(s)
 		if a, unheld := s.unheld(held); unheld && len(held) > 0 && !a.Is4In6() {
-			d.lint(s, Info, "vip-not-held",
-				fmt.Sprintf("%v is no virtual address of a vrrp_instance here: it does not move with mastership", a),
-				"leave it so when packets are routed to the directors")
+			d.lint(s, Info, "vip-not-held", "leave it so when packets are routed to the directors",
+				"%v is no virtual address of a vrrp_instance here: it does not move with mastership", a)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(d.state.lints)) {
-		if list := d.state.lints[id]; len(list) > maxLints {
-			last := list[len(list)-1]
-			d.report(d.pos(last.pos), Info, ClassNone, id, fmt.Sprintf("the same (%s) for %d more services, the last of them %s", id, len(list)-maxLints, last.describe()))
+		if l := d.state.lints[id]; l.count > maxLints {
+			d.report(d.pos(l.last.pos), Info, ClassNone, id, fmt.Sprintf("the same (%s) for %d more services, the last of them %s", id, l.count-maxLints, l.last.describe()))
 		}
 	}
 }
@@ -52,10 +50,17 @@ func (d *decoder) keptAt(i int) int {
 	return i
 }
 
-func (d *decoder) lint(s *service, sev Severity, id, text, hint string) {
-	d.state.lints[id] = append(d.state.lints[id], s)
-	if len(d.state.lints[id]) <= maxLints {
-		d.reportHint(d.pos(s.pos), sev, ClassNone, id, "virtual_server "+s.describe()+": "+text, hint)
+// lints are those of one kind.
+type lints struct {
+	count int
+	last  *service
+}
+
+func (d *decoder) lint(s *service, sev Severity, id, hint, format string, args ...any) {
+	count := d.state.lints[id].count + 1
+	d.state.lints[id] = lints{count, s}
+	if count <= maxLints {
+		d.reportHint(d.pos(s.pos), sev, ClassNone, id, "virtual_server "+s.describe()+": "+fmt.Sprintf(format, args...), hint)
 	}
 }
 
@@ -74,8 +79,8 @@ func (d *decoder) lintScheduler(s *service) {
 		}
 		if dynamic {
 			d.lint(s, Warning, "hash-no-fallback",
-				fmt.Sprintf("real_server %v can get weight 0 or be full, and %s then refuses what hashes to it", r.Addr, s.LBAlgo),
-				map[bool]string{true: "leave " + s.LBAlgo + "-fallback out, it is on then", false: "add " + s.LBAlgo + "-fallback"}[d.toml()])
+				map[bool]string{true: "leave " + s.LBAlgo + "-fallback out, it is on then", false: "add " + s.LBAlgo + "-fallback"}[d.toml()],
+				"real_server %v can get weight 0 or be full, and %s then refuses what hashes to it", r.Addr, s.LBAlgo)
 			return
 		}
 	}
@@ -96,26 +101,23 @@ func (d *decoder) lintTunnels(s *service) {
 		what, addr = "sorry_server", r.Addr
 	}
 	if what != "" {
-		d.lint(s, Warning, "gre-csum",
-			fmt.Sprintf("%s %v gets GRE packets with a checksum, which Linux drops there: its devices gre0 and ip6gre0 take packets without one only", what, addr),
-			"leave csum out, or see realserver.md")
+		d.lint(s, Warning, "gre-csum", "leave csum out, or see realserver.md",
+			"%s %v gets GRE packets with a checksum, which Linux drops there: its devices gre0 and ip6gre0 take packets without one only", what, addr)
 	}
 }
 
 func (d *decoder) lintOnePacket(s *service) {
 	if s.OnePacket && s.PersistenceTimeout > 0 {
-		d.lint(s, Warning, "persistence-ops",
-			"ops schedules every packet by itself, and persistence keeps a client on one server: together the packets of a client are not spread",
-			"drop one of the two")
+		d.lint(s, Warning, "persistence-ops", "drop one of the two",
+			"ops schedules every packet by itself, and persistence keeps a client on one server: together the packets of a client are not spread")
 	}
 	if !s.OnePacket || s.PersistenceEngine == "sip" {
 		return // with which Linux translates what the servers send by itself
 	}
 	for i := range s.RealServers {
 		if r := &s.RealServers[i]; r.Forward.Method == NAT {
-			d.lint(s, Warning, "ops-nat",
-				fmt.Sprintf("real_server %v: the kernel forgets a client with each packet of ops, so answers through NAT keep the server's own address, and the client takes them for somebody else's", r.Addr),
-				"DR or TUN, or do without ops")
+			d.lint(s, Warning, "ops-nat", "DR or TUN, or do without ops",
+				"real_server %v: the kernel forgets a client with each packet of ops, so answers through NAT keep the server's own address, and the client takes them for somebody else's", r.Addr)
 			return
 		}
 	}
@@ -133,15 +135,14 @@ func (d *decoder) lintChecks(s *service) {
 		for k := range r.Checkers() {
 			c := &r.Checkers()[k]
 			if c.Kind.Connects() && c.Kind != PingCheck && c.ConnectPort == 0 {
-				d.lint(s, Warning, "check-port-0", fmt.Sprintf("real_server %v: %s has no port to connect to and always fails", r.Addr, c.Kind),
-					"give the real_server a port, or the check a connect_port")
+				d.lint(s, Warning, "check-port-0", "give the real_server a port, or the check a connect_port",
+					"real_server %v: %s has no port to connect to and always fails", r.Addr, c.Kind)
 			}
 		}
 	}
 	if unchecked > 0 {
-		d.lint(s, Info, "unchecked",
-			fmt.Sprintf("%d of %d real servers have no check: they stay in service when they die", unchecked, len(s.RealServers)),
-			"add a TCP_CHECK")
+		d.lint(s, Info, "unchecked", "add a TCP_CHECK",
+			"%d of %d real servers have no check: they stay in service when they die", unchecked, len(s.RealServers))
 	}
 }
 
@@ -151,9 +152,8 @@ func (d *decoder) lintSorry(s *service) {
 	y := s.SorryServer
 	for i := range s.RealServers {
 		if r := &s.RealServers[i]; y != nil && y.Addr == r.Addr && y.Port == r.Port {
-			d.lint(s, Warning, "sorry-real-server",
-				fmt.Sprintf("sorry_server %v is one of the real servers: it is to stand in when they are dead, and is dead then itself", netip.AddrPortFrom(r.Addr, r.Port)),
-				"name another machine, or port")
+			d.lint(s, Warning, "sorry-real-server", "name another machine, or port",
+				"sorry_server %v is one of the real servers: it is to stand in when they are dead, and is dead then itself", netip.AddrPortFrom(r.Addr, r.Port))
 		}
 	}
 }
@@ -162,7 +162,7 @@ func (d *decoder) lintSorry(s *service) {
 // the kernel. Linux sends nothing to such an address, and IPVS takes no such server.
 func (d *decoder) lintMapped(s *service) {
 	say := func(what string, a netip.Addr, effect string) {
-		d.lint(s, Warning, "mapped-address", fmt.Sprintf("%s%v is an IPv6 address: %s", what, a, effect), fmt.Sprintf("write %v", a.Unmap()))
+		d.lint(s, Warning, "mapped-address", fmt.Sprintf("write %v", a.Unmap()), "%s%v is an IPv6 address: %s", what, a, effect)
 	}
 	const unreached, refused = "the service is one of IPv6, and Linux sends no packets to such an address", "the kernel takes no server with such an address"
 	if s.Addr.Is4In6() {
@@ -199,9 +199,8 @@ func (d *decoder) lintFamilies(s *service) {
 		if a.Is4In6() || !s.hasFamily(10-familyOf(a)) {
 			return false
 		}
-		d.lint(s, Warning, "sync-mixed-families",
-			fmt.Sprintf("%s %v is of another family: the kernel refuses that together with lvs_sync_daemon, which is not started", what, a),
-			"use servers of the service's family, or no sync daemon")
+		d.lint(s, Warning, "sync-mixed-families", "use servers of the service's family, or no sync daemon",
+			"%s %v is of another family: the kernel refuses that together with lvs_sync_daemon, which is not started", what, a)
 		return true
 	}
 	for i := range s.RealServers {
