@@ -38,6 +38,7 @@ type genl struct {
 	family uint16
 	out    batch
 	errs   []error       // of exec; used again, as the buffer of out is
+	place  []int         // of batch; used again
 	seq    uint32        // of the last message sent by batch
 	wait   time.Duration // for one answer
 	until  time.Time     // an answer is waited for on this connection
@@ -102,17 +103,26 @@ func (g *genl) renew() error {
 	return g.nl.SetDeadline(g.until)
 }
 
-// start locks, connects if need be and gives the kernel its time to answer.
-func (g *genl) start() (unlock func(), err error) {
+// connect locks, and connects if need be.
+func (g *genl) connect() (unlock func(), err error) {
 	g.mu.Lock()
-	if err = g.dial(); err == nil {
-		err = g.renew()
-	}
-	if err != nil {
+	if err := g.dial(); err != nil {
 		g.mu.Unlock()
 		return nil, fmt.Errorf("ipvs: connect: %w", err)
 	}
 	return g.mu.Unlock, nil
+}
+
+// start connects and gives the kernel its time to answer.
+func (g *genl) start() (unlock func(), err error) {
+	if unlock, err = g.connect(); err != nil {
+		return nil, err
+	}
+	if err := g.renew(); err != nil {
+		unlock()
+		return nil, fmt.Errorf("ipvs: connect: %w", err)
+	}
+	return unlock, nil
 }
 
 // Close closes both connections.
@@ -164,7 +174,7 @@ func (g *genl) unloaded() bool {
 }
 
 func (g *genl) Apply(ops []Op) error {
-	unlock, err := g.start()
+	unlock, err := g.connect() // each batch gives the kernel its time
 	if err != nil {
 		return err
 	}
@@ -217,18 +227,18 @@ func (g *genl) exec(ops []Op) ([]error, error) {
 // that fail, in order, before it.
 func (g *genl) batch(ops []Op, errs []error) error {
 	b := g.begin()
-	place := make([]int, 0, len(ops))
+	g.place = slices.Grow(g.place[:0], len(ops))
 	for i := range ops {
 		err := b.add(func(buf []byte) ([]byte, error) { return appendOp(buf, ops[i]) })
 		if err != nil {
 			errs[i] = err
 			continue
 		}
-		place = append(place, i)
+		g.place = append(g.place, i)
 	}
 	var missing error
 	if err := g.send(b, func(i int, err error) {
-		errs[place[i]] = err
+		errs[g.place[i]] = err
 		if errors.Is(err, os.ErrNotExist) {
 			missing = err
 		}

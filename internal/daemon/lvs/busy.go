@@ -25,15 +25,16 @@ type Busy struct {
 
 // busy is what the loop of Run works at, for others.
 type busy struct {
-	mu  sync.Mutex
-	now Busy // With is empty: nothing
+	mu    sync.Mutex
+	now   Busy // With is empty: nothing
+	begun time.Time
 }
 
 func (b *busy) begin(with string) {
 	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.now = Busy{With: with, Since: now.Round(0), CameOn: now}
+	b.now, b.begun = Busy{With: with, Since: now.Round(0), CameOn: now}, now
 }
 
 func (b *busy) end() {
@@ -42,10 +43,14 @@ func (b *busy) end() {
 	b.now = Busy{}
 }
 
-func (b *busy) cameOn(now time.Time) {
+// cameOn asks for the time since the beginning and not for that of day as well: a large
+// table has some fifty parts, and where the time is a system call that counts.
+func (b *busy) cameOn() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.now.CameOn = now
+	if b.now.With != "" {
+		b.now.CameOn = b.begun.Add(time.Since(b.begun))
+	}
 }
 
 func (b *busy) get() Busy {

@@ -1,9 +1,10 @@
 package lvs
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"slices"
-	"time"
 
 	"holdfast/ipvs"
 )
@@ -24,7 +25,7 @@ func (l *LVS) Progress() uint64 { return l.progress.Load() }
 // it, or what does not hang when the loop does would pass for its progress.
 func (l *LVS) cameOn() {
 	l.progress.Add(1)
-	l.busy.cameOn(time.Now())
+	l.busy.cameOn()
 }
 
 // planned is how many services are planned at a time, in the same memory. The
@@ -45,7 +46,9 @@ func (l *LVS) apply(have, want ipvs.Table) error {
 		if len(ops) == 0 {
 			return nil
 		}
-		l.log.Debug("table", "changes", len(ops), "first", ops[0].String())
+		if l.log.Enabled(context.Background(), slog.LevelDebug) {
+			l.log.Debug("table", "changes", len(ops), "first", ops[0].String())
+		}
 		for part := range slices.Chunk(ops, atOnce) {
 			if l.stopping() {
 				return errStopping
