@@ -155,12 +155,16 @@ func ReadChange(f *os.File, have Taken) (Boot, error) {
 	if st.Size() == 0 {
 		return b, fmt.Errorf("boot record: %w", io.ErrUnexpectedEOF)
 	}
-	// It is looked at where it is: a copy would take as much memory again.
-	data, err := unix.Mmap(int(f.Fd()), 0, int(st.Size()), unix.PROT_READ, unix.MAP_PRIVATE)
+	// Into memory that goes back at once, and not where it is: each page of the file
+	// would be looked for by itself.
+	data, err := unix.Mmap(-1, 0, int(st.Size()), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
 		return b, fmt.Errorf("boot record: %w", err)
 	}
 	defer unix.Munmap(data)
+	if _, err := f.ReadAt(data, 0); err != nil {
+		return b, fmt.Errorf("boot record: %w", err)
+	}
 	if data[0] != bootForm {
 		return b, errForm
 	}
