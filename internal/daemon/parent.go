@@ -16,7 +16,6 @@ import (
 	"holdfast/internal/daemon/tune"
 	"holdfast/internal/early"
 	"holdfast/internal/proc"
-	"holdfast/internal/timerslack"
 	"holdfast/vrrp/link"
 )
 
@@ -113,7 +112,6 @@ func Run(opts Options, log *slog.Logger) int {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
 	role.HoldSignals(syscall.SIGPIPE)
-	timerslack.WidenProcess()
 	if os.Getpid() == 1 {
 		defer proc.ReapOrphans()()
 	}

@@ -38,9 +38,8 @@ func newSpawner() *spawner {
 	return s
 }
 
-// start starts the process. What we and the lvs role wait for has no hurry; adverts have.
+// start starts the process. What the lvs role waits for has no hurry; adverts have.
 func (r startRequest) start() error {
-	timerslack.Narrow()
 	if r.role == role.LVS {
 		defer timerslack.Widen()()
 	}

@@ -9,9 +9,7 @@
 package timerslack
 
 import (
-	"os"
 	"runtime"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,29 +37,8 @@ func Widen() (undo func()) {
 	return func() { set(usual) }
 }
 
-// WidenProcess gives this process timers that may be 4 ms late, as Widen does to one
-// that is started: all threads that it has, and so all that they start. Nothing happens
-// where Widen does nothing, and without CAP_SYS_NICE.
-func WidenProcess() {
-	if processors > 1 || get() != usual {
-		return
-	}
-	threads, err := os.ReadDir("/proc/self/task")
-	if err != nil {
-		return
-	}
-	for _, t := range threads {
-		// Each thread has a folder of its own in /proc, which no list shows. A file
-		// of package os would take twice as many system calls.
-		if fd, err := unix.Open("/proc/"+t.Name()+"/timerslack_ns", unix.O_WRONLY|unix.O_CLOEXEC, 0); err == nil {
-			_, _ = unix.Write(fd, strconv.AppendInt(nil, wide, 10))
-			_ = unix.Close(fd)
-		}
-	}
-}
-
-// Narrow undoes in this thread, which the caller has locked, what WidenProcess gave it,
-// or Widen the process that was started with it: other programs must not inherit it.
+// Narrow undoes in this thread, which the caller has locked, what is left of Widen in
+// the process that was started with it: other programs must not inherit it.
 func Narrow() {
 	if get() == wide {
 		set(usual)

@@ -1,7 +1,6 @@
 package timerslack
 
 import (
-	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -48,46 +47,6 @@ func TestWhatIsStartedMeanwhileHasWideTimers(t *testing.T) {
 	})
 }
 
-// slacks are those of all threads of this process, by thread.
-func slacks(t *testing.T) map[string]string {
-	t.Helper()
-	list, err := os.ReadDir("/proc/self/task")
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]string{}
-	for _, thread := range list {
-		if b, err := os.ReadFile("/proc/" + thread.Name() + "/timerslack_ns"); err == nil { // it may end
-			out[thread.Name()] = strings.TrimSpace(string(b))
-		}
-	}
-	return out
-}
-
-func TestProcessWithWideTimers(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("other threads' timers take CAP_SYS_NICE")
-	}
-	before := slacks(t)
-	defer func() {
-		for thread, slack := range before {
-			_ = os.WriteFile("/proc/"+thread+"/timerslack_ns", []byte(slack), 0)
-		}
-	}()
-	on(t, 1, func() {
-		WidenProcess()
-		for thread, slack := range slacks(t) {
-			if _, ok := before[thread]; ok && slack != "4000001" {
-				t.Errorf("thread %s has slack %s", thread, slack)
-			}
-		}
-		Narrow()
-		if got := started(t); got != "50000" {
-			t.Errorf("started with slack %s", got)
-		}
-	})
-}
-
 // A process with wide timers starts programs that know nothing of that.
 func TestProgramsHaveTheUsualTimers(t *testing.T) {
 	on(t, 1, func() {
@@ -112,7 +71,6 @@ func TestNothingIsWidened(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			on(t, c.processors, func() {
 				set(c.before)
-				WidenProcess()
 				undo := Widen()
 				if got := started(t); got != c.want {
 					t.Errorf("started with slack %s", got)
