@@ -50,7 +50,8 @@
 //     There is one processor, and system calls are slow: compare ratios. Each
 //     life of ours has one of keepalived's beside it in a kernel that is booted
 //     for the two: the same program takes up to twice as long in one such kernel
-//     as in another, and much the same in each of its lives there.
+//     as in another, and much the same in each of its lives there. The ratio is
+//     the median of those of the pairs, in half of which ours comes first.
 //
 // Daemons whose load is far below what the machine can do are measured at the
 // same time; under a heavy load they take turns and the order alternates.

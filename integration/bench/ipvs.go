@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"time"
@@ -18,7 +17,7 @@ import (
 var (
 	ipvsOnly = flag.Bool("ipvs", false, "only the IPVS table")
 	ipvsFile = flag.String("ipvs-inside", "", "do the work in this file, of the IPVS table, in this kernel (the bench calls itself so)")
-	ipvsRuns = flag.Int("ipvsruns", 7, "lives of each daemon with each IPVS table")
+	ipvsRuns = flag.Int("ipvsruns", 6, "pairs of lives with each IPVS table; even, as each daemon comes first in half of them")
 	ipvsPin  = flag.Bool("ipvspin", false, "keep the IPVS kernel on one processor, where a page fault costs it a quarter of the time")
 )
 
@@ -59,34 +58,38 @@ const (
 // user-mode kernel, each pair of lives has a fresh one: what a page fault takes there
 // depends on where this machine runs its processes, and stays so while it is up.
 func ipvsTable(w io.Writer, subjects [2]subject) error {
-	pair, where := ipvsPair, ""
-	if !uml.HasIPVS() {
-		pair, where = ipvsElsewhere, ", each pair in a kernel of its own"
+	if *ipvsRuns < 2 || *ipvsRuns%2 != 0 {
+		return fmt.Errorf("-ipvsruns %d: want an even number, 2 at least", *ipvsRuns)
 	}
-	var list []row
+	measure, where := ipvsPair, ""
+	if !uml.HasIPVS() {
+		measure, where = ipvsElsewhere, ", each in a kernel of its own"
+	}
+	fmt.Fprintf(w, "The IPVS table: median (worst) of %d pairs of lives%s; the ratio is the median of those of the pairs.\n", *ipvsRuns, where)
+	missed := 0
 	for _, size := range ipvsSizes {
 		fmt.Fprintf(os.Stderr, "bench: IPVS table, %d services…\n", size)
-		var lives [2][]life
+		var pairs []ipvsLives
 		for run := range *ipvsRuns {
-			p, err := pair(subjects, ipvsWork{size, run % 2})
+			p, err := measure(subjects, ipvsWork{size, run % 2})
 			if err != nil {
-				return fmt.Errorf("%d services: %w", size, err)
+				return fmt.Errorf("%d services, pair %d: %w", size, run+1, err)
 			}
-			for who := range p {
-				lives[who] = append(lives[who], p[who])
-			}
+			pairs = append(pairs, p)
 		}
-		list = append(list, ipvsRows(size, lives)...)
+		missed += print(w, subjects, ipvsRows(size, pairs))
 	}
-	fmt.Fprintf(w, "The IPVS table: median (worst) of %d lives%s.\n", *ipvsRuns, where)
-	return verdict(print(w, subjects, list), nil)
+	return verdict(missed, nil)
 }
+
+// ipvsLives is a pair of lives in one kernel; [0] is ours.
+type ipvsLives [2]life
 
 // ipvsWork is a pair of lives: how many services, and who comes first.
 type ipvsWork struct{ Size, First int }
 
 // ipvsPair measures a pair of lives in this kernel.
-func ipvsPair(subjects [2]subject, work ipvsWork) (pair [2]life, err error) {
+func ipvsPair(subjects [2]subject, work ipvsWork) (pair ipvsLives, err error) {
 	for turn := range 2 {
 		who := (work.First + turn) % 2
 		if pair[who], err = ipvsLife(subjects[who], who, work.Size); err != nil {
@@ -97,17 +100,17 @@ func ipvsPair(subjects [2]subject, work ipvsWork) (pair [2]life, err error) {
 }
 
 // ipvsElsewhere measures a pair of lives in a kernel that is booted for it.
-func ipvsElsewhere(subjects [2]subject, work ipvsWork) (pair [2]life, err error) {
+func ipvsElsewhere(subjects [2]subject, work ipvsWork) (pair ipvsLives, err error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return pair, err
 	}
-	results, err := os.MkdirTemp("", "holdfast-bench-")
+	shared, err := os.MkdirTemp("", "holdfast-bench-")
 	if err != nil {
 		return pair, err
 	}
-	defer os.RemoveAll(results)
-	file := filepath.Join(results, "work")
+	defer os.RemoveAll(shared)
+	file := filepath.Join(shared, "work")
 	if err := writeJSON(file, work); err != nil {
 		return pair, err
 	}
@@ -117,7 +120,7 @@ func ipvsElsewhere(subjects [2]subject, work ipvsWork) (pair [2]life, err error)
 	}
 	res, err := uml.Run(context.Background(), uml.Options{
 		Command: []string{exe, "-ipvs-inside", file, "-holdfast", subjects[0].prog, "-keepalived", subjects[1].prog},
-		Show:    show, Results: results, Timeout: 10 * time.Minute, Pin: *ipvsPin,
+		Show:    show, Results: shared, Timeout: 10 * time.Minute, Pin: *ipvsPin,
 	})
 	switch {
 	case err != nil:
@@ -125,10 +128,13 @@ func ipvsElsewhere(subjects [2]subject, work ipvsWork) (pair [2]life, err error)
 	case res.Exit != 0:
 		return pair, fmt.Errorf("in the IPVS kernel:\n%s", res.Output)
 	}
-	return pair, readJSON(file, &pair)
+	return pair, readJSON(outcome(file), &pair)
 }
 
-// ipvsInside does the work in file and writes its outcome there. The programs are read
+// outcome is the file beside that of a work that says what it took.
+func outcome(file string) string { return file + ".lives" }
+
+// ipvsInside does the work in file and writes its outcome. The programs are read
 // before: in a kernel just booted, the first one would wait for the disk.
 func ipvsInside(subjects [2]subject, file string) error {
 	var work ipvsWork
@@ -139,15 +145,12 @@ func ipvsInside(subjects [2]subject, file string) error {
 		if _, err := os.ReadFile(s.prog); err != nil {
 			return err
 		}
-		if err := exec.Command(s.prog, "--version").Run(); err != nil { // with its libraries
-			return fmt.Errorf("%s --version: %w", s.prog, err)
-		}
 	}
 	pair, err := ipvsPair(subjects, work)
 	if err != nil {
 		return err
 	}
-	return writeJSON(file, pair)
+	return writeJSON(outcome(file), pair)
 }
 
 func writeJSON(file string, v any) error {
@@ -163,39 +166,41 @@ func readJSON(file string, v any) error {
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(b, v)
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
 }
 
-func ipvsRows(size int, lives [2][]life) (list []row) {
+func ipvsRows(size int, pairs []ipvsLives) (list []row) {
 	load := fmt.Sprintf("%d services with %d servers", size, ipvsServers)
 	for p := range ipvsPhases {
-		var v [2][]float64
-		for who := range v {
-			for _, l := range lives[who] {
-				v[who] = append(v[who], l.Took[p].Seconds())
+		var took [2][]float64
+		var ratios []float64
+		for _, pair := range pairs {
+			for who, l := range pair {
+				took[who] = append(took[who], l.Took[p].Seconds())
 			}
+			ratios = append(ratios, pair[0].Took[p].Seconds()/pair[1].Took[p].Seconds())
 		}
 		show := func(v []float64) string { return fmt.Sprintf("%.2f (%.2f) s", median(v), slices.Max(v)) }
-		r := row{load: load, what: p.String(), ours: show(v[0]), their: show(v[1]), ratio: median(v[0]) / median(v[1])}
+		r := row{load: load, what: p.String(), ours: show(took[0]), their: show(took[1]), ratio: median(ratios)}
 		r.target, r.missed = fmt.Sprintf("<= %g", p.target()), r.ratio > p.target()
 		list = append(list, r)
 	}
 	var set []float64
-	for _, l := range lives[0] {
-		set = append(set, l.Set...)
+	var mem, left [2]int64
+	for _, pair := range pairs {
+		set = append(set, pair[0].Set...)
+		for who, l := range pair {
+			mem[who], left[who] = max(mem[who], l.PSS), max(left[who], l.Left)
+		}
 	}
 	list = append(list, row{
 		load: load, what: "holdfast set, one weight", ours: fmt.Sprintf("%.1f (%.1f) ms", median(set), slices.Max(set)),
 		target: fmt.Sprintf("ours <= %d ms", ipvsSet), missed: median(set) > ipvsSet,
 	})
-	var mem, left [2]float64
-	for who := range lives {
-		for _, l := range lives[who] {
-			mem[who], left[who] = max(mem[who], float64(l.PSS)), max(left[who], float64(l.Left))
-		}
-	}
-	mib := func(v float64) string { return fmt.Sprintf("%.1f MiB", v/(1<<20)) }
-	r := row{load: load, what: "memory (PSS)", ours: mib(mem[0]), their: mib(mem[1]), ratio: mem[0] / mem[1]}
+	r := row{load: load, what: "memory (PSS)", ours: mib(mem[0]), their: mib(mem[1]), ratio: float64(mem[0]) / float64(mem[1])}
 	if size*ipvsServers >= 30000 {
 		r.target, r.missed = "ours <= "+mib(ipvsMemory), mem[0] > ipvsMemory
 	}

@@ -24,8 +24,8 @@ import (
 type life struct {
 	Took [ipvsPhases]time.Duration
 	Set  []float64 // ms, for a weight by holdfast set
-	PSS  int64
-	Left int // services in the kernel after the stop
+	PSS  int64     // bytes
+	Left int64     // services in the kernel after the stop
 }
 
 // ipvsConf has services at 10.1.0.0 and up with one weight; the very last
@@ -124,7 +124,7 @@ func ipvsLife(s subject, who, size int) (life, error) {
 	}
 	out.Took[ipvsStop] = time.Since(begun)
 	t, err := k.table.Table()
-	out.Left = len(t)
+	out.Left = int64(len(t))
 	return out, errors.Join(err, k.table.Flush())
 }
 

@@ -44,12 +44,12 @@ func run(ours, theirs string, runs int, seconds time.Duration, only string, endu
 		return err
 	}
 	return lab.Guard(func() error {
+		if *ipvsFile != "" {
+			return ipvsInside(subjects, *ipvsFile)
+		}
 		if endurance {
 			missed, err := long(os.Stdout, subjects, loads[len(loads)-1], length)
 			return verdict(missed, err)
-		}
-		if *ipvsFile != "" {
-			return ipvsInside(subjects, *ipvsFile)
 		}
 		if *ipvsOnly {
 			return ipvsTable(os.Stdout, subjects)
