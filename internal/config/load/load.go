@@ -347,22 +347,38 @@ func (system) Read(path string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	size := int64(0)
-	if info, err := f.Stat(); err == nil {
-		size = info.Size()
-	}
-	// At once, to where it stays: the kernel then makes room while it copies, and in
-	// parts each page of it would be looked for by itself.
-	text := make([]byte, size)
-	n, err := io.ReadFull(f, text)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) { // it is empty, or shorter by now
-		return string(text[:n]), nil
-	} else if err != nil {
+	info, err := f.Stat()
+	if err != nil {
 		return "", err
 	}
-	more, err := io.ReadAll(f)
-	if len(more) > 0 || err != nil {
-		return string(append(text, more...)), err
+	return readAll(f, info.Size())
+}
+
+var errTooLarge = errors.New("file is too large")
+
+// readAll reads a file that says that it has size bytes; it may have others by now, and
+// one of /proc never says how many. The text of a large one is there once, and read in one
+// call: the kernel maps its pages while it fills them, instead of a page fault for each.
+func readAll(r io.Reader, size int64) (string, error) {
+	if size > maxFile {
+		return "", errTooLarge
+	}
+	text := make([]byte, size)
+	n, err := io.ReadFull(r, text)
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return string(text[:n]), nil
+	case err != nil:
+		return "", err
+	}
+	more, err := io.ReadAll(io.LimitReader(r, maxFile+1-size))
+	switch {
+	case err != nil:
+		return "", err
+	case size+int64(len(more)) > maxFile:
+		return "", errTooLarge
+	case len(more) > 0:
+		return string(append(text, more...)), nil
 	}
 	return unsafe.String(unsafe.SliceData(text), len(text)), nil // nobody else has it
 }
@@ -377,7 +393,7 @@ func open(path string) (*os.File, error) {
 		return nil, fmt.Errorf("%s: %w", path, keepalived.ErrSkip)
 	}
 	if info.Size() > maxFile {
-		return nil, errors.New("file is too large")
+		return nil, errTooLarge
 	}
 	return os.Open(path)
 }
