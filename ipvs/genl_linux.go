@@ -113,14 +113,14 @@ func (g *genl) connect() (unlock func(), err error) {
 	return g.mu.Unlock, nil
 }
 
-// start connects and gives the kernel its time to answer.
+// start locks, connects if need be and gives the kernel its time to answer.
 func (g *genl) start() (unlock func(), err error) {
 	if unlock, err = g.connect(); err != nil {
 		return nil, err
 	}
 	if err := g.renew(); err != nil {
 		unlock()
-		return nil, fmt.Errorf("ipvs: connect: %w", err)
+		return nil, fmt.Errorf("ipvs: deadline: %w", err)
 	}
 	return unlock, nil
 }

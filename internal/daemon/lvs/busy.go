@@ -25,16 +25,15 @@ type Busy struct {
 
 // busy is what the loop of Run works at, for others.
 type busy struct {
-	mu    sync.Mutex
-	now   Busy // With is empty: nothing
-	begun time.Time
+	mu  sync.Mutex
+	now Busy // With is empty: nothing
 }
 
 func (b *busy) begin(with string) {
 	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.now, b.begun = Busy{With: with, Since: now.Round(0), CameOn: now}, now
+	b.now = Busy{With: with, Since: now.Round(0), CameOn: now}
 }
 
 func (b *busy) end() {
@@ -43,13 +42,13 @@ func (b *busy) end() {
 	b.now = Busy{}
 }
 
-// cameOn asks for the time since the beginning and not for that of day as well: a large
-// table has some fifty parts, and where the time is a system call that counts.
+// cameOn asks one clock and not that of the day as well, after each part of a large
+// table: in a user-mode kernel each is a system call.
 func (b *busy) cameOn() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.now.With != "" {
-		b.now.CameOn = b.begun.Add(time.Since(b.begun))
+		b.now.CameOn = b.now.CameOn.Add(time.Since(b.now.CameOn))
 	}
 }
 

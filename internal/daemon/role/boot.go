@@ -155,14 +155,16 @@ func ReadChange(f *os.File, have Taken) (Boot, error) {
 	if st.Size() == 0 {
 		return b, fmt.Errorf("boot record: %w", io.ErrUnexpectedEOF)
 	}
-	// Into memory that goes back at once, and not where it is: each page of the file
-	// would be looked for by itself.
+	// Into memory that goes back at once, in one call: mapped, the file would take a
+	// page fault for each of its pages.
 	data, err := unix.Mmap(-1, 0, int(st.Size()), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
 		return b, fmt.Errorf("boot record: %w", err)
 	}
 	defer unix.Munmap(data)
-	if _, err := f.ReadAt(data, 0); err != nil {
+	if _, err := f.ReadAt(data, 0); errors.Is(err, io.EOF) {
+		return b, fmt.Errorf("boot record: %w", io.ErrUnexpectedEOF)
+	} else if err != nil {
 		return b, fmt.Errorf("boot record: %w", err)
 	}
 	if data[0] != bootForm {
