@@ -14,6 +14,8 @@ type transitions struct {
 	out    *notifier.Notifier
 	global config.GlobalDefs
 	sets   map[target]config.NotifySet
+	// gone are those of sets that the configuration no longer has.
+	gone map[target]bool
 	// priorities names the instances that tell changes of their priority.
 	priorities map[string]bool
 }
@@ -27,11 +29,8 @@ type target struct {
 // kept until their deletion has been told.
 func (t *transitions) configure(cfg *config.Config, readers bool) {
 	t.global = cfg.Global
-	gone := t.sets
+	before := t.sets
 	t.sets = make(map[target]config.NotifySet, len(cfg.Instances)+len(cfg.SyncGroups))
-	for k, v := range gone {
-		t.sets[k] = v
-	}
 	t.priorities = map[string]bool{}
 	for i := range cfg.Instances {
 		t.priorities[cfg.Instances[i].Name] = cfg.Instances[i].NotifyPriorityChanges
@@ -39,6 +38,12 @@ func (t *transitions) configure(cfg *config.Config, readers bool) {
 	}
 	for i := range cfg.SyncGroups {
 		t.sets[target{true, cfg.SyncGroups[i].Name}] = cfg.SyncGroups[i].Notify
+	}
+	t.gone = map[target]bool{}
+	for k, set := range before {
+		if _, has := t.sets[k]; !has {
+			t.sets[k], t.gone[k] = set, true
+		}
 	}
 	shared := cfg.Global.NotifyFIFO
 	if !readers {
@@ -56,7 +61,8 @@ func (t *transitions) pipes() []config.FIFO {
 // changed tells one change: the script of that state, the script for every
 // state, then the pipes.
 func (t *transitions) changed(c engine.Change) {
-	set := t.sets[target{c.Group, c.Name}]
+	k := target{c.Group, c.Name}
+	set := t.sets[k]
 	if c.Event {
 		t.event(c, set)
 		return
@@ -71,8 +77,10 @@ func (t *transitions) changed(c engine.Change) {
 	}
 	t.out.Queue(tr.Target(), tr.Commands(t.out.Command(script), t.out.Command(set.Any))...)
 	t.out.Write(tr.Line(), t.pipes()...)
-	if c.Deleted {
-		delete(t.sets, target{c.Group, c.Name})
+	// What is deleted may have a successor of its name: a router on another interface.
+	if c.Deleted && t.gone[k] {
+		delete(t.sets, k)
+		delete(t.gone, k)
 	}
 }
 
