@@ -14,8 +14,9 @@ type transitions struct {
 	out    *notifier.Notifier
 	global config.GlobalDefs
 	sets   map[target]config.NotifySet
-	// gone are those of sets that the configuration no longer has.
-	gone map[target]bool
+	// left are the sets of what the configuration no longer has, until its deletion is
+	// told. A router that is replaced is deleted as well, and its name stays in sets.
+	left map[target]config.NotifySet
 	// priorities names the instances that tell changes of their priority.
 	priorities map[string]bool
 }
@@ -39,10 +40,12 @@ func (t *transitions) configure(cfg *config.Config, readers bool) {
 	for i := range cfg.SyncGroups {
 		t.sets[target{true, cfg.SyncGroups[i].Name}] = cfg.SyncGroups[i].Notify
 	}
-	t.gone = map[target]bool{}
+	if t.left == nil {
+		t.left = map[target]config.NotifySet{}
+	}
 	for k, set := range before {
 		if _, has := t.sets[k]; !has {
-			t.sets[k], t.gone[k] = set, true
+			t.left[k] = set
 		}
 	}
 	shared := cfg.Global.NotifyFIFO
@@ -62,7 +65,10 @@ func (t *transitions) pipes() []config.FIFO {
 // state, then the pipes.
 func (t *transitions) changed(c engine.Change) {
 	k := target{c.Group, c.Name}
-	set := t.sets[k]
+	set, has := t.sets[k]
+	if !has {
+		set = t.left[k]
+	}
 	if c.Event {
 		t.event(c, set)
 		return
@@ -77,10 +83,8 @@ func (t *transitions) changed(c engine.Change) {
 	}
 	t.out.Queue(tr.Target(), tr.Commands(t.out.Command(script), t.out.Command(set.Any))...)
 	t.out.Write(tr.Line(), t.pipes()...)
-	// What is deleted may have a successor of its name: a router on another interface.
-	if c.Deleted && t.gone[k] {
-		delete(t.sets, k)
-		delete(t.gone, k)
+	if c.Deleted {
+		delete(t.left, k)
 	}
 }
 
